@@ -1,0 +1,96 @@
+using System.CommandLine;
+using Lean.Engine.Cli;
+
+namespace Lean.Engine.Bench;
+
+/// <summary><c>lean bench</c>: how fast a model runs on this machine.</summary>
+internal sealed class BenchCommand
+{
+    private const int Most = 1 << 20;
+    private const int MostSequences = 4096;
+
+    private static readonly int[] Batches = [1, 16, 64];
+    private static readonly int[] PromptLengths = [128, 512];
+
+    private readonly Option<string?> _model = Options.Model();
+    private readonly Option<string?> _synthetic = Options.Text(
+        "--synthetic", "NAME", $"Random weights in a published model's shapes: {string.Join(", ", SyntheticModels.Names)}");
+
+    private readonly Option<int> _layers = Options.Number("--layers", 0, Most, 0, "Of a synthetic model, keep only the first N layers; 0 keeps all");
+    private readonly Option<int> _seed = Options.Number("--seed", 0, int.MaxValue, 1, "For random weights and prompts");
+    private readonly Option<string?> _device = Options.Device();
+    private readonly Option<bool> _json = Options.Json("Print one JSON object on one line");
+    private readonly Option<int[]?> _batch = Options.Numbers("--batch", 1, MostSequences, Batches, "Sequences that run together");
+    private readonly Option<int> _steps = Options.Number("--tokens", 1, Most, 32, "Tokens of each sequence, whose median time counts");
+    private readonly Option<int> _context = Options.Number("--context", 1, Most, 16, "Tokens of each sequence's prompt");
+    private readonly Option<int[]?> _lengths = Options.Numbers("--tokens", 1, Most, PromptLengths, "Tokens of the prompt");
+    private readonly Later _later = new Later().Layout();
+
+    /// <summary>The command.</summary>
+    public Command Build()
+    {
+        var decode = new ExampleCommand(
+            "decode",
+            "Tokens a second when every sequence of a batch gets one token a step, and how near that comes to reading memory at full speed",
+            "lean bench decode --batch 1,16",
+            "lean bench decode --synthetic qwen3.5-35b-a3b --layers 4 --json")
+        {
+            _batch, _steps, _context,
+        };
+        decode.SetAction(Decode);
+        var prefill = new ExampleCommand(
+            "prefill",
+            "Tokens a second of a prompt, up to the first token after it",
+            "lean bench prefill --model DIR --tokens 128,2048")
+        {
+            _lengths,
+        };
+        prefill.SetAction(Prefill);
+        foreach (Command command in (Command[])[decode, prefill])
+        {
+            foreach (Option option in (Option[])[_model, _synthetic, _layers, _seed, _device, _json])
+            {
+                command.Add(option);
+            }
+
+            _later.AddTo(command);
+        }
+
+        return new Command("bench", "Measures how fast a model runs on this machine")
+        {
+            decode, prefill, Later.Command("serve", "A server under load"), Later.Command("kernels", "Each kernel alone"),
+        };
+    }
+
+    private int Decode(ParseResult parsed)
+    {
+        using BenchModel model = Open(parsed);
+        using var read = new ReadRate(model.Loaded.Threads);
+        read.Measure();
+        int context = parsed.GetValue(_context), seed = parsed.GetValue(_seed);
+        List<DecodeFigure> figures = [.. Given(parsed.GetValue(_batch), Batches).Select(b => DecodeBench.Measure(model, b, context, parsed.GetValue(_steps), seed))];
+        read.Measure();
+        BenchReport.Decode(model, seed, context, read.Best, figures, parsed.GetValue(_json));
+        return 0;
+    }
+
+    private int Prefill(ParseResult parsed)
+    {
+        using BenchModel model = Open(parsed);
+        int seed = parsed.GetValue(_seed);
+        List<PrefillFigure> figures = [.. Given(parsed.GetValue(_lengths), PromptLengths).Select(t => PrefillBench.Measure(model, t, seed))];
+        BenchReport.Prefill(model, seed, figures, parsed.GetValue(_json));
+        return 0;
+    }
+
+    // The parser's value of a list that was not given is an empty one.
+    private static int[] Given(int[]? numbers, int[] fallback) => numbers is { Length: > 0 } ? numbers : fallback;
+
+    private BenchModel Open(ParseResult parsed)
+    {
+        _later.Check(parsed);
+        Later.CheckDevice(parsed.GetValue(_device));
+        int layers = parsed.GetValue(_layers);
+        return BenchModel.Open(parsed.GetValue(_model), parsed.GetValue(_synthetic), layers == 0 ? null : layers, parsed.GetValue(_seed));
+    }
+}

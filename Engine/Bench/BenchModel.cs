@@ -1,0 +1,72 @@
+using Lean.Engine.Cli;
+using Lean.Engine.Models;
+using Lean.Engine.Running;
+using Lean.Engine.Weights;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Bench;
+
+/// <summary>The model that a benchmark runs: a checkpoint, or a published model's shapes with random weights.</summary>
+internal sealed class BenchModel : IDisposable
+{
+    // Activations, caches and the buffer whose reading is timed.
+    private const long RoomBeside = 3L << 30;
+
+    private BenchModel(string name, LoadedModel loaded, CountingBinder counted) => (Name, Loaded, Counted) = (name, loaded, counted);
+
+    /// <summary>The checkpoint's folder, or the published model's name.</summary>
+    public string Name { get; }
+
+    /// <summary>The model.</summary>
+    public LoadedModel Loaded { get; }
+
+    /// <summary>Its weights.</summary>
+    public CountingBinder Counted { get; }
+
+    /// <summary>What config.json says, or would.</summary>
+    public ModelConfig Config => Loaded.Model.Config;
+
+    /// <summary>Opens the model that the command line names.</summary>
+    /// <exception cref="InputException">Both or a wrong one are named.</exception>
+    /// <exception cref="MachineException">The weights do not fit into memory.</exception>
+    public static BenchModel Open(string? folder, string? synthetic, int? layers, int seed)
+    {
+        if (synthetic is null)
+        {
+            string found = layers is null
+                ? ModelFolder.Find(folder)
+                : throw new InputException("--layers needs --synthetic: a checkpoint's layers are all there or none");
+            return new BenchModel(found, ModelFolder.Open(found), Inspection.Of(found).Counted);
+        }
+
+        if (folder is not null)
+        {
+            throw new InputException("--model and --synthetic exclude each other: expected one of them");
+        }
+
+        ModelConfig config = SyntheticModels.Get(synthetic, layers);
+        var counted = new CountingBinder(config);
+        ModelArchitecture.Of(config).Bind(counted, config);
+        long needed = counted.Bytes + RoomBeside, free = new CpuDevice().FreeMemory;
+        if (needed > free)
+        {
+            throw new MachineException(
+                $"{synthetic} with {config.Layers} layers needs {needed:N0} bytes of memory, but {free:N0} are free; --layers N builds fewer layers");
+        }
+
+        CpuBackend backend = CpuBackends.Open();
+        try
+        {
+            using LoadingLine? line = Console.IsErrorRedirected ? null : new LoadingLine(needed - RoomBeside);
+            return new BenchModel(synthetic, LoadedModel.Synthetic(config, (ulong)seed, backend, line), counted);
+        }
+        catch
+        {
+            backend.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => Loaded.Dispose();
+}

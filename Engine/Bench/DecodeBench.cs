@@ -1,0 +1,58 @@
+using System.Diagnostics;
+using Lean.Engine.Running;
+using Lean.Tensors;
+
+namespace Lean.Engine.Bench;
+
+/// <summary>Times decode steps: every sequence of a batch gets one token.</summary>
+internal static class DecodeBench
+{
+    private const int WarmUpSteps = 2;
+    private const int PromptRows = 512;
+
+    /// <summary>Measures one batch size.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="batch">Sequences.</param>
+    /// <param name="context">Tokens of each prompt.</param>
+    /// <param name="steps">Steps to take the median of.</param>
+    /// <param name="seed">For the prompts.</param>
+    /// <exception cref="InputException">The model has too few positions.</exception>
+    public static DecodeFigure Measure(BenchModel model, int batch, int context, int steps, int seed)
+    {
+        // Sequences whose prompts come first decode while the others' prompts are computed; all must last until the end.
+        long promptSteps = ((long)batch * context / (PromptRows - Kernels.Grid.Cell)) + 2;
+        long maxTokens = promptSteps + WarmUpSteps + steps;
+        if (context + maxTokens > model.Config.MaxPositions)
+        {
+            throw new InputException($"--context {context} and {maxTokens} tokens after it exceed the model's {model.Config.MaxPositions} positions");
+        }
+
+        GenerationRequest[] requests = BenchPrompts.Make(model.Config, batch, context, (int)maxTokens, seed);
+        var options = new EngineOptions { MaxStepTokens = PromptRows + batch, MaxSequences = batch };
+        using var engine = new GenerationEngine(model.Loaded.Model, model.Loaded.Ops, requests, options);
+        int chosen = 0;
+        engine.TokenChosen = _ => chosen++;
+        var seconds = new List<double>();
+        for (int warm = 0; seconds.Count < steps;)
+        {
+            chosen = 0;
+            int prompts = engine.PromptSteps;
+            long start = Stopwatch.GetTimestamp();
+            bool more = engine.Step();
+            double elapsed = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            if (!more)
+            {
+                throw new MachineException("the model's logits are not finite numbers, so the batch ended early");
+            }
+
+            if (chosen == batch && engine.PromptSteps == prompts && ++warm > WarmUpSteps)
+            {
+                seconds.Add(elapsed);
+            }
+        }
+
+        int positions = engine.Sequences[0].Tokens.Length - (steps / 2);
+        return new DecodeFigure(
+            batch, BenchPrompts.Median(seconds), StepBytes.Of(model, batch, positions), StepBytes.Experts(model.Config, batch));
+    }
+}

@@ -1,0 +1,34 @@
+using System.Diagnostics;
+using Lean.Engine.Running;
+
+namespace Lean.Engine.Bench;
+
+/// <summary>Times one prompt up to its first token.</summary>
+internal static class PrefillBench
+{
+    private const int Repeats = 3;
+
+    /// <summary>Measures one prompt length.</summary>
+    public static PrefillFigure Measure(BenchModel model, int tokens, int seed)
+    {
+        var seconds = new List<double>();
+
+        // The first run is not counted: it sizes the activations' memory and brings mapped weights in.
+        for (int run = -1; run < Repeats; run++)
+        {
+            GenerationRequest[] requests = BenchPrompts.Make(model.Config, 1, tokens, maxTokens: 1, seed + run);
+            using var engine = new GenerationEngine(model.Loaded.Model, model.Loaded.Ops, requests, new EngineOptions());
+            long start = Stopwatch.GetTimestamp();
+            while (engine.Step())
+            {
+            }
+
+            if (run >= 0)
+            {
+                seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
+            }
+        }
+
+        return new PrefillFigure(tokens, BenchPrompts.Median(seconds));
+    }
+}

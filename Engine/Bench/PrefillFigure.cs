@@ -1,0 +1,10 @@
+namespace Lean.Engine.Bench;
+
+/// <summary>How fast a prompt is computed.</summary>
+/// <param name="Tokens">The prompt's tokens.</param>
+/// <param name="Seconds">Median time from the start to the first token chosen.</param>
+internal sealed record PrefillFigure(int Tokens, double Seconds)
+{
+    /// <summary>Prompt tokens a second.</summary>
+    public double TokensPerSecond => Tokens / Seconds;
+}

@@ -1,0 +1,73 @@
+using Lean.Engine.Models;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Caches;
+
+/// <summary>
+/// The caches of a whole model: paged keys and values for each attention layer (the MTP head's after the model's own),
+/// and a slot per sequence for each Gated DeltaNet layer. A block or slot has the same number in every layer.
+/// </summary>
+internal sealed class ModelCaches : IDisposable
+{
+    private readonly List<HostBuffer> _buffers = [];
+    private readonly AttentionCache[] _attention;
+    private readonly DeltaNetCache[] _deltaNet;
+
+    /// <summary>Allocates caches.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="mtpLayers">Attention layers of the MTP head.</param>
+    /// <param name="blocks">KV blocks of 64 positions.</param>
+    /// <param name="slots">Sequences that can have state at a time.</param>
+    /// <exception cref="MachineException">There is not enough memory.</exception>
+    public ModelCaches(ModelConfig config, int mtpLayers, int blocks, int slots)
+    {
+        (Blocks, Slots) = (blocks, slots);
+        AttentionShape heads = config.AttentionShape;
+        DeltaRuleShape rule = config.DeltaRuleShape;
+        int attention = config.Mixers.Count(m => m == MixerKind.Attention) + mtpLayers;
+        _attention = new AttentionCache[attention];
+        _deltaNet = new DeltaNetCache[config.Layers - attention + mtpLayers];
+        for (int i = 0; i < _attention.Length; i++)
+        {
+            _attention[i] = new AttentionCache(New(heads.KeyCache(blocks)), New(heads.ValueCache(blocks)));
+        }
+
+        for (int i = 0; i < _deltaNet.Length; i++)
+        {
+            _deltaNet[i] = new DeltaNetCache(New(new Shape(slots, config.ConvKernel - 1, config.ConvChannels)), New(rule.State(slots)));
+        }
+    }
+
+    /// <summary>KV blocks.</summary>
+    public int Blocks { get; }
+
+    /// <summary>Sequence slots.</summary>
+    public int Slots { get; }
+
+    /// <summary>Bytes allocated.</summary>
+    public long Bytes => _buffers.Sum(b => b.Bytes);
+
+    /// <summary>The cache of the n-th attention layer.</summary>
+    public AttentionCache Attention(int ordinal) => _attention[ordinal];
+
+    /// <summary>The cache of the n-th Gated DeltaNet layer.</summary>
+    public DeltaNetCache DeltaNet(int ordinal) => _deltaNet[ordinal];
+
+    /// <summary>Copies one attention layer's block into another: a fork of a sequence whose last block is not full.</summary>
+    public void CopyBlock(int ordinal, int source, int target)
+    {
+        AttentionCache cache = _attention[ordinal];
+        cache.Keys.Slice(source).AsSpan<float>().CopyTo(cache.Keys.Slice(target).AsSpan<float>());
+        cache.Values.Slice(source).AsSpan<float>().CopyTo(cache.Values.Slice(target).AsSpan<float>());
+    }
+
+    public void Dispose() => _buffers.ForEach(static b => b.Dispose());
+
+    private Tensor New(Shape shape)
+    {
+        HostBuffer buffer = HostBuffer.For(DType.F32, shape);
+        _buffers.Add(buffer);
+        return buffer.View(DType.F32, shape);
+    }
+}

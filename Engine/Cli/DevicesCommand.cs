@@ -1,0 +1,40 @@
+using System.CommandLine;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Cli;
+
+/// <summary><c>lean devices</c>: what this machine can run on.</summary>
+internal static class DevicesCommand
+{
+    private const double GiB = 1L << 30;
+
+    /// <summary>The command.</summary>
+    public static Command Build()
+    {
+        var command = new ExampleCommand("devices", "Lists what this machine can run on, and what is in use", "lean devices", "LEAN_CPU=avx2 LEAN_THREADS=4 lean devices");
+        command.SetAction(static _ => Run());
+        return command;
+    }
+
+    private static int Run()
+    {
+        using CpuBackend backend = CpuBackends.Open();
+        var cpu = new CpuDevice();
+        Console.WriteLine($"cpu     {cpu.Description}");
+        Console.WriteLine($"        memory: {cpu.FreeMemory / GiB:F1} of {cpu.TotalMemory / GiB:F1} GiB free");
+        Console.WriteLine($"        threads: {backend.Threads} in use");
+        foreach (CpuInstructionSet set in CpuBackends.All)
+        {
+            string state = set.Name == backend.InstructionSet ? "in use" : set.Declined is { } why ? $"not available: {why}" : "available";
+            Console.WriteLine($"        {set.Name}: {state}");
+        }
+
+        Console.WriteLine($"        {Variable(CpuBackends.InstructionSetVariable)}, {Variable(CpuBackends.ThreadsVariable)}");
+        Console.WriteLine("gpu     GPUs (cuda, opencl, ze) are not in this version yet");
+        return 0;
+    }
+
+    private static string Variable(string name) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? $"{name}={value}" : $"{name} not set";
+}

@@ -1,0 +1,92 @@
+using System.CommandLine;
+using Lean.Engine.Running;
+using Lean.Engine.Text;
+using Lean.Kernels;
+
+namespace Lean.Engine.Cli.Generate;
+
+/// <summary><c>lean generate</c>: continues prompts greedily.</summary>
+internal sealed class GenerateCommand
+{
+    private const int Most = 1 << 20;
+
+    private readonly Argument<string?> _prompt = new("PROMPT")
+    {
+        Description = "The text to continue; the text of a control token (<|im_end|>) means the token",
+        Arity = ArgumentArity.ZeroOrOne,
+        CustomParser = static result => result.Tokens.Count > 0 ? result.Tokens[0].Value : null,
+    };
+
+    private readonly Option<string?> _model = Options.Model();
+    private readonly Option<string[]> _promptIds = Options.Texts("--prompt-ids", "1,2,3", "A prompt as token ids; repeat it for several prompts");
+    private readonly Option<string?> _prompts = Options.Text(
+        "--prompts", "FILE.jsonl", "Prompts, one {\"prompt\": …} or {\"prompt_ids\": […]} a line, each with its own \"max_tokens\" if it likes");
+
+    private readonly Option<int> _maxTokens = Options.Number("--max-tokens", 1, int.MaxValue, 128, "The most tokens to generate");
+    private readonly Option<bool> _ignoreEnd = Options.Flag("--ignore-eos", "Go on after an end-of-sequence token");
+    private readonly Option<string?> _device = Options.Device();
+    private readonly Option<bool> _json = Options.Json("Print one JSON object on one line, at the end");
+    private readonly Option<int> _maxStepTokens = Options.Number(
+        "--max-step-tokens", Grid.Cell, Most, 512, $"Tokens that one step computes at most, in multiples of {Grid.Cell}");
+
+    private readonly Option<int> _maxSequences = Options.Number("--max-sequences", 1, Most, 64, "Prompts that run at a time; others wait");
+    private readonly Later _later = new Later().Sampling().Generation().Layout();
+
+    /// <summary>The command.</summary>
+    public Command Build()
+    {
+        var command = new ExampleCommand(
+            "generate",
+            "Continues a prompt with the most likely tokens and prints the text as it comes; several prompts run as one batch and give a JSON line each, in order",
+            "lean generate \"ROMEO:\" --max-tokens 64",
+            "lean generate --model DIR --prompt-ids 1,2,3 --prompt-ids 4,5 --json",
+            "lean generate --model DIR --prompts prompts.jsonl > answers.jsonl")
+        {
+            _prompt, _model, _promptIds, _prompts, _maxTokens, _ignoreEnd, _device, _json, _maxStepTokens, _maxSequences,
+        };
+        _later.AddTo(command);
+        command.SetAction(Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        _later.Check(parsed);
+        Later.CheckDevice(parsed.GetValue(_device));
+        string folder = ModelFolder.Find(parsed.GetValue(_model));
+        Tokenizer? tokenizer = File.Exists(Path.Combine(folder, TokenizerFile.Name)) ? Tokenizer.Load(folder) : null;
+        List<Prompt> prompts = new PromptReader(folder, tokenizer).Read(
+            parsed.GetValue(_prompt), parsed.GetValue(_promptIds) ?? [], parsed.GetValue(_prompts));
+        using LoadedModel model = ModelFolder.Open(folder);
+        List<GenerationRequest> requests = [.. prompts.Select(p => new GenerationRequest
+        {
+            Prompt = p.Ids,
+            MaxTokens = p.MaxTokens ?? parsed.GetValue(_maxTokens),
+            IgnoreEndOfSequence = parsed.GetValue(_ignoreEnd),
+        })];
+        var options = new EngineOptions
+        {
+            MaxStepTokens = parsed.GetValue(_maxStepTokens) / Grid.Cell * Grid.Cell,
+            MaxSequences = parsed.GetValue(_maxSequences),
+        };
+        using var run = new GenerationRun(model, requests, options);
+        var report = new GenerationReport(model, run, tokenizer);
+        if (requests.Count == 1 && !parsed.GetValue(_json))
+        {
+            using var stream = new TextStream(tokenizer, model.Model.Config.EndOfSequence);
+            run.Complete(_ => stream.Append(run.Sequences[0]));
+            stream.End();
+        }
+        else
+        {
+            run.Complete(chosen: null);
+            for (int i = 0; i < requests.Count; i++)
+            {
+                report.Print(i);
+            }
+        }
+
+        report.ThrowFaults();
+        return 0;
+    }
+}

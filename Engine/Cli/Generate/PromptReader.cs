@@ -1,0 +1,78 @@
+using System.Globalization;
+using System.Text.Json;
+using Lean.Engine.Text;
+using Lean.Tensors;
+
+namespace Lean.Engine.Cli.Generate;
+
+/// <summary>Turns what the command line gives into prompts.</summary>
+/// <param name="folder">The model's folder.</param>
+/// <param name="tokenizer">Its tokenizer, or null where the folder has none.</param>
+internal sealed class PromptReader(string folder, Tokenizer? tokenizer)
+{
+    /// <summary>Reads the prompts from the one place that names them.</summary>
+    /// <param name="text">PROMPT.</param>
+    /// <param name="ids">Each --prompt-ids.</param>
+    /// <param name="file">--prompts.</param>
+    /// <exception cref="InputException">There is no prompt, there are several places, or one cannot be read.</exception>
+    public List<Prompt> Read(string? text, string[] ids, string? file)
+    {
+        int places = (text is null ? 0 : 1) + (ids.Length == 0 ? 0 : 1) + (file is null ? 0 : 1);
+        if (places != 1)
+        {
+            throw new InputException(places == 0
+                ? "there is no prompt: expected PROMPT, --prompt-ids or --prompts"
+                : "PROMPT, --prompt-ids and --prompts exclude each other: expected one of them");
+        }
+
+        return text is not null ? [new Prompt(Encode(text))] : file is not null ? FromFile(file) : [.. ids.Select(FromIds)];
+    }
+
+    private static Prompt FromIds(string list) => new([.. list.Split(',').Select(part =>
+        int.TryParse(part, NumberStyles.AllowLeadingSign | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int id)
+            ? id
+            : throw new InputException($"--prompt-ids is '{list}', expected token ids such as 1,2,3"))]);
+
+    private List<Prompt> FromFile(string path)
+    {
+        var prompts = new List<Prompt>();
+        string[] lines = InputFile.Text(path).Split('\n');
+        for (int i = 0; i < lines.Length; i++)
+        {
+            if (!string.IsNullOrWhiteSpace(lines[i]))
+            {
+                prompts.Add(FromLine($"{path}, line {i + 1}", lines[i]));
+            }
+        }
+
+        return prompts.Count > 0 ? prompts : throw new InputException($"{path} holds no prompts: expected one JSON object a line");
+    }
+
+    private Prompt FromLine(string place, string line)
+    {
+        JsonElement value = InputFile.Json(place, line);
+        if (value.ValueKind != JsonValueKind.Object)
+        {
+            throw new InputException($"{place}: expected an object with \"prompt\" or \"prompt_ids\"");
+        }
+
+        bool hasText = value.TryGetProperty("prompt", out JsonElement text), hasIds = value.TryGetProperty("prompt_ids", out JsonElement ids);
+        if (hasText == hasIds)
+        {
+            throw new InputException($"{place}: expected either \"prompt\" or \"prompt_ids\", found {(hasText ? "both" : "neither")}");
+        }
+
+        int? limit = null;
+        if (value.TryGetProperty("max_tokens", out JsonElement own))
+        {
+            limit = own.ValueKind == JsonValueKind.Number && own.TryGetInt32(out int number) && number >= 1
+                ? number
+                : throw new InputException($"{place}: max_tokens is {own.GetRawText()}, expected a whole number of at least 1");
+        }
+
+        return new Prompt(hasIds ? InputFile.Ids(place, ids) : Encode(InputFile.String(place, text)), limit);
+    }
+
+    // A prompt may be a rendered chat, so the text of a control token means the token.
+    private int[] Encode(string text) => (tokenizer ?? Tokenizer.Load(folder)).Encode(text, SpecialTokens.Parse);
+}

@@ -1,0 +1,69 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+
+namespace Lean.Engine.Cli;
+
+/// <summary>Makes options whose errors are sentences of ours.</summary>
+internal static class Options
+{
+    /// <summary>The model's folder, for every command that needs one.</summary>
+    public static Option<string?> Model() => Text("--model", "DIR", "The checkpoint's folder (default: the demo model beside the program)");
+
+    /// <summary>Where to run.</summary>
+    public static Option<string?> Device() => Text("--device", "cpu", "Where to run; this version knows cpu");
+
+    /// <summary>Whether to print JSON.</summary>
+    public static Option<bool> Json(string what) => Flag("--json", what);
+
+    /// <summary>An option that takes text.</summary>
+    public static Option<string?> Text(string name, string value, string description) => new(name)
+    {
+        Description = description,
+        HelpName = value,
+        CustomParser = static result => result.Tokens[^1].Value,
+    };
+
+    /// <summary>An option that takes text and may be repeated.</summary>
+    public static Option<string[]> Texts(string name, string value, string description) => new(name)
+    {
+        Description = description,
+        HelpName = value,
+        Arity = ArgumentArity.OneOrMore,
+        CustomParser = static result => [.. result.Tokens.Select(t => t.Value)],
+        DefaultValueFactory = static _ => [],
+    };
+
+    /// <summary>An option that is there or not.</summary>
+    public static Option<bool> Flag(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
+
+    /// <summary>An option that takes a whole number within bounds.</summary>
+    public static Option<int> Number(string name, int least, int most, int fallback, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "N",
+        DefaultValueFactory = _ => fallback,
+        CustomParser = result => Parse(result, name, least, most),
+    };
+
+    /// <summary>An option that takes several whole numbers within bounds, as 1,16,64; empty where it is not given.</summary>
+    public static Option<int[]?> Numbers(string name, int least, int most, int[] fallback, string description) => new(name)
+    {
+        Description = $"{description} (default: {string.Join(',', fallback)})",
+        HelpName = "N,…",
+        CustomParser = result => [.. result.Tokens[^1].Value.Split(',').Select(part => Parse(result, part, name, least, most))],
+    };
+
+    private static int Parse(ArgumentResult result, string name, int least, int most) => Parse(result, result.Tokens[^1].Value, name, least, most);
+
+    private static int Parse(ArgumentResult result, string text, string name, int least, int most)
+    {
+        if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most)
+        {
+            return number;
+        }
+
+        result.AddError($"{name} is '{text}', expected a whole number from {least} to {most}");
+        return least;
+    }
+}

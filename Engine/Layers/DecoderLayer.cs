@@ -1,0 +1,40 @@
+using Lean.Engine.Running;
+using Lean.Engine.Weights;
+using Lean.Tensors;
+
+namespace Lean.Engine.Layers;
+
+/// <summary>
+/// norm → mixer → norm → mlp. What a half adds to the residual stream is added by the next norm, so each layer takes the
+/// last delta and leaves its own.
+/// </summary>
+internal sealed class DecoderLayer
+{
+    private readonly LayerContext _layer;
+    private readonly Tensor _inputNorm;         // [H]
+    private readonly Tensor _postAttentionNorm; // [H]
+    private readonly IMixer _mixer;
+    private readonly IMlp _mlp;
+
+    public DecoderLayer(DecoderNormWeights norms, IMixer mixer, IMlp mlp, LayerContext layer)
+    {
+        (_layer, _mixer, _mlp) = (layer, mixer, mlp);
+        _inputNorm = layer.Parameters.Small(norms.Input);
+        _postAttentionNorm = layer.Parameters.Small(norms.PostAttention);
+    }
+
+    /// <summary>Runs the layer.</summary>
+    /// <param name="residual">f32 [T, H], updated.</param>
+    /// <param name="pending">f32 [T, H]: what the layer before adds, or empty.</param>
+    /// <param name="normed">f32 [T, H], scratch.</param>
+    /// <param name="delta">f32 [T, H]: what this layer's MLP adds; may be <paramref name="pending"/>.</param>
+    /// <param name="step">The step.</param>
+    public void Forward(Tensor residual, Tensor pending, Tensor normed, Tensor delta, StepContext step)
+    {
+        float epsilon = _layer.Config.NormEpsilon;
+        _layer.Ops.AddRmsNorm.Run(residual, pending, _inputNorm, epsilon, normed);
+        _mixer.Forward(normed, delta, step);
+        _layer.Ops.AddRmsNorm.Run(residual, delta, _postAttentionNorm, epsilon, normed);
+        _mlp.Forward(normed, delta, step);
+    }
+}

@@ -1,0 +1,49 @@
+using Lean.Engine.Caches;
+using Lean.Engine.Running;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Layers;
+
+/// <summary>
+/// Gated DeltaNet: q, k, v, z, b, a = W x; a short causal convolution over q, k, v; the gated delta rule; norm times
+/// silu(z); project. Prompt rows run the rule in chunks on the grid, generated rows step by step: the row's class
+/// decides, never the batch.
+/// </summary>
+internal sealed class GatedDeltaNet : IMixer
+{
+    private readonly LayerContext _layer;
+    private readonly DeltaRuleShape _shape;
+    private readonly DeltaNetWeights _weights;
+    private readonly int _ordinal;
+
+    /// <param name="weights">The layer's weights.</param>
+    /// <param name="ordinal">Which of the model's Gated DeltaNet layers this is.</param>
+    /// <param name="layer">What layers are built from.</param>
+    public GatedDeltaNet(DeltaNetWeights weights, int ordinal, LayerContext layer) =>
+        (_weights, _ordinal, _layer, _shape) = (weights, ordinal, layer, layer.Config.DeltaRuleShape);
+
+    public void Forward(Tensor x, Tensor output, StepContext step)
+    {
+        KernelSet ops = _layer.Ops;
+        StepBatch batch = step.Batch;
+        DeltaNetCache cache = step.Caches.DeltaNet(_ordinal);
+        ArenaMark mark = step.Arena.Mark();
+        Tensor projected = step.Arena.F32(batch.Rows, _weights.Input.Outputs);
+        Tensor convolved = step.Arena.F32(batch.Rows, _shape.Channels);
+        Tensor read = step.Arena.F32(batch.Rows, _shape.ValueWidth);
+
+        ops.Linear.Run(x, _weights.Input, projected);
+        Tensor qkv = projected.Columns(0, _shape.Channels);
+        Tensor z = projected.Columns(_shape.Channels, _shape.ValueWidth);
+        Tensor b = projected.Columns(_shape.Channels + _shape.ValueWidth, _shape.ValueHeads);
+        Tensor a = projected.Columns(_shape.Channels + _shape.ValueWidth + _shape.ValueHeads, _shape.ValueHeads);
+
+        ops.CausalConvolution.Run(qkv, _weights.Convolution, cache.History, batch.Segments, convolved);
+        ops.PromptDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, batch.Prompts, read);
+        ops.GeneratedDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, batch.Generated, read);
+        ops.GatedRmsNorm.Run(read, z, _weights.Norm, _layer.Config.NormEpsilon, read);
+        ops.Linear.Run(read, _weights.Output, output);
+        step.Arena.Release(mark);
+    }
+}

@@ -1,0 +1,14 @@
+using Lean.Engine.Running;
+using Lean.Tensors;
+
+namespace Lean.Engine.Layers;
+
+/// <summary>The position-wise half of a decoder layer: dense or a mixture of experts.</summary>
+internal interface IMlp
+{
+    /// <summary>Computes what the layer adds to the residual stream.</summary>
+    /// <param name="x">f32 [T, H], normed.</param>
+    /// <param name="output">f32 [T, H].</param>
+    /// <param name="step">The step.</param>
+    void Forward(Tensor x, Tensor output, StepContext step);
+}

@@ -1,0 +1,45 @@
+using Lean.Engine.Running;
+using Lean.Engine.Weights;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Layers;
+
+/// <summary>
+/// A mixture of experts: Σ over the top-k experts by rank, plus sigmoid(x·g) times the shared expert. The router and the
+/// shared expert's gate are one linear.
+/// </summary>
+internal sealed class SparseMoe : IMlp
+{
+    private readonly LayerContext _layer;
+    private readonly LinearWeight _router;     // [E + 1, H]
+    private readonly ExpertWeights _experts;   // E × ([I, H], [I, H], [H, I])
+    private readonly LinearWeight _sharedGateUp; // [2·SharedWidth, H]
+    private readonly LinearWeight _sharedDown; // [H, SharedWidth]
+
+    public SparseMoe(RouterWeights router, SharedExpertWeights shared, ExpertWeights experts, LayerContext layer)
+    {
+        (_layer, _experts) = (layer, experts);
+        _router = layer.Parameters.Linear(router.Gate, shared.SharedGate);
+        _sharedGateUp = layer.Parameters.Linear(shared.Gate, shared.Up);
+        _sharedDown = layer.Parameters.Linear(shared.Down);
+    }
+
+    public void Forward(Tensor x, Tensor output, StepContext step)
+    {
+        KernelSet ops = _layer.Ops;
+        long rows = step.Batch.Rows, count = _experts.Count, topK = _layer.Config.TopK;
+        ArenaMark mark = step.Arena.Mark();
+        Tensor logits = step.Arena.F32(rows, count + 1);
+        Tensor chosen = step.Arena.I32(rows, topK);
+        Tensor mix = step.Arena.F32(rows, topK);
+        Tensor scratch = step.Arena.Raw(ops.GroupedExperts.ScratchBytes(_experts, rows, topK));
+        Tensor sharedScratch = step.Arena.F32(rows, _sharedGateUp.Outputs);
+
+        ops.Linear.Run(x, _router, logits);
+        ops.ExpertRouter.Run(logits.Columns(0, count), _layer.Config.RenormaliseTopK, chosen, mix);
+        ops.GroupedExperts.Run(x, _experts, chosen, mix, scratch, output);
+        ops.GatedMlp.Run(x, _sharedGateUp, _sharedDown, logits.Columns(count, 1), add: output, sharedScratch, output);
+        step.Arena.Release(mark);
+    }
+}

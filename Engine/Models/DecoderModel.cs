@@ -1,0 +1,100 @@
+using Lean.Engine.Layers;
+using Lean.Engine.Running;
+using Lean.Engine.Weights;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Models;
+
+/// <summary>embedding → decoder layers → norm → LM head.</summary>
+internal sealed class DecoderModel
+{
+    private readonly LayerContext _layer;
+    private readonly Tensor _embedding;     // [V, H]
+    private readonly DecoderLayer[] _layers;
+    private readonly Tensor _finalNorm;     // [H]
+    private readonly LinearWeight _head;    // [V, H]
+    private readonly Tensor _frequencies;   // [R/2]
+
+    /// <param name="architecture">Builds the layers that differ between families.</param>
+    /// <param name="weights">What it bound.</param>
+    /// <param name="layer">What layers are built from.</param>
+    public DecoderModel(ModelArchitecture architecture, ModelWeights weights, LayerContext layer)
+    {
+        _layer = layer;
+        _embedding = layer.Parameters.Matrix(weights.Embedding.EmbedTokens);
+        _finalNorm = layer.Parameters.Small(weights.FinalNorm.Norm);
+        _head = weights.Head is { } head ? layer.Parameters.Linear(head.LmHead) : layer.Parameters.Linear(_embedding);
+        _frequencies = layer.Parameters.Vector(RotaryFrequencies.Of(Config.Rope, RotaryFrequencies.AreCast(weights.DecayType, Config.MaxPositions)));
+        int attention = 0, deltaNet = 0;
+        _layers = new DecoderLayer[weights.Layers.Count];
+        for (int i = 0; i < _layers.Length; i++)
+        {
+            LayerWeights w = weights.Layers[i];
+            IMixer mixer = w.Mixer is GatedAttentionWeights a ? new GatedAttention(a, attention++, layer) : architecture.DeltaNet(w.Mixer, deltaNet++, layer);
+            _layers[i] = new DecoderLayer(w.Norms, mixer, architecture.Mlp(w.Mlp, layer), layer);
+        }
+
+        if (weights is { Mtp: { } mtp, MtpLayer: { } own })
+        {
+            var mixer = new GatedAttention((GatedAttentionWeights)own.Mixer, attention, layer);
+            Mtp = new MtpHead(mtp, new DecoderLayer(own.Norms, mixer, architecture.Mlp(own.Mlp, layer), layer), _embedding, attention, layer);
+        }
+    }
+
+    /// <summary>What config.json says.</summary>
+    public ModelConfig Config => _layer.Config;
+
+    /// <summary>The multi-token-prediction head, or null where the checkpoint has none.</summary>
+    public MtpHead? Mtp { get; }
+
+    /// <summary>Computes the step's hidden states after the final norm.</summary>
+    /// <param name="step">The step; its arena holds the result until the next one begins.</param>
+    /// <param name="tap">Watches the layers, or null.</param>
+    /// <returns>f32 [T, H].</returns>
+    public Tensor Forward(StepContext step, IHiddenTap? tap = null)
+    {
+        Prepare(step);
+        long rows = step.Batch.Rows;
+        Tensor residual = step.Arena.F32(rows, Config.Hidden);
+        Tensor normed = step.Arena.F32(rows, Config.Hidden);
+        Tensor delta = step.Arena.F32(rows, Config.Hidden);
+        _layer.Ops.Embedding.Run(step.Batch.Tokens, _embedding, residual);
+        for (int i = 0; i < _layers.Length; i++)
+        {
+            _layers[i].Forward(residual, i == 0 ? default : delta, normed, delta, step);
+            tap?.AfterLayer(i, residual, delta);
+        }
+
+        _layer.Ops.AddRmsNorm.Run(residual, delta, _finalNorm, Config.NormEpsilon, normed);
+        return normed;
+    }
+
+    /// <summary>Fills in what all attention layers of a step share: the rotary table.</summary>
+    public void Prepare(StepContext step)
+    {
+        step.Rotary = step.Arena.F32(step.Batch.Rows, Config.Rope.RotaryDim);
+        float magnitude = (float)(Config.Rope.Yarn?.AttentionFactor ?? 1);
+        _layer.Ops.RotaryTable.Run(step.Batch.Positions, _frequencies, magnitude, step.Rotary);
+    }
+
+    /// <summary>Logits of some rows.</summary>
+    /// <param name="hidden">f32 [T, H], after the final norm (or the MTP head's).</param>
+    /// <param name="rows">i32 [R].</param>
+    /// <param name="arena">Holds the result.</param>
+    /// <returns>f32 [R, V].</returns>
+    public Tensor Logits(Tensor hidden, Tensor rows, Arena arena)
+    {
+        Tensor chosen = arena.F32(rows.Shape.Count, Config.Hidden);
+        _layer.Ops.GatherRows.Run(hidden, rows, chosen);
+        return Logits(chosen, arena);
+    }
+
+    /// <summary>Logits of all rows.</summary>
+    public Tensor Logits(Tensor hidden, Arena arena)
+    {
+        Tensor logits = arena.F32(hidden.Shape[0], Config.Vocabulary);
+        _layer.Ops.Linear.Run(hidden, _head, logits);
+        return logits;
+    }
+}

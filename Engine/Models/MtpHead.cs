@@ -1,0 +1,66 @@
+using Lean.Engine.Layers;
+using Lean.Engine.Running;
+using Lean.Engine.Weights;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Models;
+
+/// <summary>
+/// The multi-token-prediction head: x = fc([norm(embed(next token)) | norm(hidden)]) — the embedding first — then one
+/// decoder layer with a KV cache of its own, then a norm; the model's LM head reads the result. Drafting further feeds
+/// the result back as the hidden state, at the next position.
+/// </summary>
+internal sealed class MtpHead
+{
+    private readonly LayerContext _layer;
+    private readonly DecoderLayer _decoder;
+    private readonly Tensor _embedding;     // [V, H], the model's own
+    private readonly Tensor _embeddingNorm; // [H]
+    private readonly Tensor _hiddenNorm;    // [H]
+    private readonly LinearWeight _fc;      // [H, 2H]
+    private readonly Tensor _norm;          // [H]
+
+    /// <param name="weights">The head's own weights.</param>
+    /// <param name="decoder">Its decoder layer.</param>
+    /// <param name="embedding">The model's embedding.</param>
+    /// <param name="cacheOrdinal">Which attention cache is the head's.</param>
+    /// <param name="layer">What layers are built from.</param>
+    public MtpHead(MtpWeights weights, DecoderLayer decoder, Tensor embedding, int cacheOrdinal, LayerContext layer)
+    {
+        (_layer, _decoder, _embedding, CacheOrdinal) = (layer, decoder, embedding, cacheOrdinal);
+        _embeddingNorm = layer.Parameters.Small(weights.PreFcNormEmbedding);
+        _hiddenNorm = layer.Parameters.Small(weights.PreFcNormHidden);
+        _fc = layer.Parameters.Linear(weights.Fc);
+        _norm = layer.Parameters.Small(weights.Norm);
+    }
+
+    /// <summary>Which attention cache is the head's.</summary>
+    public int CacheOrdinal { get; }
+
+    /// <summary>One draft step for every row.</summary>
+    /// <param name="hidden">f32 [T, H]: the model's hidden states after its final norm, or this head's result one depth before.</param>
+    /// <param name="step">Tokens are each row's next token, positions those of the hidden states; prepared by the model.</param>
+    /// <returns>f32 [T, H], normed for the LM head.</returns>
+    public Tensor Forward(Tensor hidden, StepContext step)
+    {
+        KernelSet ops = _layer.Ops;
+        float epsilon = _layer.Config.NormEpsilon;
+        long rows = step.Batch.Rows, width = _layer.Config.Hidden;
+        Tensor result = step.Arena.F32(rows, width);
+        ArenaMark mark = step.Arena.Mark();
+        Tensor embedded = step.Arena.F32(rows, width);
+        Tensor joined = step.Arena.F32(rows, 2 * width);
+        Tensor residual = step.Arena.F32(rows, width);
+        Tensor delta = step.Arena.F32(rows, width);
+
+        ops.Embedding.Run(step.Batch.Tokens, _embedding, embedded);
+        ops.AddRmsNorm.Run(embedded, delta: default, _embeddingNorm, epsilon, joined.Columns(0, width));
+        ops.AddRmsNorm.Run(hidden, delta: default, _hiddenNorm, epsilon, joined.Columns(width, width));
+        ops.Linear.Run(joined, _fc, residual);
+        _decoder.Forward(residual, pending: default, result, delta, step);
+        ops.AddRmsNorm.Run(residual, delta, _norm, epsilon, result);
+        step.Arena.Release(mark);
+        return result;
+    }
+}

@@ -1,0 +1,89 @@
+using Lean.Engine.Scheduling;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Running;
+
+/// <summary>
+/// Turns a plan into the index tensors of a step: one walk over the segments fills them all, so no two can disagree
+/// about the order of rows. The memory is made once, for the largest step.
+/// </summary>
+internal sealed class BatchBuilder : IDisposable
+{
+    private readonly HostBuffer _memory;
+    private readonly Tensor _tokens;
+    private readonly Tensor _positions;
+    private readonly Tensor _cacheSlots;
+    private readonly Tensor _segments;
+    private readonly Tensor _blocks;
+    private readonly Tensor _outputRows;
+
+    /// <param name="maxRows">The most rows a step has.</param>
+    /// <param name="maxSegments">The most segments a step has.</param>
+    /// <param name="maxBlocks">The most cache blocks a sequence has.</param>
+    public BatchBuilder(int maxRows, int maxSegments, int maxBlocks)
+    {
+        long rows = maxRows, segments = maxSegments;
+        _memory = new HostBuffer(sizeof(int) * ((3 * rows) + (segments * (Segments.Columns + maxBlocks + 1))));
+        long offset = 0;
+        _tokens = Take(new Shape(rows));
+        _positions = Take(new Shape(rows));
+        _cacheSlots = Take(new Shape(rows));
+        _segments = Take(new Shape(segments, Segments.Columns));
+        _blocks = Take(new Shape(segments, maxBlocks));
+        _outputRows = Take(new Shape(segments));
+
+        Tensor Take(Shape shape)
+        {
+            Tensor view = _memory.View(DType.I32, shape, offset);
+            offset += shape.Count * sizeof(int);
+            return view;
+        }
+    }
+
+    /// <summary>Fills in a step.</summary>
+    /// <param name="plan">What to compute.</param>
+    /// <param name="sequences">The sequences that the plan's numbers mean.</param>
+    public StepBatch Build(StepPlan plan, ReadOnlySpan<Sequence> sequences)
+    {
+        Span<int> tokens = _tokens.AsSpan<int>(), positions = _positions.AsSpan<int>(), slots = _cacheSlots.AsSpan<int>();
+        Span<int> segments = _segments.AsSpan<int>(), blocks = _blocks.AsSpan<int>(), outputs = _outputRows.AsSpan<int>();
+        int row = 0, outputCount = 0, maxBlocks = (int)_blocks.Shape[1];
+        for (int s = 0; s < plan.Segments.Count; s++)
+        {
+            PlannedSegment segment = plan.Segments[s];
+            Sequence sequence = sequences[segment.Sequence];
+            Span<int> entry = segments.Slice(s * Segments.Columns, Segments.Columns);
+            entry[Segments.FirstRow] = row;
+            entry[Segments.Rows] = segment.Rows;
+            entry[Segments.FirstPosition] = segment.FirstPosition;
+            entry[Segments.Slot] = sequence.Slot;
+            sequence.Blocks.CopyTo(blocks.Slice(s * maxBlocks, maxBlocks));
+            for (int i = 0; i < segment.Rows; i++, row++)
+            {
+                int position = segment.FirstPosition + i;
+                tokens[row] = sequence.Tokens[position];
+                positions[row] = position;
+                slots[row] = (sequence.Blocks[position / Grid.Cell] * Grid.Cell) + (position % Grid.Cell);
+            }
+
+            if (segment.Samples)
+            {
+                outputs[outputCount++] = row - 1;
+            }
+        }
+
+        return new StepBatch
+        {
+            Tokens = _tokens.Rows(0, row),
+            Positions = _positions.Rows(0, row),
+            CacheSlots = _cacheSlots.Rows(0, row),
+            Segments = _segments.Rows(0, plan.Segments.Count),
+            PromptSegments = plan.PromptSegments,
+            Blocks = _blocks.Rows(0, plan.Segments.Count),
+            OutputRows = _outputRows.Rows(0, outputCount),
+        };
+    }
+
+    public void Dispose() => _memory.Dispose();
+}

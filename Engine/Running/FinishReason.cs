@@ -1,0 +1,17 @@
+namespace Lean.Engine.Running;
+
+/// <summary>Why a generation ended.</summary>
+internal enum FinishReason
+{
+    /// <summary>It has not.</summary>
+    None,
+
+    /// <summary>The model chose an end-of-sequence token.</summary>
+    Stop,
+
+    /// <summary>The allowed tokens, or the model's positions, are used up.</summary>
+    Length,
+
+    /// <summary>The logits were not finite numbers.</summary>
+    Fault,
+}

@@ -1,0 +1,14 @@
+namespace Lean.Engine.Running;
+
+/// <summary>What to generate.</summary>
+internal sealed record GenerationRequest
+{
+    /// <summary>The prompt's tokens, at least one.</summary>
+    public required IReadOnlyList<int> Prompt { get; init; }
+
+    /// <summary>The most tokens to choose.</summary>
+    public required int MaxTokens { get; init; }
+
+    /// <summary>Whether to go on after an end-of-sequence token.</summary>
+    public bool IgnoreEndOfSequence { get; init; }
+}

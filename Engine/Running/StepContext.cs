@@ -1,0 +1,20 @@
+using Lean.Engine.Caches;
+using Lean.Tensors;
+
+namespace Lean.Engine.Running;
+
+/// <summary>What a layer sees of the step it takes part in.</summary>
+internal sealed class StepContext(ModelCaches caches, Arena arena)
+{
+    /// <summary>The step's rows and segments.</summary>
+    public StepBatch Batch { get; set; }
+
+    /// <summary>f32 [T, R]: cos and sin of the step's positions.</summary>
+    public Tensor Rotary { get; set; }
+
+    /// <summary>Keys, values and recurrent states.</summary>
+    public ModelCaches Caches => caches;
+
+    /// <summary>Memory for activations.</summary>
+    public Arena Arena => arena;
+}

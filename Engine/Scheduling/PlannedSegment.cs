@@ -1,0 +1,11 @@
+using Lean.Kernels;
+
+namespace Lean.Engine.Scheduling;
+
+/// <summary>One sequence's rows in a step.</summary>
+/// <param name="Sequence">The sequence's index in the scheduler.</param>
+/// <param name="Class">What the rows are, for ever.</param>
+/// <param name="FirstPosition">The first row's absolute position.</param>
+/// <param name="Rows">How many consecutive rows.</param>
+/// <param name="Samples">Whether the last row's logits choose a token.</param>
+internal readonly record struct PlannedSegment(int Sequence, RowClass Class, int FirstPosition, int Rows, bool Samples);

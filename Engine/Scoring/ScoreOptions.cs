@@ -1,0 +1,17 @@
+namespace Lean.Engine.Scoring;
+
+/// <summary>What to compute beside the log-likelihood.</summary>
+internal sealed record ScoreOptions
+{
+    /// <summary>Whether to keep the logits of every position.</summary>
+    public bool Logits { get; init; }
+
+    /// <summary>Whether to keep the hidden states after every layer.</summary>
+    public bool Hidden { get; init; }
+
+    /// <summary>How many depths to draft from every position.</summary>
+    public int MtpDepth { get; init; }
+
+    /// <summary>Rows of a step; a multiple of the grid.</summary>
+    public int StepTokens { get; init; } = 512;
+}

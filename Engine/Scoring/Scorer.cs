@@ -1,0 +1,116 @@
+using Lean.Engine.Caches;
+using Lean.Engine.Models;
+using Lean.Engine.Running;
+using Lean.Engine.Scheduling;
+using Lean.Tensors;
+
+namespace Lean.Engine.Scoring;
+
+/// <summary>
+/// Runs a text through the model as a prompt and keeps what <c>lean score</c> reports: log-likelihood, logits, hidden
+/// states, and what the MTP head would draft from every position.
+/// </summary>
+internal sealed class Scorer(LoadedModel loaded)
+{
+    private readonly DecoderModel _model = loaded.Model;
+
+    /// <summary>Scores a text.</summary>
+    /// <exception cref="InputException">The ids cannot be scored, or drafts are asked of a model without an MTP head.</exception>
+    public ScoreResult Score(IReadOnlyList<int> ids, ScoreOptions options)
+    {
+        ModelConfig config = _model.Config;
+        if (options.MtpDepth > 0 && _model.Mtp is null)
+        {
+            throw new InputException($"--mtp {options.MtpDepth}: the checkpoint has no MTP head (no mtp.* tensors)");
+        }
+
+        var request = new GenerationRequest { Prompt = ids, MaxTokens = 1 };
+        PromptCheck.Check(request, config);
+        var sequence = new Sequence(request, config.MaxPositions);
+        Identity(sequence.Blocks);
+        int length = ids.Count;
+        var result = new ScoreResult { NegativeLogLikelihood = new float[length - 1] };
+        Tensor logits = options.Logits ? result.Add("logits", new Shape(length, config.Vocabulary)) : default;
+        HiddenRecorder? hidden = options.Hidden ? new HiddenRecorder(result.Add("hidden", new Shape(config.Layers + 1, length, config.Hidden))) : null;
+        using HostBuffer kept = HostBuffer.For(DType.F32, options.MtpDepth > 0 ? new Shape(length, config.Hidden) : new Shape(0));
+
+        using var caches = new ModelCaches(config, mtpLayers: 0, sequence.Blocks.Length, slots: 1);
+        using var arena = new Arena();
+        var scheduler = new Scheduler(options.StepTokens);
+        using var builder = new BatchBuilder(scheduler.MaxPromptRows, 1, sequence.Blocks.Length);
+        var step = new StepContext(caches, arena);
+        var plan = new StepPlan(1);
+        SequenceProgress[] progress = [new SequenceProgress { PromptLength = length, Admitted = true }];
+        for (scheduler.Plan(progress, plan); progress[0].Computed < length; scheduler.Plan(progress, plan))
+        {
+            int first = plan.Segments[0].FirstPosition, rows = plan.Rows;
+            step.Batch = builder.Build(plan, [sequence]);
+            arena.Begin();
+            hidden?.Begin(first);
+            Tensor states = _model.Forward(step, hidden);
+            hidden?.Final(states);
+            if (options.MtpDepth > 0)
+            {
+                states.AsSpan<float>().CopyTo(kept.View(DType.F32, new Shape(length, config.Hidden)).Rows(first, rows).AsSpan<float>());
+            }
+
+            Read(states, first, ids, logits, result.NegativeLogLikelihood, arena);
+            progress[0].Computed += rows;
+        }
+
+        if (options.MtpDepth > 0)
+        {
+            new DraftScorer(_model).Score(ids, kept.View(DType.F32, new Shape(length, config.Hidden)), options, result);
+        }
+
+        return result;
+    }
+
+    /// <summary>Block i of a sequence that has the cache to itself is block i.</summary>
+    internal static void Identity(Span<int> blocks)
+    {
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            blocks[i] = i;
+        }
+    }
+
+    // Logits are made for a few rows at a time: a vocabulary of 248,320 takes a megabyte a row.
+    private void Read(Tensor states, int first, IReadOnlyList<int> ids, Tensor logits, float[] losses, Arena arena)
+    {
+        const int stretch = 32;
+        for (int row = 0; row < states.Shape[0]; row += stretch)
+        {
+            int count = int.Min(stretch, (int)states.Shape[0] - row);
+            ArenaMark mark = arena.Mark();
+            Tensor some = _model.Logits(states.Rows(row, count), arena);
+            if (!logits.IsEmpty)
+            {
+                some.AsSpan<float>().CopyTo(logits.Rows(first + row, count).AsSpan<float>());
+            }
+
+            for (int i = 0; i < count && first + row + i + 1 < ids.Count; i++)
+            {
+                losses[first + row + i] = Loss(some.Slice(i).AsSpan<float>(), ids[first + row + i + 1]);
+            }
+
+            arena.Release(mark);
+        }
+    }
+
+    private static float Loss(ReadOnlySpan<float> logits, int token)
+    {
+        double maximum = double.NegativeInfinity, sum = 0;
+        foreach (float logit in logits)
+        {
+            maximum = Math.Max(maximum, logit);
+        }
+
+        foreach (float logit in logits)
+        {
+            sum += Math.Exp(logit - maximum);
+        }
+
+        return (float)(maximum + Math.Log(sum) - logits[token]);
+    }
+}

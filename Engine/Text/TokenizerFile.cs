@@ -1,0 +1,105 @@
+using System.Text.Json;
+using Lean.Tensors;
+
+namespace Lean.Engine.Text;
+
+/// <summary>
+/// A tokenizer.json in the format of Hugging Face's tokenizers, read and checked. The file is not trusted: whatever in
+/// it cannot be used ends in an <see cref="InputException"/> that names the place.
+/// </summary>
+/// <param name="Model">The vocabulary and its merges.</param>
+/// <param name="AddedTokens">Tokens found in the text itself.</param>
+/// <param name="Pipeline">What happens to text before the model sees it.</param>
+/// <param name="Place">The file, for later errors.</param>
+internal sealed record TokenizerFile(
+    ModelSection Model, List<AddedToken> AddedTokens, PipelineSection Pipeline, JsonPlace Place)
+{
+    internal const string Name = "tokenizer.json";
+
+    /// <summary>Ten times the largest published file.</summary>
+    private const long LargestFile = 256L << 20;
+
+    internal static TokenizerFile Read(string directory)
+    {
+        string path = Path.Combine(directory, Name);
+        byte[] bytes = ReadBytes(path);
+        try
+        {
+            return Parse(bytes, new JsonPlace(path, ""));
+        }
+        catch (JsonException error)
+        {
+            throw new InputException($"{path}: expected JSON, found something else: {error.Message}", error);
+        }
+        catch (InvalidOperationException error)
+        {
+            // How the JSON reader says that a string holds half a surrogate pair or bytes that are not UTF-8.
+            throw new InputException($"{path}: expected JSON in valid Unicode, found something else: {error.Message}", error);
+        }
+    }
+
+    private static byte[] ReadBytes(string path)
+    {
+        try
+        {
+            var info = new FileInfo(path);
+            if (!info.Exists)
+            {
+                throw new InputException($"{path}: expected a tokenizer, found no such file; a model folder holds {Name}.");
+            }
+
+            return info.Length <= LargestFile
+                ? File.ReadAllBytes(path)
+                : throw new InputException($"{path}: expected at most {LargestFile >> 20} MiB, found {info.Length >> 20} MiB.");
+        }
+        catch (UnauthorizedAccessException error)
+        {
+            throw new InputException($"{path}: expected a file that can be read, found no permission to read it.", error);
+        }
+        catch (IOException error)
+        {
+            throw new MachineException($"{path}: reading failed: {error.Message}", error);
+        }
+    }
+
+    private static TokenizerFile Parse(ReadOnlySpan<byte> json, JsonPlace place)
+    {
+        if (json.StartsWith("\uFEFF"u8))
+        {
+            json = json[3..];
+        }
+
+        var reader = new Utf8JsonReader(json);
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            throw place.Refuse("an object", ModelSection.Describe(ref reader));
+        }
+
+        ModelSection? model = null;
+        var sections = new Dictionary<string, JsonElement>();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            string name = reader.GetString()!;
+            reader.Read();
+            if (name == "model")
+            {
+                model = ModelSection.Read(ref reader, json, place.Member(name));
+            }
+            else
+            {
+                // "truncation" and "padding" are read over: they are about batches for training, and the engine bounds prompts itself.
+                sections[name] = JsonElement.ParseValue(ref reader);
+            }
+        }
+
+        // Reads on to the end, where anything but white space is an error.
+        reader.Read();
+        JsonPlace added = place.Member("added_tokens");
+        return new TokenizerFile(
+            model ?? throw place.Member("model").Refuse("an object", "nothing"),
+            AddedToken.ReadAll(sections.GetValueOrDefault("added_tokens"), added),
+            PipelineSection.Read(sections, place),
+            place);
+    }
+}

@@ -1,0 +1,63 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>All scores of a row and head first, then the softmax in two passes.</summary>
+internal sealed unsafe class PagedAttentionReference : PagedAttention
+{
+    private protected override void Launch(
+        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output)
+    {
+        for (long s = 0; s < segments.Shape[0]; s++)
+        {
+            var segment = ReferenceSegment.Of(segments, s);
+            int* table = (int*)blocks.Address + (s * blocks.RowStride);
+            for (long t = segment.FirstRow; t < segment.FirstRow + segment.Rows; t++)
+            {
+                long visible = segment.FirstPosition + (t - segment.FirstRow) + 1;
+                for (int head = 0; head < shape.Heads; head++)
+                {
+                    long place = ((t * shape.Heads) + head) * shape.HeadDim;
+                    float* gate = (float*)projected.Address + (t * shape.ProjectedWidth) + (((2L * head) + 1) * shape.HeadDim);
+                    Attend(shape, head, (float*)queries.Address + place, gate, (float*)keys.Address, (float*)values.Address, table, visible, (float*)output.Address + place);
+                }
+            }
+        }
+    }
+
+    private static void Attend(
+        AttentionShape shape, int head, float* query, float* gate, float* keys, float* values, int* table, long visible, float* output)
+    {
+        int dim = shape.HeadDim, kvHead = head / (shape.Heads / shape.KvHeads);
+        var p = new double[visible];
+        for (long j = 0; j < visible; j++)
+        {
+            long place = ((long)table[j / Grid.Cell] * shape.KvHeads) + kvHead;
+            for (int d = 0; d < dim; d++)
+            {
+                p[j] += (double)query[d] * keys[(((place * dim) + d) * Grid.Cell) + (j % Grid.Cell)];
+            }
+
+            p[j] /= Math.Sqrt(dim);
+        }
+
+        double largest = p.Max(), sum = 0;
+        for (long j = 0; j < visible; j++)
+        {
+            p[j] = Math.Exp(p[j] - largest);
+            sum += p[j];
+        }
+
+        for (int d = 0; d < dim; d++)
+        {
+            double mixed = 0;
+            for (long j = 0; j < visible; j++)
+            {
+                long place = ((long)table[j / Grid.Cell] * shape.KvHeads) + kvHead;
+                mixed += p[j] * values[(((place * Grid.Cell) + (j % Grid.Cell)) * dim) + d];
+            }
+
+            output[d] = (float)(ReferenceMath.Sigmoid(gate[d]) * mixed / sum);
+        }
+    }
+}

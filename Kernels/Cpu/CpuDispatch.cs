@@ -1,0 +1,65 @@
+namespace Lean.Kernels;
+
+/// <summary>From a kernel's number to its body.</summary>
+internal static unsafe class CpuDispatch<V> where V : struct, IVec<V>
+{
+    public static void Run(CpuKernel kernel, void* arguments, int begin, int end)
+    {
+        switch (kernel)
+        {
+            case CpuKernel.Embedding:
+                EmbeddingBody<V>.Run((EmbeddingArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.GatherRows:
+                GatherRowsBody.Run((GatherRowsArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.AddRmsNorm:
+                AddRmsNormBody<V>.Run((AddRmsNormArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.GatedRmsNorm:
+                GatedRmsNormBody.Run((GatedRmsNormArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.Linear:
+                LinearBody<V>.Run((LinearArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.RotaryTable:
+                RotaryTableBody.Run((RotaryTableArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.PrepareAttention:
+                PrepareAttentionBody<V>.Run((PrepareAttentionArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.PagedAttention:
+                PagedAttentionBody<V>.Run((PagedAttentionArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.CausalConvolution:
+                CausalConvolutionBody.Run((CausalConvolutionArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.ChunkedDeltaRule:
+                ChunkedDeltaRuleBody<V>.Run((DeltaRuleArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.RecurrentDeltaRule:
+                RecurrentDeltaRuleBody<V>.Run((DeltaRuleArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.ExpertRouter:
+                ExpertRouterBody<V>.Run((ExpertRouterArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.ExpertsGateUp:
+                GroupedExpertsBody<V>.GateUp((GroupedExpertsArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.ExpertsDown:
+                GroupedExpertsBody<V>.Down((GroupedExpertsArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.ExpertsCombine:
+                GroupedExpertsBody<V>.Combine((GroupedExpertsArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.SiluMultiply:
+                SiluMultiplyBody<V>.Run((SiluMultiplyArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.GreedyPick:
+                GreedyPickBody<V>.Run((GreedyPickArguments*)arguments, begin, end);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(kernel), kernel, "not a CPU kernel");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// The gated delta rule, per value head, in f32, with state S [dk, dv]:
+/// k ← k·rsqrt(Σk² + 1e-6), q ← q·rsqrt(Σq² + 1e-6)·dk^−½, g = −exp(A_log)·softplus(a + dt_bias), β = sigmoid(b);
+/// S ← S·exp(g); u = (v − Sᵀk)·β; S ← S + k uᵀ; o = Sᵀq.
+/// Two implementations, one per <see cref="RowClass"/>: recurrent (as written; generated rows) and chunked on the
+/// <see cref="Grid"/> (prompt rows). They agree to rounding, not to the bit. A prompt segment begins on the grid.
+/// Source: Yang et al. 2024, "Gated Delta Networks"; Qwen3NextGatedDeltaNet in transformers.
+/// </summary>
+public abstract class GatedDeltaRule
+{
+    private const string Op = "gated_delta_rule";
+
+    /// <summary>Runs T rows of S sequences and leaves each sequence's state behind its last row.</summary>
+    /// <param name="shape">The heads.</param>
+    /// <param name="convolved">f32 [T, <see cref="DeltaRuleShape.Channels"/>].</param>
+    /// <param name="b">f32 [T, ValueHeads], rows may be strided.</param>
+    /// <param name="a">f32 [T, ValueHeads], rows may be strided.</param>
+    /// <param name="decay">f32 [ValueHeads]: A_log.</param>
+    /// <param name="timeBias">f32 [ValueHeads]: dt_bias.</param>
+    /// <param name="state">f32 <see cref="DeltaRuleShape.State"/>; taken as zero where a segment begins at position 0, then replaced.</param>
+    /// <param name="segments">i32 [S, 4], see <see cref="Segments"/>.</param>
+    /// <param name="output">f32 [T, ValueHeads·dv].</param>
+    public void Run(
+        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output)
+    {
+        long rows = convolved.Shape[0];
+        LaunchCheck.That(shape.KeyHeads > 0 && shape.ValueHeads % shape.KeyHeads == 0, Op, "KeyHeads that divide ValueHeads");
+        LaunchCheck.Is(Op, nameof(convolved), convolved, DType.F32, new Shape(rows, shape.Channels), "[T, C]");
+        LaunchCheck.Is(Op, nameof(b), b, DType.F32, new Shape(rows, shape.ValueHeads), "[T, ValueHeads]", strided: true);
+        LaunchCheck.Is(Op, nameof(a), a, DType.F32, new Shape(rows, shape.ValueHeads), "[T, ValueHeads]", strided: true);
+        LaunchCheck.Is(Op, nameof(decay), decay, DType.F32, new Shape(shape.ValueHeads), "[ValueHeads]");
+        LaunchCheck.Is(Op, nameof(timeBias), timeBias, DType.F32, new Shape(shape.ValueHeads), "[ValueHeads]");
+        LaunchCheck.Is(Op, nameof(state), state, DType.F32, shape.State(state.Shape[0]), "[slots, ValueHeads, dk, dv]");
+        LaunchCheck.Is(Op, nameof(segments), segments, DType.I32, new Shape(segments.Shape[0], Segments.Columns), "[S, 4]");
+        LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(rows, shape.ValueWidth), "[T, ValueHeads*dv]");
+        if (rows > 0 && segments.Shape[0] > 0)
+        {
+            Launch(shape, convolved, b, a, decay, timeBias, state, segments, output);
+        }
+    }
+
+    private protected abstract void Launch(
+        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output);
+}

@@ -1,0 +1,20 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>Copies each token's row, one element at a time.</summary>
+internal sealed unsafe class EmbeddingLookupReference : EmbeddingLookup
+{
+    private protected override void Launch(Tensor ids, Tensor table, Tensor output)
+    {
+        long rows = output.Shape[0], width = output.Shape[1];
+        for (long t = 0; t < rows; t++)
+        {
+            long id = ((int*)ids.Address)[t];
+            for (long h = 0; h < width; h++)
+            {
+                ((float*)output.Address)[(t * width) + h] = (float)WeightReader.Read(table.Type, table.Address, (id * table.RowStride) + h);
+            }
+        }
+    }
+}

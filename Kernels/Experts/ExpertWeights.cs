@@ -1,0 +1,79 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// The matrices of E routed experts, wherever they lie: fused tensors [E, 2I, H] and [E, H, I], or one tensor each.
+/// Only views; nothing is copied.
+/// </summary>
+public sealed class ExpertWeights
+{
+    private readonly Matrices[] _experts;
+
+    /// <summary>Takes one gate [I, H], up [I, H] and down [H, I] per expert.</summary>
+    /// <exception cref="ArgumentException">Shapes or types differ between experts.</exception>
+    public ExpertWeights(ReadOnlySpan<Tensor> gate, ReadOnlySpan<Tensor> up, ReadOnlySpan<Tensor> down)
+    {
+        if (gate.IsEmpty || gate.Length != up.Length || gate.Length != down.Length)
+        {
+            throw new ArgumentException($"experts need as many gates as ups and downs, got {gate.Length}, {up.Length}, {down.Length}", nameof(gate));
+        }
+
+        (Width, Hidden, Type) = (gate[0].Shape[0], gate[0].Shape[1], gate[0].Type);
+        LaunchCheck.IsWeight("experts", "gate", Type);
+        _experts = new Matrices[gate.Length];
+        for (int e = 0; e < gate.Length; e++)
+        {
+            Check(gate[e], new Shape(Width, Hidden));
+            Check(up[e], new Shape(Width, Hidden));
+            Check(down[e], new Shape(Hidden, Width));
+            _experts[e] = new Matrices(gate[e].Address, up[e].Address, down[e].Address);
+        }
+    }
+
+    /// <summary>Splits the fused tensors of a published Qwen3.5 checkpoint.</summary>
+    /// <param name="gateUp">[E, 2I, H], gate in the first I rows of each expert.</param>
+    /// <param name="down">[E, H, I].</param>
+    public static ExpertWeights Fused(Tensor gateUp, Tensor down)
+    {
+        int experts = checked((int)gateUp.Shape[0]);
+        long width = gateUp.Shape[1] / 2;
+        var gates = new Tensor[experts];
+        var ups = new Tensor[experts];
+        var downs = new Tensor[experts];
+        for (int e = 0; e < experts; e++)
+        {
+            Tensor both = gateUp.Slice(e);
+            (gates[e], ups[e], downs[e]) = (both.Rows(0, width), both.Rows(width, width), down.Slice(e));
+        }
+
+        return new ExpertWeights(gates, ups, downs);
+    }
+
+    /// <summary>E, the number of experts.</summary>
+    public int Count => _experts.Length;
+
+    /// <summary>I, the width of an expert.</summary>
+    public long Width { get; }
+
+    /// <summary>H, the width of the residual stream.</summary>
+    public long Hidden { get; }
+
+    /// <summary>The element type of every matrix: bf16 or f32.</summary>
+    public DType Type { get; }
+
+    /// <summary>The experts' matrices.</summary>
+    public ReadOnlySpan<Matrices> All => _experts;
+
+    private void Check(Tensor tensor, Shape expected)
+    {
+        if (tensor.Shape != expected || tensor.Type != Type || !tensor.IsContiguous)
+        {
+            throw new ArgumentException($"an expert's matrix is {tensor}, expected {Type.Name()} {expected}", nameof(tensor));
+        }
+    }
+
+    /// <summary>Addresses of one expert's gate [I, H], up [I, H] and down [H, I].</summary>
+    [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential)]
+    public readonly record struct Matrices(nint Gate, nint Up, nint Down);
+}

@@ -1,0 +1,39 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// y_t = Σ_{r=0}^{K−1} w_{t,r} · down_e(silu(gate_e x_t) ⊙ up_e x_t) with e = experts[t, r], summed in the order of the
+/// ranks r. Rows are grouped by expert so that each expert's matrices are read once; a row's bits do not depend on
+/// which other rows share its experts.
+/// </summary>
+public abstract class GroupedExperts
+{
+    private const string Op = "grouped_experts";
+
+    /// <summary>Bytes of scratch memory that T rows need.</summary>
+    public abstract long ScratchBytes(ExpertWeights weights, long rows, long topK);
+
+    /// <summary>Runs T rows through K experts each.</summary>
+    /// <param name="x">f32 [T, H].</param>
+    /// <param name="weights">The experts.</param>
+    /// <param name="experts">i32 [T, K], each in 0 … E − 1, distinct within a row.</param>
+    /// <param name="mix">f32 [T, K].</param>
+    /// <param name="scratch">i8 [n], n ≥ <see cref="ScratchBytes"/>, 64-byte aligned; contents are lost.</param>
+    /// <param name="output">f32 [T, H].</param>
+    public void Run(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output)
+    {
+        long rows = x.Shape[0], topK = experts.Shape[1];
+        LaunchCheck.Is(Op, nameof(x), x, DType.F32, new Shape(rows, weights.Hidden), "[T, H]");
+        LaunchCheck.Is(Op, nameof(experts), experts, DType.I32, new Shape(rows, topK), "[T, K]");
+        LaunchCheck.Is(Op, nameof(mix), mix, DType.F32, new Shape(rows, topK), "[T, K]");
+        LaunchCheck.That(scratch.Bytes >= ScratchBytes(weights, rows, topK), Op, "scratch memory for every row");
+        LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(rows, weights.Hidden), "[T, H]");
+        if (rows > 0)
+        {
+            Launch(x, weights, experts, mix, scratch, output);
+        }
+    }
+
+    private protected abstract void Launch(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output);
+}

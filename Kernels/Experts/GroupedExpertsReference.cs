@@ -1,0 +1,43 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>Each row's experts by rank, ungrouped.</summary>
+internal sealed unsafe class GroupedExpertsReference : GroupedExperts
+{
+    /// <inheritdoc/>
+    public override long ScratchBytes(ExpertWeights weights, long rows, long topK) => 0;
+
+    private protected override void Launch(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output)
+    {
+        long hidden = weights.Hidden, width = weights.Width, topK = experts.Shape[1];
+        long innerRow = hidden * weights.Type.Size(), outerRow = width * weights.Type.Size();
+        var inner = new double[width];
+        for (long t = 0; t < x.Shape[0]; t++)
+        {
+            double[] input = WeightReader.Widen(x, t);
+            var sums = new double[hidden];
+            for (long r = 0; r < topK; r++)
+            {
+                ExpertWeights.Matrices expert = weights.All[((int*)experts.Address)[(t * topK) + r]];
+                double share = ((float*)mix.Address)[(t * topK) + r];
+                for (long i = 0; i < width; i++)
+                {
+                    double gate = WeightReader.Dot(input, weights.Type, expert.Gate + (nint)(i * innerRow));
+                    double up = WeightReader.Dot(input, weights.Type, expert.Up + (nint)(i * innerRow));
+                    inner[i] = ReferenceMath.Silu(gate) * up;
+                }
+
+                for (long h = 0; h < hidden; h++)
+                {
+                    sums[h] += share * WeightReader.Dot(inner, weights.Type, expert.Down + (nint)(h * outerRow));
+                }
+            }
+
+            for (long h = 0; h < hidden; h++)
+            {
+                ((float*)output.Address)[(t * hidden) + h] = (float)sums[h];
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// The products of many rows of x with a block of consecutive rows of W: picks tiles, keeps the block in the cache.
+/// </summary>
+internal static unsafe class DotBlock<V> where V : struct, IVec<V>
+{
+    /// <summary>y[r, n] = x[rows[r]] · W[n] for r = 0 … count − 1, n = 0 … columns − 1.</summary>
+    /// <param name="bf16">Whether W is bf16, else f32.</param>
+    /// <param name="x">Base of x.</param>
+    /// <param name="xStride">Floats from one row of x to the next.</param>
+    /// <param name="rows">Which rows of x, or null for 0 … count − 1.</param>
+    /// <param name="count">How many rows.</param>
+    /// <param name="w">The block's first row of W.</param>
+    /// <param name="columns">Rows of W in the block.</param>
+    /// <param name="k">Length of the dot products.</param>
+    /// <param name="y">Where y[0, 0] goes.</param>
+    /// <param name="yStride">Floats from one row of y to the next.</param>
+    public static void Multiply(
+        bool bf16, float* x, long xStride, int* rows, int count, byte* w, int columns, long k, float* y, long yStride)
+    {
+        if (k <= ShortDots.MaxTerms)
+        {
+            ShortDots.Multiply(bf16, x, xStride, rows, count, w, columns, (int)k, y, yStride);
+        }
+        else if (bf16)
+        {
+            Multiply<BF16Format<V>>(x, xStride, rows, count, w, columns, k, y, yStride);
+        }
+        else
+        {
+            Multiply<F32Format<V>>(x, xStride, rows, count, w, columns, k, y, yStride);
+        }
+    }
+
+    [SkipLocalsInit]
+    private static void Multiply<W>(
+        float* x, long xStride, int* rows, int count, byte* w, int columns, long k, float* y, long yStride)
+        where W : struct, IWeightFormat<V>
+    {
+        long pitch = k * W.Size;
+        float** tile = stackalloc float*[6];
+        float* sums = stackalloc float[24 + (10 * IVec<V>.Lanes)];
+        int tileRows = V.Registers >= 32 ? 6 : 3;
+        int r = 0;
+        while (r < count)
+        {
+            int taken = count - r >= tileRows ? tileRows : V.Registers >= 32 && count - r >= 2 ? 2 : 1;
+            for (int i = 0; i < taken; i++)
+            {
+                tile[i] = x + ((rows == null ? r + i : rows[r + i]) * xStride);
+            }
+
+            float* target = y + (r * yStride);
+            int n = taken switch
+            {
+                6 => Six<W>(tile, w, pitch, columns, k, target, yStride, sums),
+                3 => Three<W>(tile, w, pitch, columns, k, target, yStride, sums),
+                2 => Two<W>(tile, w, pitch, columns, k, target, yStride, sums),
+                _ => Single<W>(tile[0], w, pitch, columns, k, target),
+            };
+            for (; n < columns; n++)
+            {
+                for (int i = 0; i < taken; i++)
+                {
+                    target[(i * yStride) + n] = DotTiles<V, W>.One(tile[i], w + (n * pitch), k);
+                }
+            }
+
+            r += taken;
+        }
+    }
+
+    private static int Six<W>(float** x, byte* w, long pitch, int columns, long k, float* y, long yStride, float* sums)
+        where W : struct, IWeightFormat<V>
+    {
+        int n = 0;
+        for (; n + 4 <= columns; n += 4)
+        {
+            DotTiles<V, W>.SixByFour(x, w + (n * pitch), pitch, k, sums + 24, sums);
+            for (int i = 0; i < 6; i++)
+            {
+                Vector128.Load(sums + (4 * i)).Store(y + (i * yStride) + n);
+            }
+        }
+
+        return n;
+    }
+
+    private static int Three<W>(float** x, byte* w, long pitch, int columns, long k, float* y, long yStride, float* sums)
+        where W : struct, IWeightFormat<V>
+    {
+        int n = 0;
+        for (; n + 2 <= columns; n += 2)
+        {
+            DotTiles<V, W>.ThreeByTwo(x, w + (n * pitch), pitch, k, sums);
+            for (int i = 0; i < 3; i++)
+            {
+                y[(i * yStride) + n] = sums[2 * i];
+                y[(i * yStride) + n + 1] = sums[(2 * i) + 1];
+            }
+        }
+
+        return n;
+    }
+
+    private static int Two<W>(float** x, byte* w, long pitch, int columns, long k, float* y, long yStride, float* sums)
+        where W : struct, IWeightFormat<V>
+    {
+        int n = 0;
+        for (; n + 4 <= columns; n += 4)
+        {
+            DotTiles<V, W>.TwoByFour(x[0], x[1], w + (n * pitch), pitch, k, sums);
+            Vector128.Load(sums).Store(y + n);
+            Vector128.Load(sums + 4).Store(y + yStride + n);
+        }
+
+        return n;
+    }
+
+    private static int Single<W>(float* x, byte* w, long pitch, int columns, long k, float* y)
+        where W : struct, IWeightFormat<V>
+    {
+        int n = 0;
+        if (V.Registers >= 32)
+        {
+            for (; n + 8 <= columns; n += 8)
+            {
+                DotTiles<V, W>.OneByEight(x, w + (n * pitch), pitch, k, y + n);
+            }
+        }
+
+        for (; n + 4 <= columns; n += 4)
+        {
+            DotTiles<V, W>.OneByFour(x, w + (n * pitch), pitch, k).Store(y + n);
+        }
+
+        return n;
+    }
+}

@@ -1,0 +1,20 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>One dot product per output.</summary>
+internal sealed unsafe class LinearReference : Linear
+{
+    private protected override void Launch(Tensor x, LinearWeight weight, Tensor output)
+    {
+        for (long t = 0; t < x.Shape[0]; t++)
+        {
+            double[] input = WeightReader.Widen(x, t);
+            for (long n = 0; n < weight.Outputs; n++)
+            {
+                ((float*)output.Address)[(t * weight.Outputs) + n] =
+                    (float)WeightReader.Dot(input, weight.Type, WeightReader.Row(weight, n));
+            }
+        }
+    }
+}

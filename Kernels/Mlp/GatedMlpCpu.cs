@@ -1,0 +1,55 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>Dense MLP on the CPU: two linears with silu(gate)·up between them.</summary>
+internal sealed unsafe class GatedMlpCpu(CpuBackend backend) : GatedMlp
+{
+    private protected override void Launch(
+        Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output)
+    {
+        LinearCpu.Launch(backend, x, gateUp, scratch, gateLogit: default, add: default);
+        SiluMultiplyArguments arguments = new()
+        {
+            GateUp = (float*)scratch.Address,
+            Width = down.Inputs,
+            Stride = scratch.RowStride,
+        };
+        backend.Run(CpuKernel.SiluMultiply, &arguments, (int)x.Shape[0], 12 * down.Inputs);
+        LinearCpu.Launch(backend, scratch.Columns(0, down.Inputs), down, output, gateLogit, add);
+    }
+}
+
+/// <summary>What <see cref="SiluMultiplyBody{V}"/> reads.</summary>
+internal unsafe struct SiluMultiplyArguments
+{
+    public float* GateUp;
+    public long Width;
+    public long Stride;
+}
+
+/// <summary>gate ← silu(gate) ⊙ up in rows [gate | up]: an item is a row.</summary>
+internal static unsafe class SiluMultiplyBody<V> where V : struct, IVec<V>
+{
+    public static void Run(SiluMultiplyArguments* a, int begin, int end)
+    {
+        for (long t = begin; t < end; t++)
+        {
+            float* gate = a->GateUp + (t * a->Stride);
+            Apply(gate, gate + a->Width, a->Width);
+        }
+    }
+
+    /// <summary>gate[i] ← silu(gate[i]) · up[i].</summary>
+    public static void Apply(float* gate, float* up, long count)
+    {
+        long i = 0;
+        for (; i + IVec<V>.Lanes <= count; i += IVec<V>.Lanes)
+        {
+            V.Store(gate + i, VecMath<V>.Silu(V.Load(gate + i)) * V.Load(up + i));
+        }
+
+        int rest = (int)(count - i);
+        V.StorePartial(gate + i, VecMath<V>.Silu(V.LoadPartial(gate + i, rest)) * V.LoadPartial(up + i, rest), rest);
+    }
+}

@@ -1,0 +1,32 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>The MLP of one row after the other, with nothing rounded before the result. Scratch memory stays unused.</summary>
+internal sealed unsafe class GatedMlpReference : GatedMlp
+{
+    private protected override void Launch(
+        Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output)
+    {
+        long hidden = down.Outputs, width = down.Inputs;
+        var inner = new double[width];
+        for (long t = 0; t < x.Shape[0]; t++)
+        {
+            double[] input = WeightReader.Widen(x, t);
+            for (long i = 0; i < width; i++)
+            {
+                double gate = WeightReader.Dot(input, gateUp.Type, WeightReader.Row(gateUp, i));
+                double up = WeightReader.Dot(input, gateUp.Type, WeightReader.Row(gateUp, width + i));
+                inner[i] = ReferenceMath.Silu(gate) * up;
+            }
+
+            double scale = gateLogit.IsEmpty ? 1 : ReferenceMath.Sigmoid(((float*)gateLogit.Address)[t * gateLogit.RowStride]);
+            for (long h = 0; h < hidden; h++)
+            {
+                double sum = scale * WeightReader.Dot(inner, down.Type, WeightReader.Row(down, h));
+                sum += add.IsEmpty ? 0 : ((float*)add.Address)[(t * hidden) + h];
+                ((float*)output.Address)[(t * hidden) + h] = (float)sum;
+            }
+        }
+    }
+}

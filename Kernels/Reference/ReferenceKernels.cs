@@ -1,0 +1,30 @@
+namespace Lean.Kernels;
+
+/// <summary>
+/// The ops as their formulas say, in plain f64 loops: the oracle for every other set, and slow. A whole model runs on
+/// it. A row's bits depend on its sequence alone, as the contract asks, with one exception: the delta rule rounds its
+/// state to f32 only at the end of a call, so there the cut into calls shows in the last bits.
+/// </summary>
+public static class ReferenceKernels
+{
+    /// <summary>Makes the set.</summary>
+    public static KernelSet Create() => new()
+    {
+        Description = "reference, f64 loops",
+        Embedding = new EmbeddingLookupReference(),
+        GatherRows = new GatherRowsReference(),
+        AddRmsNorm = new AddRmsNormReference(),
+        GatedRmsNorm = new GatedRmsNormReference(),
+        Linear = new LinearReference(),
+        RotaryTable = new RotaryTableReference(),
+        PrepareAttention = new PrepareAttentionReference(),
+        PagedAttention = new PagedAttentionReference(),
+        CausalConvolution = new CausalConvolutionReference(),
+        PromptDeltaRule = new GatedDeltaRuleReference(),
+        GeneratedDeltaRule = new GatedDeltaRuleReference(),
+        ExpertRouter = new ExpertRouterReference(),
+        GroupedExperts = new GroupedExpertsReference(),
+        GatedMlp = new GatedMlpReference(),
+        GreedyPick = new GreedyPickReference(),
+    };
+}

@@ -1,0 +1,14 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>One row of a segment tensor, read into named fields; see <see cref="Segments"/>.</summary>
+internal readonly record struct ReferenceSegment(long FirstRow, long Rows, long FirstPosition, long Slot)
+{
+    /// <summary>Reads segment <paramref name="index"/>.</summary>
+    public static unsafe ReferenceSegment Of(Tensor segments, long index)
+    {
+        int* row = (int*)segments.Address + (index * Segments.Columns);
+        return new ReferenceSegment(row[Segments.FirstRow], row[Segments.Rows], row[Segments.FirstPosition], row[Segments.Slot]);
+    }
+}

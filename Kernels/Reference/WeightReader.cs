@@ -1,0 +1,49 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>Reads elements of bf16 and f32 weights where they lie, widened to f64.</summary>
+internal static unsafe class WeightReader
+{
+    /// <summary>Element <paramref name="index"/> behind an address.</summary>
+    public static double Read(DType type, nint address, long index) =>
+        type == DType.BF16 ? DTypes.BF16ToF32(((ushort*)address)[index]) : ((float*)address)[index];
+
+    /// <summary>Σ_k x[k] · row[k], in ascending k.</summary>
+    public static double Dot(ReadOnlySpan<double> x, DType type, nint row)
+    {
+        double sum = 0;
+        for (int k = 0; k < x.Length; k++)
+        {
+            sum += x[k] * Read(type, row, k);
+        }
+
+        return sum;
+    }
+
+    /// <summary>The address of row <paramref name="n"/> of a linear's weight.</summary>
+    public static nint Row(LinearWeight weight, long n)
+    {
+        foreach (LinearWeight.Part part in weight.Parts)
+        {
+            if (n >= part.Column && n < part.Column + part.Rows)
+            {
+                return part.Address + (nint)((n - part.Column) * weight.Inputs * weight.Type.Size());
+            }
+        }
+
+        throw new ArgumentOutOfRangeException(nameof(n), n, $"the weight has {weight.Outputs} rows");
+    }
+
+    /// <summary>A row of f32 activations, widened.</summary>
+    public static double[] Widen(Tensor x, long row)
+    {
+        var wide = new double[x.Shape[1]];
+        for (int k = 0; k < wide.Length; k++)
+        {
+            wide[k] = ((float*)x.Address)[(row * x.RowStride) + k];
+        }
+
+        return wide;
+    }
+}

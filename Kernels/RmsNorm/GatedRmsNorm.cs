@@ -1,0 +1,34 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// y = x · rsqrt(mean(x²) + ε) · w · silu(z), per value head, in f32. The one norm whose weight is not 1 + w.
+/// Source: Qwen3NextRMSNormGated in transformers.
+/// </summary>
+public abstract class GatedRmsNorm
+{
+    private const string Op = "gated_rms_norm";
+
+    /// <summary>Normalises T rows of N heads of D values.</summary>
+    /// <param name="x">f32 [T, N·D].</param>
+    /// <param name="z">f32 [T, N·D], rows may be strided.</param>
+    /// <param name="weight">f32 [D], D ≥ 1; N follows.</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="output">f32 [T, N·D]; may be <paramref name="x"/>.</param>
+    public void Run(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output)
+    {
+        Shape shape = new(x.Shape[0], x.Shape[1]);
+        LaunchCheck.Is(Op, nameof(x), x, DType.F32, shape, "[T, N*D]");
+        LaunchCheck.Is(Op, nameof(z), z, DType.F32, shape, "[T, N*D]", strided: true);
+        LaunchCheck.Is(Op, nameof(weight), weight, DType.F32, new Shape(weight.Shape.Count), "[D]");
+        LaunchCheck.That(weight.Shape.Count > 0 && shape[1] % weight.Shape.Count == 0, Op, "whole heads in a row");
+        LaunchCheck.Is(Op, nameof(output), output, DType.F32, shape, "[T, N*D]");
+        if (shape[0] > 0)
+        {
+            Launch(x, z, weight, epsilon, output);
+        }
+    }
+
+    private protected abstract void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output);
+}

@@ -1,0 +1,32 @@
+using Lean.Tensors;
+
+namespace Lean.Bench.Kernels;
+
+/// <summary>The check that stands before every measurement.</summary>
+internal static class Oracle
+{
+    /// <summary>The largest relative error of f32 sums that is not an error of the kernel.</summary>
+    public const double Tolerance = 1e-5;
+
+    /// <summary>‖found − expected‖ / ‖expected‖ (Euclidean) over a sample; NaN where anything in it is NaN.</summary>
+    public static double RelativeError(Tensor found, Tensor expected)
+    {
+        ReadOnlySpan<float> f = found.AsSpan<float>(), e = expected.AsSpan<float>();
+        if (f.Length != e.Length || f.IsEmpty)
+        {
+            throw new ArgumentException($"cannot compare {found} with {expected}", nameof(found));
+        }
+
+        double difference = 0, size = 0;
+        for (int i = 0; i < f.Length; i++)
+        {
+            difference += ((double)f[i] - e[i]) * ((double)f[i] - e[i]);
+            size += (double)e[i] * e[i];
+        }
+
+        return Math.Sqrt(difference / size);
+    }
+
+    /// <summary>Whether every element was written: outputs are poisoned with NaN before a check.</summary>
+    public static bool IsWritten(Tensor output) => !output.AsSpan<float>().ContainsAnyExceptInRange(float.MinValue, float.MaxValue);
+}

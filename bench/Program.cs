@@ -1,0 +1,14 @@
+using Lean.Bench.Kernels;
+using Lean.Bench.Results;
+
+switch (args)
+{
+    case ["kernels", .. string[] rest]:
+        return KernelSuite.Run(rest);
+    case ["charts"]:
+        Console.WriteLine($"{ResultFiles.DrawAll()} drawn");
+        return 0;
+    default:
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- kernels [--save NOTE] [--wait MINUTES] [BenchmarkDotNet options] | charts");
+        return 2;
+}

@@ -1,0 +1,52 @@
+using System.Runtime.CompilerServices;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Lean.Bench.Charts;
+
+namespace Lean.Bench.Results;
+
+/// <summary>bench/results/cpu: per device a JSON file with everything, a chart and a table.</summary>
+internal static class ResultFiles
+{
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    /// <summary>Writes a run's files and returns their common path without the extension.</summary>
+    public static string Save(SuiteRun run)
+    {
+        Directory.CreateDirectory(Folder());
+        string path = Path.Combine(Folder(), run.FileName());
+        File.WriteAllText(path + ".json", JsonSerializer.Serialize(run, Json) + "\n");
+        Draw(run, path);
+        return path;
+    }
+
+    /// <summary>Draws the charts and tables of all saved runs again and returns how many there are.</summary>
+    public static int DrawAll()
+    {
+        string[] files = Directory.GetFiles(Folder(), "*.json");
+        foreach (string file in files)
+        {
+            SuiteRun run = JsonSerializer.Deserialize<SuiteRun>(File.ReadAllText(file), Json)
+                ?? throw new InvalidDataException($"{file} holds no run");
+            Draw(run, Path.ChangeExtension(file, null));
+        }
+
+        return files.Length;
+    }
+
+    private static void Draw(SuiteRun run, string path)
+    {
+        File.WriteAllText(path + ".svg", SvgWriter.Write(KernelChart.Of(run)));
+        File.WriteAllText(path + ".md", ResultTable.Write(run));
+    }
+
+    // The folder of the sources: results belong to the repository, wherever the program was started.
+    private static string Folder([CallerFilePath] string thisFile = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", "results", "cpu"));
+}

@@ -1,0 +1,155 @@
+namespace Lean.Aot.Tests;
+
+/// <summary>Bad input: one sentence that names the thing, and the right exit code.</summary>
+public sealed class ErrorTests
+{
+    /// <summary>A command line, and what its sentence must name.</summary>
+    public static TheoryData<string[], string> WrongUsage => new()
+    {
+        { [], "no command" },
+        { ["genrate"], "'genrate'" },
+        { ["generate"], "no prompt" },
+        { ["generate", "a", "b"], "'b'" },
+        { ["generate", "--jsno"], "--jsno" },
+        { ["generate", ""], "the prompt is empty" },
+        { ["generate", "a", "--prompt-ids", "1"], "exclude each other" },
+        { ["generate", "a", "--max-tokens"], "--max-tokens" },
+        { ["generate", "a", "--max-tokens", "0"], "--max-tokens is '0'" },
+        { ["generate", "a", "--max-tokens", "many"], "--max-tokens is 'many'" },
+        { ["generate", "a", "--max-step-tokens", "63"], "--max-step-tokens" },
+        { ["generate", "a", "--model", "/nowhere"], "/nowhere" },
+        { ["generate", "a", "--model", "/proc/version"], "expected the model's folder" },
+        { ["generate", "a", "--device", "tpu"], "'tpu'" },
+        { ["generate", "--prompt-ids", "1,x"], "1,x" },
+        { ["generate", "--prompt-ids", "1,99999"], "99999" },
+        { ["generate", "--prompt-ids", "-1"], "-1" },
+        { ["generate", "--prompts", "/nowhere.jsonl"], "/nowhere.jsonl" },
+        { ["score"], "--ids" },
+        { ["score", "--ids", "/nowhere.json"], "/nowhere.json" },
+        { ["score", "--ids", "/nowhere.safetensors"], "/nowhere.safetensors" },
+        { ["score", "--text", "/proc/version", "--hidden"], "--logits" },
+        { ["score", "--text", "/proc/version", "--mtp", "2"], "--logits" },
+        { ["tokenize"], "TEXT" },
+        { ["tokenize", "a", "--model", "/nowhere"], "/nowhere" },
+        { ["tokenize", "--texts", "/nowhere.json"], "/nowhere.json" },
+        { ["inspect", "/nowhere"], "/nowhere" },
+        { ["inspect", "/proc"], "config.json" },
+        { ["inspect", "--tp", "7"], "7" },
+        { ["bench"], "no command" },
+        { ["bench", "decode", "--synthetic", "gpt"], "'gpt'" },
+        { ["bench", "decode", "--batch", "1,x"], "'x'" },
+        { ["bench", "decode", "--layers", "2"], "--synthetic" },
+        { ["bench", "decode", "--synthetic", "qwen3.5-0.8b", "--layers", "25"], "24" },
+    };
+
+    /// <summary>What the contract promises for later.</summary>
+    public static TheoryData<string[], string> Later => new()
+    {
+        { ["serve", "--port", "8000", "--api-key", "k"], "serve" },
+        { ["render", "messages.json"], "render" },
+        { ["selftest"], "selftest" },
+        { ["kernels"], "kernels" },
+        { ["diagnose", "dump"], "diagnose" },
+        { ["bench", "serve"], "bench serve" },
+        { ["bench", "kernels", "--json"], "bench kernels" },
+        { ["generate", "a", "--chat"], "--chat" },
+        { ["generate", "a", "--temperature", "0.7"], "--temperature 0.7" },
+        { ["generate", "a", "--top-p", "0.9"], "--top-p 0.9" },
+        { ["generate", "a", "--top-k", "20"], "--top-k 20" },
+        { ["generate", "a", "--min-p", "0.1"], "--min-p 0.1" },
+        { ["generate", "a", "--seed", "1"], "--seed 1" },
+        { ["generate", "a", "--stop", "."], "--stop" },
+        { ["generate", "a", "--speculate", "2"], "--speculate 2" },
+        { ["generate", "a", "--cache-memory", "1GiB"], "--cache-memory 1GiB" },
+        { ["generate", "a", "--tp", "2"], "--tp 2" },
+        { ["generate", "a", "--dp", "2"], "--dp 2" },
+        { ["generate", "a", "--ep"], "--ep" },
+        { ["generate", "a", "--comm", "nccl"], "--comm nccl" },
+        { ["generate", "a", "--device", "cuda:0"], "--device cuda:0" },
+        { ["score", "--text", "/proc/version", "--device", "opencl"], "--device opencl" },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongUsage))]
+    public void Wrong_usage_ends_in_one_sentence(string[] arguments, string words) => LeanRun.Of(arguments).Fails(2, words);
+
+    [Theory]
+    [MemberData(nameof(Later))]
+    public void What_is_not_there_yet_says_so(string[] arguments, string words)
+    {
+        LeanRun run = LeanRun.Of(arguments);
+        run.Fails(2, words);
+        Assert.Contains("is not in this version yet", run.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("LEAN_CPU", "sse9")]
+    [InlineData("LEAN_THREADS", "0")]
+    [InlineData("LEAN_THREADS", "many")]
+    public void Environment_variables_are_checked(string name, string value) =>
+        LeanRun.With([(name, value)], "generate", "a").Fails(2, $"{name} is '{value}'");
+
+    [Theory]
+    [InlineData("{\"prompt\":\"a\"}\n{\"prompt\":1}", "line 2")]
+    [InlineData("{\"prompt\":\"a\",\"prompt_ids\":[1]}", "both")]
+    [InlineData("{}", "neither")]
+    [InlineData("[1]", "line 1")]
+    [InlineData("{\"prompt\":\"a\",\"max_tokens\":0}", "max_tokens is 0")]
+    [InlineData("{\"prompt_ids\":[1.5]}", "1.5")]
+    [InlineData("{\"prompt\":\"\\ud800\"}", "Unicode")]
+    [InlineData("not json", "not valid JSON")]
+    [InlineData("\n", "holds no prompts")]
+    public void A_prompt_file_is_checked_line_by_line(string text, string words)
+    {
+        using var folder = new TemporaryFolder();
+        LeanRun.Of("generate", "--prompts", folder.Write("prompts.jsonl", text)).Fails(2, words);
+    }
+
+    [Fact]
+    public void Logits_that_cannot_be_written_end_in_one_sentence()
+    {
+        using var folder = new TemporaryFolder();
+        string ids = folder.Write("ids.json", "[1,2,3]");
+        LeanRun.Of("score", "--ids", ids, "--logits", "/nowhere/out.safetensors").Fails(2, "/nowhere");
+    }
+
+    [Fact]
+    public void A_full_disk_is_the_machines_fault()
+    {
+        LeanRun.Shell("exec \"$0\" generate a --max-tokens 1 > /dev/full").Fails(1, "writing failed");
+        LeanRun.Shell("exec \"$0\" tokenize a > /dev/full").Fails(1, "writing failed");
+    }
+
+    [Fact]
+    public void A_reader_that_leaves_is_no_error() =>
+        Assert.Equal("", LeanRun.Shell("\"$0\" generate a --max-tokens 20 | /usr/bin/head -c 1 > /dev/null").Good().Output);
+
+    [Fact]
+    public void Too_little_memory_is_the_machines_fault() =>
+        LeanRun.Of("bench", "decode", "--synthetic", "qwen3.5-397b-a17b").Fails(1, "bytes of memory");
+
+    [Fact]
+    public void Weights_that_are_not_finite_are_an_error_of_the_machine()
+    {
+        using var folder = new TemporaryFolder();
+        string source = Repository.Data("fixtures/qwen3.5-dense");
+        File.Copy(Path.Combine(source, "config.json"), folder.At("config.json"));
+        byte[] weights = File.ReadAllBytes(Path.Combine(source, "model.safetensors"));
+        long header = BitConverter.ToInt64(weights, 0);
+        weights.AsSpan((int)header + 8).Fill(0xff);
+        File.WriteAllBytes(folder.At("model.safetensors"), weights);
+        LeanRun run = LeanRun.Of("generate", "--model", folder.At(""), "--prompt-ids", "1,2,3", "--json");
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("\"finish_reason\":\"error\"", run.Output, StringComparison.Ordinal);
+        Assert.Contains("prompt 1 of 1", run.Error, StringComparison.Ordinal);
+        Assert.Contains("position 2", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_stack_trace_comes_only_when_asked_for()
+    {
+        LeanRun run = LeanRun.With([("LEAN_DEBUG", "1")], "inspect", "/nowhere");
+        Assert.Equal(2, run.ExitCode);
+        Assert.Contains("   at ", run.Error, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,13 @@
+namespace Lean.Kernels.Tests;
+
+/// <summary>The CPU's ops over the lanes of avx512.</summary>
+public sealed class Avx512Target : IKernelTarget
+{
+    private static readonly CpuSets Sets = new("avx512");
+
+    public static int Threads => 2;
+
+    public static string? WhyUnavailable => Sets.WhyUnavailable;
+
+    public static KernelSet WithThreads(int threads) => Sets.WithThreads(threads);
+}

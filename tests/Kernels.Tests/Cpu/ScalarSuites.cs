@@ -1,0 +1,31 @@
+namespace Lean.Kernels.Tests;
+
+public sealed class ScalarEmbeddingLookupTests : EmbeddingLookupTests<ScalarTarget>;
+
+public sealed class ScalarGatherRowsTests : GatherRowsTests<ScalarTarget>;
+
+public sealed class ScalarAddRmsNormTests : AddRmsNormTests<ScalarTarget>;
+
+public sealed class ScalarGatedRmsNormTests : GatedRmsNormTests<ScalarTarget>;
+
+public sealed class ScalarLinearTests : LinearTests<ScalarTarget>;
+
+public sealed class ScalarRotaryTableTests : RotaryTableTests<ScalarTarget>;
+
+public sealed class ScalarPrepareAttentionTests : PrepareAttentionTests<ScalarTarget>;
+
+public sealed class ScalarPagedAttentionTests : PagedAttentionTests<ScalarTarget>;
+
+public sealed class ScalarCausalConvolutionTests : CausalConvolutionTests<ScalarTarget>;
+
+public sealed class ScalarPromptDeltaRuleTests : PromptDeltaRuleTests<ScalarTarget>;
+
+public sealed class ScalarGeneratedDeltaRuleTests : GeneratedDeltaRuleTests<ScalarTarget>;
+
+public sealed class ScalarExpertRouterTests : ExpertRouterTests<ScalarTarget>;
+
+public sealed class ScalarGroupedExpertsTests : GroupedExpertsTests<ScalarTarget>;
+
+public sealed class ScalarGatedMlpTests : GatedMlpTests<ScalarTarget>;
+
+public sealed class ScalarGreedyPickTests : GreedyPickTests<ScalarTarget>;

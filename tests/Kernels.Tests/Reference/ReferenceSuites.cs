@@ -1,0 +1,39 @@
+namespace Lean.Kernels.Tests;
+
+public sealed class ReferenceEmbeddingLookupTests : EmbeddingLookupTests<ReferenceTarget>;
+
+public sealed class ReferenceGatherRowsTests : GatherRowsTests<ReferenceTarget>;
+
+public sealed class ReferenceAddRmsNormTests : AddRmsNormTests<ReferenceTarget>;
+
+public sealed class ReferenceGatedRmsNormTests : GatedRmsNormTests<ReferenceTarget>;
+
+public sealed class ReferenceLinearTests : LinearTests<ReferenceTarget>;
+
+public sealed class ReferenceRotaryTableTests : RotaryTableTests<ReferenceTarget>;
+
+public sealed class ReferencePrepareAttentionTests : PrepareAttentionTests<ReferenceTarget>;
+
+public sealed class ReferencePagedAttentionTests : PagedAttentionTests<ReferenceTarget>;
+
+public sealed class ReferenceCausalConvolutionTests : CausalConvolutionTests<ReferenceTarget>;
+
+public sealed class ReferenceExpertRouterTests : ExpertRouterTests<ReferenceTarget>;
+
+public sealed class ReferenceGroupedExpertsTests : GroupedExpertsTests<ReferenceTarget>;
+
+public sealed class ReferenceGatedMlpTests : GatedMlpTests<ReferenceTarget>;
+
+public sealed class ReferenceGreedyPickTests : GreedyPickTests<ReferenceTarget>;
+
+/// <summary>The reference keeps its state in f64 during a call, so a cut into calls shows as one rounding to f32.</summary>
+public sealed class ReferencePromptDeltaRuleTests : PromptDeltaRuleTests<ReferenceTarget>
+{
+    protected override string? Difference(Outputs expected, Outputs actual) => Compare.Close(expected, actual, new Tolerance(3e-7, 3e-7));
+}
+
+/// <inheritdoc cref="ReferencePromptDeltaRuleTests"/>
+public sealed class ReferenceGeneratedDeltaRuleTests : GeneratedDeltaRuleTests<ReferenceTarget>
+{
+    protected override string? Difference(Outputs expected, Outputs actual) => Compare.Close(expected, actual, new Tolerance(3e-7, 3e-7));
+}
