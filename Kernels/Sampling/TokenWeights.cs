@@ -17,9 +17,12 @@ internal readonly unsafe struct TokenWeights
         Rounder = 1.5 * Math.ScaleB(1.0, 52 - SampleTokens.WeightBits(count));
     }
 
-    public float* Logits { get; }
+    /// <summary>Some of the row's logits, which keep their weights.</summary>
+    public TokenWeights With(float* logits, int count) => this with { Logits = logits, Count = count };
 
-    public int Count { get; }
+    public float* Logits { get; private init; }
+
+    public int Count { get; private init; }
 
     /// <summary>The largest logit, whose weight is 1.</summary>
     public float Maximum { get; }
