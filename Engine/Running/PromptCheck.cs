@@ -7,7 +7,7 @@ namespace Lean.Engine.Running;
 internal static class PromptCheck
 {
     /// <summary>Checks a request.</summary>
-    /// <exception cref="InputException">The prompt is empty, too long, or holds an id outside the vocabulary.</exception>
+    /// <exception cref="InputException">The prompt is empty, too long, or holds an id outside the vocabulary; or a sampling parameter is out of range.</exception>
     public static void Check(GenerationRequest request, ModelConfig config)
     {
         if (request.MaxTokens < 1)
@@ -32,5 +32,7 @@ internal static class PromptCheck
                 throw new InputException($"the prompt holds token {id}, expected 0 to {config.Vocabulary - 1} (the model's vocabulary)");
             }
         }
+
+        request.Sampling.Check(config.Vocabulary, request.MaxTokens);
     }
 }

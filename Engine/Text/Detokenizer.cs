@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Lean.Engine.Text;
@@ -25,14 +26,26 @@ internal sealed class Detokenizer
     internal string Append(int id) =>
         _skipSpecial && _tokenizer.IsSpecial(id) ? "" : Convert(_tokenizer.BytesOf(id), flush: false);
 
+    /// <summary>Takes one token and appends the text that is now certain.</summary>
+    internal void Append(int id, ArrayBufferWriter<char> text)
+    {
+        if (!(_skipSpecial && _tokenizer.IsSpecial(id)))
+        {
+            ReadOnlySpan<byte> bytes = _tokenizer.BytesOf(id);
+            text.Advance(_utf8.GetChars(bytes, text.GetSpan(Room(bytes)), flush: false));
+        }
+    }
+
     /// <summary>Ends the text: bytes still waiting come out as U+FFFD, and the next token begins a new text.</summary>
     internal string Flush() => Convert([], flush: true);
 
     private string Convert(ReadOnlySpan<byte> bytes, bool flush)
     {
-        // At most one character per byte, and one for the bytes that were waiting.
-        int room = bytes.Length + 2;
+        int room = Room(bytes);
         Span<char> characters = room <= 256 ? stackalloc char[256] : new char[room];
         return new string(characters[.._utf8.GetChars(bytes, characters, flush)]);
     }
+
+    // At most one character per byte, and one for the bytes that were waiting.
+    private static int Room(ReadOnlySpan<byte> bytes) => bytes.Length + 2;
 }

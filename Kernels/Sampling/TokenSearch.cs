@@ -42,7 +42,7 @@ internal static unsafe class TokenSearch<V> where V : struct, IVec<V>
     {
         double target = topP * Kept(row, cut, 0f, 0, row.Count);
         (float logit, double above, int ties) = Boundary(row, target, weighs: true);
-        double weight = Weight(row, logit), rank = Math.Ceiling((target - above) / weight);
+        double weight = Weight(row, logit), rank = Math.Max(1, Math.Ceiling((target - above) / weight));
 
         // The quotient is rounded; products and sums of weights are exact.
         while (rank > 1 && above + ((rank - 1) * weight) >= target)
