@@ -183,7 +183,12 @@ public sealed class LaunchCheckTests
         static void Run(Tensor logits, Tensor biasStarts = default, Tensor biases = default, Tensor seenStarts = default, Tensor seen = default, Tensor penalties = default) =>
             Set.AdjustLogits.Run(logits, new LogitAdjustments
             {
-                BiasStarts = Or(biasStarts, I(4)), Biased = I(5), Biases = Or(biases, F(5)), SeenStarts = Or(seenStarts, I(4)), Seen = Or(seen, I(6, 2)), Penalties = Or(penalties, F(3, 3)),
+                BiasStarts = Or(biasStarts, I(4)),
+                Biased = I(5),
+                Biases = Or(biases, F(5)),
+                SeenStarts = Or(seenStarts, I(4)),
+                Seen = Or(seen, I(6, 2)),
+                Penalties = Or(penalties, F(3, 3)),
             });
     }
 

@@ -47,8 +47,18 @@ public sealed class SamplingParametersTests
     {
         new SamplingParameters
         {
-            Temperature = float.MaxValue, TopK = -1, TopP = 1, MinP = 1, RepetitionPenalty = 1e-6, PresencePenalty = -2, FrequencyPenalty = 2,
-            LogitBias = [new TokenBias(0, -100), new TokenBias(99, 100)], StopTokenIds = [0, 99], MinTokens = 10, Alternatives = 20, Stop = ["a", "a"],
+            Temperature = float.MaxValue,
+            TopK = -1,
+            TopP = 1,
+            MinP = 1,
+            RepetitionPenalty = 1e-6,
+            PresencePenalty = -2,
+            FrequencyPenalty = 2,
+            LogitBias = [new TokenBias(0, -100), new TokenBias(99, 100)],
+            StopTokenIds = [0, 99],
+            MinTokens = 10,
+            Alternatives = 20,
+            Stop = ["a", "a"],
             Seed = long.MinValue,
         }.Check(Vocabulary, 10);
         SamplingParameters.Greedy.Check(Vocabulary, 1);
