@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Lean.Engine.Sampling;
 
 /// <summary>What a number of the sampling parameters may be.</summary>
@@ -30,7 +28,4 @@ internal sealed record ParameterRange(string Name, double Least, double Most, st
 
     /// <summary>What is wrong with a value.</summary>
     public string Refusal(string name, string value) => $"{name} is {value}, expected {Expected}";
-
-    /// <inheritdoc cref="Refusal(string, string)"/>
-    public string Refusal(double value) => Refusal(Name, value.ToString("R", CultureInfo.InvariantCulture));
 }

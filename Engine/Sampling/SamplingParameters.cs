@@ -1,3 +1,4 @@
+using System.Globalization;
 using Lean.Tensors;
 
 namespace Lean.Engine.Sampling;
@@ -69,56 +70,57 @@ internal sealed record SamplingParameters
     /// <summary>Checks everything; kernels trust it from here on.</summary>
     /// <param name="vocabulary">Ids of the model.</param>
     /// <param name="maxTokens">The most tokens of the request.</param>
+    /// <param name="whose">What messages put behind a parameter's name, such as " of prompt 2 of 3".</param>
     /// <exception cref="InputException">Names the parameter, its value and its range.</exception>
-    public void Check(int vocabulary, int maxTokens)
+    public void Check(int vocabulary, int maxTokens, string whose = "")
     {
-        Check(ParameterRange.Temperature, Temperature);
-        Check(ParameterRange.TopK, TopK);
-        Check(ParameterRange.TopP, TopP);
-        Check(ParameterRange.MinP, MinP);
-        Check(ParameterRange.RepetitionPenalty, RepetitionPenalty);
-        Check(ParameterRange.PresencePenalty, PresencePenalty);
-        Check(ParameterRange.FrequencyPenalty, FrequencyPenalty);
-        Check(ParameterRange.MinTokens, MinTokens);
-        Check(ParameterRange.LogProbabilities, Alternatives ?? 0);
+        Check(ParameterRange.Temperature, whose, Temperature);
+        Check(ParameterRange.TopK, whose, TopK);
+        Check(ParameterRange.TopP, whose, TopP);
+        Check(ParameterRange.MinP, whose, MinP);
+        Check(ParameterRange.RepetitionPenalty, whose, RepetitionPenalty);
+        Check(ParameterRange.PresencePenalty, whose, PresencePenalty);
+        Check(ParameterRange.FrequencyPenalty, whose, FrequencyPenalty);
+        Check(ParameterRange.MinTokens, whose, MinTokens);
+        Check(ParameterRange.LogProbabilities, whose, Alternatives ?? 0);
         if (MinTokens > maxTokens)
         {
-            throw new InputException($"min_tokens is {MinTokens}, expected at most max_tokens, {maxTokens}");
+            throw new InputException($"min_tokens{whose} is {MinTokens}, expected at most max_tokens, {maxTokens}");
         }
 
         var biased = new HashSet<int>();
         foreach (TokenBias bias in LogitBias)
         {
-            CheckToken("logit_bias", bias.Token, vocabulary);
-            Check(ParameterRange.Bias, bias.Value);
+            CheckToken($"logit_bias{whose}", bias.Token, vocabulary);
+            Check(ParameterRange.Bias, whose, bias.Value);
             if (!biased.Add(bias.Token))
             {
-                throw new InputException($"logit_bias names token {bias.Token} twice");
+                throw new InputException($"logit_bias{whose} names token {bias.Token} twice");
             }
         }
 
         foreach (int token in StopTokenIds)
         {
-            CheckToken("stop_token_ids", token, vocabulary);
+            CheckToken($"stop_token_ids{whose}", token, vocabulary);
         }
 
         if (Stop.Contains(""))
         {
-            throw new InputException("stop holds an empty string, expected strings of at least one character");
+            throw new InputException($"stop{whose} holds an empty string, expected strings of at least one character");
         }
 
         long characters = Stop.Sum(static s => (long)s.Length);
         if (characters > MostStopCharacters)
         {
-            throw new InputException($"stop has {characters:N0} characters in all, expected at most {MostStopCharacters:N0}");
+            throw new InputException($"stop{whose} has {characters:N0} characters in all, expected at most {MostStopCharacters:N0}");
         }
     }
 
-    private static void Check(ParameterRange range, double value)
+    private static void Check(ParameterRange range, string whose, double value)
     {
         if (!range.Holds(value))
         {
-            throw new InputException(range.Refusal(value));
+            throw new InputException(range.Refusal($"{range.Name}{whose}", value.ToString("R", CultureInfo.InvariantCulture)));
         }
     }
 

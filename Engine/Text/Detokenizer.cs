@@ -9,6 +9,9 @@ namespace Lean.Engine.Text;
 /// </summary>
 internal sealed class Detokenizer
 {
+    // At most one character per byte, and what the bytes that were waiting become.
+    private const int Waiting = 2;
+
     private readonly Tokenizer _tokenizer;
     private readonly bool _skipSpecial;
 
@@ -23,8 +26,12 @@ internal sealed class Detokenizer
     }
 
     /// <summary>Takes one token and returns the text that is now certain, which may be empty.</summary>
-    internal string Append(int id) =>
-        _skipSpecial && _tokenizer.IsSpecial(id) ? "" : Convert(_tokenizer.BytesOf(id), flush: false);
+    internal string Append(int id)
+    {
+        var text = new ArrayBufferWriter<char>();
+        Append(id, text);
+        return text.WrittenSpan.ToString();
+    }
 
     /// <summary>Takes one token and appends the text that is now certain.</summary>
     internal void Append(int id, ArrayBufferWriter<char> text)
@@ -32,20 +39,14 @@ internal sealed class Detokenizer
         if (!(_skipSpecial && _tokenizer.IsSpecial(id)))
         {
             ReadOnlySpan<byte> bytes = _tokenizer.BytesOf(id);
-            text.Advance(_utf8.GetChars(bytes, text.GetSpan(Room(bytes)), flush: false));
+            text.Advance(_utf8.GetChars(bytes, text.GetSpan(bytes.Length + Waiting), flush: false));
         }
     }
 
     /// <summary>Ends the text: bytes still waiting come out as U+FFFD, and the next token begins a new text.</summary>
-    internal string Flush() => Convert([], flush: true);
-
-    private string Convert(ReadOnlySpan<byte> bytes, bool flush)
+    internal string Flush()
     {
-        int room = Room(bytes);
-        Span<char> characters = room <= 256 ? stackalloc char[256] : new char[room];
-        return new string(characters[.._utf8.GetChars(bytes, characters, flush)]);
+        Span<char> characters = stackalloc char[Waiting];
+        return new string(characters[.._utf8.GetChars([], characters, flush: true)]);
     }
-
-    // At most one character per byte, and one for the bytes that were waiting.
-    private static int Room(ReadOnlySpan<byte> bytes) => bytes.Length + 2;
 }

@@ -53,7 +53,7 @@ public sealed class SamplingTests
         { "\"logit_bias\":{\"5\":\"1\"}", "line 2: logit_bias of token 5 is a string" },
         { "\"logprobs\":true", "line 2: logprobs is true" },
         { "\"ignore_eos\":1", "line 2: ignore_eos is 1, expected true or false" },
-        { "\"max_tokens\":4,\"min_tokens\":5", "min_tokens is 5, expected at most max_tokens, 4" },
+        { "\"max_tokens\":4,\"min_tokens\":5", "min_tokens of prompt 2 of 2 is 5, expected at most max_tokens, 4" },
         { "\"\\ud800\":1", "Unicode" },
     };
 
