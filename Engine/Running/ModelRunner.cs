@@ -19,7 +19,7 @@ internal sealed class ModelRunner(DecoderModel model, KernelSet ops)
         Tensor logProbabilities = step.Arena.F32(outputs, 1).Reshape(new Shape(outputs));
         if (outputs > 0)
         {
-            Tensor logits = model.Logits(hidden, step.Batch.OutputRows, step.Arena);
+            Tensor logits = model.Logits(hidden, step.Batch, step.Arena);
             ops.GreedyPick.Run(logits, tokens, logProbabilities);
         }
 

@@ -127,6 +127,8 @@ internal sealed class DraftScorer(DecoderModel model)
             CacheSlots = arena.I32(rows, 1).Reshape(vector),
             Segments = arena.I32(segments, Segments.Columns),
             PromptSegments = 0,
+            PromptRows = 0,
+            PromptOutputs = 0,
             Blocks = arena.I32(segments, blocks),
             OutputRows = default,
         };
@@ -147,7 +149,7 @@ internal sealed class DraftScorer(DecoderModel model)
         {
             int count = int.Min(Group, (int)states.Shape[0] - row);
             ArenaMark mark = arena.Mark();
-            model.Logits(states.Rows(row, count), arena).AsSpan<float>().CopyTo(logits.Rows(row, count).AsSpan<float>());
+            model.Logits(states.Rows(row, count), promptRows: 0, arena).AsSpan<float>().CopyTo(logits.Rows(row, count).AsSpan<float>());
             arena.Release(mark);
         }
     }

@@ -32,7 +32,7 @@ internal static partial class Gates
         {
             string? fault =
                 GenericPointer().IsMatch(line) ? "uses a generic pointer, which PoCL and OpenCL 1.2 refuse"
-                : line.Contains("barrier(", StringComparison.Ordinal) && !line.Contains("CLK_LOCAL_MEM_FENCE", StringComparison.Ordinal) ? "has a barrier that does not order shared memory"
+                : Barrier().IsMatch(line) && !line.Contains("CLK_LOCAL_MEM_FENCE", StringComparison.Ordinal) ? "has a barrier that does not order shared memory"
                 : OptionalFeature().IsMatch(line) ? "uses a feature that OpenCL devices need not have"
                 : null;
             Refuse(kernel, "opencl", number, line, fault);
@@ -55,6 +55,9 @@ internal static partial class Gates
     // ld and st name global, shared, param or const; what is left is generic, or local.
     [GeneratedRegex(@"^(@\S+\s+)?(ld|st)\.(?!(volatile\.)?(global|shared|param|const)\b)")]
     private static partial Regex Generic();
+
+    [GeneratedRegex(@"barrier\s*\(")]
+    private static partial Regex Barrier();
 
     [GeneratedRegex(@"\bgeneric\b")]
     private static partial Regex GenericPointer();

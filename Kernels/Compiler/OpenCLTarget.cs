@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using ILGPU;
 using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.OpenCL;
@@ -7,7 +8,7 @@ using ILGPU.Runtime.OpenCL;
 namespace Lean.Kernels.Compiler;
 
 /// <summary>OpenCL C that needs no optional feature of a device.</summary>
-internal sealed class OpenCLTarget : IDisposable
+internal sealed partial class OpenCLTarget : IDisposable
 {
     private readonly CLBackend _plain;
     private readonly CLBackend _unrolled;
@@ -44,7 +45,8 @@ internal sealed class OpenCLTarget : IDisposable
     /// </summary>
     internal static string Finish(string source, string entry, string name, int threads)
     {
-        source = source.Replace("barrier(CLK_GLOBAL_MEM_FENCE)", "barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)", StringComparison.Ordinal);
+        // OpenCL 1.2 names it barrier; PoCL knows the newer name only in programs of a newer language.
+        source = Barrier().Replace(source, "barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)");
         source = source.Replace("#pragma OPENCL EXTENSION cl_khr_fp64 : enable", "", StringComparison.Ordinal);
         source = source.Replace($"kernel void {entry}(", $"kernel __attribute__((reqd_work_group_size({threads}, 1, 1))) void {name}(", StringComparison.Ordinal);
         return "#pragma OPENCL FP_CONTRACT OFF\n" + SymbolNumbers.Renumber(source);
@@ -57,4 +59,7 @@ internal sealed class OpenCLTarget : IDisposable
         PassPipeline.Install(backend, unroll);
         return backend;
     }
+
+    [GeneratedRegex(@"\b(work_group_)?barrier\s*\(\s*CLK_GLOBAL_MEM_FENCE\s*\)")]
+    private static partial Regex Barrier();
 }

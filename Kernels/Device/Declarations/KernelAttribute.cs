@@ -36,7 +36,7 @@ public sealed class KernelAttribute(
 
     /// <summary>
     /// Unrolls loops of constant length, so that small local arrays become registers. The compiler's unrolling is wrong
-    /// for loops with <c>continue</c>, which device code therefore never uses (LEAN020).
+    /// for loops with <c>continue</c>, which device code therefore never uses (LEAN018).
     /// </summary>
     public bool Unroll { get; init; }
 }

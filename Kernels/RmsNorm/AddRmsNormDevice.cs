@@ -1,0 +1,10 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>Residual add and RMSNorm on a device.</summary>
+internal sealed class AddRmsNormDevice(KernelStream stream) : AddRmsNorm
+{
+    private protected override void Launch(Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output) =>
+        AddRmsNormLauncher.Launch(stream, residual, delta, weight, output, epsilon);
+}
