@@ -11,7 +11,8 @@ namespace Lean.Kernels;
 /// </summary>
 internal sealed unsafe class ProgramCache(OpenCLDeviceInfo info)
 {
-    private const string Options = "-cl-std=CL1.2";
+    // Warnings are about generated code, and some drivers print them whatever the program does.
+    private const string Options = "-cl-std=CL1.2 -w";
     private const int HashSize = SHA256.HashSizeInBytes;
 
     /// <summary>The folder: XDG_CACHE_HOME, or the system's place for such files; null where there is none.</summary>

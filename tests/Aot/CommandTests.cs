@@ -12,6 +12,7 @@ public sealed class CommandTests
     [InlineData("tokenize")]
     [InlineData("inspect")]
     [InlineData("devices")]
+    [InlineData("kernels")]
     [InlineData("bench")]
     [InlineData("bench", "decode")]
     [InlineData("bench", "prefill")]
