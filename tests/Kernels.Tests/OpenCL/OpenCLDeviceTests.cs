@@ -77,11 +77,11 @@ public sealed class OpenCLDeviceTests : IDisposable
     {
         using IDeviceBuffer buffer = _device.Allocate(1 << 20);
         Tensor x = buffer.View(DType.F32, new Shape(17, 2048)), weight = buffer.View(DType.F32, new Shape(4096));
-        string message = Assert.Throws<LaunchException>(() => AddRmsNormLauncher.Launch(_stream, x, default, weight, x, 0)).Message;
+        string message = Assert.Throws<LaunchException>(() => AddRmsNormLauncher.Launch(_stream, x, default, weight, x, default, 0, 0)).Message;
         Assert.Equal("add_rms_norm: 'weight' is [4096] f32 on opencl:0, expected [H] with H = 2048 bound by 'residual' [T, H] = [17, 2048]", message);
-        message = Assert.Throws<LaunchException>(() => AddRmsNormLauncher.Launch(_stream, x, default, buffer.View(DType.BF16, new Shape(2048)), x, 0)).Message;
+        message = Assert.Throws<LaunchException>(() => AddRmsNormLauncher.Launch(_stream, x, default, buffer.View(DType.BF16, new Shape(2048)), x, default, 0, 0)).Message;
         Assert.Equal("add_rms_norm: 'weight' is [2048] bf16 on opencl:0, expected f32 [H]", message);
-        message = Assert.Throws<LaunchException>(() => AddRmsNormLauncher.Launch(_stream, x.Columns(0, 8), default, weight.Rows(0, 8), x, 0)).Message;
+        message = Assert.Throws<LaunchException>(() => AddRmsNormLauncher.Launch(_stream, x.Columns(0, 8), default, weight.Rows(0, 8), x, default, 0, 0)).Message;
         Assert.Contains("with a row stride of 2048, expected contiguous rows", message, StringComparison.Ordinal);
     }
 
@@ -94,7 +94,7 @@ public sealed class OpenCLDeviceTests : IDisposable
         var past = new Tensor(DType.F32, new Shape(1, 16), buffer.Address + 4);
         foreach (Tensor bad in (Tensor[])[host.View(DType.F32, new Shape(1, 16)), past, new Tensor(DType.F32, new Shape(1, 16), 64)])
         {
-            Assert.Contains("lie in no buffer of opencl:0", Assert.Throws<LaunchException>(() => AddRmsNormLauncher.Launch(_stream, bad, default, weight, good, 0)).Message, StringComparison.Ordinal);
+            Assert.Contains("lie in no buffer of opencl:0", Assert.Throws<LaunchException>(() => AddRmsNormLauncher.Launch(_stream, bad, default, weight, good, default, 0, 0)).Message, StringComparison.Ordinal);
         }
     }
 
@@ -110,14 +110,14 @@ public sealed class OpenCLDeviceTests : IDisposable
         Assert.True(Assert.Single(times) > TimeSpan.Zero);
 
         using var quiet = (OpenCLStream)_device.CreateStream();
-        AddRmsNormLauncher.Launch(quiet, x, default, weight, x, 1e-6f);
+        AddRmsNormLauncher.Launch(quiet, x, default, weight, x, default, 1e-6f, 0);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        AddRmsNormLauncher.Launch(quiet, x, default, weight, x, 1e-6f);
+        AddRmsNormLauncher.Launch(quiet, x, default, weight, x, default, 1e-6f, 0);
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
         quiet.Synchronize();
         Assert.Equal(2, quiet.Launches);
 
-        void Launch() => AddRmsNormLauncher.Launch(_stream, x, default, weight, x, 1e-6f);
+        void Launch() => AddRmsNormLauncher.Launch(_stream, x, default, weight, x, default, 1e-6f, 0);
     }
 
     [Fact]
