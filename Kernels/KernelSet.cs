@@ -9,11 +9,19 @@ namespace Lean.Kernels;
 /// </summary>
 public sealed class KernelSet
 {
+    private static readonly IStream s_host = CpuDevice.Shared.CreateStream();
+
     /// <summary>What the ops run on, such as "cpu avx512, 2 threads".</summary>
     public required string Description { get; init; }
 
     /// <summary>Where the ops are queued, or null on the host, where an op is done when its call returns.</summary>
     public KernelStream? Stream { get; init; }
+
+    /// <summary>Where the memory lies that the ops read and write.</summary>
+    public IDevice Device => Stream?.Device ?? CpuDevice.Shared;
+
+    /// <summary>Copies to, from and on the device, in one order with the ops.</summary>
+    public IStream Queue => Stream ?? s_host;
 
     /// <summary>Token embedding.</summary>
     public EmbeddingLookup Embedding { get => field ?? Missing<EmbeddingLookup>("embedding"); init; }

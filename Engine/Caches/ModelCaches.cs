@@ -10,19 +10,21 @@ namespace Lean.Engine.Caches;
 /// </summary>
 internal sealed class ModelCaches : IDisposable
 {
-    private readonly List<HostBuffer> _buffers = [];
+    private readonly List<IDeviceBuffer> _buffers = [];
+    private readonly KernelSet _ops;
     private readonly AttentionCache[] _attention;
     private readonly DeltaNetCache[] _deltaNet;
 
-    /// <summary>Allocates caches.</summary>
+    /// <summary>Allocates caches on the ops' device.</summary>
+    /// <param name="ops">The ops that read and write them.</param>
     /// <param name="config">The model.</param>
     /// <param name="mtpLayers">Attention layers of the MTP head.</param>
     /// <param name="blocks">KV blocks of 64 positions.</param>
     /// <param name="slots">Sequences that can have state at a time.</param>
     /// <exception cref="MachineException">There is not enough memory.</exception>
-    public ModelCaches(ModelConfig config, int mtpLayers, int blocks, int slots)
+    public ModelCaches(KernelSet ops, ModelConfig config, int mtpLayers, int blocks, int slots)
     {
-        (Blocks, Slots) = (blocks, slots);
+        (_ops, Blocks, Slots) = (ops, blocks, slots);
         AttentionShape heads = config.AttentionShape;
         DeltaRuleShape rule = config.DeltaRuleShape;
         int attention = config.Mixers.Count(m => m == MixerKind.Attention) + mtpLayers;
@@ -30,12 +32,12 @@ internal sealed class ModelCaches : IDisposable
         _deltaNet = new DeltaNetCache[config.Layers - attention + mtpLayers];
         for (int i = 0; i < _attention.Length; i++)
         {
-            _attention[i] = new AttentionCache(New(heads.KeyCache(blocks)), New(heads.ValueCache(blocks)));
+            _attention[i] = new AttentionCache(New(DType.F32, heads.KeyCache(blocks)), New(DType.F32, heads.ValueCache(blocks)));
         }
 
         for (int i = 0; i < _deltaNet.Length; i++)
         {
-            _deltaNet[i] = new DeltaNetCache(New(new Shape(slots, config.ConvKernel - 1, config.ConvChannels)), New(rule.State(slots)));
+            _deltaNet[i] = new DeltaNetCache(New(DType.F32, new Shape(slots, config.ConvKernel - 1, config.ConvChannels)), New(DType.F32, rule.State(slots)));
         }
     }
 
@@ -58,16 +60,20 @@ internal sealed class ModelCaches : IDisposable
     public void CopyBlock(int ordinal, int source, int target)
     {
         AttentionCache cache = _attention[ordinal];
-        cache.Keys.Slice(source).AsSpan<float>().CopyTo(cache.Keys.Slice(target).AsSpan<float>());
-        cache.Values.Slice(source).AsSpan<float>().CopyTo(cache.Values.Slice(target).AsSpan<float>());
+        _ops.Queue.CopyOnDevice(cache.Keys.Slice(source), cache.Keys.Slice(target));
+        _ops.Queue.CopyOnDevice(cache.Values.Slice(source), cache.Values.Slice(target));
     }
 
-    public void Dispose() => _buffers.ForEach(static b => b.Dispose());
-
-    private Tensor New(Shape shape)
+    public void Dispose()
     {
-        HostBuffer buffer = HostBuffer.For(DType.F32, shape);
+        _ops.Queue.Synchronize();
+        _buffers.ForEach(static b => b.Dispose());
+    }
+
+    private Tensor New(DType type, Shape shape)
+    {
+        IDeviceBuffer buffer = _ops.Device.Allocate(checked(shape.Count * type.Size()));
         _buffers.Add(buffer);
-        return buffer.View(DType.F32, shape);
+        return buffer.View(type, shape);
     }
 }

@@ -4,17 +4,25 @@ using Lean.Tensors;
 namespace Lean.Engine.Layers;
 
 /// <summary>
-/// Brings bound weights into the form ops take: matrices as they lie in the file, small vectors widened to f32. Owns
-/// what had to be copied.
+/// Brings bound weights into the form and the memory that ops take: matrices in their own type, small vectors widened to
+/// f32. On the host matrices stay where they lie in the file; a device gets copies. Owns what had to be copied.
 /// </summary>
-internal sealed unsafe class Parameters : IDisposable
+/// <param name="ops">The ops that will read the weights.</param>
+/// <param name="progress">Told the bytes copied to a device so far.</param>
+internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress = null) : IDisposable
 {
-    private readonly List<HostBuffer> _copies = [];
+    // Copies are queued; waiting now and then bounds what the driver holds, and makes progress true.
+    private const long QueuedAtMost = 64 << 20;
+
+    private readonly List<IDeviceBuffer> _copies = [];
+    private readonly Dictionary<(nint Address, DType Type), Tensor> _sent = [];
+    private long _bytes;
+    private long _queued;
 
     /// <summary>A vector or small tensor in f32, under the given shape where one is given.</summary>
     public Tensor Small(Tensor tensor, Shape? shape = null)
     {
-        Tensor widened = tensor.Type == DType.F32 ? tensor : Widen(tensor);
+        Tensor widened = tensor.Type == DType.F32 ? Send(tensor) : Widen(tensor);
         return shape is { } other ? widened.Reshape(other) : widened;
     }
 
@@ -22,14 +30,13 @@ internal sealed unsafe class Parameters : IDisposable
     public Tensor Vector(ReadOnlySpan<float> values)
     {
         HostBuffer copy = HostBuffer.For(DType.F32, new Shape(values.Length));
-        _copies.Add(copy);
         Tensor view = copy.View(DType.F32, new Shape(values.Length));
         values.CopyTo(view.AsSpan<float>());
-        return view;
+        return Own(copy, view);
     }
 
     /// <summary>A matrix in a type that ops read in place: bf16 or f32. Half precision is widened once, here.</summary>
-    public Tensor Matrix(Tensor tensor) => tensor.Type == DType.F16 ? Widen(tensor) : tensor;
+    public Tensor Matrix(Tensor tensor) => tensor.Type == DType.F16 ? Widen(tensor) : Send(tensor);
 
     /// <summary>Joins projections of the same input end to end.</summary>
     public LinearWeight Linear(params ReadOnlySpan<Tensor> parts)
@@ -38,24 +45,29 @@ internal sealed unsafe class Parameters : IDisposable
         bool mixed = false;
         for (int i = 0; i < parts.Length; i++)
         {
-            matrices[i] = Matrix(parts[i]);
-            mixed |= matrices[i].Type != matrices[0].Type;
+            mixed |= Form(parts[i]) != Form(parts[0]);
         }
 
-        return new LinearWeight(mixed ? [.. matrices.Select(m => Small(m))] : matrices);
+        for (int i = 0; i < parts.Length; i++)
+        {
+            matrices[i] = mixed ? Small(parts[i]) : Matrix(parts[i]);
+        }
+
+        return new LinearWeight(matrices);
     }
 
     /// <summary>Frees the copies: no tensor made here may be used any more.</summary>
     public void Dispose()
     {
+        ops.Queue.Synchronize();
         _copies.ForEach(static c => c.Dispose());
         _copies.Clear();
+        _sent.Clear();
     }
 
     private Tensor Widen(Tensor tensor)
     {
         HostBuffer copy = HostBuffer.For(DType.F32, tensor.Shape);
-        _copies.Add(copy);
         float* target = (float*)copy.Address;
         ushort* half = (ushort*)tensor.Address;
         for (long i = 0; i < tensor.Shape.Count; i++)
@@ -69,6 +81,60 @@ internal sealed unsafe class Parameters : IDisposable
             };
         }
 
-        return copy.View(DType.F32, tensor.Shape);
+        return Own(copy, copy.View(DType.F32, tensor.Shape));
+    }
+
+    private static DType Form(Tensor tensor) => tensor.Type == DType.F16 ? DType.F32 : tensor.Type;
+
+    // A tensor made here: kept, or sent to the device and freed.
+    private Tensor Own(HostBuffer copy, Tensor view)
+    {
+        if (ops.Stream is null)
+        {
+            _copies.Add(copy);
+            return view;
+        }
+
+        using (copy)
+        {
+            Tensor sent = Copy(view);
+            ops.Queue.Synchronize();
+            return sent;
+        }
+    }
+
+    // A tensor of the checkpoint, which several layers may ask for (a tied head is the embedding).
+    private Tensor Send(Tensor tensor)
+    {
+        if (ops.Stream is null)
+        {
+            return tensor;
+        }
+
+        if (!_sent.TryGetValue((tensor.Address, tensor.Type), out Tensor sent))
+        {
+            sent = Copy(tensor);
+            _sent.Add((tensor.Address, tensor.Type), sent);
+        }
+
+        return sent.Reshape(tensor.Shape);
+    }
+
+    private Tensor Copy(Tensor host)
+    {
+        IDeviceBuffer buffer = ops.Device.Allocate(host.Bytes);
+        _copies.Add(buffer);
+        Tensor device = buffer.View(host.Type, host.Shape);
+        ops.Queue.CopyToDevice(host, device);
+        _bytes += host.Bytes;
+        _queued += host.Bytes;
+        if (_queued >= QueuedAtMost)
+        {
+            ops.Queue.Synchronize();
+            progress?.Report(_bytes);
+            _queued = 0;
+        }
+
+        return device;
     }
 }

@@ -3,8 +3,9 @@ using Lean.Tensors;
 namespace Lean.Engine.Running;
 
 /// <summary>
-/// The memory of one step's activations: views are handed out one after the other and given back in the reverse order.
-/// The first steps make it as large as steps need; after that nothing is allocated.
+/// The memory of one step's activations on a device: views are handed out one after the other and given back in the
+/// reverse order. The first steps make it as large as steps need; after that nothing is allocated. A device works
+/// through its queue in order, so memory given back may be handed out again at once; only freeing has to wait for it.
 /// </summary>
 internal sealed class Arena : IDisposable
 {
@@ -12,9 +13,24 @@ internal sealed class Arena : IDisposable
     private const long FirstBytes = 1 << 20;
 
     // A step that needs more than there is takes further blocks; Begin replaces them by one that holds them all.
-    private readonly List<HostBuffer> _blocks = [new HostBuffer(FirstBytes)];
+    private readonly List<IDeviceBuffer> _blocks = [];
+    private readonly IDevice _device;
+    private readonly IStream? _queue;
     private int _block;
     private long _used;
+
+    /// <param name="device">Where the memory lies.</param>
+    /// <param name="queue">The queue of work on it, or null on the host.</param>
+    public Arena(IDevice device, IStream? queue)
+    {
+        (_device, _queue) = (device, queue);
+        _blocks.Add(device.Allocate(FirstBytes));
+    }
+
+    /// <summary>Memory of the host.</summary>
+    public Arena() : this(CpuDevice.Shared, queue: null)
+    {
+    }
 
     /// <summary>Bytes held.</summary>
     public long Bytes
@@ -22,7 +38,7 @@ internal sealed class Arena : IDisposable
         get
         {
             long sum = 0;
-            foreach (HostBuffer block in _blocks)
+            foreach (IDeviceBuffer block in _blocks)
             {
                 sum += block.Bytes;
             }
@@ -37,9 +53,8 @@ internal sealed class Arena : IDisposable
         if (_blocks.Count > 1)
         {
             long bytes = Bytes;
-            _blocks.ForEach(static b => b.Dispose());
-            _blocks.Clear();
-            _blocks.Add(new HostBuffer(bytes));
+            Free();
+            _blocks.Add(_device.Allocate(bytes));
         }
 
         (_block, _used) = (0, 0);
@@ -54,13 +69,16 @@ internal sealed class Arena : IDisposable
     /// <summary>Bytes whose contents are undefined.</summary>
     public Tensor Raw(long bytes) => Take(DType.I8, new Shape(bytes));
 
+    /// <summary>A tensor of another's type and shape whose contents are undefined; its rows are contiguous.</summary>
+    public Tensor Like(Tensor tensor) => Take(tensor.Type, tensor.Shape);
+
     /// <summary>Remembers how far the arena is used; what is handed out from here on goes back with <see cref="Release"/>.</summary>
     public ArenaMark Mark() => new(_block, _used);
 
     /// <summary>Takes back what was handed out since the mark.</summary>
     public void Release(ArenaMark mark) => (_block, _used) = (mark.Block, mark.Used);
 
-    public void Dispose() => _blocks.ForEach(static b => b.Dispose());
+    public void Dispose() => Free();
 
     private Tensor Take(DType type, Shape shape)
     {
@@ -69,7 +87,7 @@ internal sealed class Arena : IDisposable
         {
             if (++_block == _blocks.Count)
             {
-                _blocks.Add(new HostBuffer(long.Max(bytes, Bytes)));
+                _blocks.Add(_device.Allocate(long.Max(bytes, Bytes)));
             }
 
             _used = 0;
@@ -78,5 +96,12 @@ internal sealed class Arena : IDisposable
         Tensor view = _blocks[_block].View(type, shape, _used);
         _used += bytes;
         return view;
+    }
+
+    private void Free()
+    {
+        _queue?.Synchronize();
+        _blocks.ForEach(static b => b.Dispose());
+        _blocks.Clear();
     }
 }

@@ -20,7 +20,8 @@ internal sealed class GenerationEngine : IDisposable
     private readonly Scheduler _scheduler;
     private readonly ModelRunner _runner;
     private readonly ModelCaches _caches;
-    private readonly Arena _arena = new();
+    private readonly Transfers _transfers;
+    private readonly Arena _arena;
     private readonly BatchBuilder _builder;
     private readonly SamplingBuilder _sampling;
     private readonly StepContext _step;
@@ -38,7 +39,9 @@ internal sealed class GenerationEngine : IDisposable
     {
         _model = model;
         _scheduler = new Scheduler(options.MaxStepTokens);
-        _runner = new ModelRunner(model, ops);
+        _transfers = new Transfers(ops);
+        _arena = new Arena(ops.Device, ops.Queue);
+        _runner = new ModelRunner(model, _transfers);
         _sequences = [.. requests.Select((r, i) =>
         {
             PromptCheck.Check(r, model.Config, requests.Count == 1 ? "the prompt" : $"prompt {i + 1} of {requests.Count}");
@@ -55,7 +58,7 @@ internal sealed class GenerationEngine : IDisposable
         }
 
         int blocks = (int)needed;
-        _caches = new ModelCaches(model.Config, mtpLayers: 0, blocks, running);
+        _caches = new ModelCaches(ops, model.Config, mtpLayers: 0, blocks, running);
         (_blocks, _slots) = (new NumberPool(blocks), new NumberPool(running));
         _builder = new BatchBuilder(_scheduler.MaxPromptRows + running, running, _sequences.Max(s => s.Blocks.Length));
         _sampling = new SamplingBuilder([.. _sequences.Select(s => s.Sampler)], running);
@@ -86,9 +89,7 @@ internal sealed class GenerationEngine : IDisposable
             return false;
         }
 
-        _step.Batch = _builder.Build(_plan, _sequences);
-        _step.Sampling = SampledRows();
-        Commit(_runner.Run(_step));
+        Commit(_runner.Run(_step, _builder.Build(_plan, _sequences), SampledRows()));
         Steps++;
         PromptSteps += _plan.PromptSegments > 0 ? 1 : 0;
         return true;
@@ -105,6 +106,7 @@ internal sealed class GenerationEngine : IDisposable
         _sampling.Dispose();
         _builder.Dispose();
         _arena.Dispose();
+        _transfers.Dispose();
         _caches.Dispose();
     }
 
@@ -147,7 +149,7 @@ internal sealed class GenerationEngine : IDisposable
 
     private void Commit(in StepOutput chosen)
     {
-        ReadOnlySpan<int> places = _step.Faults.AsSpan<int>(), tokens = chosen.Tokens.AsSpan<int>();
+        ReadOnlySpan<int> places = chosen.Faults.AsSpan<int>(), tokens = chosen.Tokens.AsSpan<int>();
         ReadOnlySpan<float> logProbabilities = chosen.LogProbabilities.AsSpan<float>();
         int output = 0, row = 0, listed = 0;
         for (int i = 0; i < _plan.Segments.Count; i++)

@@ -5,6 +5,9 @@ namespace Lean.Engine.Running;
 /// <summary>What a step chose, until the next one begins.</summary>
 internal readonly struct StepOutput
 {
+    /// <summary>i32 [T]: for each row, the first place of the model where its residual stream was not finite (see <see cref="Models.FaultPlace"/>).</summary>
+    public Tensor Faults { get; init; }
+
     /// <summary>i32 [R]: the tokens; −1 where logits are not finite.</summary>
     public required Tensor Tokens { get; init; }
 

@@ -29,7 +29,7 @@ internal sealed class Sampler(KernelSet ops)
         if (rows.Count > 0)
         {
             tokens = Vector(arena.I32(outputs, 1));
-            best.AsSpan<int>().CopyTo(tokens.AsSpan<int>());
+            ops.Queue.CopyOnDevice(best, tokens);
             Tensor changed = logits;
             if (rows.Adjusts || rows.Count < outputs)
             {

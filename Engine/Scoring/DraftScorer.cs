@@ -12,7 +12,7 @@ namespace Lean.Engine.Scoring;
 /// position i + d − 1, and sees the depth-1 rows 0 … i and its own chain: a fork of the cache, which shares all full
 /// blocks and has a copy of the last one.
 /// </summary>
-internal sealed class DraftScorer(Scorer scorer, DecoderModel model)
+internal sealed class DraftScorer(Scorer scorer, DecoderModel model, Transfers transfers)
 {
     // Forks alive at a time.
     private const int Group = 32;
@@ -42,20 +42,22 @@ internal sealed class DraftScorer(Scorer scorer, DecoderModel model)
 
         // Every sequence sees the shared blocks; a fork has blocks of its own from the last one on.
         int shared = Grid.CellsFor(rows), own = Grid.CellsFor(depths) + 1;
-        using var caches = new ModelCaches(model.Config, mtpLayers: 1, shared + (Group * own), slots: 1);
+        KernelSet ops = transfers.Ops;
+        using var caches = new ModelCaches(ops, model.Config, mtpLayers: 1, shared + (Group * own), slots: 1);
         using HostBuffer memory = HostBuffer.For(DType.F32, new Shape(rows, model.Config.Hidden));
         Tensor drafts = memory.View(DType.F32, new Shape(rows, model.Config.Hidden));
-        using var arena = new Arena();
+        using var arena = new Arena(ops.Device, ops.Queue);
+        using var indices = new Arena();
         var step = new StepContext(caches, arena);
         for (int begin = 0; begin < rows; begin += options.StepTokens)
         {
             int count = int.Min(options.StepTokens, rows - begin);
-            arena.Begin();
-            step.Batch = FirstDepth(ids, begin, count, shared, arena);
+            Begin(arena, indices);
+            step.Batch = transfers.ToDevice(FirstDepth(ids, begin, count, shared, indices), arena);
             model.Prepare(step);
-            Tensor states = _head.Forward(hidden.Rows(begin, count), step);
-            scorer.Check(Fault.Of(step.Faults.AsSpan<int>(), begin, number));
-            states.AsSpan<float>().CopyTo(drafts.Rows(begin, count).AsSpan<float>());
+            Tensor states = _head.Forward(transfers.ToDevice(hidden.Rows(begin, count), arena), step);
+            scorer.Check(Fault.Of(transfers.Read(step.Faults).AsSpan<int>(), begin, number));
+            transfers.Read(states).AsSpan<float>().CopyTo(drafts.Rows(begin, count).AsSpan<float>());
             Keep(states, logits[0].Rows(begin, count), begin, number++, arena);
         }
 
@@ -65,18 +67,25 @@ internal sealed class DraftScorer(Scorer scorer, DecoderModel model)
             for (int d = 2; d <= depths && begin < ids.Count - d; d++)
             {
                 int count = int.Min(Group, ids.Count - d - begin);
-                arena.Begin();
-                step.Batch = Chain(ids, begin, count, d, shared, own, caches, arena);
+                Begin(arena, indices);
+                step.Batch = transfers.ToDevice(Chain(ids, begin, count, d, shared, own, caches, indices), arena);
                 model.Prepare(step);
-                Tensor next = _head.Forward(states.Rows(0, count), step);
+                Tensor next = _head.Forward(transfers.ToDevice(states.Rows(0, count), arena), step);
 
                 // Row i, at depth d, stands at position i + d − 1.
-                scorer.Check(Fault.Of(step.Faults.AsSpan<int>(), begin + d - 1, number));
+                scorer.Check(Fault.Of(transfers.Read(step.Faults).AsSpan<int>(), begin + d - 1, number));
                 Keep(next, logits[d - 1].Rows(begin, count), begin + d - 1, number++, arena);
-                next.AsSpan<float>().CopyTo(drafts.Rows(begin, count).AsSpan<float>());
+                transfers.Read(next).AsSpan<float>().CopyTo(drafts.Rows(begin, count).AsSpan<float>());
                 states = drafts.Rows(begin, count);
             }
         }
+    }
+
+    private void Begin(Arena arena, Arena indices)
+    {
+        arena.Begin();
+        indices.Begin();
+        transfers.Begin();
     }
 
     // One sequence: row i holds token i + 1 at position i.
@@ -155,7 +164,7 @@ internal sealed class DraftScorer(Scorer scorer, DecoderModel model)
         {
             int count = int.Min(Group, (int)states.Shape[0] - row);
             ArenaMark mark = arena.Mark();
-            Tensor some = model.Logits(states.Rows(row, count), promptRows: 0, arena);
+            Tensor some = transfers.Read(model.Logits(states.Rows(row, count), promptRows: 0, arena));
             scorer.Check(some, firstPosition + row, step, FaultPlace.MtpLogits(model.Config));
             some.AsSpan<float>().CopyTo(logits.Rows(row, count).AsSpan<float>());
             arena.Release(mark);

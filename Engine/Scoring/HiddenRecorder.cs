@@ -7,7 +7,8 @@ namespace Lean.Engine.Scoring;
 /// <param name="hidden">
 /// f32 [L + 1, T, H]: entries 0 … L − 1 after each decoder layer, entry L after the final norm.
 /// </param>
-internal sealed class HiddenRecorder(Tensor hidden) : IHiddenTap
+/// <param name="transfers">Brings them from the ops' device.</param>
+internal sealed class HiddenRecorder(Tensor hidden, Transfers transfers) : IHiddenTap
 {
     private int _first;
 
@@ -17,7 +18,8 @@ internal sealed class HiddenRecorder(Tensor hidden) : IHiddenTap
     public void AfterLayer(int layer, Tensor residual, Tensor delta)
     {
         Span<float> target = Target(layer, residual.Shape[0]);
-        ReadOnlySpan<float> left = residual.AsSpan<float>(), right = delta.AsSpan<float>();
+        Tensor first = transfers.ToHost(residual);
+        ReadOnlySpan<float> right = transfers.Read(delta).AsSpan<float>(), left = first.AsSpan<float>();
         for (int i = 0; i < target.Length; i++)
         {
             target[i] = left[i] + right[i];
@@ -25,7 +27,7 @@ internal sealed class HiddenRecorder(Tensor hidden) : IHiddenTap
     }
 
     /// <summary>Keeps the states after the final norm.</summary>
-    public void Final(Tensor states) => states.AsSpan<float>().CopyTo(Target((int)hidden.Shape[0] - 1, states.Shape[0]));
+    public void Final(Tensor states) => transfers.Read(states).AsSpan<float>().CopyTo(Target((int)hidden.Shape[0] - 1, states.Shape[0]));
 
     private Span<float> Target(int entry, long rows) => hidden.Slice(entry).Rows(_first, rows).AsSpan<float>();
 }

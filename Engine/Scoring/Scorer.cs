@@ -32,11 +32,15 @@ internal sealed class Scorer(LoadedModel loaded)
         int length = ids.Count;
         var result = new ScoreResult { NegativeLogLikelihood = new float[length - 1] };
         Tensor logits = options.Logits ? result.Add("logits", new Shape(length, config.Vocabulary)) : default;
-        HiddenRecorder? hidden = options.Hidden ? new HiddenRecorder(result.Add("hidden", new Shape(config.Layers + 1, length, config.Hidden))) : null;
+        KernelSet ops = loaded.Ops;
+        using var transfers = new Transfers(ops);
+        HiddenRecorder? hidden = options.Hidden
+            ? new HiddenRecorder(result.Add("hidden", new Shape(config.Layers + 1, length, config.Hidden)), transfers)
+            : null;
         using HostBuffer kept = HostBuffer.For(DType.F32, options.MtpDepth > 0 ? new Shape(length, config.Hidden) : new Shape(0));
 
-        using var caches = new ModelCaches(config, mtpLayers: 0, sequence.Blocks.Length, slots: 1);
-        using var arena = new Arena();
+        using var caches = new ModelCaches(ops, config, mtpLayers: 0, sequence.Blocks.Length, slots: 1);
+        using var arena = new Arena(ops.Device, ops.Queue);
         var scheduler = new Scheduler(options.StepTokens);
         using var builder = new BatchBuilder(scheduler.MaxPromptRows, 1, sequence.Blocks.Length);
         var step = new StepContext(caches, arena);
@@ -46,25 +50,26 @@ internal sealed class Scorer(LoadedModel loaded)
         for (scheduler.Plan(progress, plan); progress[0].Computed < length; scheduler.Plan(progress, plan))
         {
             int first = plan.Segments[0].FirstPosition, rows = plan.Rows;
-            step.Batch = builder.Build(plan, [sequence]);
             arena.Begin();
+            transfers.Begin();
+            step.Batch = transfers.ToDevice(builder.Build(plan, [sequence]), arena);
             hidden?.Begin(first);
             Tensor states = _model.Forward(step, hidden);
-            Check(Fault.Of(step.Faults.AsSpan<int>(), first, number));
+            Check(Fault.Of(transfers.Read(step.Faults).AsSpan<int>(), first, number));
             hidden?.Final(states);
             if (options.MtpDepth > 0)
             {
-                states.AsSpan<float>().CopyTo(kept.View(DType.F32, new Shape(length, config.Hidden)).Rows(first, rows).AsSpan<float>());
+                transfers.Read(states).AsSpan<float>().CopyTo(kept.View(DType.F32, new Shape(length, config.Hidden)).Rows(first, rows).AsSpan<float>());
             }
 
-            Read(states, first, number, ids, logits, result.NegativeLogLikelihood, arena);
+            Read(states, first, number, ids, logits, result.NegativeLogLikelihood, arena, transfers);
             progress[0].Computed += rows;
             number++;
         }
 
         if (options.MtpDepth > 0)
         {
-            new DraftScorer(this, _model).Score(ids, kept.View(DType.F32, new Shape(length, config.Hidden)), options, number, result);
+            new DraftScorer(this, _model, transfers).Score(ids, kept.View(DType.F32, new Shape(length, config.Hidden)), options, number, result);
         }
 
         return result;
@@ -110,14 +115,14 @@ internal sealed class Scorer(LoadedModel loaded)
     }
 
     // Logits are made for a few rows at a time: a vocabulary of 248,320 takes a megabyte a row.
-    private void Read(Tensor states, int first, int step, IReadOnlyList<int> ids, Tensor logits, float[] losses, Arena arena)
+    private void Read(Tensor states, int first, int step, IReadOnlyList<int> ids, Tensor logits, float[] losses, Arena arena, Transfers transfers)
     {
         const int stretch = 32;
         for (int row = 0; row < states.Shape[0]; row += stretch)
         {
             int count = int.Min(stretch, (int)states.Shape[0] - row);
             ArenaMark mark = arena.Mark();
-            Tensor some = _model.Logits(states.Rows(row, count), promptRows: count, arena);
+            Tensor some = transfers.Read(_model.Logits(states.Rows(row, count), promptRows: count, arena));
             Check(some, first + row, step, FaultPlace.Head(_model.Config));
             if (!logits.IsEmpty)
             {

@@ -25,6 +25,9 @@ public abstract class KernelStream : IStream
     public abstract void CopyToHost(Tensor device, Tensor host);
 
     /// <inheritdoc/>
+    public abstract void CopyOnDevice(Tensor source, Tensor target);
+
+    /// <inheritdoc/>
     public abstract void Fill(Tensor device, byte value);
 
     /// <inheritdoc/>

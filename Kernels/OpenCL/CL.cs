@@ -95,6 +95,10 @@ internal static unsafe partial class CL
     [LibraryImport(Library, EntryPoint = "clEnqueueReadBuffer")]
     public static partial int EnqueueReadBuffer(nint queue, nint memory, uint blocking, nuint offset, nuint size, void* host, uint waits, nint* waitList, nint* done);
 
+    [LibraryImport(Library, EntryPoint = "clEnqueueCopyBuffer")]
+    public static partial int EnqueueCopyBuffer(
+        nint queue, nint source, nint target, nuint sourceOffset, nuint targetOffset, nuint size, uint waits, nint* waitList, nint* done);
+
     [LibraryImport(Library, EntryPoint = "clEnqueueWriteBufferRect")]
     public static partial int EnqueueWriteBufferRect(
         nint queue, nint memory, uint blocking, nuint* memoryOrigin, nuint* hostOrigin, nuint* region, nuint memoryRow, nuint memorySlice,

@@ -33,6 +33,23 @@ public sealed unsafe class OpenCLStream : KernelStream
     public override void CopyToHost(Tensor device, Tensor host) => Copy(device, host, device, toDevice: false);
 
     /// <inheritdoc/>
+    public override void CopyOnDevice(Tensor source, Tensor target)
+    {
+        if (source.Type != target.Type || source.Shape != target.Shape || !source.IsContiguous || !target.IsContiguous)
+        {
+            throw new ArgumentException($"cannot copy {source} to {target}: expected the same type and shape, and contiguous rows", nameof(target));
+        }
+
+        if (source.Bytes > 0)
+        {
+            ((nint from, long fromOffset), (nint to, long toOffset)) = (Find(source), Find(target));
+            Check(
+                CL.EnqueueCopyBuffer(_queue.Value, from, to, (nuint)fromOffset, (nuint)toOffset, (nuint)source.Bytes, 0, null, null),
+                "copy on the device");
+        }
+    }
+
+    /// <inheritdoc/>
     public override void Fill(Tensor device, byte value)
     {
         (nint memory, long offset) = Find(device);

@@ -5,11 +5,14 @@ namespace Lean.Tensors;
 /// <summary>The host as a device: work is done when a call returns, on the caller's thread.</summary>
 public sealed class CpuDevice : IDevice
 {
+    /// <summary>The host. It has no state, so one serves all.</summary>
+    public static CpuDevice Shared { get; } = new();
+
     /// <inheritdoc/>
     public string Name => "cpu";
 
     /// <inheritdoc/>
-    public string Description { get; } = $"{Model()}, {Environment.ProcessorCount} processors";
+    public string Description => field ??= $"{Model()}, {Environment.ProcessorCount} processors";
 
     /// <inheritdoc/>
     public DeviceKind Kind => DeviceKind.Cpu;

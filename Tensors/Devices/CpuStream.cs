@@ -9,6 +9,16 @@ internal sealed unsafe class CpuStream : IStream
 
     public void CopyToHost(Tensor device, Tensor host) => Copy(device, host);
 
+    public void CopyOnDevice(Tensor source, Tensor target)
+    {
+        if (!source.IsContiguous || !target.IsContiguous)
+        {
+            throw new ArgumentException($"cannot copy {source} to {target}: expected contiguous rows", nameof(target));
+        }
+
+        Copy(source, target);
+    }
+
     public void Fill(Tensor device, byte value)
     {
         (long rows, long rowBytes) = Rows(device, device.IsContiguous);

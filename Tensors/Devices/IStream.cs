@@ -17,6 +17,11 @@ public interface IStream : IDisposable
     /// <exception cref="MachineException">The device failed.</exception>
     void CopyToHost(Tensor device, Tensor host);
 
+    /// <summary>Copies memory of the device to other memory of the device. Both views have the same type and shape, are contiguous and do not overlap.</summary>
+    /// <exception cref="ArgumentException">Type or shape differ, or rows lie apart.</exception>
+    /// <exception cref="MachineException">The device failed.</exception>
+    void CopyOnDevice(Tensor source, Tensor target);
+
     /// <summary>Sets every byte of a view on the device; bytes between rows that lie apart stay.</summary>
     /// <exception cref="MachineException">The device failed.</exception>
     void Fill(Tensor device, byte value);

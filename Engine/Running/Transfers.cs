@@ -1,0 +1,100 @@
+using Lean.Engine.Sampling;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Running;
+
+/// <summary>
+/// Brings a step's indices to the memory of its ops and its results back. On the host both are where they are, and
+/// nothing is copied.
+/// </summary>
+internal sealed class Transfers(KernelSet ops) : IDisposable
+{
+    private readonly Arena _host = new();
+
+    /// <summary>The ops whose memory this is about.</summary>
+    public KernelSet Ops => ops;
+
+    /// <summary>Starts a step: results brought back before are void.</summary>
+    public void Begin() => _host.Begin();
+
+    /// <summary>A host tensor as the ops see it. Its memory stays unchanged until <see cref="Wait"/> has returned.</summary>
+    /// <param name="host">The tensor; an unset one stays so.</param>
+    /// <param name="arena">Where a copy goes.</param>
+    public Tensor ToDevice(Tensor host, Arena arena)
+    {
+        if (ops.Stream is null || host.IsEmpty)
+        {
+            return host;
+        }
+
+        Tensor device = arena.Like(host);
+        ops.Queue.CopyToDevice(host, device);
+        return device;
+    }
+
+    /// <summary>Queues that a result is brought to the host, where it can be read after <see cref="Wait"/> and until the next step.</summary>
+    public Tensor ToHost(Tensor device)
+    {
+        if (ops.Stream is null || device.IsEmpty)
+        {
+            return device;
+        }
+
+        Tensor host = _host.Like(device);
+        ops.Queue.CopyToHost(device, host);
+        return host;
+    }
+
+    /// <summary>A result on the host, at once.</summary>
+    public Tensor Read(Tensor device)
+    {
+        Tensor host = ToHost(device);
+        Wait();
+        return host;
+    }
+
+    /// <summary>Waits for all that is queued.</summary>
+    public void Wait() => ops.Queue.Synchronize();
+
+    /// <summary>A step's indices as the ops see them.</summary>
+    public StepBatch ToDevice(in StepBatch batch, Arena arena) => ops.Stream is null ? batch : batch with
+    {
+        Tokens = ToDevice(batch.Tokens, arena),
+        Positions = ToDevice(batch.Positions, arena),
+        CacheSlots = ToDevice(batch.CacheSlots, arena),
+        Segments = ToDevice(batch.Segments, arena),
+        Blocks = ToDevice(batch.Blocks, arena),
+        OutputRows = ToDevice(batch.OutputRows, arena),
+    };
+
+    /// <summary>How tokens are chosen, as the ops see it.</summary>
+    public SamplingRows ToDevice(in SamplingRows rows, Arena arena)
+    {
+        if (ops.Stream is null)
+        {
+            return rows;
+        }
+
+        LogitAdjustments a = rows.Adjustments;
+        return rows with
+        {
+            Rows = ToDevice(rows.Rows, arena),
+            Settings = ToDevice(rows.Settings, arena),
+            TopK = ToDevice(rows.TopK, arena),
+            Draws = ToDevice(rows.Draws, arena),
+            Listed = ToDevice(rows.Listed, arena),
+            Adjustments = !rows.Adjusts ? default : a with
+            {
+                BiasStarts = ToDevice(a.BiasStarts, arena),
+                Biased = ToDevice(a.Biased, arena),
+                Biases = ToDevice(a.Biases, arena),
+                SeenStarts = ToDevice(a.SeenStarts, arena),
+                Seen = ToDevice(a.Seen, arena),
+                Penalties = ToDevice(a.Penalties, arena),
+            },
+        };
+    }
+
+    public void Dispose() => _host.Dispose();
+}
