@@ -169,7 +169,7 @@ internal static unsafe class TokenSearch<V> where V : struct, IVec<V>
             sorted[place] = x;
         }
 
-        for (int first = 0; ; )
+        for (int first = 0; ;)
         {
             int end = first + 1;
             while (end < count && sorted[end] == sorted[first])
