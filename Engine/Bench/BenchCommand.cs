@@ -89,8 +89,7 @@ internal sealed class BenchCommand
     private BenchModel Open(ParseResult parsed)
     {
         _later.Check(parsed);
-        Later.CheckDevice(parsed.GetValue(_device));
         int layers = parsed.GetValue(_layers);
-        return BenchModel.Open(parsed.GetValue(_model), parsed.GetValue(_synthetic), layers == 0 ? null : layers, parsed.GetValue(_seed));
+        return BenchModel.Open(parsed.GetValue(_model), parsed.GetValue(_synthetic), layers == 0 ? null : layers, parsed.GetValue(_seed), parsed.GetValue(_device));
     }
 }

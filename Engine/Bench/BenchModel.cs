@@ -2,7 +2,6 @@ using Lean.Engine.Cli;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Engine.Weights;
-using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Bench;
@@ -30,14 +29,14 @@ internal sealed class BenchModel : IDisposable
     /// <summary>Opens the model that the command line names.</summary>
     /// <exception cref="InputException">Both or a wrong one are named.</exception>
     /// <exception cref="MachineException">The weights do not fit into memory.</exception>
-    public static BenchModel Open(string? folder, string? synthetic, int? layers, int seed)
+    public static BenchModel Open(string? folder, string? synthetic, int? layers, int seed, string? deviceName)
     {
         if (synthetic is null)
         {
             string found = layers is null
                 ? ModelFolder.Find(folder)
                 : throw new InputException("--layers needs --synthetic: a checkpoint's layers are all there or none");
-            return new BenchModel(found, ModelFolder.Open(found), Inspection.Of(found).Counted);
+            return new BenchModel(found, ModelFolder.Open(found, deviceName), Inspection.Of(found).Counted);
         }
 
         if (folder is not null)
@@ -48,22 +47,22 @@ internal sealed class BenchModel : IDisposable
         ModelConfig config = SyntheticModels.Get(synthetic, layers);
         var counted = new CountingBinder(config);
         ModelArchitecture.Of(config).Bind(counted, config);
-        long needed = counted.Bytes + RoomBeside, free = new CpuDevice().FreeMemory;
+        long needed = counted.Bytes + RoomBeside, free = CpuDevice.Shared.FreeMemory;
         if (needed > free)
         {
             throw new MachineException(
                 $"{synthetic} with {config.Layers} layers needs {needed:N0} bytes of memory, but {free:N0} are free; --layers N builds fewer layers");
         }
 
-        CpuBackend backend = CpuBackends.Open();
+        ComputeDevice device = DeviceChoice.Open(deviceName);
         try
         {
             using LoadingLine? line = Console.IsErrorRedirected ? null : new LoadingLine(needed - RoomBeside);
-            return new BenchModel(synthetic, LoadedModel.Synthetic(config, (ulong)seed, backend, line), counted);
+            return new BenchModel(synthetic, LoadedModel.Synthetic(config, (ulong)seed, device, line), counted);
         }
         catch
         {
-            backend.Dispose();
+            device.Dispose();
             throw;
         }
     }

@@ -51,21 +51,6 @@ internal sealed class Later
         }
     }
 
-    /// <summary>Refuses devices that are not there yet.</summary>
-    /// <exception cref="InputException">Names the device.</exception>
-    public static void CheckDevice(string? device)
-    {
-        if (device is null or "cpu")
-        {
-            return;
-        }
-
-        string kind = device.Split(':')[0];
-        throw kind is "cuda" or "opencl" or "ze"
-            ? NotYet($"--device {device}")
-            : new InputException($"--device is '{device}', expected cpu, cuda[:i], opencl[:i] or ze[:i]");
-    }
-
     private static bool IsZero(string text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && number == 0;
 
     private static bool IsOne(string text) => text == "1";

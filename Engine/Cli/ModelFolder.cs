@@ -1,5 +1,4 @@
 using Lean.Engine.Running;
-using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Cli;
@@ -22,27 +21,30 @@ internal static class ModelFolder
                 : File.Exists(given) ? $"'{given}' is no folder, expected the model's folder" : $"the model folder '{given}' does not exist");
     }
 
-    /// <summary>Loads a model on the CPU.</summary>
-    public static LoadedModel Open(string folder)
+    /// <summary>Loads a model.</summary>
+    /// <param name="folder">Its folder.</param>
+    /// <param name="deviceName">What --device names, or null.</param>
+    public static LoadedModel Open(string folder, string? deviceName)
     {
-        CpuBackend backend = CpuBackends.Open();
+        ComputeDevice device = DeviceChoice.Open(deviceName);
         try
         {
             long bytes = new DirectoryInfo(folder).EnumerateFiles("*.safetensors").Sum(f => f.Length);
 
-            // Reading ahead is for people who watch; more than memory holds would only push itself out again.
-            bool show = bytes >= WorthShowing && !Console.IsErrorRedirected && bytes < new CpuDevice().FreeMemory;
+            // Reading ahead is for people who watch; more than the host's memory holds would only push itself out again.
+            bool fits = device.Ops.Stream is not null || bytes < CpuDevice.Shared.FreeMemory;
+            bool show = bytes >= WorthShowing && !Console.IsErrorRedirected && fits;
             if (!show)
             {
-                return LoadedModel.Open(folder, backend);
+                return LoadedModel.Open(folder, device);
             }
 
             using var line = new LoadingLine(bytes);
-            return LoadedModel.Open(folder, backend, line);
+            return LoadedModel.Open(folder, device, line);
         }
         catch
         {
-            backend.Dispose();
+            device.Dispose();
             throw;
         }
     }

@@ -41,7 +41,6 @@ internal sealed class ScoreCommand
     private int Run(ParseResult parsed)
     {
         _later.Check(parsed);
-        Later.CheckDevice(parsed.GetValue(_device));
         string? output = parsed.GetValue(_logits);
         bool hidden = parsed.GetValue(_hidden);
         int mtp = parsed.GetValue(_mtp);
@@ -52,7 +51,7 @@ internal sealed class ScoreCommand
 
         string folder = ModelFolder.Find(parsed.GetValue(_model));
         int[] ids = Ids(folder, parsed.GetValue(_ids), parsed.GetValue(_text));
-        using LoadedModel model = ModelFolder.Open(folder);
+        using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
         long start = Stopwatch.GetTimestamp();
         using ScoreResult result = new Scorer(model).Score(
             ids, new ScoreOptions { Logits = output is not null, Hidden = hidden, MtpDepth = mtp });

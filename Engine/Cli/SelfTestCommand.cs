@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.Globalization;
+using Lean.Engine.Running;
 using Lean.Kernels;
 using Lean.Tensors;
 
@@ -24,28 +24,8 @@ internal sealed class SelfTestCommand
 
     private int Run(ParseResult parsed)
     {
-        string device = parsed.GetValue(_device) ?? "cpu";
-        if (device == "cpu")
-        {
-            using CpuBackend backend = CpuBackends.Open();
-            return Report(CpuKernels.Create(backend));
-        }
-
-        string[] parts = device.Split(':');
-        if (parts[0] != "opencl" || parts.Length > 2)
-        {
-            Later.CheckDevice(device);
-        }
-
-        int index = 0;
-        if (parts.Length == 2 && !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index))
-        {
-            throw new InputException($"--device is '{device}', expected cpu or opencl[:i]");
-        }
-
-        using OpenCLDevice opened = OpenCLDevices.Open(index);
-        using OpenCLStream stream = opened.CreateStream(profile: false);
-        return Report(DeviceKernelSet.Create(stream));
+        using ComputeDevice device = DeviceChoice.Open(parsed.GetValue(_device));
+        return Report(device.Ops);
     }
 
     private static int Report(KernelSet kernels)

@@ -56,6 +56,42 @@ internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress
         return new LinearWeight(matrices);
     }
 
+    /// <summary>
+    /// Matrices of one shape, as one tensor each, all in one type: bf16 or f32. A device gets them at equal distances in
+    /// one buffer, where ops find the n-th without a table.
+    /// </summary>
+    public Tensor[] Stack(ReadOnlySpan<Tensor> matrices, bool widen)
+    {
+        Tensor[] result = matrices.ToArray();
+        if (ops.Stream is null)
+        {
+            return Array.ConvertAll(result, m => widen ? Small(m) : Matrix(m));
+        }
+
+        DType type = widen ? DType.F32 : Form(result[0]);
+        long bytes = result[0].Shape.Count * type.Size();
+        IDeviceBuffer buffer = ops.Device.Allocate(checked(bytes * result.Length));
+        _copies.Add(buffer);
+        for (int i = 0; i < result.Length; i++)
+        {
+            Tensor place = buffer.View(type, result[i].Shape, i * bytes);
+            if (result[i].Type == type)
+            {
+                Put(result[i], place);
+            }
+            else
+            {
+                using HostBuffer widened = Widened(result[i]);
+                Put(widened.View(type, place.Shape), place);
+                ops.Queue.Synchronize();
+            }
+
+            result[i] = place;
+        }
+
+        return result;
+    }
+
     /// <summary>Frees the copies: no tensor made here may be used any more.</summary>
     public void Dispose()
     {
@@ -66,6 +102,12 @@ internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress
     }
 
     private Tensor Widen(Tensor tensor)
+    {
+        HostBuffer copy = Widened(tensor);
+        return Own(copy, copy.View(DType.F32, tensor.Shape));
+    }
+
+    private static HostBuffer Widened(Tensor tensor)
     {
         HostBuffer copy = HostBuffer.For(DType.F32, tensor.Shape);
         float* target = (float*)copy.Address;
@@ -81,7 +123,7 @@ internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress
             };
         }
 
-        return Own(copy, copy.View(DType.F32, tensor.Shape));
+        return copy;
     }
 
     private static DType Form(Tensor tensor) => tensor.Type == DType.F16 ? DType.F32 : tensor.Type;
@@ -125,6 +167,12 @@ internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress
         IDeviceBuffer buffer = ops.Device.Allocate(host.Bytes);
         _copies.Add(buffer);
         Tensor device = buffer.View(host.Type, host.Shape);
+        Put(host, device);
+        return device;
+    }
+
+    private void Put(Tensor host, Tensor device)
+    {
         ops.Queue.CopyToDevice(host, device);
         _bytes += host.Bytes;
         _queued += host.Bytes;
@@ -134,7 +182,5 @@ internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress
             progress?.Report(_bytes);
             _queued = 0;
         }
-
-        return device;
     }
 }

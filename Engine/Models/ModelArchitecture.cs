@@ -66,18 +66,20 @@ internal abstract class ModelArchitecture
     // The experts' op wants one type for all: where a checkpoint mixes them, all are widened.
     private static ExpertWeights Experts(MoeWeights moe, LayerContext layer)
     {
-        Tensor[] all = moe.Experts switch
+        Parameters parameters = layer.Parameters;
+        switch (moe.Experts)
         {
-            FusedExpertWeights fused => [fused.GateUp, fused.Down],
-            PerExpertWeights each => [.. each.Gate, .. each.Up, .. each.Down],
-            _ => throw new InvalidOperationException($"no experts are built from {moe.Experts.GetType().Name}"),
-        };
-        bool mixed = Array.Exists(all, t => t.Type != all[0].Type);
-        Converter<Tensor, Tensor> one = t => mixed ? layer.Parameters.Small(t) : layer.Parameters.Matrix(t);
-        Tensor[] ready = Array.ConvertAll(all, one);
-        int count = ready.Length / 3;
-        return moe.Experts is FusedExpertWeights
-            ? ExpertWeights.Fused(ready[0], ready[1])
-            : new ExpertWeights(ready.AsSpan(0, count), ready.AsSpan(count, count), ready.AsSpan(2 * count, count));
+            case FusedExpertWeights fused:
+                bool differ = fused.GateUp.Type != fused.Down.Type;
+                return ExpertWeights.Fused(
+                    differ ? parameters.Small(fused.GateUp) : parameters.Matrix(fused.GateUp),
+                    differ ? parameters.Small(fused.Down) : parameters.Matrix(fused.Down));
+            case PerExpertWeights each:
+                Tensor[] all = [.. each.Gate, .. each.Up, .. each.Down];
+                bool mixed = Array.Exists(all, t => t.Type != all[0].Type);
+                return new ExpertWeights(parameters.Stack(each.Gate, mixed), parameters.Stack(each.Up, mixed), parameters.Stack(each.Down, mixed));
+            default:
+                throw new InvalidOperationException($"no experts are built from {moe.Experts.GetType().Name}");
+        }
     }
 }

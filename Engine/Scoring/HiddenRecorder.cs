@@ -1,4 +1,5 @@
 using Lean.Engine.Models;
+using Lean.Engine.Running;
 using Lean.Tensors;
 
 namespace Lean.Engine.Scoring;

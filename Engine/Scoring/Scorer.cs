@@ -2,6 +2,7 @@ using Lean.Engine.Caches;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Engine.Scheduling;
+using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Scoring;

@@ -56,13 +56,12 @@ internal sealed class GenerateCommand
     private int Run(ParseResult parsed)
     {
         _later.Check(parsed);
-        Later.CheckDevice(parsed.GetValue(_device));
         string folder = ModelFolder.Find(parsed.GetValue(_model));
         Tokenizer? tokenizer = Path.Exists(Path.Combine(folder, TokenizerFile.Name)) ? Tokenizer.Load(folder) : null;
         List<Prompt> prompts = new PromptReader(folder, tokenizer).Read(
             parsed.GetValue(_prompt), parsed.GetValue(_promptIds) ?? [], parsed.GetValue(_prompts));
         List<GenerationRequest> requests = Requests(prompts, parsed, GenerationDefaults.Read(folder));
-        using LoadedModel model = ModelFolder.Open(folder);
+        using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
         var options = new EngineOptions
         {
             MaxStepTokens = parsed.GetValue(_maxStepTokens) / Grid.Cell * Grid.Cell,

@@ -70,6 +70,7 @@ internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tok
         json.WriteEndObject();
         json.WriteString("device", model.Ops.Description);
         json.WriteNumber("host_ops", 0);
+        json.WriteNumber("launches", model.Ops.Stream?.Launches ?? 0);
         json.WriteNumber("ranks", 1);
         json.WriteStartObject("collectives");
         json.WriteEndObject();

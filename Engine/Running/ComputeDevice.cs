@@ -1,0 +1,35 @@
+using Lean.Kernels;
+
+namespace Lean.Engine.Running;
+
+/// <summary>What a model runs on: a set of ops, and what must live as long as they do.</summary>
+internal sealed class ComputeDevice : IDisposable
+{
+    private readonly IDisposable[] _owned;
+
+    private ComputeDevice(KernelSet ops, int threads, params IDisposable[] owned) => (Ops, Threads, _owned) = (ops, threads, owned);
+
+    /// <summary>The ops.</summary>
+    public KernelSet Ops { get; }
+
+    /// <summary>Threads of the host that share each op; 1 where a device works.</summary>
+    public int Threads { get; }
+
+    /// <summary>The CPU, which is then owned.</summary>
+    public static ComputeDevice Of(CpuBackend backend) => new(CpuKernels.Create(backend), backend.Threads, backend);
+
+    /// <summary>An OpenCL device, which is then owned.</summary>
+    public static ComputeDevice Of(OpenCLDevice device)
+    {
+        OpenCLStream stream = device.CreateStream(profile: false);
+        return new ComputeDevice(DeviceKernelSet.Create(stream), threads: 1, stream, device);
+    }
+
+    public void Dispose()
+    {
+        foreach (IDisposable owned in _owned)
+        {
+            owned.Dispose();
+        }
+    }
+}
