@@ -14,6 +14,8 @@ public static class DeviceKernelSet
             Embedding = new EmbeddingLookupDevice(stream),
             AddRmsNorm = new AddRmsNormDevice(stream),
             Linear = new LinearDevice(stream),
+            PromptDeltaRule = new ChunkedDeltaRuleDevice(stream),
+            GeneratedDeltaRule = new RecurrentDeltaRuleDevice(stream),
             GreedyPick = new GreedyPickDevice(stream),
         };
     }

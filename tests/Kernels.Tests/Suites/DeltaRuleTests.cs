@@ -52,7 +52,7 @@ public abstract class DeltaRuleTests<TTarget> : KernelTests<TTarget> where TTarg
 
     private Outputs[] Run(DeltaRuleShape shape, DeltaRuleCases.Part[] parts, int seed)
     {
-        using var arena = new Arena();
+        using var arena = new Arena(Kernels);
         return DeltaRuleCases.Run(Kernels, arena, RowClass, shape, parts, seed);
     }
 }
