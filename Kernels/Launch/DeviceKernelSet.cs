@@ -16,6 +16,9 @@ public static class DeviceKernelSet
             Linear = new LinearDevice(stream),
             PromptDeltaRule = new ChunkedDeltaRuleDevice(stream),
             GeneratedDeltaRule = new RecurrentDeltaRuleDevice(stream),
+            ExpertRouter = new ExpertRouterDevice(stream),
+            GroupedExperts = new GroupedExpertsDevice(stream),
+            GatedMlp = new GatedMlpDevice(stream),
             GreedyPick = new GreedyPickDevice(stream),
         };
     }
