@@ -73,10 +73,10 @@ internal static partial class CommandLine
         new InspectCommand().Build(),
         DevicesCommand.Build(),
         KernelsCommand.Build(),
+        new SelfTestCommand().Build(),
         new BenchCommand().Build(),
         Later.Command("serve", "An HTTP server"),
         Later.Command("render", "The prompt that a chat template makes of messages"),
-        Later.Command("selftest", "Every kernel against its reference"),
         Later.Command("diagnose", "What a failed run's dump says"),
     });
 

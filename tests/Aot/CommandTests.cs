@@ -13,6 +13,7 @@ public sealed class CommandTests
     [InlineData("inspect")]
     [InlineData("devices")]
     [InlineData("kernels")]
+    [InlineData("selftest")]
     [InlineData("bench")]
     [InlineData("bench", "decode")]
     [InlineData("bench", "prefill")]
