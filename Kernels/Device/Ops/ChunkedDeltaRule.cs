@@ -64,206 +64,251 @@ public static class ChunkedDeltaRule
         ArrayView<float> slabs = SharedMemory.Allocate<float>(2 * Slab);
         ArrayView<float> states = SharedMemory.Allocate<float>(Depth * Columns);
         ArrayView<float> gates = SharedMemory.Allocate<float>(6 * Cell);
-        int thread = Group.IdxX, side = thread % Side, line = thread / Side * Rows;
-        int head = Grid.IdxX % heads, keyHead = head / (heads / keyHeads), firstColumn = Grid.IdxY * Columns;
+        int head = Grid.IdxX % heads, keyHead = head / (heads / keyHeads);
         int segment = Grid.IdxX / heads * SegmentColumns, first = segments[segment], rows = segments[segment + 1];
-        bool empty = segments[segment + 2] == 0;
-        long origin = (((long)segments[segment + 3] * heads) + head) * keyDim * valueDim;
-        float rate = Gates.Exp(decay[head]), bias = timeBias[head];
+        float rate = GateMath.Exp(decay[head]), bias = timeBias[head];
         for (int done = 0; done < rows; done += Cell)
         {
-            int begin = first + done, count = Math.Min(Cell, rows - done);
-            bool zero = empty && done == 0;
-            long queries = ((long)begin * channels) + (keyHead * keyDim), keys = queries + (keyHeads * keyDim);
-            long values = ((long)begin * channels) + (2 * keyHeads * keyDim) + (head * valueDim);
-            WriteGates(gates, rate, bias, b, ((long)begin * bStride) + head, bStride, a, ((long)begin * aStride) + head, aStride, count);
-
-            // k·k, q·k, Sᵀk and Sᵀq in one pass over dk, eight of it at a time; vectors get their length afterwards.
+            int begin = first + done;
+            var cell = default(Place);
+            cell.Count = Math.Min(Cell, rows - done);
+            cell.Empty = done == 0 && segments[segment + 2] == 0 ? 1 : 0;
+            cell.FirstColumn = Grid.IdxY * Columns;
+            cell.KeyDim = keyDim;
+            cell.ValueDim = valueDim;
+            cell.Channels = channels;
+            cell.Queries = ((long)begin * channels) + (keyHead * keyDim);
+            cell.Keys = cell.Queries + (keyHeads * keyDim);
+            cell.Values = ((long)begin * channels) + (2 * keyHeads * keyDim) + (head * valueDim);
+            cell.State = (((long)segments[segment + 3] * heads) + head) * keyDim * valueDim;
+            cell.Output = (((long)begin * heads) + head) * valueDim;
+            cell.OutputStride = heads * valueDim;
+            WriteGates(gates, rate, bias, b, ((long)begin * bStride) + head, bStride, a, ((long)begin * aStride) + head, aStride, cell.Count);
             var kk = new float[Rows * Rows];
             var qk = new float[Rows * Rows];
             var sk = new float[Rows * Own];
             var sq = new float[Rows * Own];
-            for (int i = 0; i < Rows * Rows; i++)
+            float squares = Multiply(convolved, state, cell, slabs, states, kk, qk, sk, sq);
+            if (Group.IdxX < 2 * Cell)
             {
-                kk[i] = 0;
-                qk[i] = 0;
+                gates[KScale + Group.IdxX] = Scalar.Rsqrt(squares + NormEpsilon) * (Group.IdxX < Cell ? 1 : Scalar.Rsqrt(keyDim));
             }
 
+            Group.Barrier();
+            WriteTriangles(gates, mixed, kk, qk);
+            WriteRightSide(convolved, cell, gates, u, sk);
+            Solve(mixed, u, cell.Count);
+            Read(cell, gates, mixed, u, sq, output);
+            Advance(convolved, state, cell, gates, slabs, u);
+        }
+    }
+
+    // k·k, q·k, Sᵀk and Sᵀq in one pass over dk, eight of it at a time; vectors get their length afterwards. Threads 0 … 63
+    // return the squares of a key each, threads 64 … 127 those of a query.
+    private static float Multiply(
+        ArrayView<float> convolved, ArrayView<float> state, Place cell, ArrayView<float> slabs, ArrayView<float> states,
+        float[] kk, float[] qk, float[] sk, float[] sq)
+    {
+        int thread = Group.IdxX, side = thread % Side, line = thread / Side * Rows;
+        for (int i = 0; i < Rows * Rows; i++)
+        {
+            kk[i] = 0;
+            qk[i] = 0;
+        }
+
+        for (int i = 0; i < Rows * Own; i++)
+        {
+            sk[i] = 0;
+            sq[i] = 0;
+        }
+
+        float squares = 0;
+        for (int d0 = 0; d0 < cell.KeyDim; d0 += Depth)
+        {
+            Group.Barrier();
+            for (int n = 0; n < Cell * Depth / Threads; n++)
+            {
+                // Rows and dims past the end are zero; what is read for them is the last one there is.
+                int d = thread % Depth, r = (thread / Depth) + (n * Threads / Depth);
+                bool inside = d0 + d < cell.KeyDim && r < cell.Count;
+                long from = ((long)Math.Min(r, cell.Count - 1) * cell.Channels) + Math.Min(d0 + d, cell.KeyDim - 1);
+                float key = convolved[cell.Keys + from], query = convolved[cell.Queries + from];
+                slabs[(d * Line) + r] = inside ? key : 0;
+                slabs[Slab + (d * Line) + r] = inside ? query : 0;
+            }
+
+            int depth = d0 + (thread / Columns), column = cell.FirstColumn + (thread % Columns);
+            float known = state[cell.State + ((long)Math.Min(depth, cell.KeyDim - 1) * cell.ValueDim) + Math.Min(column, cell.ValueDim - 1)];
+            states[thread] = cell.Empty == 0 && depth < cell.KeyDim && column < cell.ValueDim ? known : 0;
+            Group.Barrier();
+            for (int d = 0; d < Depth; d++)
+            {
+                float x = slabs[(thread / Cell % 2 * Slab) + (d * Line) + (thread % Cell)];
+                squares = Scalar.Fma(x, x, squares);
+                var other = new float[Rows];
+                var s = new float[Own];
+                for (int i = 0; i < Rows; i++)
+                {
+                    other[i] = slabs[(d * Line) + side + (i * Side)];
+                }
+
+                for (int i = 0; i < Own; i++)
+                {
+                    s[i] = states[(d * Columns) + side + (i * Side)];
+                }
+
+                for (int i = 0; i < Rows; i++)
+                {
+                    float key = slabs[(d * Line) + line + i], query = slabs[Slab + (d * Line) + line + i];
+                    for (int p = 0; p < Rows; p++)
+                    {
+                        kk[(i * Rows) + p] = Scalar.Fma(key, other[p], kk[(i * Rows) + p]);
+                        qk[(i * Rows) + p] = Scalar.Fma(query, other[p], qk[(i * Rows) + p]);
+                    }
+
+                    for (int j = 0; j < Own; j++)
+                    {
+                        sk[(i * Own) + j] = Scalar.Fma(key, s[j], sk[(i * Own) + j]);
+                        sq[(i * Own) + j] = Scalar.Fma(query, s[j], sq[(i * Own) + j]);
+                    }
+                }
+            }
+        }
+
+        return squares;
+    }
+
+    // −β_i D_ip (k_i·k_p) for p < i, and D_ip (q_i·k_p) for p ≤ i, transposed.
+    private static void WriteTriangles(ArrayView<float> gates, ArrayView<float> mixed, float[] kk, float[] qk)
+    {
+        int side = Group.IdxX % Side, line = Group.IdxX / Side * Rows;
+        for (int i = 0; i < Rows; i++)
+        {
+            int row = line + i;
+            for (int n = 0; n < Rows; n++)
+            {
+                int p = side + (n * Side);
+                if (p <= row)
+                {
+                    float between = gates[KScale + p] * GateMath.Exp(
+                        gates[Gamma + row] - gates[Gamma + p], gates[GammaRest + row] - gates[GammaRest + p]);
+                    mixed[(p * Wide) + row + 1] = qk[(i * Rows) + n] * gates[QScale + row] * between;
+                    if (p < row)
+                    {
+                        mixed[(row * Wide) + p] = -(kk[(i * Rows) + n] * gates[KScale + row] * between * gates[Beta + row]);
+                    }
+                }
+            }
+        }
+    }
+
+    // β_i (v_i − e^{γ_i} Sᵀk_i).
+    private static void WriteRightSide(ArrayView<float> convolved, Place cell, ArrayView<float> gates, ArrayView<float> u, float[] sk)
+    {
+        int side = Group.IdxX % Side, line = Group.IdxX / Side * Rows;
+        for (int i = 0; i < Rows; i++)
+        {
+            for (int n = 0; n < Own; n++)
+            {
+                int row = line + i, j = side + (n * Side), column = cell.FirstColumn + j;
+                float value = convolved[cell.Values + ((long)Math.Min(row, cell.Count - 1) * cell.Channels) + Math.Min(column, cell.ValueDim - 1)];
+                float difference = Scalar.Fma(-gates[Fade + row] * gates[KScale + row], sk[(i * Own) + n], value);
+                u[(row * Columns) + j] = row < cell.Count && column < cell.ValueDim ? difference * gates[Beta + row] : 0;
+            }
+        }
+    }
+
+    private static void Read(Place cell, ArrayView<float> gates, ArrayView<float> mixed, ArrayView<float> u, float[] sq, ArrayView<float> output)
+    {
+        int side = Group.IdxX % Side, line = Group.IdxX / Side * Rows;
+        for (int i = 0; i < Rows; i++)
+        {
+            for (int n = 0; n < Own; n++)
+            {
+                sq[(i * Own) + n] *= gates[Fade + line + i] * gates[QScale + line + i];
+            }
+        }
+
+        for (int p = 0; p < line + Rows; p++)
+        {
+            for (int n = 0; n < Own; n++)
+            {
+                float x = u[(p * Columns) + side + (n * Side)];
+                for (int i = 0; i < Rows; i++)
+                {
+                    float sum = sq[(i * Own) + n];
+                    sq[(i * Own) + n] = p <= line + i ? Scalar.Fma(mixed[(p * Wide) + line + i + 1], x, sum) : sum;
+                }
+            }
+        }
+
+        for (int i = 0; i < Rows; i++)
+        {
+            for (int n = 0; n < Own; n++)
+            {
+                int column = cell.FirstColumn + side + (n * Side);
+                if (line + i < cell.Count && column < cell.ValueDim)
+                {
+                    output[cell.Output + ((long)(line + i) * cell.OutputStride) + column] = sq[(i * Own) + n];
+                }
+            }
+        }
+    }
+
+    // The state behind the cell's last row, 64 rows of it at a time.
+    private static void Advance(ArrayView<float> convolved, ArrayView<float> state, Place cell, ArrayView<float> gates, ArrayView<float> slabs, ArrayView<float> u)
+    {
+        int thread = Group.IdxX, side = thread % Side, line = thread / Side * Rows, last = cell.Count - 1;
+        Group.Barrier();
+        if (thread < Cell)
+        {
+            // Queries need their scales no more: what a key's u is multiplied by takes the place.
+            gates[QScale + thread] = gates[KScale + thread] * GateMath.Exp(
+                gates[Gamma + last] - gates[Gamma + thread], gates[GammaRest + last] - gates[GammaRest + thread]);
+        }
+
+        for (int d0 = 0; d0 < cell.KeyDim; d0 += Cell)
+        {
+            var sums = new float[Rows * Own];
             for (int i = 0; i < Rows * Own; i++)
             {
-                sk[i] = 0;
-                sq[i] = 0;
+                sums[i] = 0;
             }
 
-            float squares = 0;
-            for (int d0 = 0; d0 < keyDim; d0 += Depth)
+            for (int r0 = 0; r0 < cell.Count; r0 += Depth)
             {
                 Group.Barrier();
                 for (int n = 0; n < Cell * Depth / Threads; n++)
                 {
-                    // Rows and dims past the end are zero; what is read for them is the last one there is.
-                    int d = thread % Depth, r = (thread / Depth) + (n * Threads / Depth);
-                    bool inside = d0 + d < keyDim && r < count;
-                    long from = ((long)Math.Min(r, count - 1) * channels) + Math.Min(d0 + d, keyDim - 1);
-                    float key = convolved[keys + from], query = convolved[queries + from];
-                    slabs[(d * Line) + r] = inside ? key : 0;
-                    slabs[Slab + (d * Line) + r] = inside ? query : 0;
+                    int d = thread % Cell, r = (thread / Cell) + (n * Threads / Cell);
+                    bool inside = d0 + d < cell.KeyDim && r0 + r < cell.Count;
+                    float key = convolved[cell.Keys + ((long)Math.Min(r0 + r, last) * cell.Channels) + Math.Min(d0 + d, cell.KeyDim - 1)];
+                    slabs[(r * Line) + d] = inside ? key * gates[QScale + r0 + r] : 0;
                 }
 
-                int depth = d0 + (thread / Columns), place = firstColumn + (thread % Columns);
-                bool known = !zero && depth < keyDim && place < valueDim;
-                states[thread] = known ? state[origin + ((long)Math.Min(depth, keyDim - 1) * valueDim) + Math.Min(place, valueDim - 1)] : 0;
                 Group.Barrier();
-                for (int d = 0; d < Depth; d++)
-                {
-                    float x = slabs[(thread / Cell % 2 * Slab) + (d * Line) + (thread % Cell)];
-                    squares = Scalar.Fma(x, x, squares);
-                    var key = new float[Rows];
-                    var query = new float[Rows];
-                    var other = new float[Rows];
-                    var column = new float[Own];
-                    for (int i = 0; i < Rows; i++)
-                    {
-                        key[i] = slabs[(d * Line) + line + i];
-                        query[i] = slabs[Slab + (d * Line) + line + i];
-                        other[i] = slabs[(d * Line) + side + (i * Side)];
-                    }
-
-                    for (int i = 0; i < Own; i++)
-                    {
-                        column[i] = states[(d * Columns) + side + (i * Side)];
-                    }
-
-                    for (int i = 0; i < Rows; i++)
-                    {
-                        for (int p = 0; p < Rows; p++)
-                        {
-                            kk[(i * Rows) + p] = Scalar.Fma(key[i], other[p], kk[(i * Rows) + p]);
-                            qk[(i * Rows) + p] = Scalar.Fma(query[i], other[p], qk[(i * Rows) + p]);
-                        }
-
-                        for (int j = 0; j < Own; j++)
-                        {
-                            sk[(i * Own) + j] = Scalar.Fma(key[i], column[j], sk[(i * Own) + j]);
-                            sq[(i * Own) + j] = Scalar.Fma(query[i], column[j], sq[(i * Own) + j]);
-                        }
-                    }
-                }
-            }
-
-            if (thread < 2 * Cell)
-            {
-                gates[KScale + thread] = Scalar.Rsqrt(squares + NormEpsilon) * (thread < Cell ? 1 : Scalar.Rsqrt(keyDim));
-            }
-
-            Group.Barrier();
-            for (int i = 0; i < Rows; i++)
-            {
-                int row = line + i;
-                float fade = gates[Fade + row], beta = gates[Beta + row], kScale = gates[KScale + row], qScale = gates[QScale + row];
-                for (int n = 0; n < Rows; n++)
-                {
-                    int p = side + (n * Side);
-                    if (p <= row)
-                    {
-                        float between = gates[KScale + p] * Gates.Exp(
-                            gates[Gamma + row] - gates[Gamma + p], gates[GammaRest + row] - gates[GammaRest + p]);
-                        mixed[(p * Wide) + row + 1] = qk[(i * Rows) + n] * qScale * between;
-                        if (p < row)
-                        {
-                            mixed[(row * Wide) + p] = -(kk[(i * Rows) + n] * kScale * between * beta);
-                        }
-                    }
-                }
-
-                for (int n = 0; n < Own; n++)
-                {
-                    int j = side + (n * Side), column = firstColumn + j;
-                    bool inside = row < count && column < valueDim;
-                    float value = convolved[values + ((long)Math.Min(row, count - 1) * channels) + Math.Min(column, valueDim - 1)];
-                    u[(row * Columns) + j] = inside ? Scalar.Fma(-fade * kScale, sk[(i * Own) + n], value) * beta : 0;
-                    sq[(i * Own) + n] *= fade * qScale;
-                }
-            }
-
-            Solve(mixed, u, count);
-            for (int p = 0; p < line + Rows; p++)
-            {
-                for (int n = 0; n < Own; n++)
-                {
-                    float x = u[(p * Columns) + side + (n * Side)];
-                    for (int i = 0; i < Rows; i++)
-                    {
-                        float sum = sq[(i * Own) + n];
-                        sq[(i * Own) + n] = p <= line + i ? Scalar.Fma(mixed[(p * Wide) + line + i + 1], x, sum) : sum;
-                    }
-                }
-            }
-
-            for (int i = 0; i < Rows; i++)
-            {
-                for (int n = 0; n < Own; n++)
-                {
-                    int column = firstColumn + side + (n * Side);
-                    if (line + i < count && column < valueDim)
-                    {
-                        output[((((long)begin + line + i) * heads) + head) * valueDim + column] = sq[(i * Own) + n];
-                    }
-                }
-            }
-
-            // What each key adds to the state after the cell's last row.
-            if (thread < Cell)
-            {
-                int last = count - 1;
-                gates[QScale + thread] = gates[KScale + thread] * Gates.Exp(
-                    gates[Gamma + last] - gates[Gamma + thread], gates[GammaRest + last] - gates[GammaRest + thread]);
-            }
-
-            for (int d0 = 0; d0 < keyDim; d0 += Cell)
-            {
-                var sums = new float[Rows * Own];
-                for (int i = 0; i < Rows * Own; i++)
-                {
-                    sums[i] = 0;
-                }
-
-                for (int r0 = 0; r0 < count; r0 += Depth)
-                {
-                    Group.Barrier();
-                    for (int n = 0; n < Cell * Depth / Threads; n++)
-                    {
-                        int d = thread % Cell, r = (thread / Cell) + (n * Threads / Cell);
-                        bool inside = d0 + d < keyDim && r0 + r < count;
-                        float key = convolved[keys + ((long)Math.Min(r0 + r, count - 1) * channels) + Math.Min(d0 + d, keyDim - 1)];
-                        slabs[(r * Line) + d] = inside ? key * gates[QScale + r0 + r] : 0;
-                    }
-
-                    Group.Barrier();
-                    for (int r = 0; r < Depth; r++)
-                    {
-                        for (int n = 0; n < Own; n++)
-                        {
-                            float x = u[((r0 + r) * Columns) + side + (n * Side)];
-                            for (int i = 0; i < Rows; i++)
-                            {
-                                sums[(i * Own) + n] = Scalar.Fma(slabs[(r * Line) + line + i], x, sums[(i * Own) + n]);
-                            }
-                        }
-                    }
-                }
-
-                float whole = gates[Fade + count - 1];
-                for (int i = 0; i < Rows; i++)
+                for (int r = 0; r < Depth; r++)
                 {
                     for (int n = 0; n < Own; n++)
                     {
-                        int d = d0 + line + i, column = firstColumn + side + (n * Side);
-                        if (d < keyDim && column < valueDim)
+                        float x = u[((r0 + r) * Columns) + side + (n * Side)];
+                        for (int i = 0; i < Rows; i++)
                         {
-                            long place = origin + ((long)d * valueDim) + column;
-                            state[place] = Scalar.Fma(whole, zero ? 0 : state[place], sums[(i * Own) + n]);
+                            sums[(i * Own) + n] = Scalar.Fma(slabs[(r * Line) + line + i], x, sums[(i * Own) + n]);
                         }
+                    }
+                }
+            }
+
+            for (int i = 0; i < Rows; i++)
+            {
+                for (int n = 0; n < Own; n++)
+                {
+                    int d = d0 + line + i, column = cell.FirstColumn + side + (n * Side);
+                    if (d < cell.KeyDim && column < cell.ValueDim)
+                    {
+                        long place = cell.State + ((long)d * cell.ValueDim) + column;
+                        state[place] = Scalar.Fma(gates[Fade + last], cell.Empty == 0 ? state[place] : 0, sums[(i * Own) + n]);
                     }
                 }
             }
@@ -279,7 +324,7 @@ public static class ChunkedDeltaRule
         Group.Barrier();
         if (thread < Cell)
         {
-            float g = Gates.LogDecay(rate, a[aRow + ((long)row * aStride)], bias), beta = Gates.Sigmoid(b[bRow + ((long)row * bStride)]);
+            float g = GateMath.LogDecay(rate, a[aRow + ((long)row * aStride)], bias), beta = GateMath.Sigmoid(b[bRow + ((long)row * bStride)]);
             gates[Fade + thread] = thread < count ? g : 0;
             gates[Beta + thread] = thread < count ? beta : 0;
         }
@@ -300,7 +345,7 @@ public static class ChunkedDeltaRule
         {
             gates[Gamma + thread] = sum;
             gates[GammaRest + thread] = rest;
-            gates[Fade + thread] = Gates.Exp(sum, rest);
+            gates[Fade + thread] = GateMath.Exp(sum, rest);
         }
     }
 
@@ -333,5 +378,22 @@ public static class ChunkedDeltaRule
                 }
             }
         }
+    }
+
+    /// <summary>Where a cell and the group's columns lie: first elements, and extents.</summary>
+    private struct Place
+    {
+        public int Count;
+        public int Empty;
+        public int FirstColumn;
+        public int KeyDim;
+        public int ValueDim;
+        public int Channels;
+        public int OutputStride;
+        public long Queries;
+        public long Keys;
+        public long Values;
+        public long State;
+        public long Output;
     }
 }

@@ -36,7 +36,7 @@ public static class ExpertRouter
         float sum = 0;
         for (int e = thread; e < count; e += Threads)
         {
-            sum += Gates.Exp(logits[row + e] - largest);
+            sum += GateMath.Exp(logits[row + e] - largest);
         }
 
         // A NaN anywhere, or an infinity above all, makes the sum NaN: no choice is right then, but the experts' op needs
@@ -64,7 +64,7 @@ public static class ExpertRouter
             if (e < count && rank < topK)
             {
                 experts[chosen + rank] = e;
-                weights[chosen + rank] = fault ? float.NaN : Gates.Exp(own - largest) / total;
+                weights[chosen + rank] = fault ? float.NaN : GateMath.Exp(own - largest) / total;
             }
         }
 

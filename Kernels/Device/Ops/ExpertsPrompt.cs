@@ -53,7 +53,7 @@ public static class ExpertsPrompt
                     int t = (line * Own) + i, n = first + column + (j * Side);
                     if (t < count && n < width)
                     {
-                        inner[((long)(place + t) * width) + n] = Gates.Silu(sums[(i * Own) + j]) * sums[(i * Own) + j + (Own / 2)];
+                        inner[((long)(place + t) * width) + n] = GateMath.Silu(sums[(i * Own) + j]) * sums[(i * Own) + j + (Own / 2)];
                     }
                 }
             }

@@ -61,7 +61,7 @@ public static class GatedMlpGenerated
         if (lane < GeneratedDots.Rows && first + lane < rows && n < outputs)
         {
             long t = first + lane;
-            float scale = gate.Length > 0 ? Gates.Sigmoid(gate[t * gateStride]) : 1, sum = add.Length > 0 ? add[(t * addStride) + n] : 0;
+            float scale = gate.Length > 0 ? GateMath.Sigmoid(gate[t * gateStride]) : 1, sum = add.Length > 0 ? add[(t * addStride) + n] : 0;
             output[(t * outputStride) + n] = Scalar.Fma(scale, product, sum);
         }
     }

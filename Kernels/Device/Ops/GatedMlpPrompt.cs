@@ -46,7 +46,7 @@ public static class GatedMlpPrompt
                 int t = firstRow + (line * Own) + i, n = first + column + (j * Side);
                 if (t < rows && n < width)
                 {
-                    inner[((long)t * width) + n] = Gates.Silu(sums[(i * Own) + j]) * sums[(i * Own) + j + (Own / 2)];
+                    inner[((long)t * width) + n] = GateMath.Silu(sums[(i * Own) + j]) * sums[(i * Own) + j + (Own / 2)];
                 }
             }
         }
@@ -86,7 +86,7 @@ public static class GatedMlpPrompt
         for (int i = 0; i < Own; i++)
         {
             int t = firstRow + (line * Own) + i;
-            float scale = gate.Length > 0 ? Gates.Sigmoid(gate[(long)Math.Min(t, rows - 1) * gateStride]) : 1;
+            float scale = gate.Length > 0 ? GateMath.Sigmoid(gate[(long)Math.Min(t, rows - 1) * gateStride]) : 1;
             for (int j = 0; j < Own; j++)
             {
                 int n = first + column + (j * Side);

@@ -94,7 +94,7 @@ public static class GeneratedDots
         }
 
         float g = Join(gates, g0, g1, g2, g3), u = Join(ups, u0, u1, u2, u3);
-        return Gates.Silu(g) * u;
+        return GateMath.Silu(g) * u;
     }
 
     // The four sums of each output over its lanes, a row of the shared memory for each: lanes 0 … 3 take one each.

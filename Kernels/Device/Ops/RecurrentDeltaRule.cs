@@ -45,7 +45,7 @@ public static class RecurrentDeltaRule
         bool empty = segments[segment + 2] == 0;
         int own = TKeyDim.Value / Slices, keyHead = head / (heads / keyHeads);
         long origin = ((((((long)segments[segment + 3] * heads) + head) * TKeyDim.Value) + (slice * own)) * valueDim) + column;
-        float rate = Gates.Exp(decay[head]), bias = timeBias[head];
+        float rate = GateMath.Exp(decay[head]), bias = timeBias[head];
         var s = new float[TKeyDim.Value / Slices];
         for (int i = 0; i < TKeyDim.Value / Slices; i++)
         {
@@ -69,7 +69,7 @@ public static class RecurrentDeltaRule
 
             Share(recalls, norms, recall, squaresK, squaresQ);
             float kScale = Scalar.Rsqrt(Norm(norms, 0)), qScale = Scalar.Rsqrt(Norm(norms, Slices)) * Scalar.Rsqrt(TKeyDim.Value);
-            float fade = Gates.Exp(Gates.LogDecay(rate, a[((long)row * aStride) + head], bias));
+            float fade = GateMath.Exp(GateMath.LogDecay(rate, a[((long)row * aStride) + head], bias));
             float value = convolved[((long)row * channels) + (2 * keyHeads * TKeyDim.Value) + (head * valueDim) + column];
             float u = Update(value, fade, kScale * Total(recalls), b[((long)row * bStride) + head]) * kScale;
             for (int i = 0; i < TKeyDim.Value / Slices; i++)
@@ -123,7 +123,7 @@ public static class RecurrentDeltaRule
         bool empty = segments[segment + 2] == 0;
         int keyHead = head / (heads / keyHeads), share = (keyDim + Slices - 1) / Slices;
         long origin = ((((long)segments[segment + 3] * heads) + head) * keyDim * valueDim) + column;
-        float rate = Gates.Exp(decay[head]), bias = timeBias[head];
+        float rate = GateMath.Exp(decay[head]), bias = timeBias[head];
 
         // A thread beyond the last column has no elements. The first column, where norms are summed, always exists.
         int begin = slice * share, stop = j < valueDim ? Math.Min(begin + share, keyDim) : 0;
@@ -142,7 +142,7 @@ public static class RecurrentDeltaRule
 
             Share(recalls, norms, recall, squaresK, squaresQ);
             float kScale = Scalar.Rsqrt(Norm(norms, 0)), qScale = Scalar.Rsqrt(Norm(norms, Slices)) * Scalar.Rsqrt(keyDim);
-            float fade = Gates.Exp(Gates.LogDecay(rate, a[((long)row * aStride) + head], bias));
+            float fade = GateMath.Exp(GateMath.LogDecay(rate, a[((long)row * aStride) + head], bias));
             float value = convolved[((long)row * channels) + (2 * keyHeads * keyDim) + (head * valueDim) + column];
             float u = Update(value, fade, kScale * Total(recalls), b[((long)row * bStride) + head]) * kScale;
             for (int i = begin; i < stop; i++)
@@ -199,7 +199,7 @@ public static class RecurrentDeltaRule
         return sum;
     }
 
-    private static float Update(float value, float fade, float recall, float b) => Scalar.Fma(-fade, recall, value) * Gates.Sigmoid(b);
+    private static float Update(float value, float fade, float recall, float b) => Scalar.Fma(-fade, recall, value) * GateMath.Sigmoid(b);
 }
 
 /// <summary>dk as a constant.</summary>

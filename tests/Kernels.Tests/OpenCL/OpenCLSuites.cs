@@ -11,3 +11,9 @@ public sealed class OpenCLGreedyPickTests : GreedyPickTests<OpenCLTarget>;
 public sealed class OpenCLPromptDeltaRuleTests : PromptDeltaRuleTests<OpenCLTarget>;
 
 public sealed class OpenCLGeneratedDeltaRuleTests : GeneratedDeltaRuleTests<OpenCLTarget>;
+
+public sealed class OpenCLExpertRouterTests : ExpertRouterTests<OpenCLTarget>;
+
+public sealed class OpenCLGroupedExpertsTests : GroupedExpertsTests<OpenCLTarget>;
+
+public sealed class OpenCLGatedMlpTests : GatedMlpTests<OpenCLTarget>;

@@ -4,7 +4,7 @@ namespace Lean.Kernels.Device;
 /// The exponential and what gates are made of, to about 1e-7 relative: what a product with log₂e loses is put back, since
 /// a state multiplies such numbers up over thousands of rows.
 /// </summary>
-public static class Gates
+public static class GateMath
 {
     private const float Log2E = 1.44269504088896341f;
     private const float Log2ERest = 1.925963033500927e-8f;
