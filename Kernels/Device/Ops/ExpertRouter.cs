@@ -68,21 +68,19 @@ public static class ExpertRouter
             }
         }
 
-        if (renormalise != 0)
+        // All threads add the shares by rank before any of them replaces one.
+        Group.Barrier();
+        float shares = 0;
+        for (int r = 0; r < topK; r++)
         {
-            // All threads add the shares by rank before any of them replaces one.
-            Group.Barrier();
-            float shares = 0;
-            for (int r = 0; r < topK; r++)
-            {
-                shares += weights[chosen + r];
-            }
+            shares += weights[chosen + r];
+        }
 
-            Group.Barrier();
-            for (int r = thread; r < topK; r += Threads)
-            {
-                weights[chosen + r] /= shares;
-            }
+        shares = renormalise != 0 ? shares : 1;
+        Group.Barrier();
+        for (int r = thread; r < topK; r += Threads)
+        {
+            weights[chosen + r] /= shares;
         }
     }
 

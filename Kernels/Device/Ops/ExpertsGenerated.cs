@@ -27,18 +27,18 @@ public static class ExpertsGenerated
         where TElement : unmanaged
     {
         int tile = Grid.IdxX * TileColumns, expert = tiles[tile], first = tiles[tile + 1], count = tiles[tile + 2];
-        if (count > 0)
+
+        // A tile without rows adds nothing up and stores nothing.
+        int last = Math.Max(count, 1) - 1, depth = count > 0 ? inputs : 0;
+        int lane = Group.IdxX % GeneratedDots.Lanes, n = (Grid.IdxY * GeneratedDots.Outputs) + (Group.IdxX / GeneratedDots.Lanes);
+        long w = (long)Math.Min(n, width - 1) * inputs, x0 = (long)rows[first] * inputs;
+        long x1 = (long)rows[first + Math.Min(1, last)] * inputs;
+        long x2 = (long)rows[first + Math.Min(2, last)] * inputs, x3 = (long)rows[first + Math.Min(3, last)] * inputs;
+        float value = GeneratedDots.GateUp<TFormat, TElement>(
+            x, x0, x1, x2, x3, gate, ((long)expert * gateStride) + w, up, ((long)expert * upStride) + w, depth);
+        if (lane < count && n < width)
         {
-            int lane = Group.IdxX % GeneratedDots.Lanes, n = (Grid.IdxY * GeneratedDots.Outputs) + (Group.IdxX / GeneratedDots.Lanes);
-            long w = (long)Math.Min(n, width - 1) * inputs, x0 = (long)rows[first] * inputs;
-            long x1 = (long)rows[first + Math.Min(1, count - 1)] * inputs;
-            long x2 = (long)rows[first + Math.Min(2, count - 1)] * inputs, x3 = (long)rows[first + Math.Min(3, count - 1)] * inputs;
-            float value = GeneratedDots.GateUp<TFormat, TElement>(
-                x, x0, x1, x2, x3, gate, ((long)expert * gateStride) + w, up, ((long)expert * upStride) + w, inputs);
-            if (lane < count && n < width)
-            {
-                inner[((long)(first + lane) * width) + n] = value;
-            }
+            inner[((long)(first + lane) * width) + n] = value;
         }
     }
 
@@ -58,17 +58,17 @@ public static class ExpertsGenerated
         where TElement : unmanaged
     {
         int tile = Grid.IdxX * TileColumns, expert = tiles[tile], first = tiles[tile + 1], count = tiles[tile + 2];
-        if (count > 0)
+
+        // A tile without rows adds nothing up and stores nothing.
+        int last = Math.Max(count, 1) - 1, depth = count > 0 ? inputs : 0;
+        int lane = Group.IdxX % GeneratedDots.Lanes, n = (Grid.IdxY * GeneratedDots.Outputs) + (Group.IdxX / GeneratedDots.Lanes);
+        long w = ((long)expert * downStride) + ((long)Math.Min(n, outputs - 1) * inputs), x0 = (long)first * inputs;
+        long x1 = (long)(first + Math.Min(1, last)) * inputs;
+        long x2 = (long)(first + Math.Min(2, last)) * inputs, x3 = (long)(first + Math.Min(3, last)) * inputs;
+        float value = GeneratedDots.Multiply<TFormat, TElement>(inner, x0, x1, x2, x3, down, w, depth);
+        if (lane < count && n < outputs)
         {
-            int lane = Group.IdxX % GeneratedDots.Lanes, n = (Grid.IdxY * GeneratedDots.Outputs) + (Group.IdxX / GeneratedDots.Lanes);
-            long w = ((long)expert * downStride) + ((long)Math.Min(n, outputs - 1) * inputs), x0 = (long)first * inputs;
-            long x1 = (long)(first + Math.Min(1, count - 1)) * inputs;
-            long x2 = (long)(first + Math.Min(2, count - 1)) * inputs, x3 = (long)(first + Math.Min(3, count - 1)) * inputs;
-            float value = GeneratedDots.Multiply<TFormat, TElement>(inner, x0, x1, x2, x3, down, w, inputs);
-            if (lane < count && n < outputs)
-            {
-                parts[((long)(first + lane) * outputs) + n] = value;
-            }
+            parts[((long)(first + lane) * outputs) + n] = value;
         }
     }
 }

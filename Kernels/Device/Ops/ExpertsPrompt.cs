@@ -30,31 +30,29 @@ public static class ExpertsPrompt
         where TElement : unmanaged
     {
         int tile = Grid.IdxY * TileColumns, expert = tiles[tile], place = tiles[tile + 1], count = tiles[tile + 2];
-        if (count > 0)
+        int last = Math.Max(count, 1) - 1, depth = count > 0 ? inputs : 0;
+        int line = Group.IdxX / Side, column = Group.IdxX % Side, first = Grid.IdxX * Half;
+
+        // Rows and outputs past the end repeat the last one and are not stored; a tile without rows adds nothing up.
+        var xRows = new long[Own];
+        var weightRows = new long[Own];
+        var sums = new float[Own * Own];
+        PromptTile.Clear(sums);
+        for (int i = 0; i < Own; i++)
         {
-            int line = Group.IdxX / Side, column = Group.IdxX % Side, first = Grid.IdxX * Half;
+            xRows[i] = (long)rows[place + Math.Min(line + (i * Side), last)] * inputs;
+            weightRows[i] = ((long)expert * (i < Own / 2 ? gateStride : upStride)) + ((long)Math.Min(first + line + (i % 2 * Side), width - 1) * inputs);
+        }
 
-            // Rows and outputs past the end repeat the last one and are not stored.
-            var xRows = new long[Own];
-            var weightRows = new long[Own];
-            var sums = new float[Own * Own];
-            PromptTile.Clear(sums);
-            for (int i = 0; i < Own; i++)
+        PromptTile.Multiply<TFormat, TElement>(x, xRows, gate, up, weightRows, depth, sums);
+        for (int i = 0; i < Own; i++)
+        {
+            for (int j = 0; j < Own / 2; j++)
             {
-                xRows[i] = (long)rows[place + Math.Min(line + (i * Side), count - 1)] * inputs;
-                weightRows[i] = ((long)expert * (i < Own / 2 ? gateStride : upStride)) + ((long)Math.Min(first + line + (i % 2 * Side), width - 1) * inputs);
-            }
-
-            PromptTile.Multiply<TFormat, TElement>(x, xRows, gate, up, weightRows, inputs, sums);
-            for (int i = 0; i < Own; i++)
-            {
-                for (int j = 0; j < Own / 2; j++)
+                int t = (line * Own) + i, n = first + column + (j * Side);
+                if (t < count && n < width)
                 {
-                    int t = (line * Own) + i, n = first + column + (j * Side);
-                    if (t < count && n < width)
-                    {
-                        inner[((long)(place + t) * width) + n] = GateMath.Silu(sums[(i * Own) + j]) * sums[(i * Own) + j + (Own / 2)];
-                    }
+                    inner[((long)(place + t) * width) + n] = GateMath.Silu(sums[(i * Own) + j]) * sums[(i * Own) + j + (Own / 2)];
                 }
             }
         }
@@ -76,29 +74,27 @@ public static class ExpertsPrompt
         where TElement : unmanaged
     {
         int tile = Grid.IdxY * TileColumns, expert = tiles[tile], place = tiles[tile + 1], count = tiles[tile + 2];
-        if (count > 0)
+        int last = Math.Max(count, 1) - 1, depth = count > 0 ? inputs : 0;
+        int line = Group.IdxX / Side, column = Group.IdxX % Side, first = Grid.IdxX * PromptTile.Size;
+        var xRows = new long[Own];
+        var weightRows = new long[Own];
+        var sums = new float[Own * Own];
+        PromptTile.Clear(sums);
+        for (int i = 0; i < Own; i++)
         {
-            int line = Group.IdxX / Side, column = Group.IdxX % Side, first = Grid.IdxX * PromptTile.Size;
-            var xRows = new long[Own];
-            var weightRows = new long[Own];
-            var sums = new float[Own * Own];
-            PromptTile.Clear(sums);
-            for (int i = 0; i < Own; i++)
-            {
-                xRows[i] = (long)(place + Math.Min(line + (i * Side), count - 1)) * inputs;
-                weightRows[i] = ((long)expert * downStride) + ((long)Math.Min(first + line + (i * Side), outputs - 1) * inputs);
-            }
+            xRows[i] = (long)(place + Math.Min(line + (i * Side), last)) * inputs;
+            weightRows[i] = ((long)expert * downStride) + ((long)Math.Min(first + line + (i * Side), outputs - 1) * inputs);
+        }
 
-            PromptTile.Multiply<TFormat, TElement>(inner, xRows, down, down, weightRows, inputs, sums);
-            for (int i = 0; i < Own; i++)
+        PromptTile.Multiply<TFormat, TElement>(inner, xRows, down, down, weightRows, depth, sums);
+        for (int i = 0; i < Own; i++)
+        {
+            for (int j = 0; j < Own; j++)
             {
-                for (int j = 0; j < Own; j++)
+                int t = (line * Own) + i, n = first + column + (j * Side);
+                if (t < count && n < outputs)
                 {
-                    int t = (line * Own) + i, n = first + column + (j * Side);
-                    if (t < count && n < outputs)
-                    {
-                        parts[((long)(place + t) * outputs) + n] = sums[(i * Own) + j];
-                    }
+                    parts[((long)(place + t) * outputs) + n] = sums[(i * Own) + j];
                 }
             }
         }

@@ -6,8 +6,8 @@ namespace Lean.Kernels.Device;
 /// <summary>
 /// Sorts the entries (t, r) of a step by expert, stably, without atomics: a group per expert counts the entries of lower
 /// experts, which is where its own begin, and puts those in their order. It also cuts its run into tiles, which is what
-/// the experts' products are launched over; how many there can be follows from the number of rows alone, and tiles
-/// without rows end at once.
+/// the experts' products are launched over; how many there can be follows from the number of rows alone. Tiles
+/// without rows name some place, so that the products may read it.
 /// </summary>
 public static class ExpertsSort
 {
@@ -60,7 +60,7 @@ public static class ExpertsSort
             int from = !TTiles.EveryPlace ? slot * TTiles.Rows : slot % TTiles.Rows == 0 ? slot : count;
             int tile = (firstSlot + slot) * TileColumns;
             tiles[tile] = expert;
-            tiles[tile + 1] = start + from;
+            tiles[tile + 1] = Math.Min(start + from, entries - 1);
             tiles[tile + 2] = from < count ? Math.Min(TTiles.Rows, count - from) : 0;
         }
 
