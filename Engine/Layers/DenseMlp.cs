@@ -23,7 +23,7 @@ internal sealed class DenseMlp : IMlp
     {
         ArenaMark mark = step.Arena.Mark();
         Tensor scratch = step.Arena.F32(step.Batch.Rows, _gateUp.Outputs);
-        _layer.Ops.GatedMlp.Run(x, _gateUp, _down, gateLogit: default, add: default, scratch, output);
+        _layer.Ops.GatedMlp.Run(x, _gateUp, _down, gateLogit: default, add: default, scratch, output, step.Batch.PromptRows);
         step.Arena.Release(mark);
     }
 }

@@ -38,8 +38,9 @@ internal sealed class SparseMoe : IMlp
 
         ops.Linear.Run(x, _router, logits, step.Batch.PromptRows);
         ops.ExpertRouter.Run(logits.Columns(0, count), _layer.Config.RenormaliseTopK, chosen, mix);
-        ops.GroupedExperts.Run(x, _experts, chosen, mix, scratch, output);
-        ops.GatedMlp.Run(x, _sharedGateUp, _sharedDown, logits.Columns(count, 1), add: output, sharedScratch, output);
+        ops.GroupedExperts.Run(x, _experts, chosen, mix, scratch, output, step.Batch.PromptRows);
+        ops.GatedMlp.Run(
+            x, _sharedGateUp, _sharedDown, logits.Columns(count, 1), add: output, sharedScratch, output, step.Batch.PromptRows);
         step.Arena.Release(mark);
     }
 }

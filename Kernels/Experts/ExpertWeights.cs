@@ -9,6 +9,7 @@ namespace Lean.Kernels;
 public sealed class ExpertWeights
 {
     private readonly Matrices[] _experts;
+    private readonly Tensor _gates, _ups, _downs;
 
     /// <summary>Takes one gate [I, H], up [I, H] and down [H, I] per expert.</summary>
     /// <exception cref="ArgumentException">Shapes or types differ between experts.</exception>
@@ -29,6 +30,8 @@ public sealed class ExpertWeights
             Check(down[e], new Shape(Hidden, Width));
             _experts[e] = new Matrices(gate[e].Address, up[e].Address, down[e].Address);
         }
+
+        (_gates, _ups, _downs) = (Stack(gate), Stack(up), Stack(down));
     }
 
     /// <summary>Splits the fused tensors of a published Qwen3.5 checkpoint.</summary>
@@ -64,6 +67,33 @@ public sealed class ExpertWeights
 
     /// <summary>The experts' matrices.</summary>
     public ReadOnlySpan<Matrices> All => _experts;
+
+    /// <summary>
+    /// The gates [E, I·H], ups [E, I·H] and downs [E, H·I] with an expert in each row, where each kind lies at equal
+    /// distances: fused tensors, or single ones that were put into one buffer, which is how experts get onto a device.
+    /// </summary>
+    /// <returns>Whether they lie so.</returns>
+    internal bool TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
+    {
+        (gates, ups, downs) = (_gates, _ups, _downs);
+        return !gates.IsEmpty && !ups.IsEmpty && !downs.IsEmpty;
+    }
+
+    private Tensor Stack(ReadOnlySpan<Tensor> matrices)
+    {
+        long size = matrices[0].Shape.Count, step = matrices.Length == 1 ? size * Type.Size() : matrices[1].Address - matrices[0].Address;
+        for (int e = 0; e < matrices.Length; e++)
+        {
+            if (matrices[e].Address - matrices[0].Address != e * step)
+            {
+                return default;
+            }
+        }
+
+        return step < size * Type.Size() || step % Type.Size() != 0
+            ? default
+            : new Tensor(Type, new Shape(matrices.Length, step / Type.Size()), matrices[0].Address).Columns(0, size);
+    }
 
     private void Check(Tensor tensor, Shape expected)
     {

@@ -21,7 +21,11 @@ public abstract class GroupedExperts
     /// <param name="mix">f32 [T, K].</param>
     /// <param name="scratch">i8 [n], n ≥ <see cref="ScratchBytes"/>, 64-byte aligned; contents are lost.</param>
     /// <param name="output">f32 [T, H].</param>
-    public void Run(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output)
+    /// <param name="promptRows">
+    /// How many rows are a prompt's; they come first, generated rows follow. On a GPU the classes run on different
+    /// instructions (see <see cref="RowClass"/>); a CPU has one order for both.
+    /// </param>
+    public void Run(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output, long promptRows)
     {
         long rows = x.Shape[0], topK = experts.Shape[1];
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, new Shape(rows, weights.Hidden), "[T, H]");
@@ -29,11 +33,12 @@ public abstract class GroupedExperts
         LaunchCheck.Is(Op, nameof(mix), mix, DType.F32, new Shape(rows, topK), "[T, K]");
         LaunchCheck.That(scratch.Bytes >= ScratchBytes(weights, rows, topK), Op, "scratch memory for every row");
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(rows, weights.Hidden), "[T, H]");
+        LaunchCheck.That(promptRows >= 0 && promptRows <= rows, Op, "0 ≤ promptRows ≤ T");
         if (rows > 0)
         {
-            Launch(x, weights, experts, mix, scratch, output);
+            Launch(x, weights, experts, mix, scratch, output, promptRows);
         }
     }
 
-    private protected abstract void Launch(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output);
+    private protected abstract void Launch(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output, long promptRows);
 }

@@ -17,7 +17,7 @@ internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend) : GroupedExpe
         return LayOut(ref unused, null, weights, rows * topK);
     }
 
-    private protected override void Launch(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output)
+    private protected override void Launch(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output, long promptRows)
     {
         int rows = (int)x.Shape[0], topK = (int)experts.Shape[1], entries = rows * topK;
         GroupedExpertsArguments arguments = new()

@@ -8,7 +8,7 @@ internal sealed unsafe class GroupedExpertsReference : GroupedExperts
     /// <inheritdoc/>
     public override long ScratchBytes(ExpertWeights weights, long rows, long topK) => 0;
 
-    private protected override void Launch(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output)
+    private protected override void Launch(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output, long promptRows)
     {
         long hidden = weights.Hidden, width = weights.Width, topK = experts.Shape[1];
         long innerRow = hidden * weights.Type.Size(), outerRow = width * weights.Type.Size();

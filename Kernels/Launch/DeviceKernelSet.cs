@@ -14,6 +14,11 @@ public static class DeviceKernelSet
             Embedding = new EmbeddingLookupDevice(stream),
             AddRmsNorm = new AddRmsNormDevice(stream),
             Linear = new LinearDevice(stream),
+            PromptDeltaRule = new ChunkedDeltaRuleDevice(stream),
+            GeneratedDeltaRule = new RecurrentDeltaRuleDevice(stream),
+            ExpertRouter = new ExpertRouterDevice(stream),
+            GroupedExperts = new GroupedExpertsDevice(stream),
+            GatedMlp = new GatedMlpDevice(stream),
             GreedyPick = new GreedyPickDevice(stream),
         };
     }

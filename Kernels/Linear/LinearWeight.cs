@@ -74,6 +74,21 @@ public sealed class LinearWeight
     /// <summary>How many <see cref="Blocks"/>.</summary>
     internal int BlockCount => _blocks.Length;
 
+    /// <summary>Rows of the weight that lie together.</summary>
+    /// <exception cref="LaunchException">They lie in more than one piece.</exception>
+    internal Tensor Rows(long first, long count)
+    {
+        foreach (Part part in _parts)
+        {
+            if (part.Column <= first && first + count <= part.Column + part.Rows)
+            {
+                return new Tensor(Type, new Shape(count, Inputs), part.Address + (nint)((first - part.Column) * Inputs * Type.Size()));
+            }
+        }
+
+        throw new LaunchException($"linear: rows {first}…{first + count} of the weight [{Outputs}, {Inputs}] lie in several pieces, expected one");
+    }
+
     private Part[] Cut(List<Part> parts)
     {
         var blocks = new List<Part>();

@@ -18,7 +18,11 @@ public abstract class GatedMlp
     /// <param name="add">f32 [T, H], may be <paramref name="output"/>; an empty view for none.</param>
     /// <param name="scratch">f32 [T, 2I]; contents are lost.</param>
     /// <param name="output">f32 [T, H].</param>
-    public void Run(Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output)
+    /// <param name="promptRows">
+    /// How many rows are a prompt's; they come first, generated rows follow. On a GPU the classes run on different
+    /// instructions (see <see cref="RowClass"/>); a CPU has one order for both.
+    /// </param>
+    public void Run(Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows)
     {
         Shape shape = new(x.Shape[0], gateUp.Inputs);
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, shape, "[T, H]");
@@ -35,12 +39,13 @@ public abstract class GatedMlp
 
         LaunchCheck.Is(Op, nameof(scratch), scratch, DType.F32, new Shape(shape[0], gateUp.Outputs), "[T, 2I]");
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, shape, "[T, H]");
+        LaunchCheck.That(promptRows >= 0 && promptRows <= shape[0], Op, "0 ≤ promptRows ≤ T");
         if (shape[0] > 0)
         {
-            Launch(x, gateUp, down, gateLogit, add, scratch, output);
+            Launch(x, gateUp, down, gateLogit, add, scratch, output, promptRows);
         }
     }
 
     private protected abstract void Launch(
-        Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output);
+        Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows);
 }

@@ -6,7 +6,7 @@ namespace Lean.Kernels;
 internal sealed unsafe class GatedMlpCpu(CpuBackend backend) : GatedMlp
 {
     private protected override void Launch(
-        Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output)
+        Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows)
     {
         LinearCpu.Launch(backend, x, gateUp, scratch, gateLogit: default, add: default);
         SiluMultiplyArguments arguments = new()

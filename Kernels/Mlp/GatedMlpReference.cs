@@ -6,7 +6,7 @@ namespace Lean.Kernels;
 internal sealed unsafe class GatedMlpReference : GatedMlp
 {
     private protected override void Launch(
-        Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output)
+        Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows)
     {
         long hidden = down.Outputs, width = down.Inputs;
         var inner = new double[width];

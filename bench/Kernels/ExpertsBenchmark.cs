@@ -35,14 +35,14 @@ public class ExpertsBenchmark : KernelBenchmark
     }
 
     private protected override void Launch(int turn) =>
-        Ops.GroupedExperts.Run(_x, _weights, _chosen.Rows(turn % Routings * Rows, Rows), _mix, _scratch, _y);
+        Ops.GroupedExperts.Run(_x, _weights, _chosen.Rows(turn % Routings * Rows, Rows), _mix, _scratch, _y, 0);
 
     private protected override double Check()
     {
         Tensor scratch = Take(DType.I8, new Shape(long.Max(64, Exact.GroupedExperts.ScratchBytes(_weights, 1, TopK))));
         Launch(0);
         return Compare(_y, (row, expected) => Exact.GroupedExperts.Run(
-            _x.Rows(row, 1), _weights, _chosen.Rows(row, 1), _mix.Rows(row, 1), scratch, expected));
+            _x.Rows(row, 1), _weights, _chosen.Rows(row, 1), _mix.Rows(row, 1), scratch, expected, 0));
     }
 
     // i32 [Routings·T, TopK], and how many different experts a launch uses in the mean.

@@ -36,7 +36,7 @@ public class SharedExpertBenchmark : KernelBenchmark
     private protected override void Launch(int turn)
     {
         int i = turn % _gateUp.Length;
-        Ops.GatedMlp.Run(_x, _gateUp[i], _down[i], _gate, _add, _scratch, _y);
+        Ops.GatedMlp.Run(_x, _gateUp[i], _down[i], _gate, _add, _scratch, _y, 0);
     }
 
     private protected override double Check()
@@ -44,6 +44,6 @@ public class SharedExpertBenchmark : KernelBenchmark
         Tensor scratch = Poisoned(1, 2 * Width);
         Launch(0);
         return Compare(_y, (row, expected) => Exact.GatedMlp.Run(
-            _x.Rows(row, 1), _gateUp[0], _down[0], _gate.Rows(row, 1), _add.Rows(row, 1), scratch, expected));
+            _x.Rows(row, 1), _gateUp[0], _down[0], _gate.Rows(row, 1), _add.Rows(row, 1), scratch, expected, 0));
     }
 }

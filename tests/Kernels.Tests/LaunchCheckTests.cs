@@ -144,10 +144,11 @@ public sealed class LaunchCheckTests
     public void Grouped_experts()
     {
         var weights = ExpertWeights.Fused(F(5, 12, 8), F(5, 8, 6));
-        Refused("grouped_experts", "x", "f32 [T, H] = [3, 8]", () => Set.GroupedExperts.Run(F(3, 6), weights, I(3, 2), F(3, 2), default, F(3, 8)));
-        Refused("grouped_experts", "experts", "i32 [T, K] = [3, 2]", () => Set.GroupedExperts.Run(F(3, 8), weights, I(4, 2), F(3, 2), default, F(3, 8)));
-        Refused("grouped_experts", "mix", "f32 [T, K] = [3, 2]", () => Set.GroupedExperts.Run(F(3, 8), weights, I(3, 2), F(3, 1), default, F(3, 8)));
-        Refused("grouped_experts", "output", "f32 [T, H] = [3, 8]", () => Set.GroupedExperts.Run(F(3, 8), weights, I(3, 2), F(3, 2), default, default));
+        Refused("grouped_experts", "x", "f32 [T, H] = [3, 8]", () => Set.GroupedExperts.Run(F(3, 6), weights, I(3, 2), F(3, 2), default, F(3, 8), 0));
+        Refused("grouped_experts", "experts", "i32 [T, K] = [3, 2]", () => Set.GroupedExperts.Run(F(3, 8), weights, I(4, 2), F(3, 2), default, F(3, 8), 0));
+        Refused("grouped_experts", "mix", "f32 [T, K] = [3, 2]", () => Set.GroupedExperts.Run(F(3, 8), weights, I(3, 2), F(3, 1), default, F(3, 8), 0));
+        Refused("grouped_experts", "output", "f32 [T, H] = [3, 8]", () => Set.GroupedExperts.Run(F(3, 8), weights, I(3, 2), F(3, 2), default, default, 0));
+        Refused("grouped_experts", "", "0 ≤ promptRows ≤ T", () => Set.GroupedExperts.Run(F(3, 8), weights, I(3, 2), F(3, 2), default, F(3, 8), 4));
         Assert.Throws<ArgumentException>(() => ExpertWeights.Fused(F(5, 12, 8), F(5, 8, 7)));
     }
 
@@ -155,12 +156,13 @@ public sealed class LaunchCheckTests
     public void Gated_mlp()
     {
         LinearWeight gateUp = new(F(12, 8)), down = new(F(8, 6));
-        Refused("gated_mlp", "x", "f32 [T, H] = [3, 8]", () => Set.GatedMlp.Run(F(3, 6), gateUp, down, default, default, F(3, 12), F(3, 8)));
-        Refused("gated_mlp", "", "gate_up [2I, H] and down [H, I]", () => Set.GatedMlp.Run(F(3, 8), gateUp, new LinearWeight(F(8, 7)), default, default, F(3, 12), F(3, 8)));
-        Refused("gated_mlp", "gateLogit", "f32 [T, 1] = [3, 1]", () => Set.GatedMlp.Run(F(3, 8), gateUp, down, F32Scalar, default, F(3, 12), F(3, 8)));
-        Refused("gated_mlp", "add", "f32 [T, H] = [3, 8]", () => Set.GatedMlp.Run(F(3, 8), gateUp, down, default, F(1, 8), F(3, 12), F(3, 8)));
-        Refused("gated_mlp", "scratch", "f32 [T, 2I] = [3, 12]", () => Set.GatedMlp.Run(F(3, 8), gateUp, down, default, default, F(3, 6), F(3, 8)));
-        Refused("gated_mlp", "output", "contiguous rows", () => Set.GatedMlp.Run(F(3, 8), gateUp, down, default, default, F(3, 12), F(3, 9).Columns(0, 8)));
+        Refused("gated_mlp", "x", "f32 [T, H] = [3, 8]", () => Set.GatedMlp.Run(F(3, 6), gateUp, down, default, default, F(3, 12), F(3, 8), 0));
+        Refused("gated_mlp", "", "gate_up [2I, H] and down [H, I]", () => Set.GatedMlp.Run(F(3, 8), gateUp, new LinearWeight(F(8, 7)), default, default, F(3, 12), F(3, 8), 0));
+        Refused("gated_mlp", "gateLogit", "f32 [T, 1] = [3, 1]", () => Set.GatedMlp.Run(F(3, 8), gateUp, down, F32Scalar, default, F(3, 12), F(3, 8), 0));
+        Refused("gated_mlp", "add", "f32 [T, H] = [3, 8]", () => Set.GatedMlp.Run(F(3, 8), gateUp, down, default, F(1, 8), F(3, 12), F(3, 8), 0));
+        Refused("gated_mlp", "scratch", "f32 [T, 2I] = [3, 12]", () => Set.GatedMlp.Run(F(3, 8), gateUp, down, default, default, F(3, 6), F(3, 8), 0));
+        Refused("gated_mlp", "output", "contiguous rows", () => Set.GatedMlp.Run(F(3, 8), gateUp, down, default, default, F(3, 12), F(3, 9).Columns(0, 8), 0));
+        Refused("gated_mlp", "", "0 ≤ promptRows ≤ T", () => Set.GatedMlp.Run(F(3, 8), gateUp, down, default, default, F(3, 12), F(3, 8), -1));
     }
 
     [Fact]

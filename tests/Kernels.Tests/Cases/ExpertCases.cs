@@ -68,28 +68,36 @@ public static class ExpertCases
                 yield return Of($"{type.Name()} {rows} rows of 5 experts", type, rows, 17, 24, 5, 2);
                 yield return Of($"{type.Name()} {rows} rows of 40 experts", type, rows, 24, 17, 40, 5);
                 yield return Of($"{type.Name()} {rows} rows of one expert", type, rows, 24, 8, 1, 1);
+                yield return Of($"{type.Name()} {rows} rows of 7 experts, of prompts", type, rows, 33, 40, 7, 3, promptRows: rows);
+                yield return Of($"{type.Name()} {rows} rows of 3 experts, half of prompts", type, rows, 24, 17, 3, 2, promptRows: rows / 2);
             }
 
             yield return Of($"{type.Name()} all of 10 experts", type, 33, 32, 24, 10, 10);
+            yield return Of($"{type.Name()} all of 10 experts, of prompts", type, 130, 70, 100, 10, 10, promptRows: 130);
+            yield return Of($"{type.Name()} 10 of 512 experts", type, 5, 16, 8, 512, 10, promptRows: 2);
         }
 
-        static OpCase Of(string name, DType type, int rows, int hidden, int width, int experts, int topK) =>
+        static OpCase Of(string name, DType type, int rows, int hidden, int width, int experts, int topK, int promptRows = 0) =>
             new(name, Tolerance.Sum(hidden).Plus(Tolerance.Sum(width)), (set, arena) =>
-                GroupedRows(set, arena, type, hidden, width, experts, topK, [.. Enumerable.Range(0, rows)]));
+                GroupedRows(set, arena, type, hidden, width, experts, topK, [.. Enumerable.Range(0, rows)], promptRows))
+            {
+                RoundsInputs = type == DType.BF16,
+            };
     }
 
     /// <summary>The chosen rows of a fixed matrix of 130, each with experts and shares of its own.</summary>
     public static Outputs GroupedRows(
-        KernelSet set, Arena arena, DType type, int hidden, int width, int experts, int topK, int[] rows)
+        KernelSet set, Arena arena, DType type, int hidden, int width, int experts, int topK, int[] rows, int promptRows = 0)
     {
-        ExpertWeights weights = rows.Length % 2 == 0 ? Fused(arena, type, hidden, width, experts) : Apart(arena, type, hidden, width, experts);
+        ExpertWeights weights = rows.Length % 2 == 0 ? Fused(arena, type, hidden, width, experts)
+            : set.Stream is null ? Apart(arena, type, hidden, width, experts) : Stacked(arena, type, hidden, width, experts);
         (Shape shape, Shape pairs) = (new(rows.Length, hidden), new(rows.Length, topK));
         Tensor x = arena.Input(Numbers.Pick(Numbers.Normal(33, 130 * hidden), hidden, rows), shape);
         Tensor chosen = arena.Input([.. rows.SelectMany(row => Numbers.Shuffled(row, experts)[..topK])], pairs);
         Tensor mix = arena.Input([.. rows.SelectMany(row => Numbers.Normal(row, topK, 0.1, mean: 1.0 / topK))], pairs);
         Tensor output = arena.Output(DType.F32, shape);
         Tensor scratch = arena.Scratch(set.GroupedExperts.ScratchBytes(weights, rows.Length, topK));
-        set.GroupedExperts.Run(x, weights, chosen, mix, scratch, output);
+        set.GroupedExperts.Run(x, weights, chosen, mix, scratch, output, promptRows);
         return new Outputs().Add("output", output);
     }
 
@@ -112,5 +120,18 @@ public static class ExpertCases
         return new ExpertWeights(gates, ups, downs);
 
         Tensor Piece(float[] all, int index, Shape shape) => arena.Weight(type, all[(index * size)..((index + 1) * size)], shape);
+    }
+
+    // Single matrices as they reach a device: each kind in one buffer.
+    private static ExpertWeights Stacked(Arena arena, DType type, int hidden, int width, int experts)
+    {
+        float[] both = Up(hidden, width, experts);
+        int size = width * hidden;
+        Tensor gates = arena.Weight(type, [.. both.Where((_, i) => i / size % 2 == 0)], new Shape(experts, width, hidden));
+        Tensor ups = arena.Weight(type, [.. both.Where((_, i) => i / size % 2 == 1)], new Shape(experts, width, hidden));
+        Tensor downs = arena.Weight(type, Down(hidden, width, experts), new Shape(experts, hidden, width));
+        return new ExpertWeights(Slices(gates), Slices(ups), Slices(downs));
+
+        static Tensor[] Slices(Tensor all) => [.. Enumerable.Range(0, (int)all.Shape[0]).Select(e => all.Slice(e))];
     }
 }

@@ -14,6 +14,8 @@ public static class MlpCases
             {
                 yield return Of($"{type.Name()} 3 rows, H = {width}, I = 24", type, 3, width, 24);
                 yield return Of($"{type.Name()} 3 rows, H = 24, I = {width}", type, 3, 24, width);
+                yield return Of($"{type.Name()} 3 rows of prompts, H = {width}, I = 24", type, 3, width, 24, promptRows: 3);
+                yield return Of($"{type.Name()} 3 rows of prompts, H = 24, I = {width}", type, 3, 24, width, promptRows: 3);
             }
 
             foreach (int rows in Numbers.Rows)
@@ -21,17 +23,22 @@ public static class MlpCases
                 yield return Of($"{type.Name()} {rows} rows", type, rows, 33, 17);
                 yield return Of($"{type.Name()} {rows} rows, dense", type, rows, 32, 40, shared: false);
                 yield return Of($"{type.Name()} {rows} rows, in place", type, rows, 32, 40, inPlace: true);
+                yield return Of($"{type.Name()} {rows} rows of prompts, in place", type, rows, 40, 70, inPlace: true, promptRows: rows);
+                yield return Of($"{type.Name()} {rows} rows, half of prompts, dense", type, rows, 70, 33, shared: false, promptRows: rows / 2);
             }
         }
 
-        static OpCase Of(string name, DType type, int rows, int hidden, int width, bool shared = true, bool inPlace = false) =>
+        static OpCase Of(string name, DType type, int rows, int hidden, int width, bool shared = true, bool inPlace = false, int promptRows = 0) =>
             new(name, Tolerance.Sum(hidden).Plus(Tolerance.Sum(width)), (set, arena) =>
-                Rows(set, arena, type, hidden, width, [.. Enumerable.Range(0, rows)], shared, inPlace));
+                Rows(set, arena, type, hidden, width, [.. Enumerable.Range(0, rows)], shared, inPlace, promptRows))
+            {
+                RoundsInputs = type == DType.BF16,
+            };
     }
 
     /// <summary>The chosen rows of a fixed matrix of 130.</summary>
     public static Outputs Rows(
-        KernelSet set, Arena arena, DType type, int hidden, int width, int[] rows, bool shared = true, bool inPlace = false)
+        KernelSet set, Arena arena, DType type, int hidden, int width, int[] rows, bool shared = true, bool inPlace = false, int promptRows = 0)
     {
         Shape shape = new(rows.Length, hidden);
         LinearWeight gateUp = Weights.Apart(arena, type, 20, hidden, width, width);
@@ -41,7 +48,7 @@ public static class MlpCases
         float[] sums = Numbers.Pick(Numbers.Normal(25, 130 * hidden), hidden, rows);
         Tensor add = !shared ? default : inPlace ? arena.State(sums, shape) : arena.Input(sums, shape);
         Tensor output = inPlace ? add : arena.Output(DType.F32, shape);
-        set.GatedMlp.Run(x, gateUp, down, gate, add, arena.Output(DType.F32, new Shape(rows.Length, 2 * width)), output);
+        set.GatedMlp.Run(x, gateUp, down, gate, add, arena.Output(DType.F32, new Shape(rows.Length, 2 * width)), output, promptRows);
         return new Outputs().Add("output", output);
     }
 }

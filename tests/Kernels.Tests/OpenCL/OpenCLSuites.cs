@@ -7,3 +7,13 @@ public sealed class OpenCLAddRmsNormTests : AddRmsNormTests<OpenCLTarget>;
 public sealed class OpenCLLinearTests : LinearTests<OpenCLTarget>;
 
 public sealed class OpenCLGreedyPickTests : GreedyPickTests<OpenCLTarget>;
+
+public sealed class OpenCLPromptDeltaRuleTests : PromptDeltaRuleTests<OpenCLTarget>;
+
+public sealed class OpenCLGeneratedDeltaRuleTests : GeneratedDeltaRuleTests<OpenCLTarget>;
+
+public sealed class OpenCLExpertRouterTests : ExpertRouterTests<OpenCLTarget>;
+
+public sealed class OpenCLGroupedExpertsTests : GroupedExpertsTests<OpenCLTarget>;
+
+public sealed class OpenCLGatedMlpTests : GatedMlpTests<OpenCLTarget>;

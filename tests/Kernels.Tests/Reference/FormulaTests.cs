@@ -216,12 +216,12 @@ public sealed class FormulaTests : IDisposable
         Tensor x = Input(Numbers.Normal(3, Rows * Hidden), Rows, Hidden), output = Output(Rows, Hidden);
         int[] chosen = [.. Enumerable.Range(0, Rows).SelectMany(t => new[] { t % Experts, (t + 2) % Experts })];
         float[] mix = Numbers.Normal(4, Rows * 2);
-        _set.GroupedExperts.Run(x, ExpertWeights.Fused(gateUp, down), _arena.Input(chosen, new Shape(Rows, 2)), Input(mix, Rows, 2), default, output);
+        _set.GroupedExperts.Run(x, ExpertWeights.Fused(gateUp, down), _arena.Input(chosen, new Shape(Rows, 2)), Input(mix, Rows, 2), default, output, 0);
 
         float[][] single = [.. Enumerable.Range(0, Experts).Select(e =>
         {
             Tensor y = Output(Rows, Hidden);
-            _set.GatedMlp.Run(x, new LinearWeight(gateUp.Slice(e)), new LinearWeight(down.Slice(e)), default, default, Output(Rows, 2 * Width), y);
+            _set.GatedMlp.Run(x, new LinearWeight(gateUp.Slice(e)), new LinearWeight(down.Slice(e)), default, default, Output(Rows, 2 * Width), y, 0);
             return Values(y);
         })];
         for (int i = 0; i < Rows * Hidden; i++)
@@ -240,7 +240,7 @@ public sealed class FormulaTests : IDisposable
         Tensor output = Output(1, 2);
         _set.GatedMlp.Run(
             Input([1, 2], 1, 2), new LinearWeight(_arena.Weight(DType.F32, [log3, 0, 0, 2], new Shape(2, 2))),
-            new LinearWeight(_arena.Weight(DType.BF16, [1, 2], new Shape(2, 1))), Input([0], 1, 1), Input([10, 20], 1, 2), Output(1, 2), output);
+            new LinearWeight(_arena.Weight(DType.BF16, [1, 2], new Shape(2, 1))), Input([0], 1, 1), Input([10, 20], 1, 2), Output(1, 2), output, 0);
         Assert.Equal([10 + (1.5f * log3), 20 + (3 * log3)], Values(output), (a, b) => Math.Abs(a - b) < 2e-6f);
     }
 

@@ -4,7 +4,7 @@ namespace Lean.Kernels.Tests;
 public abstract class DeltaRuleTests<TTarget> : KernelTests<TTarget> where TTarget : IKernelTarget
 {
     /// <summary>Head shapes of the exactness tests.</summary>
-    protected static readonly DeltaRuleShape[] Shapes = [new(1, 1, 8, 8), new(2, 4, 16, 24), new(3, 3, 40, 17), new(1, 2, 64, 32)];
+    protected static readonly DeltaRuleShape[] Shapes = [new(1, 1, 8, 8), new(2, 4, 16, 24), new(3, 3, 40, 17), new(1, 2, 64, 32), new(1, 2, 128, 36)];
 
     protected override IEnumerable<OpCase> Cases => DeltaRuleCases.All(RowClass);
 
@@ -52,7 +52,7 @@ public abstract class DeltaRuleTests<TTarget> : KernelTests<TTarget> where TTarg
 
     private Outputs[] Run(DeltaRuleShape shape, DeltaRuleCases.Part[] parts, int seed)
     {
-        using var arena = new Arena();
+        using var arena = new Arena(Kernels);
         return DeltaRuleCases.Run(Kernels, arena, RowClass, shape, parts, seed);
     }
 }

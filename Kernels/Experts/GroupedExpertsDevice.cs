@@ -1,0 +1,126 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// Routed experts on a device, for each class of rows in four launches: sort by expert, gate and up with silu, down, and
+/// the sum over ranks. The classes follow each other, so they share the scratch memory.
+/// </summary>
+internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
+{
+    // PromptTiles.Rows and the columns of a tile in Kernels/Device.
+    private const int PromptTileRows = 64;
+    private const int TileColumns = 3;
+    private const int Alignment = 64;
+
+    public override long ScratchBytes(ExpertWeights weights, long rows, long topK)
+    {
+        // Few rows have more slots as prompts' (one per expert at least), many as generated ones (one per entry).
+        long free = 0;
+        _ = new Buffers(ref free, weights, rows * topK, long.Max(PromptSlots(weights, rows * topK), rows * topK));
+        return free;
+    }
+
+    private protected override void Launch(
+        Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output, long promptRows)
+    {
+        if (!weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs))
+        {
+            throw new LaunchException($"grouped_experts: the experts lie anywhere, expected them at equal distances in one buffer on {stream.DeviceName}");
+        }
+
+        long topK = experts.Shape[1], generated = x.Shape[0] - promptRows;
+        if (promptRows > 0)
+        {
+            long free = scratch.Address;
+            var buffers = new Buffers(ref free, weights, promptRows * topK, PromptSlots(weights, promptRows * topK));
+            Tensor chosen = experts.Rows(0, promptRows);
+            ExpertsSortPromptLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts);
+            Prompt(x.Rows(0, promptRows), gates, ups, downs, buffers);
+            ExpertsCombineLauncher.Launch(stream, buffers.Places(topK), mix.Rows(0, promptRows), buffers.Parts, output.Rows(0, promptRows));
+        }
+
+        if (generated > 0)
+        {
+            long free = scratch.Address;
+            var buffers = new Buffers(ref free, weights, generated * topK, generated * topK);
+            Tensor chosen = experts.Rows(promptRows, generated);
+            ExpertsSortGeneratedLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts);
+            Generated(x.Rows(promptRows, generated), gates, ups, downs, buffers);
+            ExpertsCombineLauncher.Launch(
+                stream, buffers.Places(topK), mix.Rows(promptRows, generated), buffers.Parts, output.Rows(promptRows, generated));
+        }
+    }
+
+    private void Prompt(Tensor x, Tensor gates, Tensor ups, Tensor downs, in Buffers buffers)
+    {
+        if (gates.Type == DType.BF16)
+        {
+            ExpertsGateUpPromptBf16Launcher.Launch(stream, x, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
+            ExpertsDownPromptBf16Launcher.Launch(stream, buffers.Inner, buffers.Parts, buffers.Tiles, downs);
+        }
+        else
+        {
+            ExpertsGateUpPromptF32Launcher.Launch(stream, x, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
+            ExpertsDownPromptF32Launcher.Launch(stream, buffers.Inner, buffers.Parts, buffers.Tiles, downs);
+        }
+    }
+
+    private void Generated(Tensor x, Tensor gates, Tensor ups, Tensor downs, in Buffers buffers)
+    {
+        if (gates.Type == DType.BF16)
+        {
+            ExpertsGateUpGeneratedBf16Launcher.Launch(stream, x, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
+            ExpertsDownGeneratedBf16Launcher.Launch(stream, buffers.Inner, buffers.Parts, buffers.Tiles, downs);
+        }
+        else
+        {
+            ExpertsGateUpGeneratedF32Launcher.Launch(stream, x, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
+            ExpertsDownGeneratedF32Launcher.Launch(stream, buffers.Inner, buffers.Parts, buffers.Tiles, downs);
+        }
+    }
+
+    private static long PromptSlots(ExpertWeights weights, long entries) => (entries / PromptTileRows) + weights.Count;
+
+    /// <summary>What lies in the scratch memory.</summary>
+    private readonly struct Buffers
+    {
+        /// <summary>Takes memory from <paramref name="free"/> on and leaves the address behind it there.</summary>
+        public Buffers(ref long free, ExpertWeights weights, long entries, long slots)
+        {
+            Inner = Take(ref free, DType.F32, new Shape(entries, weights.Width));
+            Parts = Take(ref free, DType.F32, new Shape(entries, weights.Hidden));
+            Rows = Take(ref free, DType.I32, new Shape(entries));
+            Order = Take(ref free, DType.I32, new Shape(entries));
+            Tiles = Take(ref free, DType.I32, new Shape(slots, TileColumns));
+            Counts = Take(ref free, DType.I32, new Shape(weights.Count));
+        }
+
+        /// <summary>f32 [N, I] by place.</summary>
+        public Tensor Inner { get; }
+
+        /// <summary>f32 [N, H] by place.</summary>
+        public Tensor Parts { get; }
+
+        /// <summary>i32 [N]: the row of each place.</summary>
+        public Tensor Rows { get; }
+
+        /// <summary>i32 [slots, 3].</summary>
+        public Tensor Tiles { get; }
+
+        /// <summary>i32 [E]: rows of each expert.</summary>
+        public Tensor Counts { get; }
+
+        private Tensor Order { get; }
+
+        /// <summary>i32 [T, K]: the place of each entry.</summary>
+        public Tensor Places(long topK) => Order.Reshape(new Shape(Order.Shape.Count / topK, topK));
+
+        private static Tensor Take(ref long free, DType type, Shape shape)
+        {
+            var taken = new Tensor(type, shape, (nint)free);
+            free += (taken.Bytes + Alignment - 1) / Alignment * Alignment;
+            return taken;
+        }
+    }
+}

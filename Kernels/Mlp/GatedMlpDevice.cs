@@ -1,0 +1,91 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>Dense MLP and shared expert on a device, for each class of rows in two launches: gate and up with silu, then down.</summary>
+internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
+{
+    private protected override void Launch(
+        Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows)
+    {
+        long rows = x.Shape[0], generated = rows - promptRows, width = down.Inputs;
+        Tensor gate = gateUp.Rows(0, width), up = gateUp.Rows(width, width);
+        var inner = new Tensor(DType.F32, new Shape(rows, width), scratch.Address);
+        if (promptRows > 0)
+        {
+            Tensor mine = inner.Rows(0, promptRows);
+            PromptGateUp(x.Rows(0, promptRows), gate, up, mine);
+            foreach (LinearWeight.Part part in down.Parts)
+            {
+                PromptDown(
+                    mine, down.Rows(part.Column, part.Rows), Cut(gateLogit, 0, promptRows),
+                    Cut(add, 0, promptRows, part), Cut(output, 0, promptRows, part));
+            }
+        }
+
+        if (generated > 0)
+        {
+            Tensor mine = inner.Rows(promptRows, generated);
+            GeneratedGateUp(x.Rows(promptRows, generated), gate, up, mine);
+            foreach (LinearWeight.Part part in down.Parts)
+            {
+                GeneratedDown(
+                    mine, down.Rows(part.Column, part.Rows), Cut(gateLogit, promptRows, generated),
+                    Cut(add, promptRows, generated, part), Cut(output, promptRows, generated, part));
+            }
+        }
+    }
+
+    private void PromptGateUp(Tensor x, Tensor gate, Tensor up, Tensor inner)
+    {
+        if (gate.Type == DType.BF16)
+        {
+            MlpGateUpPromptBf16Launcher.Launch(stream, x, gate, up, inner);
+        }
+        else
+        {
+            MlpGateUpPromptF32Launcher.Launch(stream, x, gate, up, inner);
+        }
+    }
+
+    private void PromptDown(Tensor inner, Tensor down, Tensor gateLogit, Tensor add, Tensor output)
+    {
+        if (down.Type == DType.BF16)
+        {
+            MlpDownPromptBf16Launcher.Launch(stream, inner, down, gateLogit, add, output);
+        }
+        else
+        {
+            MlpDownPromptF32Launcher.Launch(stream, inner, down, gateLogit, add, output);
+        }
+    }
+
+    private void GeneratedGateUp(Tensor x, Tensor gate, Tensor up, Tensor inner)
+    {
+        if (gate.Type == DType.BF16)
+        {
+            MlpGateUpGeneratedBf16Launcher.Launch(stream, x, gate, up, inner);
+        }
+        else
+        {
+            MlpGateUpGeneratedF32Launcher.Launch(stream, x, gate, up, inner);
+        }
+    }
+
+    private void GeneratedDown(Tensor inner, Tensor down, Tensor gateLogit, Tensor add, Tensor output)
+    {
+        if (down.Type == DType.BF16)
+        {
+            MlpDownGeneratedBf16Launcher.Launch(stream, inner, down, gateLogit, add, output);
+        }
+        else
+        {
+            MlpDownGeneratedF32Launcher.Launch(stream, inner, down, gateLogit, add, output);
+        }
+    }
+
+    private static Tensor Cut(Tensor tensor, long first, long count) => tensor.IsEmpty ? default : tensor.Rows(first, count);
+
+    private static Tensor Cut(Tensor tensor, long first, long count, LinearWeight.Part part) =>
+        tensor.IsEmpty ? default : tensor.Rows(first, count).Columns(part.Column, part.Rows);
+}
