@@ -8,16 +8,21 @@ public static class AddRmsNorm
 {
     private const int Threads = 256;
 
-    /// <summary>residual += delta; output = residual · rsqrt(mean(residual²) + ε) · (1 + weight).</summary>
+    /// <summary>
+    /// residual += delta; output = residual · rsqrt(mean(residual²) + ε) · (1 + weight); faults[row] becomes the number of
+    /// the first norm whose Σ residual² is not finite.
+    /// </summary>
     [Kernel("add_rms_norm", Threads, groups: "T")]
     public static void Run(
         [Shape("T", "H")] ArrayView<float> residual,
         [Shape("T", "H", Optional = true)] ArrayView<float> delta,
         [Shape("H")] ArrayView<float> weight,
         [Shape("T", "H")] ArrayView<float> output,
+        [Shape("T", Optional = true)] ArrayView<int> faults,
         [Extent("H")] int width,
         [RowStride("output")] int outputStride,
-        float epsilon)
+        float epsilon,
+        int place)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(Threads);
         long row = (long)Grid.IdxX * width;
@@ -34,7 +39,14 @@ public static class AddRmsNorm
             squares = Scalar.Fma(x, x, squares);
         }
 
-        float scale = Scalar.Rsqrt((GroupSum.All(shared, squares) / width) + epsilon);
+        squares = GroupSum.All(shared, squares);
+        if (Group.IdxX == 0 && faults.Length > 0)
+        {
+            int before = delta.Length > 0 ? faults[Grid.IdxX] : 0;
+            faults[Grid.IdxX] = before == 0 && !Scalar.IsFinite(squares) ? place : before;
+        }
+
+        float scale = Scalar.Rsqrt((squares / width) + epsilon);
         long target = (long)Grid.IdxX * outputStride;
         for (int h = Group.IdxX; h < width; h += Threads)
         {
