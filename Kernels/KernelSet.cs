@@ -15,6 +15,9 @@ public sealed class KernelSet
     /// <summary>Where the ops are queued, or null on the host, where an op is done when its call returns.</summary>
     public KernelStream? Stream { get; init; }
 
+    /// <summary>The element type of the KV cache.</summary>
+    public DType CacheType => PrepareAttention.CacheType;
+
     /// <summary>Token embedding.</summary>
     public EmbeddingLookup Embedding { get => field ?? Missing<EmbeddingLookup>("embedding"); init; }
 

@@ -12,8 +12,13 @@ public static class DeviceKernelSet
             Description = $"{stream.DeviceName} {stream.Device.Description}",
             Stream = stream,
             Embedding = new EmbeddingLookupDevice(stream),
+            GatherRows = new GatherRowsDevice(stream),
             AddRmsNorm = new AddRmsNormDevice(stream),
+            GatedRmsNorm = new GatedRmsNormDevice(stream),
             Linear = new LinearDevice(stream),
+            RotaryTable = new RotaryTableDevice(stream),
+            PrepareAttention = new PrepareAttentionDevice(stream),
+            CausalConvolution = new CausalConvolutionDevice(stream),
             GreedyPick = new GreedyPickDevice(stream),
         };
     }

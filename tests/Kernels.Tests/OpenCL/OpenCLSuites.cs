@@ -7,3 +7,15 @@ public sealed class OpenCLAddRmsNormTests : AddRmsNormTests<OpenCLTarget>;
 public sealed class OpenCLLinearTests : LinearTests<OpenCLTarget>;
 
 public sealed class OpenCLGreedyPickTests : GreedyPickTests<OpenCLTarget>;
+
+public sealed class OpenCLGatherRowsTests : GatherRowsTests<OpenCLTarget>;
+
+public sealed class OpenCLGatedRmsNormTests : GatedRmsNormTests<OpenCLTarget>;
+
+public sealed class OpenCLRotaryTableTests : RotaryTableTests<OpenCLTarget>;
+
+public sealed class OpenCLPrepareAttentionTests : PrepareAttentionTests<OpenCLTarget>;
+
+public sealed class OpenCLPagedAttentionTests : PagedAttentionTests<OpenCLTarget>;
+
+public sealed class OpenCLCausalConvolutionTests : CausalConvolutionTests<OpenCLTarget>;
