@@ -18,6 +18,7 @@ public static class DeviceKernelSet
             Linear = new LinearDevice(stream),
             RotaryTable = new RotaryTableDevice(stream),
             PrepareAttention = new PrepareAttentionDevice(stream),
+            PagedAttention = new PagedAttentionDevice(stream),
             CausalConvolution = new CausalConvolutionDevice(stream),
             GreedyPick = new GreedyPickDevice(stream),
         };
