@@ -37,9 +37,9 @@ internal sealed class GenerationEngine : IDisposable
         _model = model;
         _scheduler = new Scheduler(options.MaxStepTokens);
         _runner = new ModelRunner(model, ops);
-        _sequences = [.. requests.Select(r =>
+        _sequences = [.. requests.Select((r, i) =>
         {
-            PromptCheck.Check(r, model.Config);
+            PromptCheck.Check(r, model.Config, requests.Count == 1 ? "the prompt" : $"prompt {i + 1} of {requests.Count}");
             return new Sequence(r, model.Config.MaxPositions);
         })];
         _progress = [.. _sequences.Select(s => new SequenceProgress { PromptLength = s.PromptLength })];

@@ -7,29 +7,32 @@ namespace Lean.Engine.Running;
 internal static class PromptCheck
 {
     /// <summary>Checks a request.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="config">The model.</param>
+    /// <param name="subject">What messages call the prompt.</param>
     /// <exception cref="InputException">The prompt is empty, too long, or holds an id outside the vocabulary.</exception>
-    public static void Check(GenerationRequest request, ModelConfig config)
+    public static void Check(GenerationRequest request, ModelConfig config, string subject = "the prompt")
     {
         if (request.MaxTokens < 1)
         {
-            throw new InputException($"max_tokens is {request.MaxTokens}, expected at least 1");
+            throw new InputException($"max_tokens of {subject} is {request.MaxTokens}, expected at least 1");
         }
 
         if (request.Prompt.Count == 0)
         {
-            throw new InputException("the prompt is empty: expected at least one token");
+            throw new InputException($"{subject} is empty: expected at least one token");
         }
 
         if (request.Prompt.Count > config.MaxPositions)
         {
-            throw new InputException($"the prompt has {request.Prompt.Count} tokens, expected at most the model's {config.MaxPositions} positions");
+            throw new InputException($"{subject} has {request.Prompt.Count} tokens, expected at most the model's {config.MaxPositions} positions");
         }
 
         foreach (int id in request.Prompt)
         {
             if (id < 0 || id >= config.Vocabulary)
             {
-                throw new InputException($"the prompt holds token {id}, expected 0 to {config.Vocabulary - 1} (the model's vocabulary)");
+                throw new InputException($"{subject} holds token {id}, expected 0 to {config.Vocabulary - 1} (the model's vocabulary)");
             }
         }
     }

@@ -23,6 +23,6 @@ internal static partial class SymbolNumbers
         });
     }
 
-    [GeneratedRegex(@"(?<=[A-Za-z])_\d+\b(?<!\.target sm_\d+)")]
+    [GeneratedRegex(@"(?<=[A-Za-z])_\d+(?![A-Za-z\d])(?<!\.target sm_\d+)")]
     private static partial Regex Number();
 }

@@ -15,7 +15,7 @@ public sealed unsafe class OpenCLDevice : IDevice, IDisposable
     private readonly Lock _building = new();
     private long _allocated;
 
-    internal OpenCLDevice(OpenCLDeviceInfo info)
+    internal OpenCLDevice(OpenCLDeviceInfo info, Func<DeviceKernel, byte[]>? sources = null)
     {
         Info = info;
         Name = $"opencl:{info.Index}";
@@ -23,7 +23,7 @@ public sealed unsafe class OpenCLDevice : IDevice, IDisposable
         nint* properties = stackalloc nint[] { 0x1084, info.Platform, 0 };
         _context = new CLHandle(CL.CreateContext(properties, 1, &device, 0, 0, out int error), &CL.ReleaseContext);
         CLError.Check(error, Name, "open a context");
-        _cache = new ProgramCache(info);
+        _cache = new ProgramCache(info, sources ?? (static kernel => KernelArchive.Read("opencl", kernel.Entry + ".cl")));
     }
 
     /// <summary>What the device says of itself.</summary>

@@ -9,9 +9,12 @@ namespace Lean.Kernels;
 /// device, driver, options and source, so a new driver or kernel never meets an old binary; a file that is damaged, or
 /// that the driver refuses, is made again. A folder that cannot be written only costs time.
 /// </summary>
-internal sealed unsafe class ProgramCache(OpenCLDeviceInfo info)
+/// <param name="info">The device.</param>
+/// <param name="sources">A kernel's OpenCL C; tests put faults there.</param>
+internal sealed unsafe class ProgramCache(OpenCLDeviceInfo info, Func<DeviceKernel, byte[]> sources)
 {
-    private const string Options = "-cl-std=CL1.2";
+    // Warnings are about generated code, and some drivers print them whatever the program does.
+    private const string Options = "-cl-std=CL1.2 -w";
     private const int HashSize = SHA256.HashSizeInBytes;
 
     /// <summary>The folder: XDG_CACHE_HOME, or the system's place for such files; null where there is none.</summary>
@@ -35,7 +38,7 @@ internal sealed unsafe class ProgramCache(OpenCLDeviceInfo info)
     /// <exception cref="MachineException">The driver cannot compile it.</exception>
     public CLHandle Build(nint context, string device, DeviceKernel kernel)
     {
-        byte[] source = KernelArchive.Read("opencl", kernel.Entry + ".cl");
+        byte[] source = sources(kernel);
         string? file = Folder is { } folder ? Path.Combine(folder, $"{kernel.Entry}-{Key(source)}.bin") : null;
         if (file is not null && Load(file) is { } binary && FromBinary(context, binary) is { } cached)
         {

@@ -12,6 +12,8 @@ public sealed class CommandTests
     [InlineData("tokenize")]
     [InlineData("inspect")]
     [InlineData("devices")]
+    [InlineData("kernels")]
+    [InlineData("selftest")]
     [InlineData("bench")]
     [InlineData("bench", "decode")]
     [InlineData("bench", "prefill")]

@@ -47,8 +47,6 @@ public sealed class ErrorTests
     {
         { ["serve", "--port", "8000", "--api-key", "k"], "serve" },
         { ["render", "messages.json"], "render" },
-        { ["selftest"], "selftest" },
-        { ["kernels"], "kernels" },
         { ["diagnose", "dump"], "diagnose" },
         { ["bench", "serve"], "bench serve" },
         { ["bench", "kernels", "--json"], "bench kernels" },

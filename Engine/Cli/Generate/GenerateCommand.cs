@@ -54,7 +54,7 @@ internal sealed class GenerateCommand
         _later.Check(parsed);
         Later.CheckDevice(parsed.GetValue(_device));
         string folder = ModelFolder.Find(parsed.GetValue(_model));
-        Tokenizer? tokenizer = File.Exists(Path.Combine(folder, TokenizerFile.Name)) ? Tokenizer.Load(folder) : null;
+        Tokenizer? tokenizer = Path.Exists(Path.Combine(folder, TokenizerFile.Name)) ? Tokenizer.Load(folder) : null;
         List<Prompt> prompts = new PromptReader(folder, tokenizer).Read(
             parsed.GetValue(_prompt), parsed.GetValue(_promptIds) ?? [], parsed.GetValue(_prompts));
         using LoadedModel model = ModelFolder.Open(folder);
