@@ -60,15 +60,15 @@ internal sealed class PagedAttentionDevice(KernelStream stream) : PagedAttention
     {
         if (dim <= 64)
         {
-            PagedAttentionTiles64Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, output, FewRows);
+            PagedAttentionTilesColumns64Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, output, FewRows);
         }
         else if (dim <= 128)
         {
-            PagedAttentionTiles128Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, output, FewRows);
+            PagedAttentionTilesColumns128Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, output, FewRows);
         }
         else
         {
-            PagedAttentionTiles256Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, output, FewRows);
+            PagedAttentionTilesColumns256Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, output, FewRows);
         }
     }
 
@@ -78,15 +78,15 @@ internal sealed class PagedAttentionDevice(KernelStream stream) : PagedAttention
     {
         if (group <= 4)
         {
-            PagedAttentionSpans4Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, few, FewRows);
+            PagedAttentionSpansHeads4Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, few, FewRows);
         }
         else if (group <= 8)
         {
-            PagedAttentionSpans8Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, few, FewRows);
+            PagedAttentionSpansHeads8Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, few, FewRows);
         }
         else
         {
-            PagedAttentionSpans16Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, few, FewRows);
+            PagedAttentionSpansHeads16Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, few, FewRows);
         }
     }
 }

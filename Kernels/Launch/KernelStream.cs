@@ -42,8 +42,6 @@ public abstract class KernelStream : IStream
     public void Dispose()
     {
         Dispose(disposing: true);
-        _scratch?.Dispose();
-        _scratch = null;
         GC.SuppressFinalize(this);
     }
 
@@ -84,5 +82,9 @@ public abstract class KernelStream : IStream
     internal abstract IDeviceBuffer AllocateShared(long bytes);
 
     /// <summary>Releases what the stream holds.</summary>
-    protected abstract void Dispose(bool disposing);
+    protected virtual void Dispose(bool disposing)
+    {
+        _scratch?.Dispose();
+        _scratch = null;
+    }
 }

@@ -23,21 +23,24 @@ public static class AttentionMath
     public const int Quarter = Cell / 4;
 
     /// <summary>The score of a position that a row does not see, and the largest of none.</summary>
-    public const float Unseen = float.NegativeInfinity;
+    public const float Unseen = -3.0e38f;
 
     private const float Log2E = 1.44269504088896341f;
 
     /// <summary>What scores are multiplied by: powers of two are taken of them, not of e.</summary>
     public static float Scale(int dim) => Log2E * Scalar.Rsqrt(dim);
 
+    /// <summary>How many of a quarter's positions exist where <paramref name="present"/> of the block's do.</summary>
+    public static int Present(int quarter, int present) => Math.Min(Quarter, present - (quarter * Quarter));
+
     /// <summary>The larger score; NaN counts as unseen here and shows in the weights.</summary>
     public static float Larger(float a, float b) => a > b ? a : b;
 
-    /// <summary>The largest of a quarter's scores.</summary>
-    public static float Largest(ArrayView<float> scores, int first)
+    /// <summary>The largest of a quarter's scores, of which <paramref name="count"/> positions exist.</summary>
+    public static float Largest(ArrayView<float> scores, int first, int count)
     {
         float best = Unseen;
-        for (int i = 0; i < Quarter; i++)
+        for (int i = 0; i < count; i++)
         {
             best = Larger(scores[first + i], best);
         }
@@ -46,10 +49,10 @@ public static class AttentionMath
     }
 
     /// <summary>Σ of a quarter's weights, one after the other.</summary>
-    public static float Sum(ArrayView<float> weights, int first)
+    public static float Sum(ArrayView<float> weights, int first, int count)
     {
         float sum = 0;
-        for (int i = 0; i < Quarter; i++)
+        for (int i = 0; i < count; i++)
         {
             sum += weights[first + i];
         }

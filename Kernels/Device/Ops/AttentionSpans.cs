@@ -20,9 +20,9 @@ public static class AttentionSpans
     /// the output itself where a row sees one span only.
     /// </summary>
     [Kernel("paged_attention_spans", Threads, groups: "L*KvHeads", groupsY: "Spans", Unroll = true)]
-    [Instance("4", typeof(HeadTile4))]
-    [Instance("8", typeof(HeadTile8))]
-    [Instance("16", typeof(HeadTile16))]
+    [Instance("heads4", typeof(HeadTile4))]
+    [Instance("heads8", typeof(HeadTile8))]
+    [Instance("heads16", typeof(HeadTile16))]
     public static void Run<THeads>(
         [Shape("T", "Heads", "D")] ArrayView<float> queries,
         [Shape("T", "P", "D")] ArrayView<float> projected,
@@ -125,7 +125,7 @@ public static class AttentionSpans
                     Group.Barrier();
                     if (thread < THeads.Heads * 4)
                     {
-                        quarters[thread] = AttentionMath.Largest(scores, thread * AttentionMath.Quarter);
+                        quarters[thread] = AttentionMath.Largest(scores, thread * AttentionMath.Quarter, AttentionMath.Present(thread % 4, visible));
                     }
 
                     Group.Barrier();
@@ -146,7 +146,7 @@ public static class AttentionSpans
                     Group.Barrier();
                     if (thread < THeads.Heads * 4)
                     {
-                        quarters[thread] = AttentionMath.Sum(scores, thread * AttentionMath.Quarter);
+                        quarters[thread] = AttentionMath.Sum(scores, thread * AttentionMath.Quarter, AttentionMath.Present(thread % 4, visible));
                     }
 
                     if (column < dim)

@@ -16,8 +16,9 @@ public static class AttentionTiles
     // 4 × 4 scores to a thread, from depths of 16.
     private const int Depth = 16, Side = 16, Own = 4;
 
-    // 8 queries × a 32nd of the columns of the output to a thread: a warp has its queries' weights in common.
-    private const int Rows = 8, Lanes = 32;
+    // 4 queries × a 16th of the columns of the output to a thread. The queries are heads of one row, for which heads are
+    // counted in fours: then a thread's queries all see the same positions.
+    private const int Heads = 4, Lanes = 16;
 
     // Rows of scores and depths of queries lie one element further apart than they are long: no two threads of a warp
     // reach into one bank.
@@ -27,9 +28,9 @@ public static class AttentionTiles
 
     /// <summary>Attends for all rows of segments of more than <paramref name="fewRows"/> rows.</summary>
     [Kernel("paged_attention_tiles", Threads, groups: "T/8", groupsY: "KvHeads", Unroll = true)]
-    [Instance("64", typeof(ColumnTile64))]
-    [Instance("128", typeof(ColumnTile128))]
-    [Instance("256", typeof(ColumnTile256))]
+    [Instance("columns64", typeof(ColumnTile64))]
+    [Instance("columns128", typeof(ColumnTile128))]
+    [Instance("columns256", typeof(ColumnTile256))]
     public static void Run<TColumns>(
         [Shape("T", "Heads", "D")] ArrayView<float> queries,
         [Shape("T", "P", "D")] ArrayView<float> projected,
@@ -55,7 +56,7 @@ public static class AttentionTiles
         ArrayView<float> shrinksNext = SharedMemory.Allocate<float>(Queries);
 
         int thread = Group.IdxX, kvHead = Grid.IdxY, group = heads / kvHeads;
-        int tileHeads = Math.Min(group, Queries), tileRows = Queries / tileHeads;
+        int tileHeads = Math.Min((group + Heads - 1) / Heads * Heads, Queries), tileRows = Queries / tileHeads;
         float scale = AttentionMath.Scale(dim);
         for (int tile = Grid.IdxX; tile * tileRows < rows; tile += Grid.DimX)
         {
@@ -77,15 +78,15 @@ public static class AttentionTiles
                         float largest = AttentionMath.Unseen, weights = 0, joinedLargest = 0, joinedWeights = 0;
 
                         // As the owner of a part of the output.
-                        int lane = thread % Lanes, firstQuery = thread / Lanes * Rows;
-                        var mixed = new float[Rows * (TColumns.Columns / Lanes)];
-                        var rowSeen = new int[Rows];
-                        for (int i = 0; i < Rows; i++)
+                        int lane = thread % Lanes, firstQuery = thread / Lanes * Heads;
+                        int row = firstQuery / tileHeads, head = firstHead + (firstQuery % tileHeads);
+                        int rowSeen = seen + Math.Min(row, lastRow);
+                        var mixed = new float[Heads * (TColumns.Columns / Lanes)];
+                        for (int h = 0; h < Heads; h++)
                         {
-                            rowSeen[i] = seen + Math.Min((firstQuery + i) / tileHeads, lastRow);
                             for (int c = 0; c < TColumns.Columns / Lanes; c++)
                             {
-                                mixed[(i * (TColumns.Columns / Lanes)) + c] = 0;
+                                mixed[(h * (TColumns.Columns / Lanes)) + c] = 0;
                             }
                         }
 
@@ -108,11 +109,11 @@ public static class AttentionTiles
                                 Group.Barrier();
                                 for (int i = 0; i < Own; i++)
                                 {
-                                    int q = down + (i * Side), row = q / tileHeads, head = firstHead + (q % tileHeads), d = depth + across;
+                                    int q = down + (i * Side), queryRow = q / tileHeads, queryHead = firstHead + (q % tileHeads), d = depth + across;
                                     float value = 0;
-                                    if (row <= lastRow && head < group && d < dim)
+                                    if (queryRow <= lastRow && queryHead < group && d < dim)
                                     {
-                                        value = queries[((((long)(start + row) * heads) + (kvHead * group) + head) * dim) + d];
+                                        value = queries[((((long)(start + queryRow) * heads) + (kvHead * group) + queryHead) * dim) + d];
                                     }
 
                                     stage[(across * Stride) + q] = value;
@@ -127,7 +128,8 @@ public static class AttentionTiles
                                 }
 
                                 Group.Barrier();
-                                for (int k = 0; k < Depth; k++)
+                                int steps = Math.Min(Depth, dim - depth);
+                                for (int k = 0; k < steps; k++)
                                 {
                                     var left = new float[Own];
                                     var right = new float[Own];
@@ -160,17 +162,18 @@ public static class AttentionTiles
                             // Weights, relative to the largest score so far.
                             Group.Barrier();
                             int run = (owned * Stride) + (quarter * AttentionMath.Quarter);
-                            quarters[thread] = AttentionMath.Largest(scores, run);
+                            int inRun = AttentionMath.Present(quarter, present);
+                            quarters[thread] = AttentionMath.Largest(scores, run, inRun);
                             Group.Barrier();
                             float now = AttentionMath.Larger(largest, AttentionMath.LargestOfQuarters(quarters, owned * 4));
                             float shrink = AttentionMath.Shrink(largest, now);
-                            for (int i = 0; i < AttentionMath.Quarter; i++)
+                            for (int i = 0; i < inRun; i++)
                             {
                                 scores[run + i] = Scalar.Exp2(scores[run + i] - now);
                             }
 
                             Group.Barrier();
-                            quarters[thread] = AttentionMath.Sum(scores, run);
+                            quarters[thread] = AttentionMath.Sum(scores, run, inRun);
                             if (quarter == 0)
                             {
                                 shrinks[owned] = shrink;
@@ -184,14 +187,14 @@ public static class AttentionTiles
                             }
 
                             // Values.
-                            for (int i = 0; i < Rows; i++)
+                            if (rowSeen > positions)
                             {
-                                if (rowSeen[i] > positions)
+                                for (int h = 0; h < Heads; h++)
                                 {
-                                    float factor = shrinks[firstQuery + i];
+                                    float factor = shrinks[firstQuery + h];
                                     for (int c = 0; c < TColumns.Columns / Lanes; c++)
                                     {
-                                        int at = (i * (TColumns.Columns / Lanes)) + c;
+                                        int at = (h * (TColumns.Columns / Lanes)) + c;
                                         mixed[at] = Scalar.Multiply(mixed[at], factor);
                                     }
                                 }
@@ -213,11 +216,8 @@ public static class AttentionTiles
                                 }
 
                                 Group.Barrier();
-
-                                // What all rows of this thread see, then what only the later ones do.
-                                int all = Math.Min(TColumns.Positions, rowSeen[0] - positions - from);
-                                int some = Math.Min(TColumns.Positions, rowSeen[Rows - 1] - positions - from);
-                                for (int j = 0; j < some; j++)
+                                int visible = Math.Min(TColumns.Positions, rowSeen - positions - from);
+                                for (int j = 0; j < visible; j++)
                                 {
                                     var v = new float[TColumns.Columns / Lanes];
                                     for (int c = 0; c < TColumns.Columns / Lanes; c++)
@@ -225,31 +225,13 @@ public static class AttentionTiles
                                         v[c] = stage[(j * TColumns.Columns) + lane + (c * Lanes)];
                                     }
 
-                                    if (j < all)
+                                    for (int h = 0; h < Heads; h++)
                                     {
-                                        for (int i = 0; i < Rows; i++)
+                                        float w = scores[((firstQuery + h) * Stride) + from + j];
+                                        for (int c = 0; c < TColumns.Columns / Lanes; c++)
                                         {
-                                            float w = scores[((firstQuery + i) * Stride) + from + j];
-                                            for (int c = 0; c < TColumns.Columns / Lanes; c++)
-                                            {
-                                                int at = (i * (TColumns.Columns / Lanes)) + c;
-                                                mixed[at] = Scalar.Fma(w, v[c], mixed[at]);
-                                            }
-                                        }
-                                    }
-                                    else
-                                    {
-                                        for (int i = 0; i < Rows; i++)
-                                        {
-                                            if (positions + from + j < rowSeen[i])
-                                            {
-                                                float w = scores[((firstQuery + i) * Stride) + from + j];
-                                                for (int c = 0; c < TColumns.Columns / Lanes; c++)
-                                                {
-                                                    int at = (i * (TColumns.Columns / Lanes)) + c;
-                                                    mixed[at] = Scalar.Fma(w, v[c], mixed[at]);
-                                                }
-                                            }
+                                            int at = (h * (TColumns.Columns / Lanes)) + c;
+                                            mixed[at] = Scalar.Fma(w, v[c], mixed[at]);
                                         }
                                     }
                                 }
@@ -274,27 +256,26 @@ public static class AttentionTiles
                                     shrinksNext[owned] = shrinkNext;
                                 }
 
-                                largest = AttentionMath.Unseen;
-                                weights = 0;
                                 Group.Barrier();
-                                for (int i = 0; i < Rows; i++)
+                                for (int h = 0; h < Heads; h++)
                                 {
-                                    int q = firstQuery + i, row = q / tileHeads, head = firstHead + (q % tileHeads);
-                                    bool store = row <= lastRow && head < group && rowSeen[i] > span;
-                                    long target = (((long)(start + row) * heads) + (kvHead * group) + head) * dim;
+                                    bool store = row <= lastRow && head + h < group && rowSeen > span;
+                                    long target = (((long)(start + row) * heads) + (kvHead * group) + head + h) * dim;
+                                    float before = shrinks[firstQuery + h], next = shrinksNext[firstQuery + h];
                                     for (int c = 0; c < TColumns.Columns / Lanes; c++)
                                     {
-                                        int at = (i * (TColumns.Columns / Lanes)) + c, column = firstColumn + lane + (c * Lanes);
+                                        int at = (h * (TColumns.Columns / Lanes)) + c, column = firstColumn + lane + (c * Lanes);
                                         if (store && column < dim)
                                         {
-                                            output[target + column] = span == 0
-                                                ? mixed[at]
-                                                : AttentionMath.Join(output[target + column], shrinks[q], mixed[at], shrinksNext[q]);
+                                            output[target + column] = span == 0 ? mixed[at] : AttentionMath.Join(output[target + column], before, mixed[at], next);
                                         }
 
                                         mixed[at] = 0;
                                     }
                                 }
+
+                                largest = AttentionMath.Unseen;
+                                weights = 0;
                             }
                         }
 
@@ -305,20 +286,16 @@ public static class AttentionTiles
                         }
 
                         Group.Barrier();
-                        for (int i = 0; i < Rows; i++)
+                        for (int h = 0; h < Heads; h++)
                         {
-                            int q = firstQuery + i, row = q / tileHeads, head = firstHead + (q % tileHeads);
-                            if (row <= lastRow && head < group)
+                            if (row <= lastRow && head + h < group)
                             {
-                                long target = (((long)(start + row) * heads) + (kvHead * group) + head) * dim;
-                                long gates = (((long)(start + row) * columns) + (2 * ((kvHead * group) + head)) + 1) * dim;
-                                for (int c = 0; c < TColumns.Columns / Lanes; c++)
+                                float sum = shrinks[firstQuery + h];
+                                long target = (((long)(start + row) * heads) + (kvHead * group) + head + h) * dim;
+                                long gates = (((long)(start + row) * columns) + (2 * ((kvHead * group) + head + h)) + 1) * dim;
+                                for (int column = firstColumn + lane; column < Math.Min(dim, firstColumn + TColumns.Columns); column += Lanes)
                                 {
-                                    int column = firstColumn + lane + (c * Lanes);
-                                    if (column < dim)
-                                    {
-                                        output[target + column] = AttentionMath.Finish(output[target + column], shrinks[q], projected[gates + column]);
-                                    }
+                                    output[target + column] = AttentionMath.Finish(output[target + column], sum, projected[gates + column]);
                                 }
                             }
                         }
