@@ -23,6 +23,9 @@ public sealed class KernelSet
     /// <summary>Copies to, from and on the device, in one order with the ops.</summary>
     public IStream Queue => Stream ?? s_host;
 
+    /// <summary>The element type of the KV cache.</summary>
+    public DType CacheType => PrepareAttention.CacheType;
+
     /// <summary>Token embedding.</summary>
     public EmbeddingLookup Embedding { get => field ?? Missing<EmbeddingLookup>("embedding"); init; }
 

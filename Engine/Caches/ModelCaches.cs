@@ -32,7 +32,7 @@ internal sealed class ModelCaches : IDisposable
         _deltaNet = new DeltaNetCache[config.Layers - attention + mtpLayers];
         for (int i = 0; i < _attention.Length; i++)
         {
-            _attention[i] = new AttentionCache(New(DType.F32, heads.KeyCache(blocks)), New(DType.F32, heads.ValueCache(blocks)));
+            _attention[i] = new AttentionCache(New(ops.CacheType, heads.KeyCache(blocks)), New(ops.CacheType, heads.ValueCache(blocks)));
         }
 
         for (int i = 0; i < _deltaNet.Length; i++)

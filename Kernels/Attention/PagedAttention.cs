@@ -11,12 +11,15 @@ public abstract class PagedAttention
 {
     private const string Op = "paged_attention";
 
+    /// <summary>The element type of the caches that it reads.</summary>
+    public virtual DType CacheType => DType.F32;
+
     /// <summary>Attends for T rows of S sequences.</summary>
     /// <param name="shape">The heads.</param>
     /// <param name="queries">f32 [T, Heads·D], prepared.</param>
     /// <param name="projected">f32 [T, P]: the projected rows, for their gates.</param>
-    /// <param name="keys">f32 <see cref="AttentionShape.KeyCache"/>, holding every position up to each row's own.</param>
-    /// <param name="values">f32 <see cref="AttentionShape.ValueCache"/>.</param>
+    /// <param name="keys"><see cref="CacheType"/> <see cref="AttentionShape.KeyCache"/>, holding every position up to each row's own.</param>
+    /// <param name="values"><see cref="CacheType"/> <see cref="AttentionShape.ValueCache"/>.</param>
     /// <param name="segments">i32 [S, 4], see <see cref="Segments"/>.</param>
     /// <param name="blocks">i32 [S, M]: the cache block of each 64 positions of each sequence.</param>
     /// <param name="output">f32 [T, Heads·D].</param>
@@ -28,8 +31,8 @@ public abstract class PagedAttention
         Shape flat = new(rows, shape.Heads * shape.HeadDim);
         LaunchCheck.Is(Op, nameof(queries), queries, DType.F32, flat, "[T, Heads*D]");
         LaunchCheck.Is(Op, nameof(projected), projected, DType.F32, new Shape(rows, shape.ProjectedWidth), "[T, P]");
-        LaunchCheck.Is(Op, nameof(keys), keys, DType.F32, shape.KeyCache(keys.Shape[0]), "[B, KvHeads, D, 64]");
-        LaunchCheck.Is(Op, nameof(values), values, DType.F32, shape.ValueCache(keys.Shape[0]), "[B, KvHeads, 64, D]");
+        LaunchCheck.Is(Op, nameof(keys), keys, CacheType, shape.KeyCache(keys.Shape[0]), "[B, KvHeads, D, 64]");
+        LaunchCheck.Is(Op, nameof(values), values, CacheType, shape.ValueCache(keys.Shape[0]), "[B, KvHeads, 64, D]");
         LaunchCheck.Is(Op, nameof(segments), segments, DType.I32, new Shape(sequences, Segments.Columns), "[S, 4]");
         LaunchCheck.Is(Op, nameof(blocks), blocks, DType.I32, new Shape(sequences, blocks.Shape[1]), "[S, M]", strided: true);
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, flat, "[T, Heads*D]");

@@ -3,8 +3,11 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>All scores of a row and head first, then the softmax in two passes.</summary>
-internal sealed unsafe class PagedAttentionReference : PagedAttention
+internal sealed unsafe class PagedAttentionReference(DType cacheType) : PagedAttention
 {
+    /// <inheritdoc/>
+    public override DType CacheType => cacheType;
+
     private protected override void Launch(
         AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output)
     {
@@ -19,14 +22,14 @@ internal sealed unsafe class PagedAttentionReference : PagedAttention
                 {
                     long place = ((t * shape.Heads) + head) * shape.HeadDim;
                     float* gate = (float*)projected.Address + (t * shape.ProjectedWidth) + (((2L * head) + 1) * shape.HeadDim);
-                    Attend(shape, head, (float*)queries.Address + place, gate, (float*)keys.Address, (float*)values.Address, table, visible, (float*)output.Address + place);
+                    Attend(shape, head, (float*)queries.Address + place, gate, keys, values, table, visible, (float*)output.Address + place);
                 }
             }
         }
     }
 
     private static void Attend(
-        AttentionShape shape, int head, float* query, float* gate, float* keys, float* values, int* table, long visible, float* output)
+        AttentionShape shape, int head, float* query, float* gate, Tensor keys, Tensor values, int* table, long visible, float* output)
     {
         int dim = shape.HeadDim, kvHead = head / (shape.Heads / shape.KvHeads);
         var p = new double[visible];
@@ -35,7 +38,7 @@ internal sealed unsafe class PagedAttentionReference : PagedAttention
             long place = ((long)table[j / Grid.Cell] * shape.KvHeads) + kvHead;
             for (int d = 0; d < dim; d++)
             {
-                p[j] += (double)query[d] * keys[(((place * dim) + d) * Grid.Cell) + (j % Grid.Cell)];
+                p[j] += query[d] * WeightReader.Read(keys.Type, keys.Address, (((place * dim) + d) * Grid.Cell) + (j % Grid.Cell));
             }
 
             p[j] /= Math.Sqrt(dim);
@@ -54,7 +57,7 @@ internal sealed unsafe class PagedAttentionReference : PagedAttention
             for (long j = 0; j < visible; j++)
             {
                 long place = ((long)table[j / Grid.Cell] * shape.KvHeads) + kvHead;
-                mixed += p[j] * values[(((place * Grid.Cell) + (j % Grid.Cell)) * dim) + d];
+                mixed += p[j] * WeightReader.Read(values.Type, values.Address, (((place * Grid.Cell) + (j % Grid.Cell)) * dim) + d);
             }
 
             output[d] = (float)(ReferenceMath.Sigmoid(gate[d]) * mixed / sum);

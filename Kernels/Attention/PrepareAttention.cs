@@ -12,6 +12,9 @@ public abstract class PrepareAttention
 {
     private const string Op = "prepare_attention";
 
+    /// <summary>The element type of the caches that it writes.</summary>
+    public virtual DType CacheType => DType.F32;
+
     /// <summary>Prepares T rows.</summary>
     /// <param name="shape">The heads.</param>
     /// <param name="projected">f32 [T, <see cref="AttentionShape.ProjectedWidth"/>], unchanged.</param>
@@ -20,8 +23,8 @@ public abstract class PrepareAttention
     /// <param name="epsilon">ε.</param>
     /// <param name="rotary">f32 [T, R] from <see cref="RotaryTable"/>, R even, R ≤ D.</param>
     /// <param name="slots">i32 [T]: block · 64 + offset in the block, where each row's key and value go.</param>
-    /// <param name="keys">f32 <see cref="AttentionShape.KeyCache"/>.</param>
-    /// <param name="values">f32 <see cref="AttentionShape.ValueCache"/>.</param>
+    /// <param name="keys"><see cref="CacheType"/> <see cref="AttentionShape.KeyCache"/>.</param>
+    /// <param name="values"><see cref="CacheType"/> <see cref="AttentionShape.ValueCache"/>.</param>
     /// <param name="queries">f32 [T, Heads·D].</param>
     public void Run(
         AttentionShape shape, Tensor projected, Tensor queryNorm, Tensor keyNorm, float epsilon, Tensor rotary,
@@ -34,8 +37,8 @@ public abstract class PrepareAttention
         LaunchCheck.Is(Op, nameof(rotary), rotary, DType.F32, new Shape(rows, rotary.Shape[1]), "[T, R]");
         LaunchCheck.That(rotary.Shape[1] % 2 == 0 && rotary.Shape[1] <= dim, Op, "an even R of at most D");
         LaunchCheck.Is(Op, nameof(slots), slots, DType.I32, new Shape(rows), "[T]");
-        LaunchCheck.Is(Op, nameof(keys), keys, DType.F32, shape.KeyCache(keys.Shape[0]), "[B, KvHeads, D, 64]");
-        LaunchCheck.Is(Op, nameof(values), values, DType.F32, shape.ValueCache(keys.Shape[0]), "[B, KvHeads, 64, D]");
+        LaunchCheck.Is(Op, nameof(keys), keys, CacheType, shape.KeyCache(keys.Shape[0]), "[B, KvHeads, D, 64]");
+        LaunchCheck.Is(Op, nameof(values), values, CacheType, shape.ValueCache(keys.Shape[0]), "[B, KvHeads, 64, D]");
         LaunchCheck.Is(Op, nameof(queries), queries, DType.F32, new Shape(rows, shape.Heads * dim), "[T, Heads*D]");
         if (rows > 0)
         {

@@ -3,8 +3,11 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>Norm and rotation head by head in f64, then the copies into the cache.</summary>
-internal sealed unsafe class PrepareAttentionReference : PrepareAttention
+internal sealed unsafe class PrepareAttentionReference(DType cacheType) : PrepareAttention
 {
+    /// <inheritdoc/>
+    public override DType CacheType => cacheType;
+
     private protected override void Launch(
         AttentionShape shape, Tensor projected, Tensor queryNorm, Tensor keyNorm, float epsilon, Tensor rotary,
         Tensor slots, Tensor keys, Tensor values, Tensor queries)
@@ -31,10 +34,22 @@ internal sealed unsafe class PrepareAttentionReference : PrepareAttention
                 long place = (block * shape.KvHeads) + head;
                 for (int d = 0; d < dim; d++)
                 {
-                    ((float*)keys.Address)[(((place * dim) + d) * Grid.Cell) + offset] = (float)k[d];
-                    ((float*)values.Address)[(((place * Grid.Cell) + offset) * dim) + d] = v[d];
+                    Store(keys, (((place * dim) + d) * Grid.Cell) + offset, (float)k[d]);
+                    Store(values, (((place * Grid.Cell) + offset) * dim) + d, v[d]);
                 }
             }
+        }
+    }
+
+    private static void Store(Tensor cache, long index, float value)
+    {
+        if (cache.Type == DType.BF16)
+        {
+            ((ushort*)cache.Address)[index] = DTypes.F32ToBF16(value);
+        }
+        else
+        {
+            ((float*)cache.Address)[index] = value;
         }
     }
 

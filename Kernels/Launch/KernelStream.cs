@@ -5,6 +5,8 @@ namespace Lean.Kernels;
 /// <summary>A device's stream that kernels can be queued on.</summary>
 public abstract class KernelStream : IStream
 {
+    private IDeviceBuffer? _scratch;
+
     private protected KernelStream()
     {
     }
@@ -56,11 +58,36 @@ public abstract class KernelStream : IStream
     internal abstract void Launch(DeviceKernel kernel, int groupsX, int groupsY, ReadOnlySpan<KernelArgument> arguments);
 
     /// <summary>
+    /// Memory for what one op's kernels hand to each other: its contents last until the next op that asks. What a stream
+    /// runs, it runs in order, so all its ops share it. It grows to the largest request and stays.
+    /// </summary>
+    internal Tensor Scratch(long bytes)
+    {
+        if (_scratch is null || _scratch.Bytes < bytes)
+        {
+            if (_scratch is not null)
+            {
+                Synchronize();
+                _scratch.Dispose();
+                _scratch = null;
+            }
+
+            _scratch = Device.Allocate(bytes);
+        }
+
+        return _scratch.View(DType.I8, new Shape(bytes));
+    }
+
+    /// <summary>
     /// Memory that host and device reach at one address, for checks: while any exists, a launch returns when the kernel
     /// is done and the host sees what it wrote.
     /// </summary>
     internal abstract IDeviceBuffer AllocateShared(long bytes);
 
     /// <summary>Releases what the stream holds.</summary>
-    protected abstract void Dispose(bool disposing);
+    protected virtual void Dispose(bool disposing)
+    {
+        _scratch?.Dispose();
+        _scratch = null;
+    }
 }

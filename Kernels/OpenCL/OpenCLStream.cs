@@ -158,6 +158,7 @@ public sealed unsafe class OpenCLStream : KernelStream
             kernel?.Dispose();
         }
 
+        base.Dispose(disposing);
         _queue.Dispose();
     }
 

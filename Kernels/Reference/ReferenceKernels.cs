@@ -1,3 +1,5 @@
+using Lean.Tensors;
+
 namespace Lean.Kernels;
 
 /// <summary>
@@ -8,7 +10,8 @@ namespace Lean.Kernels;
 public static class ReferenceKernels
 {
     /// <summary>Makes the set.</summary>
-    public static KernelSet Create() => new()
+    /// <param name="cacheType">The element type of its KV cache, f32 or bf16: the oracle of a device keeps what the device keeps.</param>
+    public static KernelSet Create(DType cacheType = DType.F32) => new()
     {
         Description = "reference, f64 loops",
         Embedding = new EmbeddingLookupReference(),
@@ -17,8 +20,8 @@ public static class ReferenceKernels
         GatedRmsNorm = new GatedRmsNormReference(),
         Linear = new LinearReference(),
         RotaryTable = new RotaryTableReference(),
-        PrepareAttention = new PrepareAttentionReference(),
-        PagedAttention = new PagedAttentionReference(),
+        PrepareAttention = new PrepareAttentionReference(cacheType),
+        PagedAttention = new PagedAttentionReference(cacheType),
         CausalConvolution = new CausalConvolutionReference(),
         PromptDeltaRule = new GatedDeltaRuleReference(),
         GeneratedDeltaRule = new GatedDeltaRuleReference(),

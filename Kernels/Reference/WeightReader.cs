@@ -2,7 +2,7 @@ using Lean.Tensors;
 
 namespace Lean.Kernels;
 
-/// <summary>Reads elements of bf16 and f32 weights where they lie, widened to f64.</summary>
+/// <summary>Reads elements of bf16 and f32 weights and caches where they lie, widened to f64.</summary>
 internal static unsafe class WeightReader
 {
     /// <summary>Element <paramref name="index"/> behind an address.</summary>

@@ -18,6 +18,12 @@ public static class Scalar
     [OpenCL("fma(#0, #1, #2)")]
     public static float Fma(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
 
+    /// <summary>a · b, rounded before anything is added to it: assemblers may fuse an ordinary product with a sum.</summary>
+    [IntrinsicImplementation]
+    [Ptx("mul.rn.f32 $0, #0, #1;")]
+    [OpenCL("#0 * #1")]
+    public static float Multiply(float a, float b) => a * b;
+
     /// <summary>1 / √x, within two units in the last place.</summary>
     [IntrinsicImplementation]
     [Ptx("rsqrt.approx.f32 $0, #0;")]
@@ -38,6 +44,9 @@ public static class Scalar
 
     /// <summary>e^x, for the small or negative x of a softmax.</summary>
     public static float Exp(float x) => Exp2(x * Log2E);
+
+    /// <summary>1 / (1 + e^−x).</summary>
+    public static float Sigmoid(float x) => 1 / (1 + Exp(-x));
 
     /// <summary>The natural logarithm.</summary>
     public static float Log(float x) => Log2(x) * Ln2;

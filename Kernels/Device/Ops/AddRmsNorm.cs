@@ -8,9 +8,13 @@ public static class AddRmsNorm
 {
     private const int Threads = 256;
 
+    // 2^-96: squares of scaled values cannot leave f32.
+    private const float Small = 1.2621774483536189e-29f;
+
     /// <summary>
-    /// residual += delta; output = residual · rsqrt(mean(residual²) + ε) · (1 + weight); faults[t] = place where a row
-    /// first holds what is not finite. Each element is looked at: their squares' f32 sum may overflow before they do.
+    /// residual += delta; output = residual · rsqrt(mean(residual²) + ε) · (1 + weight); faults[row] becomes the number of
+    /// the first norm that met a residual which is not finite. Where only the squares leave f32, they are summed again,
+    /// scaled down.
     /// </summary>
     [Kernel("add_rms_norm", Threads, groups: "T")]
     public static void Run(
@@ -26,7 +30,7 @@ public static class AddRmsNorm
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(Threads);
         long row = (long)Grid.IdxX * width;
-        float squares = 0, strays = 0;
+        float squares = 0;
         for (int h = Group.IdxX; h < width; h += Threads)
         {
             float x = residual[row + h];
@@ -37,25 +41,34 @@ public static class AddRmsNorm
             }
 
             squares = Scalar.Fma(x, x, squares);
-            strays += Scalar.IsFinite(x) ? 0f : 1f;
         }
 
-        if (faults.Length > 0)
+        float shrink = 1;
+        squares = GroupSum.All(shared, squares);
+        if (!Scalar.IsFinite(squares))
         {
-            // A norm without delta begins a stream, so what the entry held before is of another.
-            float all = GroupSum.All(shared, strays);
-            if (Group.IdxX == 0)
+            shrink = Small;
+            squares = 0;
+            for (int h = Group.IdxX; h < width; h += Threads)
             {
-                int before = delta.Length > 0 ? faults[Grid.IdxX] : 0;
-                faults[Grid.IdxX] = before == 0 && all > 0 ? place : before;
+                float x = residual[row + h] * Small;
+                squares = Scalar.Fma(x, x, squares);
             }
+
+            squares = GroupSum.All(shared, squares);
         }
 
-        float scale = Scalar.Rsqrt((GroupSum.All(shared, squares) / width) + epsilon);
+        if (Group.IdxX == 0 && faults.Length > 0)
+        {
+            int before = delta.Length > 0 ? faults[Grid.IdxX] : 0;
+            faults[Grid.IdxX] = before == 0 && !Scalar.IsFinite(squares) ? place : before;
+        }
+
+        float scale = Scalar.Rsqrt((squares / width) + (epsilon * shrink * shrink));
         long target = (long)Grid.IdxX * outputStride;
         for (int h = Group.IdxX; h < width; h += Threads)
         {
-            output[target + h] = residual[row + h] * scale * (1 + weight[h]);
+            output[target + h] = residual[row + h] * shrink * scale * (1 + weight[h]);
         }
     }
 }

@@ -54,7 +54,7 @@ public static class AttentionCases
         (float[] keys, float[] values) = Caches(batch, shape, parts);
         Tensor output = arena.Output(DType.F32, new Shape(batch.Rows, width));
         set.PagedAttention.Run(
-            shape, queries, projected, arena.Input(keys, shape.KeyCache(batch.Blocks)), arena.Input(values, shape.ValueCache(batch.Blocks)),
+            shape, queries, projected, arena.Weight(set.CacheType, keys, shape.KeyCache(batch.Blocks)), arena.Weight(set.CacheType, values, shape.ValueCache(batch.Blocks)),
             batch.Segments(arena), batch.BlockTables(arena), output);
         batch.AssertOthersUntouched(output, default);
         return Outputs.Consecutive([.. parts.Select((p, s) => new Outputs().Add("output", output.Rows(batch.FirstRow(s), p.Count)))]);

@@ -78,8 +78,8 @@ public static class RotaryCases
         Tensor keyNorm = arena.Input(Numbers.Normal(53, shape.HeadDim, 0.2), new Shape(shape.HeadDim));
         int[] slots = Numbers.Shuffled(54, Blocks * Grid.Cell);
         int[] mine = [.. rows.Select(row => slots[row])];
-        keys = arena.Output(DType.F32, shape.KeyCache(Blocks));
-        values = arena.Output(DType.F32, shape.ValueCache(Blocks));
+        keys = arena.Output(set.CacheType, shape.KeyCache(Blocks));
+        values = arena.Output(set.CacheType, shape.ValueCache(Blocks));
         Tensor queries = arena.Output(DType.F32, new Shape(count, shape.Heads * shape.HeadDim));
         set.PrepareAttention.Run(
             shape, projected, queryNorm, keyNorm, 1e-6f, rotary, arena.Input(mine, new Shape(count)), keys, values, queries);
@@ -88,13 +88,13 @@ public static class RotaryCases
         for (int i = 0; i < count * kv; i++)
         {
             int slot = mine[i / kv], head = i % kv / shape.HeadDim, d = i % shape.HeadDim;
-            k[i] = keys.AsSpan<float>()[PagedCache.KeyIndex(shape, slot / Grid.Cell, head, d, slot % Grid.Cell)];
-            v[i] = values.AsSpan<float>()[PagedCache.ValueIndex(shape, slot / Grid.Cell, head, d, slot % Grid.Cell)];
+            k[i] = PagedCache.Read(keys, PagedCache.KeyIndex(shape, slot / Grid.Cell, head, d, slot % Grid.Cell));
+            v[i] = PagedCache.Read(values, PagedCache.ValueIndex(shape, slot / Grid.Cell, head, d, slot % Grid.Cell));
         }
 
         return new Outputs().Add("queries", queries)
-            .Add("row keys", arena.Input(k, new Shape(count, kv)))
-            .Add("row values", arena.Input(v, new Shape(count, kv)), exact: true);
+            .Add("row keys", arena.Weight(set.CacheType, k, new Shape(count, kv)))
+            .Add("row values", arena.Weight(set.CacheType, v, new Shape(count, kv)), exact: true);
     }
 
     private static float[] Angles(int rotated) =>

@@ -15,7 +15,7 @@ public static class Compare
         }
 
         double x = BitConverter.Int32BitsToSingle(e), y = BitConverter.Int32BitsToSingle(a);
-        return Math.Abs(y - x) <= tolerance.Absolute + (tolerance.Relative * Math.Abs(x));
+        return Math.Abs(y - x) <= tolerance.Absolute + ((tolerance.Relative + output.Rounding) * Math.Abs(x));
     });
 
     /// <summary>

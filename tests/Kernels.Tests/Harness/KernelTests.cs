@@ -15,7 +15,7 @@ public abstract class KernelTests<TTarget> where TTarget : IKernelTarget
     [Fact]
     public void Every_case_agrees_with_the_reference()
     {
-        KernelSet reference = ReferenceKernels.Create(), kernels = Kernels;
+        KernelSet kernels = Kernels, reference = ReferenceKernels.Create(kernels.CacheType);
         var failures = new Failures();
         foreach (OpCase test in Cases)
         {

@@ -13,17 +13,20 @@ public sealed class Outputs
     /// <summary>The tensor of that name.</summary>
     public Output this[string name] => _items.Single(item => item.Name == name);
 
-    /// <summary>Copies a tensor of f32 or i32.</summary>
+    /// <summary>Copies a tensor of f32, bf16 or i32.</summary>
     public unsafe Outputs Add(string name, Tensor tensor, bool exact = false)
     {
         int width = checked((int)tensor.Shape.RowCount);
         var bits = new int[tensor.Shape.Count];
         for (int i = 0; i < bits.Length; i++)
         {
-            bits[i] = ((int*)tensor.Address)[(i / width * tensor.RowStride) + (i % width)];
+            long place = (i / width * tensor.RowStride) + (i % width);
+            bits[i] = tensor.Type != DType.BF16 ? ((int*)tensor.Address)[place]
+                : ((ushort*)tensor.Address)[place] is var half && half == ushort.MaxValue ? Arena.Poison
+                : half << 16;
         }
 
-        _items.Add(new Output(name, bits, width, tensor.Type == DType.F32, exact || tensor.Type != DType.F32));
+        _items.Add(new Output(name, bits, width, tensor.Type != DType.I32, exact || tensor.Type == DType.I32, tensor.Type == DType.BF16 ? 1.0 / 128 : 0));
         return this;
     }
 

@@ -1,3 +1,5 @@
+using Lean.Tensors;
+
 namespace Lean.Kernels.Tests;
 
 /// <summary>Where a value lies in the paged caches.</summary>
@@ -10,4 +12,8 @@ public static class PagedCache
     /// <summary>Index into the values [B, KvHeads, 64, D].</summary>
     public static int ValueIndex(AttentionShape shape, int block, int head, int d, int offset) =>
         (((((block * shape.KvHeads) + head) * Grid.Cell) + offset) * shape.HeadDim) + d;
+
+    /// <summary>An element of a cache, widened.</summary>
+    public static float Read(Tensor cache, int index) =>
+        cache.Type == DType.BF16 ? DTypes.BF16ToF32(cache.AsSpan<ushort>()[index]) : cache.AsSpan<float>()[index];
 }

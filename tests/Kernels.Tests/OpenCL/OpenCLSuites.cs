@@ -17,3 +17,15 @@ public sealed class OpenCLExpertRouterTests : ExpertRouterTests<OpenCLTarget>;
 public sealed class OpenCLGroupedExpertsTests : GroupedExpertsTests<OpenCLTarget>;
 
 public sealed class OpenCLGatedMlpTests : GatedMlpTests<OpenCLTarget>;
+
+public sealed class OpenCLGatherRowsTests : GatherRowsTests<OpenCLTarget>;
+
+public sealed class OpenCLGatedRmsNormTests : GatedRmsNormTests<OpenCLTarget>;
+
+public sealed class OpenCLRotaryTableTests : RotaryTableTests<OpenCLTarget>;
+
+public sealed class OpenCLPrepareAttentionTests : PrepareAttentionTests<OpenCLTarget>;
+
+public sealed class OpenCLPagedAttentionTests : PagedAttentionTests<OpenCLTarget>;
+
+public sealed class OpenCLCausalConvolutionTests : CausalConvolutionTests<OpenCLTarget>;

@@ -46,7 +46,7 @@ public abstract class CausalConvolutionTests<TTarget> : KernelTests<TTarget> whe
             var mine = new ConvolutionCases.Part(600, from, cut[i], i == 0 ? null : calls[^1]["history"].Values);
             var other = new ConvolutionCases.Part(601, 0, 3 + i, null);
             var third = new ConvolutionCases.Part(602, 9, 1, Numbers.Normal(i, (taps - 1) * channels));
-            using var arena = new Arena();
+            using var arena = new Arena(Kernels);
             calls.Add(ConvolutionCases.Run(Kernels, arena, channels, taps, alone ? [mine] : [mine, other, third], i)[0]);
         }
 

@@ -37,7 +37,7 @@ public abstract class PagedAttentionTests<TTarget> : KernelTests<TTarget> where 
 
     private static Outputs Run(AttentionShape shape, int seed, params (AttentionStream Stream, int From, int Count)[] parts)
     {
-        using var arena = new Arena();
+        using var arena = new Arena(Kernels);
         return AttentionCases.Run(Kernels, arena, shape, [.. parts.Select(p => new AttentionCases.Part(p.Stream, p.From, p.Count))], seed);
     }
 }

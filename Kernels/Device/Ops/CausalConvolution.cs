@@ -1,0 +1,108 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// causal_convolution: a group per 128 channels of 16 rows, a thread per channel. The thread at a segment's first row
+/// also computes the other rows that reach back into the history, wherever they lie; so it alone reads the history of its
+/// channel, and may replace it.
+/// </summary>
+public static class CausalConvolution
+{
+    private const int Threads = 128;
+    private const int Rows = 16;
+    private const int FirstRow = 0, Count = 1, FirstPosition = 2, Slot = 3, Columns = 4;
+
+    /// <summary>output[t, c] = silu(Σ_i weight[c, i] · x[t − W + 1 + i, c]), the oldest first.</summary>
+    [Kernel("causal_convolution", Threads, groups: "C/128", groupsY: "T/16")]
+    public static void Run(
+        [Shape("T", "C")] ArrayView<float> x,
+        [Shape("C", "W")] ArrayView<float> weight,
+        [Shape("Slots", "Before", "C")] ArrayView<float> history,
+        [Shape("S", "4")] ArrayView<int> segments,
+        [Shape("T", "C")] ArrayView<float> output,
+        [Extent("T")] int rows,
+        [Extent("C")] int channels,
+        [Extent("W")] int taps,
+        [Extent("S")] int sequences,
+        [RowStride("x")] int xStride)
+    {
+        ArrayView<int> owners = SharedMemory.Allocate<int>(Rows);
+        int firstRow = Grid.IdxY * Rows, endRow = Math.Min(firstRow + Rows, rows);
+        FindOwners(owners, segments, sequences, firstRow, endRow);
+
+        int c = (Grid.IdxX * Threads) + Group.IdxX, before = taps - 1;
+        if (c < channels)
+        {
+            for (int row = firstRow; row < endRow; row++)
+            {
+                int segment = owners[row - firstRow];
+                if (segment >= 0)
+                {
+                    int first = segments[(segment * Columns) + FirstRow], count = segments[(segment * Columns) + Count];
+                    bool fresh = segments[(segment * Columns) + FirstPosition] == 0;
+                    long past = ((long)segments[(segment * Columns) + Slot] * before * channels) + c;
+                    int start = row - first;
+                    int end = start == 0 ? Math.Min(before, count) : start >= before ? start + 1 : start;
+                    for (int n = start; n < end; n++)
+                    {
+                        var sum = default(PreciseSum);
+                        for (int i = 0; i < taps; i++)
+                        {
+                            sum.Add(weight[((long)c * taps) + i], Input(x, history, first, n + i, before, past, fresh, xStride, channels, c));
+                        }
+
+                        float y = sum.Value;
+                        output[((long)(first + n) * channels) + c] = y * Scalar.Sigmoid(y);
+                    }
+
+                    if (start == 0)
+                    {
+                        for (int i = 0; i < before; i++)
+                        {
+                            history[past + ((long)i * channels)] = Input(x, history, first, count + i, before, past, fresh, xStride, channels, c);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    // Entry n of the line that begins with the history and goes on with the segment's rows.
+    private static float Input(
+        ArrayView<float> x, ArrayView<float> history, int first, int n, int before, long past, bool fresh, int xStride, int channels, int c)
+    {
+        float value = 0;
+        if (n >= before)
+        {
+            value = x[((long)(first + n - before) * xStride) + c];
+        }
+        else if (!fresh)
+        {
+            value = history[past + ((long)n * channels)];
+        }
+
+        return value;
+    }
+
+    private static void FindOwners(ArrayView<int> owners, ArrayView<int> segments, int sequences, int firstRow, int endRow)
+    {
+        if (Group.IdxX < Rows)
+        {
+            owners[Group.IdxX] = -1;
+        }
+
+        Group.Barrier();
+        for (int s = Group.IdxX; s < sequences; s += Threads)
+        {
+            int first = segments[(s * Columns) + FirstRow], end = first + segments[(s * Columns) + Count];
+            for (int row = Math.Max(first, firstRow); row < Math.Min(end, endRow); row++)
+            {
+                owners[row - firstRow] = s;
+            }
+        }
+
+        Group.Barrier();
+    }
+}
