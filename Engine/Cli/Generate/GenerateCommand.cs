@@ -1,11 +1,12 @@
 using System.CommandLine;
 using Lean.Engine.Running;
+using Lean.Engine.Sampling;
 using Lean.Engine.Text;
 using Lean.Kernels;
 
 namespace Lean.Engine.Cli.Generate;
 
-/// <summary><c>lean generate</c>: continues prompts greedily.</summary>
+/// <summary><c>lean generate</c>: continues prompts.</summary>
 internal sealed class GenerateCommand
 {
     private const int Most = 1 << 20;
@@ -20,7 +21,7 @@ internal sealed class GenerateCommand
     private readonly Option<string?> _model = Options.Model();
     private readonly Option<string[]> _promptIds = Options.Texts("--prompt-ids", "1,2,3", "A prompt as token ids; repeat it for several prompts");
     private readonly Option<string?> _prompts = Options.Text(
-        "--prompts", "FILE.jsonl", "Prompts, one {\"prompt\": …} or {\"prompt_ids\": […]} a line, each with its own \"max_tokens\" if it likes");
+        "--prompts", "FILE.jsonl", "Prompts, one {\"prompt\": …} or {\"prompt_ids\": […]} a line, each with its own \"max_tokens\" and sampling parameters (\"temperature\", \"top_p\", \"seed\", \"stop\", …) if it likes");
 
     private readonly Option<int> _maxTokens = Options.Number("--max-tokens", 1, int.MaxValue, 128, "The most tokens to generate");
     private readonly Option<bool> _ignoreEnd = Options.Flag("--ignore-eos", "Go on after an end-of-sequence token");
@@ -30,20 +31,23 @@ internal sealed class GenerateCommand
         "--max-step-tokens", Grid.Cell, Most, 512, $"Tokens that one step computes at most, in multiples of {Grid.Cell}");
 
     private readonly Option<int> _maxSequences = Options.Number("--max-sequences", 1, Most, 64, "Prompts that run at a time; others wait");
-    private readonly Later _later = new Later().Sampling().Generation().Layout();
+    private readonly SamplingOptions _sampling = new();
+    private readonly Later _later = new Later().Generation().Layout();
 
     /// <summary>The command.</summary>
     public Command Build()
     {
         var command = new ExampleCommand(
             "generate",
-            "Continues a prompt with the most likely tokens and prints the text as it comes; several prompts run as one batch and give a JSON line each, in order",
+            "Continues a prompt, with the most likely tokens unless sampling is asked for, and prints the text as it comes; several prompts run as one batch and give a JSON line each, in order",
             "lean generate \"ROMEO:\" --max-tokens 64",
+            "lean generate \"ROMEO:\" --temperature 0.7 --top-p 0.9 --seed 1 --stop \"JULIET:\"",
             "lean generate --model DIR --prompt-ids 1,2,3 --prompt-ids 4,5 --json",
             "lean generate --model DIR --prompts prompts.jsonl > answers.jsonl")
         {
             _prompt, _model, _promptIds, _prompts, _maxTokens, _ignoreEnd, _device, _json, _maxStepTokens, _maxSequences,
         };
+        _sampling.AddTo(command);
         _later.AddTo(command);
         command.SetAction(Run);
         return command;
@@ -57,23 +61,18 @@ internal sealed class GenerateCommand
         Tokenizer? tokenizer = Path.Exists(Path.Combine(folder, TokenizerFile.Name)) ? Tokenizer.Load(folder) : null;
         List<Prompt> prompts = new PromptReader(folder, tokenizer).Read(
             parsed.GetValue(_prompt), parsed.GetValue(_promptIds) ?? [], parsed.GetValue(_prompts));
+        List<GenerationRequest> requests = Requests(prompts, parsed, GenerationDefaults.Read(folder));
         using LoadedModel model = ModelFolder.Open(folder);
-        List<GenerationRequest> requests = [.. prompts.Select(p => new GenerationRequest
-        {
-            Prompt = p.Ids,
-            MaxTokens = p.MaxTokens ?? parsed.GetValue(_maxTokens),
-            IgnoreEndOfSequence = parsed.GetValue(_ignoreEnd),
-        })];
         var options = new EngineOptions
         {
             MaxStepTokens = parsed.GetValue(_maxStepTokens) / Grid.Cell * Grid.Cell,
             MaxSequences = parsed.GetValue(_maxSequences),
         };
-        using var run = new GenerationRun(model, requests, options);
+        using var run = new GenerationRun(model, requests, options, tokenizer);
         var report = new GenerationReport(model, run, tokenizer);
         if (requests.Count == 1 && !parsed.GetValue(_json))
         {
-            using var stream = new TextStream(tokenizer, model.Model.Config.EndOfSequence);
+            using var stream = new TextStream(run.Text(0));
             run.Complete(_ => stream.Append(run.Sequences[0]));
             stream.End();
         }
@@ -88,5 +87,21 @@ internal sealed class GenerateCommand
 
         report.ThrowFaults();
         return 0;
+    }
+
+    private List<GenerationRequest> Requests(List<Prompt> prompts, ParseResult parsed, GenerationDefaults defaults)
+    {
+        SamplingChoice given = _sampling.Read(parsed) with { IgnoreEndOfSequence = parsed.GetValue(_ignoreEnd) };
+        return [.. prompts.Select(p =>
+        {
+            SamplingChoice choice = p.Sampling?.Over(given) ?? given;
+            return new GenerationRequest
+            {
+                Prompt = p.Ids,
+                MaxTokens = p.MaxTokens ?? parsed.GetValue(_maxTokens),
+                IgnoreEndOfSequence = choice.IgnoreEndOfSequence ?? false,
+                Sampling = choice.Resolve(defaults),
+            };
+        })];
     }
 }
