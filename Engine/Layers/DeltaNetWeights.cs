@@ -7,7 +7,7 @@ namespace Lean.Engine.Layers;
 
 /// <summary>
 /// Gated DeltaNet's weights in one order, whichever way the checkpoint stores them. The input projection's rows are
-/// [all q | all k | all v | all z | all b | all a], as views: nothing is copied.
+/// [all q | all k | all v | all z | all b | all a], as views of the checkpoint.
 /// </summary>
 internal sealed record DeltaNetWeights
 {
@@ -59,7 +59,7 @@ internal sealed record DeltaNetWeights
         int ratio = c.ValueHeads / c.KeyHeads, values = ratio * c.ValueDim;
         int pitch = (2 * c.KeyDim) + (2 * values);
         var rows = new List<Tensor>(6 * c.KeyHeads);
-        Tensor qkvz = layer.Parameters.Matrix(w.InProjQkvz), ba = layer.Parameters.Matrix(w.InProjBa);
+        Tensor qkvz = w.InProjQkvz, ba = w.InProjBa;
         Take(qkvz, pitch, 0, c.KeyDim);
         Take(qkvz, pitch, c.KeyDim, c.KeyDim);
         Take(qkvz, pitch, 2 * c.KeyDim, values);

@@ -48,12 +48,33 @@ internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress
             mixed |= Form(parts[i]) != Form(parts[0]);
         }
 
-        for (int i = 0; i < parts.Length; i++)
+        if (ops.Stream is null || parts.Length == 1)
         {
-            matrices[i] = mixed ? Small(parts[i]) : Matrix(parts[i]);
+            for (int i = 0; i < parts.Length; i++)
+            {
+                matrices[i] = mixed ? Small(parts[i]) : Matrix(parts[i]);
+            }
+
+            return new LinearWeight(matrices);
         }
 
-        return new LinearWeight(matrices);
+        // One matrix on a device, so that the product is one launch.
+        DType type = mixed ? DType.F32 : Form(parts[0]);
+        long width = parts[0].Shape[1], rows = 0;
+        foreach (Tensor part in parts)
+        {
+            rows += part.Shape[0];
+        }
+
+        Tensor whole = New(type, new Shape(rows, width));
+        rows = 0;
+        foreach (Tensor part in parts)
+        {
+            Fill(whole.Rows(rows, part.Shape[0]), part);
+            rows += part.Shape[0];
+        }
+
+        return new LinearWeight(whole);
     }
 
     /// <summary>
@@ -68,25 +89,11 @@ internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress
             return Array.ConvertAll(result, m => widen ? Small(m) : Matrix(m));
         }
 
-        DType type = widen ? DType.F32 : Form(result[0]);
-        long bytes = result[0].Shape.Count * type.Size();
-        IDeviceBuffer buffer = ops.Device.Allocate(checked(bytes * result.Length));
-        _copies.Add(buffer);
+        Tensor all = New(widen ? DType.F32 : Form(result[0]), new Shape(result.Length, result[0].Shape[0], result[0].Shape[1]));
         for (int i = 0; i < result.Length; i++)
         {
-            Tensor place = buffer.View(type, result[i].Shape, i * bytes);
-            if (result[i].Type == type)
-            {
-                Put(result[i], place);
-            }
-            else
-            {
-                using HostBuffer widened = Widened(result[i]);
-                Put(widened.View(type, place.Shape), place);
-                ops.Queue.Synchronize();
-            }
-
-            result[i] = place;
+            Fill(all.Slice(i), result[i]);
+            result[i] = all.Slice(i);
         }
 
         return result;
@@ -164,11 +171,29 @@ internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress
 
     private Tensor Copy(Tensor host)
     {
-        IDeviceBuffer buffer = ops.Device.Allocate(host.Bytes);
-        _copies.Add(buffer);
-        Tensor device = buffer.View(host.Type, host.Shape);
+        Tensor device = New(host.Type, host.Shape);
         Put(host, device);
         return device;
+    }
+
+    private Tensor New(DType type, Shape shape)
+    {
+        IDeviceBuffer buffer = ops.Device.Allocate(checked(shape.Count * type.Size()));
+        _copies.Add(buffer);
+        return buffer.View(type, shape);
+    }
+
+    private void Fill(Tensor device, Tensor host)
+    {
+        if (host.Type == device.Type)
+        {
+            Put(host, device);
+            return;
+        }
+
+        using HostBuffer widened = Widened(host);
+        Put(widened.View(device.Type, device.Shape), device);
+        ops.Queue.Synchronize();
     }
 
     private void Put(Tensor host, Tensor device)

@@ -24,7 +24,7 @@ internal sealed class DecoderModel
         _layer = layer;
         _embedding = layer.Parameters.Matrix(weights.Embedding.EmbedTokens);
         _finalNorm = layer.Parameters.Small(weights.FinalNorm.Norm);
-        _head = weights.Head is { } head ? layer.Parameters.Linear(head.LmHead) : layer.Parameters.Linear(_embedding);
+        _head = weights.Head is { } head ? layer.Parameters.Linear(head.LmHead) : layer.Parameters.Linear(weights.Embedding.EmbedTokens);
         _frequencies = layer.Parameters.Vector(RotaryFrequencies.Of(Config.Rope, RotaryFrequencies.AreCast(weights.DecayType, Config.MaxPositions)));
         int attention = 0, deltaNet = 0;
         _layers = new DecoderLayer[weights.Layers.Count];
