@@ -42,7 +42,8 @@ internal static class DecodeBench
             double elapsed = Stopwatch.GetElapsedTime(start).TotalSeconds;
             if (!more)
             {
-                throw new MachineException("the model's logits are not finite numbers, so the batch ended early");
+                Sequence faulty = engine.Sequences.First(static s => s.Fault is not null);
+                throw FaultReport.Error(model.Loaded, "the batch", faulty.Fault!.Value);
             }
 
             if (chosen == batch && engine.PromptSteps == prompts && ++warm > WarmUpSteps)

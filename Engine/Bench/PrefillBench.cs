@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Lean.Engine.Running;
+using Lean.Tensors;
 
 namespace Lean.Engine.Bench;
 
@@ -9,6 +10,7 @@ internal static class PrefillBench
     private const int Repeats = 3;
 
     /// <summary>Measures one prompt length.</summary>
+    /// <exception cref="LeanException">The model's numbers are not finite.</exception>
     public static PrefillFigure Measure(BenchModel model, int tokens, int seed)
     {
         var seconds = new List<double>();
@@ -21,6 +23,11 @@ internal static class PrefillBench
             long start = Stopwatch.GetTimestamp();
             while (engine.Step())
             {
+            }
+
+            if (engine.Sequences[0].Fault is { } fault)
+            {
+                throw FaultReport.Error(model.Loaded, "the prompt", fault);
             }
 
             if (run >= 0)

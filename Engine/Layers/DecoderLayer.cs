@@ -1,3 +1,4 @@
+using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Engine.Weights;
 using Lean.Tensors;
@@ -11,14 +12,20 @@ namespace Lean.Engine.Layers;
 internal sealed class DecoderLayer
 {
     private readonly LayerContext _layer;
+    private readonly int _index;
     private readonly Tensor _inputNorm;         // [H]
     private readonly Tensor _postAttentionNorm; // [H]
     private readonly IMixer _mixer;
     private readonly IMlp _mlp;
 
-    public DecoderLayer(DecoderNormWeights norms, IMixer mixer, IMlp mlp, LayerContext layer)
+    /// <param name="index">Which layer of the model this is.</param>
+    /// <param name="norms">The weights of its norms.</param>
+    /// <param name="mixer">Attention or Gated DeltaNet.</param>
+    /// <param name="mlp">Its MLP.</param>
+    /// <param name="layer">What layers are built from.</param>
+    public DecoderLayer(int index, DecoderNormWeights norms, IMixer mixer, IMlp mlp, LayerContext layer)
     {
-        (_layer, _mixer, _mlp) = (layer, mixer, mlp);
+        (_index, _layer, _mixer, _mlp) = (index, layer, mixer, mlp);
         _inputNorm = layer.Parameters.Small(norms.Input);
         _postAttentionNorm = layer.Parameters.Small(norms.PostAttention);
     }
@@ -32,9 +39,9 @@ internal sealed class DecoderLayer
     public void Forward(Tensor residual, Tensor pending, Tensor normed, Tensor delta, StepContext step)
     {
         float epsilon = _layer.Config.NormEpsilon;
-        _layer.Ops.AddRmsNorm.Run(residual, pending, _inputNorm, epsilon, normed);
+        _layer.Ops.AddRmsNorm.Run(residual, pending, _inputNorm, epsilon, normed, step.Faults, FaultPlace.BeforeMixer(_index));
         _mixer.Forward(normed, delta, step);
-        _layer.Ops.AddRmsNorm.Run(residual, delta, _postAttentionNorm, epsilon, normed);
+        _layer.Ops.AddRmsNorm.Run(residual, delta, _postAttentionNorm, epsilon, normed, step.Faults, FaultPlace.BeforeMlp(_index));
         _mlp.Forward(normed, delta, step);
     }
 }

@@ -32,13 +32,14 @@ internal sealed class DecoderModel
         {
             LayerWeights w = weights.Layers[i];
             IMixer mixer = w.Mixer is GatedAttentionWeights a ? new GatedAttention(a, attention++, layer) : architecture.DeltaNet(w.Mixer, deltaNet++, layer);
-            _layers[i] = new DecoderLayer(w.Norms, mixer, architecture.Mlp(w.Mlp, layer), layer);
+            _layers[i] = new DecoderLayer(i, w.Norms, mixer, architecture.Mlp(w.Mlp, layer), layer);
         }
 
         if (weights is { Mtp: { } mtp, MtpLayer: { } own })
         {
             var mixer = new GatedAttention((GatedAttentionWeights)own.Mixer, attention, layer);
-            Mtp = new MtpHead(mtp, new DecoderLayer(own.Norms, mixer, architecture.Mlp(own.Mlp, layer), layer), _embedding, attention, layer);
+            var decoder = new DecoderLayer(FaultPlace.MtpLayer(Config), own.Norms, mixer, architecture.Mlp(own.Mlp, layer), layer);
+            Mtp = new MtpHead(mtp, decoder, _embedding, attention, layer);
         }
     }
 
@@ -66,13 +67,14 @@ internal sealed class DecoderModel
             tap?.AfterLayer(i, residual, delta);
         }
 
-        _layer.Ops.AddRmsNorm.Run(residual, delta, _finalNorm, Config.NormEpsilon, normed);
+        _layer.Ops.AddRmsNorm.Run(residual, delta, _finalNorm, Config.NormEpsilon, normed, step.Faults, FaultPlace.BeforeMixer(_layers.Length));
         return normed;
     }
 
-    /// <summary>Fills in what all attention layers of a step share: the rotary table.</summary>
+    /// <summary>Fills in what all layers of a step share: the rotary table, and room to note faults.</summary>
     public void Prepare(StepContext step)
     {
+        step.Faults = step.Arena.I32(step.Batch.Rows, 1).Reshape(new Shape(step.Batch.Rows));
         step.Rotary = step.Arena.F32(step.Batch.Rows, Config.Rope.RotaryDim);
         float magnitude = (float)(Config.Rope.Yarn?.AttentionFactor ?? 1);
         _layer.Ops.RotaryTable.Run(step.Batch.Positions, _frequencies, magnitude, step.Rotary);

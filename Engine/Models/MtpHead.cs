@@ -59,7 +59,7 @@ internal sealed class MtpHead
         ops.AddRmsNorm.Run(hidden, delta: default, _hiddenNorm, epsilon, joined.Columns(width, width));
         ops.Linear.Run(joined, _fc, residual);
         _decoder.Forward(residual, pending: default, result, delta, step);
-        ops.AddRmsNorm.Run(residual, delta, _norm, epsilon, result);
+        ops.AddRmsNorm.Run(residual, delta, _norm, epsilon, result, step.Faults, FaultPlace.BeforeMixer(FaultPlace.MtpLayer(_layer.Config) + 1));
         step.Arena.Release(mark);
         return result;
     }

@@ -12,6 +12,6 @@ internal enum FinishReason
     /// <summary>The allowed tokens, or the model's positions, are used up.</summary>
     Length,
 
-    /// <summary>The logits were not finite numbers.</summary>
+    /// <summary>Numbers were not finite: those of its residual stream, or the logits.</summary>
     Fault,
 }

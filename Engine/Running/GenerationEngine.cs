@@ -121,43 +121,57 @@ internal sealed class GenerationEngine : IDisposable
 
     private void Commit(ReadOnlySpan<int> tokens, ReadOnlySpan<float> logProbabilities)
     {
-        int output = 0;
+        ReadOnlySpan<int> places = _step.Faults.AsSpan<int>();
+        int output = 0, row = 0;
         for (int i = 0; i < _plan.Segments.Count; i++)
         {
             PlannedSegment segment = _plan.Segments[i];
             _progress[segment.Sequence].Computed += segment.Rows;
-            if (segment.Samples)
+            Fault? fault = Fault.Of(places.Slice(row, segment.Rows), segment.FirstPosition, Steps + 1);
+            if (segment.Samples && tokens[output] < 0)
+            {
+                fault ??= new Fault(Steps + 1, segment.FirstPosition + segment.Rows - 1, FaultPlace.Head(_model.Config));
+            }
+
+            // A prompt's fault ends the request at once, though this step may choose no token: all that follows would be NaN.
+            if (fault is not null)
+            {
+                _sequences[segment.Sequence].Fault = fault;
+                End(segment.Sequence, FinishReason.Fault);
+            }
+            else if (segment.Samples)
             {
                 Accept(segment.Sequence, tokens[output], logProbabilities[output]);
-                output++;
             }
+
+            output += segment.Samples ? 1 : 0;
+            row += segment.Rows;
         }
     }
 
     private void Accept(int index, int token, float logProbability)
     {
         Sequence sequence = _sequences[index];
-        if (token < 0)
-        {
-            sequence.Finish = FinishReason.Fault;
-        }
-        else
-        {
-            sequence.Append(token, logProbability);
-            _progress[index].Generated = sequence.Generated;
-            bool ended = !sequence.Request.IgnoreEndOfSequence && _model.Config.EndOfSequence.Contains(token);
-            sequence.Finish = ended ? FinishReason.Stop : sequence.Generated == sequence.MaxTokens ? FinishReason.Length : FinishReason.None;
-            TokenChosen?.Invoke(index);
-        }
-
+        sequence.Append(token, logProbability);
+        _progress[index].Generated = sequence.Generated;
+        bool ended = !sequence.Request.IgnoreEndOfSequence && _model.Config.EndOfSequence.Contains(token);
+        sequence.Finish = ended ? FinishReason.Stop : sequence.Generated == sequence.MaxTokens ? FinishReason.Length : FinishReason.None;
+        TokenChosen?.Invoke(index);
         if (sequence.Finish != FinishReason.None)
         {
-            _progress[index].Finished = true;
-            _slots.Return(sequence.Slot);
-            foreach (int block in sequence.Blocks)
-            {
-                _blocks.Return(block);
-            }
+            End(index, sequence.Finish);
+        }
+    }
+
+    private void End(int index, FinishReason reason)
+    {
+        Sequence sequence = _sequences[index];
+        sequence.Finish = reason;
+        _progress[index].Finished = true;
+        _slots.Return(sequence.Slot);
+        foreach (int block in sequence.Blocks)
+        {
+            _blocks.Return(block);
         }
     }
 }

@@ -13,9 +13,10 @@ internal sealed class LoadedModel : IDisposable
     private readonly IDisposable _weights;
     private readonly Parameters _parameters;
     private readonly CpuBackend? _backend;
+    private readonly WeightScan? _scan;
 
-    private LoadedModel(DecoderModel model, KernelSet ops, Parameters parameters, IDisposable weights, CpuBackend? backend, TimeSpan loading) =>
-        (Model, Ops, _parameters, _weights, _backend, LoadTime) = (model, ops, parameters, weights, backend, loading);
+    private LoadedModel(DecoderModel model, KernelSet ops, Parameters parameters, IDisposable weights, WeightScan? scan, CpuBackend? backend, TimeSpan loading) =>
+        (Model, Ops, _parameters, _weights, _scan, _backend, LoadTime) = (model, ops, parameters, weights, scan, backend, loading);
 
     /// <summary>The model.</summary>
     public DecoderModel Model { get; }
@@ -46,7 +47,8 @@ internal sealed class LoadedModel : IDisposable
         var parameters = new Parameters();
         try
         {
-            var binder = new CheckpointBinder(new CheckpointSource(checkpoint), config, directory);
+            var source = new CheckpointSource(checkpoint);
+            var binder = new CheckpointBinder(source, config, directory);
             var architecture = ModelArchitecture.Of(config);
             ModelWeights weights = architecture.Bind(binder, config);
             binder.Complete();
@@ -56,7 +58,8 @@ internal sealed class LoadedModel : IDisposable
             }
 
             var model = new DecoderModel(architecture, weights, new LayerContext(config, ops, parameters));
-            return new LoadedModel(model, ops, parameters, checkpoint, backend, Stopwatch.GetElapsedTime(start));
+            var scan = new WeightScan(source, CheckpointLayout.Of(binder, config).TextPrefix, config);
+            return new LoadedModel(model, ops, parameters, checkpoint, scan, backend, Stopwatch.GetElapsedTime(start));
         }
         catch
         {
@@ -77,7 +80,7 @@ internal sealed class LoadedModel : IDisposable
         {
             var architecture = ModelArchitecture.Of(config);
             var model = new DecoderModel(architecture, architecture.Bind(binder, config), new LayerContext(config, ops, parameters));
-            return new LoadedModel(model, ops, parameters, binder, backend, Stopwatch.GetElapsedTime(start));
+            return new LoadedModel(model, ops, parameters, binder, scan: null, backend, Stopwatch.GetElapsedTime(start));
         }
         catch
         {
@@ -86,6 +89,9 @@ internal sealed class LoadedModel : IDisposable
             throw;
         }
     }
+
+    /// <summary>The first weight that is NaN or infinite among those read at a place of the model, or null (see <see cref="FaultPlace"/>).</summary>
+    public string? BadWeight(int place) => _scan?.Find(place);
 
     public void Dispose()
     {

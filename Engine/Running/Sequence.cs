@@ -48,6 +48,9 @@ internal sealed class Sequence
     /// <summary>Why it ended.</summary>
     public FinishReason Finish { get; set; }
 
+    /// <summary>What it ended in, where that is a fault.</summary>
+    public Fault? Fault { get; set; }
+
     /// <summary>Prompt and chosen tokens.</summary>
     public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, PromptLength + Generated);
 

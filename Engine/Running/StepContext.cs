@@ -12,6 +12,9 @@ internal sealed class StepContext(ModelCaches caches, Arena arena)
     /// <summary>f32 [T, R]: cos and sin of the step's positions.</summary>
     public Tensor Rotary { get; set; }
 
+    /// <summary>i32 [T]: for each row, the first place of the model where its residual stream was not finite (see <see cref="Models.FaultPlace"/>).</summary>
+    public Tensor Faults { get; set; }
+
     /// <summary>Keys, values and recurrent states.</summary>
     public ModelCaches Caches => caches;
 

@@ -12,7 +12,7 @@ namespace Lean.Engine.Scoring;
 /// position i + d − 1, and sees the depth-1 rows 0 … i and its own chain: a fork of the cache, which shares all full
 /// blocks and has a copy of the last one.
 /// </summary>
-internal sealed class DraftScorer(DecoderModel model)
+internal sealed class DraftScorer(Scorer scorer, DecoderModel model)
 {
     // Forks alive at a time.
     private const int Group = 32;
@@ -23,8 +23,10 @@ internal sealed class DraftScorer(DecoderModel model)
     /// <param name="ids">The text.</param>
     /// <param name="hidden">f32 [T, H]: the model's states after its final norm.</param>
     /// <param name="options">How deep, and in what steps.</param>
+    /// <param name="number">The number of the first step, for messages.</param>
     /// <param name="result">Receives the logits.</param>
-    public void Score(IReadOnlyList<int> ids, Tensor hidden, ScoreOptions options, ScoreResult result)
+    /// <exception cref="LeanException">Numbers are not finite.</exception>
+    public void Score(IReadOnlyList<int> ids, Tensor hidden, ScoreOptions options, int number, ScoreResult result)
     {
         int depths = int.Min(options.MtpDepth, ids.Count - 1), rows = ids.Count - 1;
         if (depths <= 0)
@@ -52,8 +54,9 @@ internal sealed class DraftScorer(DecoderModel model)
             step.Batch = FirstDepth(ids, begin, count, shared, arena);
             model.Prepare(step);
             Tensor states = _head.Forward(hidden.Rows(begin, count), step);
+            scorer.Check(Fault.Of(step.Faults.AsSpan<int>(), begin, number));
             states.AsSpan<float>().CopyTo(drafts.Rows(begin, count).AsSpan<float>());
-            Keep(states, logits[0].Rows(begin, count), arena);
+            Keep(states, logits[0].Rows(begin, count), begin, number++, arena);
         }
 
         for (int begin = 0; begin < rows - 1 && depths > 1; begin += Group)
@@ -66,7 +69,10 @@ internal sealed class DraftScorer(DecoderModel model)
                 step.Batch = Chain(ids, begin, count, d, shared, own, caches, arena);
                 model.Prepare(step);
                 Tensor next = _head.Forward(states.Rows(0, count), step);
-                Keep(next, logits[d - 1].Rows(begin, count), arena);
+
+                // Row i, at depth d, stands at position i + d − 1.
+                scorer.Check(Fault.Of(step.Faults.AsSpan<int>(), begin + d - 1, number));
+                Keep(next, logits[d - 1].Rows(begin, count), begin + d - 1, number++, arena);
                 next.AsSpan<float>().CopyTo(drafts.Rows(begin, count).AsSpan<float>());
                 states = drafts.Rows(begin, count);
             }
@@ -141,13 +147,15 @@ internal sealed class DraftScorer(DecoderModel model)
     }
 
     // Logits are made for a few rows at a time: a vocabulary of 248,320 takes a megabyte a row.
-    private void Keep(Tensor states, Tensor logits, Arena arena)
+    private void Keep(Tensor states, Tensor logits, int firstPosition, int step, Arena arena)
     {
         for (int row = 0; row < states.Shape[0]; row += Group)
         {
             int count = int.Min(Group, (int)states.Shape[0] - row);
             ArenaMark mark = arena.Mark();
-            model.Logits(states.Rows(row, count), arena).AsSpan<float>().CopyTo(logits.Rows(row, count).AsSpan<float>());
+            Tensor some = model.Logits(states.Rows(row, count), arena);
+            scorer.Check(some, firstPosition + row, step, FaultPlace.MtpLogits(model.Config));
+            some.AsSpan<float>().CopyTo(logits.Rows(row, count).AsSpan<float>());
             arena.Release(mark);
         }
     }

@@ -15,7 +15,8 @@ internal sealed class Scorer(LoadedModel loaded)
     private readonly DecoderModel _model = loaded.Model;
 
     /// <summary>Scores a text.</summary>
-    /// <exception cref="InputException">The ids cannot be scored, or drafts are asked of a model without an MTP head.</exception>
+    /// <exception cref="InputException">The ids cannot be scored, or drafts are asked of a model without an MTP head; or a weight is not finite.</exception>
+    /// <exception cref="MachineException">Numbers went beyond f32.</exception>
     public ScoreResult Score(IReadOnlyList<int> ids, ScoreOptions options)
     {
         ModelConfig config = _model.Config;
@@ -41,6 +42,7 @@ internal sealed class Scorer(LoadedModel loaded)
         var step = new StepContext(caches, arena);
         var plan = new StepPlan(1);
         SequenceProgress[] progress = [new SequenceProgress { PromptLength = length, Admitted = true }];
+        int number = 1;
         for (scheduler.Plan(progress, plan); progress[0].Computed < length; scheduler.Plan(progress, plan))
         {
             int first = plan.Segments[0].FirstPosition, rows = plan.Rows;
@@ -48,19 +50,21 @@ internal sealed class Scorer(LoadedModel loaded)
             arena.Begin();
             hidden?.Begin(first);
             Tensor states = _model.Forward(step, hidden);
+            Check(Fault.Of(step.Faults.AsSpan<int>(), first, number));
             hidden?.Final(states);
             if (options.MtpDepth > 0)
             {
                 states.AsSpan<float>().CopyTo(kept.View(DType.F32, new Shape(length, config.Hidden)).Rows(first, rows).AsSpan<float>());
             }
 
-            Read(states, first, ids, logits, result.NegativeLogLikelihood, arena);
+            Read(states, first, number, ids, logits, result.NegativeLogLikelihood, arena);
             progress[0].Computed += rows;
+            number++;
         }
 
         if (options.MtpDepth > 0)
         {
-            new DraftScorer(_model).Score(ids, kept.View(DType.F32, new Shape(length, config.Hidden)), options, result);
+            new DraftScorer(this, _model).Score(ids, kept.View(DType.F32, new Shape(length, config.Hidden)), options, number, result);
         }
 
         return result;
@@ -75,8 +79,38 @@ internal sealed class Scorer(LoadedModel loaded)
         }
     }
 
+    /// <summary>Ends the scoring where numbers are not finite.</summary>
+    /// <exception cref="LeanException">Names the fault.</exception>
+    internal void Check(Fault? fault)
+    {
+        if (fault is { } found)
+        {
+            throw FaultReport.Error(loaded, "the text", found);
+        }
+    }
+
+    /// <summary>Ends the scoring where logits are not finite.</summary>
+    /// <param name="logits">f32 [R, V].</param>
+    /// <param name="firstPosition">The first row's position.</param>
+    /// <param name="step">The step's number.</param>
+    /// <param name="head">Which head computed them (see <see cref="FaultPlace"/>).</param>
+    internal void Check(Tensor logits, int firstPosition, int step, int head)
+    {
+        for (int i = 0; i < logits.Shape[0]; i++)
+        {
+            // x − x is 0 for a finite x and NaN otherwise, and NaN survives a sum.
+            float faults = 0;
+            foreach (float x in logits.Slice(i).AsSpan<float>())
+            {
+                faults += x - x;
+            }
+
+            Check(float.IsNaN(faults) ? new Fault(step, firstPosition + i, head) : null);
+        }
+    }
+
     // Logits are made for a few rows at a time: a vocabulary of 248,320 takes a megabyte a row.
-    private void Read(Tensor states, int first, IReadOnlyList<int> ids, Tensor logits, float[] losses, Arena arena)
+    private void Read(Tensor states, int first, int step, IReadOnlyList<int> ids, Tensor logits, float[] losses, Arena arena)
     {
         const int stretch = 32;
         for (int row = 0; row < states.Shape[0]; row += stretch)
@@ -84,6 +118,7 @@ internal sealed class Scorer(LoadedModel loaded)
             int count = int.Min(stretch, (int)states.Shape[0] - row);
             ArenaMark mark = arena.Mark();
             Tensor some = _model.Logits(states.Rows(row, count), arena);
+            Check(some, first + row, step, FaultPlace.Head(_model.Config));
             if (!logits.IsEmpty)
             {
                 some.AsSpan<float>().CopyTo(logits.Rows(first + row, count).AsSpan<float>());

@@ -29,7 +29,7 @@ internal sealed class RegexSplitter : ISplitter
         }
         catch (RegexParseException error)
         {
-            throw new InputException($"{place.File}: {place.Path}: expected a regular expression, found one that .NET cannot run: {error.Message}", error);
+            throw new InputException($"{place.File}: {place.Path}: expected a regular expression, found one that .NET cannot run: {error.Error} at character {error.Offset + 1}", error);
         }
 
         _shadow = new ShadowAlphabet(pattern);

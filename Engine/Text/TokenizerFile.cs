@@ -29,12 +29,12 @@ internal sealed record TokenizerFile(
         }
         catch (JsonException error)
         {
-            throw new InputException($"{path}: expected JSON, found something else: {error.Message}", error);
+            throw new InputException($"{path}: expected JSON, found something else at line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}", error);
         }
         catch (InvalidOperationException error)
         {
             // How the JSON reader says that a string holds half a surrogate pair or bytes that are not UTF-8.
-            throw new InputException($"{path}: expected JSON in valid Unicode, found something else: {error.Message}", error);
+            throw new InputException($"{path}: expected JSON in valid Unicode, found a string that is not", error);
         }
     }
 

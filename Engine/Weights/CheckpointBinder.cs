@@ -12,6 +12,9 @@ internal sealed class CheckpointBinder : IWeightBinder
 {
     private const int Listed = 10;
 
+    // A configuration can ask for a billion tensors in one line; no mistake is told better by going on.
+    private const int MostMissing = 10_000;
+
     // Towers beside the language model. They are skipped: Lean reads text.
     private static readonly string[] OtherTowers = ["model.visual.", "visual.", "model.vision_tower.", "model.audio_tower.", "model.multi_modal_projector."];
 
@@ -52,6 +55,11 @@ internal sealed class CheckpointBinder : IWeightBinder
         if (!_source.TryGet(spec.Name, out Tensor tensor))
         {
             _missing.Add($"{spec.Name} {spec.Symbols} = {spec.Shape}");
+            if (_missing.Count > MostMissing)
+            {
+                throw new InputException(
+                    $"{_place}: more than {MostMissing:N0} of the tensors that config.json asks for are missing, the first is {_missing[0]}; expected the configuration of these weights");
+            }
         }
         else if (tensor.Shape != spec.Shape)
         {

@@ -5,7 +5,8 @@ namespace Lean.Kernels;
 /// <summary>Residual add and RMSNorm on the CPU: an item is a row.</summary>
 internal sealed unsafe class AddRmsNormCpu(CpuBackend backend) : AddRmsNorm
 {
-    private protected override void Launch(Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output)
+    private protected override void Launch(
+        Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor faults, int place)
     {
         AddRmsNormArguments arguments = new()
         {
@@ -16,6 +17,8 @@ internal sealed unsafe class AddRmsNormCpu(CpuBackend backend) : AddRmsNorm
             Width = weight.Shape[0],
             Output = (float*)output.Address,
             OutputStride = output.RowStride,
+            Faults = (int*)faults.Address,
+            Place = place,
         };
         backend.Run(CpuKernel.AddRmsNorm, &arguments, (int)residual.Shape[0], 3 * arguments.Width);
     }
@@ -31,6 +34,8 @@ internal unsafe struct AddRmsNormArguments
     public long Width;
     public float* Output;
     public long OutputStride;
+    public int* Faults;
+    public int Place;
 }
 
 /// <summary>The body of <see cref="AddRmsNormCpu"/>.</summary>
@@ -46,7 +51,14 @@ internal static unsafe class AddRmsNormBody<V> where V : struct, IVec<V>
                 Add(x, a->Delta + (t * a->Width), a->Width);
             }
 
-            double scale = RowNorm.Scale(x, a->Width, a->Epsilon);
+            double squares = RowNorm.SumOfSquares(x, a->Width);
+            if (a->Faults != null)
+            {
+                int before = a->Delta == null ? 0 : a->Faults[t];
+                a->Faults[t] = before == 0 && !double.IsFinite(squares) ? a->Place : before;
+            }
+
+            double scale = RowNorm.Scale(squares, a->Width, a->Epsilon);
             RowNorm.Apply(x, scale, a->Weight, a->Output + (t * a->OutputStride), a->Width);
         }
     }

@@ -5,7 +5,8 @@ namespace Lean.Kernels;
 /// <summary>Adds, then normalises what was stored, row by row.</summary>
 internal sealed unsafe class AddRmsNormReference : AddRmsNorm
 {
-    private protected override void Launch(Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output)
+    private protected override void Launch(
+        Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor faults, int place)
     {
         long width = residual.Shape[1];
         float* w = (float*)weight.Address;
@@ -22,6 +23,13 @@ internal sealed unsafe class AddRmsNormReference : AddRmsNorm
                 }
 
                 squares += (double)x[h] * x[h];
+            }
+
+            if (!faults.IsEmpty)
+            {
+                int* fault = (int*)faults.Address + t;
+                *fault = delta.IsEmpty ? 0 : *fault;
+                *fault = *fault == 0 && !double.IsFinite(squares) ? place : *fault;
             }
 
             double scale = 1 / Math.Sqrt((squares / width) + epsilon);

@@ -6,7 +6,10 @@ namespace Lean.Kernels;
 internal static unsafe class RowNorm
 {
     /// <summary>1 / √(Σ x² / n + ε).</summary>
-    public static double Scale(float* x, long n, double epsilon) => 1 / Math.Sqrt((SumOfSquares(x, n) / n) + epsilon);
+    public static double Scale(float* x, long n, double epsilon) => Scale(SumOfSquares(x, n), n, epsilon);
+
+    /// <summary>1 / √(squares / n + ε).</summary>
+    public static double Scale(double squares, long n, double epsilon) => 1 / Math.Sqrt((squares / n) + epsilon);
 
     /// <summary>Σ x² by eight lanes in the order of the row, then by the fixed tree.</summary>
     public static double SumOfSquares(float* x, long n)

@@ -6,7 +6,7 @@ namespace Lean.Tensors;
 /// </summary>
 public abstract class LeanException : Exception
 {
-    private protected LeanException(string message, Exception? inner = null) : base(message, inner)
+    private protected LeanException(string message, Exception? inner = null) : base(Sentence.Of(message), inner)
     {
     }
 

@@ -129,7 +129,7 @@ public sealed class ErrorTests
         LeanRun.Of("bench", "decode", "--synthetic", "qwen3.5-397b-a17b").Fails(1, "bytes of memory");
 
     [Fact]
-    public void Weights_that_are_not_finite_are_an_error_of_the_machine()
+    public void Weights_that_are_not_finite_are_named()
     {
         using var folder = new TemporaryFolder();
         string source = Repository.Data("fixtures/qwen3.5-dense");
@@ -139,10 +139,12 @@ public sealed class ErrorTests
         weights.AsSpan((int)header + 8).Fill(0xff);
         File.WriteAllBytes(folder.At("model.safetensors"), weights);
         LeanRun run = LeanRun.Of("generate", "--model", folder.At(""), "--prompt-ids", "1,2,3", "--json");
-        Assert.Equal(1, run.ExitCode);
+        Assert.Equal(2, run.ExitCode);
+        const string Words = "in step 1, at position 0, numbers are not finite, first in the embedding (model.embed_tokens.weight holds NaN at [0, 0])";
+        Assert.Contains("\"output_ids\":[]", run.Output, StringComparison.Ordinal);
         Assert.Contains("\"finish_reason\":\"error\"", run.Output, StringComparison.Ordinal);
-        Assert.Contains("prompt 1 of 1", run.Error, StringComparison.Ordinal);
-        Assert.Contains("position 2", run.Error, StringComparison.Ordinal);
+        Assert.Contains($"\"error\":\"{Words}\"", run.Output, StringComparison.Ordinal);
+        Assert.Equal($"lean: prompt 1 of 1 ended in an error: {Words}\n", run.Error);
     }
 
     [Fact]

@@ -34,6 +34,9 @@ public sealed class LaunchCheckTests
         Refused("add_rms_norm", "residual", "contiguous rows", () => Set.AddRmsNorm.Run(F(3, 9).Columns(0, 8), default, F(8), 0, F(3, 8)));
         Refused("add_rms_norm", "delta", "f32 [T, H] = [3, 8]", () => Set.AddRmsNorm.Run(F(3, 8), F(2, 8), F(8), 0, F(3, 8)));
         Refused("add_rms_norm", "weight", "f32 [H]", () => Set.AddRmsNorm.Run(F(3, 8), default, Of(DType.BF16, new Shape(8)), 0, F(3, 8)));
+        Refused("add_rms_norm", "faults", "i32 [T] = [3]", () => Set.AddRmsNorm.Run(F(3, 8), default, F(8), 0, F(3, 8), F(3), 1));
+        Refused("add_rms_norm", "faults", "i32 [T] = [3]", () => Set.AddRmsNorm.Run(F(3, 8), default, F(8), 0, F(3, 8), Of(DType.I32, new Shape(2)), 1));
+        Refused("add_rms_norm", "", "a place above 0", () => Set.AddRmsNorm.Run(F(3, 8), default, F(8), 0, F(3, 8), Of(DType.I32, new Shape(3)), 0));
         Refused("add_rms_norm", "output", "f32 [T, H] = [3, 8]", () => Set.AddRmsNorm.Run(F(3, 8), default, F(8), 0, default));
     }
 

@@ -14,16 +14,14 @@ internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tok
     public void Print(int index) => JsonLine.Print(json => Write(json, index));
 
     /// <summary>Ends in an error if a sequence did: everything else has been printed by then.</summary>
-    /// <exception cref="MachineException">Names the first prompt and position whose logits were not finite.</exception>
+    /// <exception cref="LeanException">Names the first prompt that did, and its fault.</exception>
     public void ThrowFaults()
     {
         for (int i = 0; i < run.Sequences.Count; i++)
         {
-            Sequence sequence = run.Sequences[i];
-            if (sequence.Finish == FinishReason.Fault)
+            if (run.Sequences[i].Fault is { } fault)
             {
-                throw new MachineException(
-                    $"prompt {i + 1} of {run.Sequences.Count} ended in an error: the logits after position {sequence.Tokens.Length - 1} are not finite numbers");
+                throw FaultReport.Error(model, $"prompt {i + 1} of {run.Sequences.Count}", fault);
             }
         }
     }
@@ -45,6 +43,11 @@ internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tok
             FinishReason.Length => "length",
             _ => "error",
         });
+        if (sequence.Fault is { } fault)
+        {
+            json.WriteString("error", FaultReport.Describe(model, fault));
+        }
+
         json.WriteStartArray("logprobs");
         foreach (float value in sequence.LogProbabilities)
         {

@@ -20,20 +20,20 @@ internal static class Architecture
         }
 
         ModelFamily family = type is not null
-            ? OfType(type) ?? throw root.Refuse("model_type", $"is {type}, an architecture that Lean does not serve; it serves {Supported}")
-            : OfClass(classes[0]) ?? throw root.Refuse("architectures", $"names {classes[0]}, which Lean does not serve; it serves {Supported}");
+            ? OfType(type) ?? throw root.Refuse("model_type", $"is {ConfigObject.Shown(type)}, an architecture that Lean does not serve; it serves {Supported}")
+            : OfClass(classes[0]) ?? throw root.Refuse("architectures", $"names {ConfigObject.Shown(classes[0])}, which Lean does not serve; it serves {Supported}");
         foreach (string name in classes)
         {
             if (OfClass(name) is { } other && other != family)
             {
-                throw root.Refuse("architectures", $"names {name}, but model_type is {type ?? classes[0]}: they contradict each other");
+                throw root.Refuse("architectures", $"names {ConfigObject.Shown(name)}, but model_type is {ConfigObject.Shown(type ?? classes[0])}: they contradict each other");
             }
         }
 
         ConfigObject? nested = root.Object("text_config");
         if (nested?.TextOrNull("model_type") is { } textType && OfType(textType) != family)
         {
-            throw root.Refuse("text_config.model_type", $"is {textType}, but the model is {type ?? classes[0]}; Lean serves {Supported}");
+            throw root.Refuse("text_config.model_type", $"is {ConfigObject.Shown(textType)}, but the model is {ConfigObject.Shown(type ?? classes[0])}; Lean serves {Supported}");
         }
 
         return (family, type ?? classes[0], nested ?? root);

@@ -10,6 +10,8 @@ namespace Lean.Engine.Models.Config;
 /// </summary>
 internal sealed class ConfigObject
 {
+    private const int LongestShown = 60;
+
     private readonly JsonElement _element;
     private readonly string _path;
     private readonly string _scope;
@@ -101,14 +103,13 @@ internal sealed class ConfigObject
     public InputException Wrong(string key, string expected) =>
         Find(key) is { } value ? Wrong(key, expected, value) : Missing(key, expected);
 
+    /// <summary>Text of the file as a message may show it.</summary>
+    public static string Shown(string text) => text.Length <= LongestShown ? text : string.Concat(text.AsSpan(0, LongestShown), "…");
+
     /// <summary>The error that says in other words what is wrong with a key.</summary>
     public InputException Refuse(string key, string problem) => new($"{_path}: {_scope}{key} {problem}");
 
-    private static string Shown(JsonElement value)
-    {
-        string text = value.GetRawText().ReplaceLineEndings(" ");
-        return text.Length <= 60 ? text : string.Concat(text.AsSpan(0, 60), "…");
-    }
+    private static string Shown(JsonElement value) => Shown(value.GetRawText().ReplaceLineEndings(" "));
 
     private JsonElement? Find(string key) =>
         _element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;

@@ -26,7 +26,7 @@ internal static class LayerPlan
         {
             "linear_attention" => MixerKind.DeltaNet,
             "full_attention" => MixerKind.Attention,
-            _ => throw text.Refuse($"layer_types[{i}]", $"must be linear_attention or full_attention, found {type}"),
+            _ => throw text.Refuse($"layer_types[{i}]", $"must be linear_attention or full_attention, found {ConfigObject.Shown(type)}"),
         })];
     }
 

@@ -13,14 +13,14 @@ internal static class Refusals
                 if (level.Object(key) is { } quantised)
                 {
                     string method = quantised.TextOrNull("quant_method") ?? "of an unnamed method";
-                    throw level.Refuse(key, $"says that the weights are quantised ({method}); Lean reads bf16, f16 and f32 weights, so use the model's unquantised repository");
+                    throw level.Refuse(key, $"says that the weights are quantised ({ConfigObject.Shown(method)}); Lean reads bf16, f16 and f32 weights, so use the model's unquantised repository");
                 }
             }
         }
 
         if (text.TextOrNull("hidden_act") is { } activation and not "silu")
         {
-            throw text.Refuse("hidden_act", $"must be silu, found {activation}");
+            throw text.Refuse("hidden_act", $"must be silu, found {ConfigObject.Shown(activation)}");
         }
 
         RefuseIf(text, "attention_bias", true, "Lean's linears have no bias");

@@ -19,7 +19,7 @@ internal static class RopeReader
         if (kind is not ("default" or "yarn"))
         {
             string key = scaling!.Has("rope_type") ? "rope_type" : "type";
-            throw scaling.Refuse(key, $"is {kind}; Lean computes the rotary embeddings default and yarn");
+            throw scaling.Refuse(key, $"is {ConfigObject.Shown(kind)}; Lean computes the rotary embeddings default and yarn");
         }
 
         double theta = scaling?.NumberOrNull("rope_theta", 1, MaxTheta)

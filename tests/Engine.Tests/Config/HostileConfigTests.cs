@@ -5,6 +5,18 @@ namespace Lean.Engine.Tests.Config;
 public sealed class HostileConfigTests
 {
     [Theory]
+    [InlineData("model_type")]
+    [InlineData("hidden_act")]
+    [InlineData("layer_types")]
+    public void A_long_string_is_not_quoted_whole(string key)
+    {
+        using var folder = ModelFolder.OfNext();
+        string endless = new('x', 100_000);
+        folder.Config[key] = key == "layer_types" ? new JsonArray(endless, endless, endless, endless) : endless;
+        Assert.InRange(folder.Error().Length, 1, 600);
+    }
+
+    [Theory]
     [InlineData("hidden_size", "null", "hidden_size is missing; it must be an integer from 1 to 1048576")]
     [InlineData("hidden_size", "-3", "hidden_size must be an integer from 1 to 1048576, found -3")]
     [InlineData("hidden_size", "0", "hidden_size must be")]
@@ -31,6 +43,7 @@ public sealed class HostileConfigTests
     [InlineData("num_experts", "-1", "num_experts must be")]
     [InlineData("layer_types", """["full_attention"]""", "layer_types has 1 entries, but num_hidden_layers is 4")]
     [InlineData("layer_types", """["full_attention", "linear_attention", "mamba", "x"]""", "layer_types[2] must be linear_attention or full_attention, found mamba")]
+    [InlineData("layer_types", "[\"full\\nattention\", \"a\", \"b\", \"c\"]", "found full·attention")]
     [InlineData("layer_types", """[1, 2, 3, 4]""", "layer_types must be a list of strings")]
     [InlineData("full_attention_interval", "0", "full_attention_interval must be")]
     [InlineData("decoder_sparse_step", "0", "decoder_sparse_step must be")]

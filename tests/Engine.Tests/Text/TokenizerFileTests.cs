@@ -72,6 +72,22 @@ public sealed class TokenizerFileTests
     }
 
     [Fact]
+    public void What_is_no_json_is_refused_with_its_line_and_nothing_of_its_text()
+    {
+        string message = Assert.Throws<InputException>(() => TokenizerJson.LoadText($"{{\"normalizer\":\n{new string('[', 3000)}")).Message;
+        Assert.EndsWith("expected JSON, found something else at line 2, byte 64", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_pattern_that_cannot_run_is_refused_without_repeating_it()
+    {
+        var json = new TokenizerJson { PreTokenizer = TokenizerJson.Split(new string('(', 3000)) };
+        string message = Assert.Throws<InputException>(() => json.Load()).Message;
+        Assert.Contains("expected a regular expression, found one that .NET cannot run: InsufficientClosingParentheses at character 3001", message, StringComparison.Ordinal);
+        Assert.InRange(message.Length, 1, 300);
+    }
+
+    [Fact]
     public void A_missing_file_is_named()
     {
         var error = Assert.Throws<InputException>(() => Tokenizer.Load("/no/such/folder"));

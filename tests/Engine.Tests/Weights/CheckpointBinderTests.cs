@@ -27,6 +27,14 @@ public sealed class CheckpointBinderTests
     }
 
     [Fact]
+    public void A_configuration_that_asks_for_millions_of_tensors_is_refused_at_ten_thousand()
+    {
+        ModelConfig config = Sample.Config("qwen3-next-moe") with { Experts = 65_536 };
+        string message = Assert.Throws<InputException>(() => Bind(new MemorySource(), config)).Message;
+        Assert.Contains("more than 10,000 of the tensors that config.json asks for are missing, the first is model.embed_tokens.weight", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Everything_wrong_is_listed_at_once_with_exact_counts()
     {
         MemorySource source = Sample.Source("qwen3-next-moe");

@@ -30,6 +30,11 @@ public static class NormCases
             set.AddRmsNorm.Run(residual, default, arena.Input(Numbers.Normal(2, 100), new Shape(100)), Epsilon, residual);
             return new Outputs().Add("output", residual);
         });
+        foreach (int width in Numbers.Widths)
+        {
+            yield return new OpCase($"faults in [7, {width}]", Tolerance.Norm(width), (set, arena) => Faults(set, arena, width)) { HoldsNaN = true };
+        }
+
         yield return Of("[4, 129] of tiny values", 129, [0, 1, 2, 3], scale: 1e-5);
         yield return Of("[4, 129] of zeros", 129, [0, 1, 2, 3], scale: 0);
 
@@ -46,6 +51,29 @@ public static class NormCases
         Tensor output = arena.Output(DType.F32, shape, gap);
         set.AddRmsNorm.Run(residual, addend, arena.Input(Numbers.Normal(5, width, 0.3), new Shape(width)), Epsilon, output);
         return new Outputs().Add("output", output).Add("residual", residual, exact: true);
+    }
+
+    /// <summary>
+    /// Three norms of one stream. Rows 1 to 5 stop being finite: NaN from the start, an infinity at the second norm, a sum
+    /// beyond f32 at the third, infinities that cancel, and NaN twice. Row 3 is large before that: its squares leave f32.
+    /// </summary>
+    private static Outputs Faults(KernelSet set, Arena arena, int width)
+    {
+        const float large = 3e38f;
+        Shape shape = new(7, width);
+        float[] stream = Numbers.Normal(3, 7 * width), first = Numbers.Normal(4, 7 * width), second = Numbers.Normal(5, 7 * width);
+        int last = width - 1, middle = width / 2;
+        stream[width + last] = float.NaN;
+        first[(2 * width) + middle] = float.PositiveInfinity;
+        (stream[3 * width], first[3 * width], second[3 * width]) = (large, 0, large);
+        (stream[(4 * width) + last], first[(4 * width) + last]) = (float.NegativeInfinity, float.PositiveInfinity);
+        (first[(5 * width) + middle], second[(5 * width) + last]) = (float.NaN, float.NaN);
+        Tensor residual = arena.State(stream, shape), faults = arena.Output(DType.I32, new Shape(7)), output = arena.Output(DType.F32, shape);
+        Tensor weight = arena.Input(Numbers.Normal(6, width, 0.3), new Shape(width));
+        set.AddRmsNorm.Run(residual, default, weight, Epsilon, output, faults, 1);
+        set.AddRmsNorm.Run(residual, arena.Input(first, shape), weight, Epsilon, output, faults, 2);
+        set.AddRmsNorm.Run(residual, arena.Input(second, shape), weight, Epsilon, output, faults, 7);
+        return new Outputs().Add("faults", faults).Add("output", output).Add("residual", residual, exact: true);
     }
 
     /// <summary>gated_rms_norm by head count, head width and row count, with strided and with extreme gates.</summary>

@@ -38,6 +38,19 @@ public sealed class FormulaTests : IDisposable
     }
 
     [Fact]
+    public void Add_rms_norm_notes_where_a_row_first_was_not_finite()
+    {
+        Tensor residual = _arena.State([1, float.NaN, 1, 3e38f], new Shape(4, 1)), output = Output(4, 1), faults = _arena.Output(DType.I32, new Shape(4));
+        Tensor weight = Input([0], 1);
+        _set.AddRmsNorm.Run(residual, default, weight, 0, output, faults, 5);
+        Assert.Equal([0, 5, 0, 0], faults.AsSpan<int>().ToArray());
+        _set.AddRmsNorm.Run(residual, Input([1, 1, float.NegativeInfinity, 0], 4, 1), weight, 0, output, faults, 6);
+        Assert.Equal([0, 5, 6, 0], faults.AsSpan<int>().ToArray());
+        _set.AddRmsNorm.Run(residual, Input([1, 1, float.PositiveInfinity, 3e38f], 4, 1), weight, 0, output, faults, 7);
+        Assert.Equal([0, 5, 6, 7], faults.AsSpan<int>().ToArray());
+    }
+
+    [Fact]
     public void Gated_rms_norm_scales_each_head_by_w_and_silu()
     {
         // Heads (3,4) and (0,0) with ε 3.5: (0.75, 1) and 0; silu(0) = 0 and silu(ln 3) = ¾ ln 3.
