@@ -3,6 +3,7 @@ using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using System.Text.RegularExpressions;
 using Lean.Engine.Bench;
+using Lean.Engine.Cli.Chat;
 using Lean.Engine.Cli.Generate;
 using Lean.Tensors;
 
@@ -70,11 +71,11 @@ internal static partial class CommandLine
         new GenerateCommand().Build(),
         new ScoreCommand().Build(),
         new TokenizeCommand().Build(),
+        new RenderCommand().Build(),
         new InspectCommand().Build(),
         DevicesCommand.Build(),
         new BenchCommand().Build(),
         Later.Command("serve", "An HTTP server"),
-        Later.Command("render", "The prompt that a chat template makes of messages"),
         Later.Command("selftest", "Every kernel against its reference"),
         Later.Command("kernels", "The kernels in use and why others are not"),
         Later.Command("diagnose", "What a failed run's dump says"),

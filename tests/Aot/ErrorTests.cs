@@ -46,13 +46,11 @@ public sealed class ErrorTests
     public static TheoryData<string[], string> Later => new()
     {
         { ["serve", "--port", "8000", "--api-key", "k"], "serve" },
-        { ["render", "messages.json"], "render" },
         { ["selftest"], "selftest" },
         { ["kernels"], "kernels" },
         { ["diagnose", "dump"], "diagnose" },
         { ["bench", "serve"], "bench serve" },
         { ["bench", "kernels", "--json"], "bench kernels" },
-        { ["generate", "a", "--chat"], "--chat" },
         { ["generate", "a", "--temperature", "0.7"], "--temperature 0.7" },
         { ["generate", "a", "--top-p", "0.9"], "--top-p 0.9" },
         { ["generate", "a", "--top-k", "20"], "--top-k 20" },

@@ -1,3 +1,4 @@
+using System.Text;
 using Lean.Tensors;
 
 namespace Lean.Engine.Chat.Jinja;
@@ -8,7 +9,25 @@ namespace Lean.Engine.Chat.Jinja;
 /// </summary>
 internal static class Fault
 {
-    public static InputException Of(string kind, string message) => new($"{kind}: {message}");
+    private const int LongestMessage = 800;
+
+    /// <summary>An error on one line, however the template words what it raises.</summary>
+    public static InputException Of(string kind, string message)
+    {
+        var line = new StringBuilder($"{kind}: ");
+        foreach (char c in message)
+        {
+            bool blank = char.IsControl(c) || c is '\u2028' or '\u2029';
+            line = !blank ? line.Append(c) : line[^1] == ' ' ? line : line.Append(' ');
+            if (line.Length > LongestMessage)
+            {
+                line.Append('…');
+                break;
+            }
+        }
+
+        return new(line.ToString());
+    }
 
     public static InputException Type(string message) => Of("TypeError", message);
 

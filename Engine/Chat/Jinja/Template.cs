@@ -1,4 +1,3 @@
-using System.Text;
 using Lean.Engine.Chat.Jinja.Globals;
 using Lean.Engine.Chat.Jinja.Statements;
 using Lean.Engine.Chat.Jinja.Syntax;
@@ -15,8 +14,6 @@ namespace Lean.Engine.Chat.Jinja;
 /// </summary>
 internal sealed class Template
 {
-    private const int LongestMessage = 2000;
-
     private readonly string _name;
     private readonly Names _names;
     private readonly Body _body;
@@ -75,25 +72,5 @@ internal sealed class Template
         }
     }
 
-    // One line, however the template words what it raises.
-    private static InputException Place(string name, int line, InputException fault)
-    {
-        var message = new StringBuilder();
-        foreach (char c in fault.Message)
-        {
-            bool blank = char.IsControl(c) || c is '\u2028' or '\u2029';
-            if (!blank || (message.Length > 0 && message[^1] != ' '))
-            {
-                message.Append(blank ? ' ' : c);
-            }
-
-            if (message.Length > LongestMessage)
-            {
-                message.Append('…');
-                break;
-            }
-        }
-
-        return new InputException($"{name}, line {line}: {message}", fault);
-    }
+    private static InputException Place(string name, int line, InputException fault) => new($"{name}, line {line}: {fault.Message}", fault);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Lean.Engine.Cli.Chat;
 using Lean.Engine.Text;
 using Lean.Tensors;
 
@@ -8,7 +9,8 @@ namespace Lean.Engine.Cli.Generate;
 /// <summary>Turns what the command line gives into prompts.</summary>
 /// <param name="folder">The model's folder.</param>
 /// <param name="tokenizer">Its tokenizer, or null where the folder has none.</param>
-internal sealed class PromptReader(string folder, Tokenizer? tokenizer)
+/// <param name="chat">Makes prompts of what users say.</param>
+internal sealed class PromptReader(string folder, Tokenizer? tokenizer, ChatPrompts chat)
 {
     /// <summary>Reads the prompts from the one place that names them.</summary>
     /// <param name="text">PROMPT.</param>
@@ -57,9 +59,11 @@ internal sealed class PromptReader(string folder, Tokenizer? tokenizer)
         }
 
         bool hasText = value.TryGetProperty("prompt", out JsonElement text), hasIds = value.TryGetProperty("prompt_ids", out JsonElement ids);
-        if (hasText == hasIds)
+        bool hasMessages = value.TryGetProperty("messages", out _);
+        if ((hasText ? 1 : 0) + (hasIds ? 1 : 0) + (hasMessages ? 1 : 0) != 1)
         {
-            throw new InputException($"{place}: expected either \"prompt\" or \"prompt_ids\", found {(hasText ? "both" : "neither")}");
+            throw new InputException(
+                $"{place}: expected one of \"prompt\", \"prompt_ids\" and \"messages\", found {(hasText && hasIds && !hasMessages ? "both" : hasText || hasIds ? "several" : "neither")}");
         }
 
         int? limit = null;
@@ -70,9 +74,9 @@ internal sealed class PromptReader(string folder, Tokenizer? tokenizer)
                 : throw new InputException($"{place}: max_tokens is {own.GetRawText()}, expected a whole number of at least 1");
         }
 
-        return new Prompt(hasIds ? InputFile.Ids(place, ids) : Encode(InputFile.String(place, text)), limit);
+        return new Prompt(hasIds ? InputFile.Ids(place, ids) : hasMessages ? chat.Encode(place, value) : Encode(InputFile.String(place, text)), limit);
     }
 
     // A prompt may be a rendered chat, so the text of a control token means the token.
-    private int[] Encode(string text) => (tokenizer ?? Tokenizer.Load(folder)).Encode(text, SpecialTokens.Parse);
+    private int[] Encode(string text) => chat.TakesPrompts ? chat.Encode(text) : (tokenizer ?? Tokenizer.Load(folder)).Encode(text, SpecialTokens.Parse);
 }

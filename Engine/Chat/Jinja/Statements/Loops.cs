@@ -17,6 +17,8 @@ namespace Lean.Engine.Chat.Jinja.Statements;
 internal sealed class For(
     int line, Target target, Expression values, Expression? test, bool recursive, Body body, Body? otherwise, int loopName) : Statement(line)
 {
+    private const int RoundSteps = 4;
+
     protected override Flow Do(Rendering run, Scope scope) => Loop(run, scope, values.Evaluate(run, scope), depth: 0);
 
     private Flow Loop(Rendering run, Scope scope, object? elements, int depth)
@@ -31,6 +33,7 @@ internal sealed class For(
         Flow flow = Flow.Next;
         while (flow != Flow.Break && loop.Advance())
         {
+            run.Charge(RoundSteps);
             var inner = new Scope(scope);
             target.Assign(run, inner, loop.Current);
             inner.Set(loopName, loop);
@@ -46,6 +49,7 @@ internal sealed class For(
     {
         foreach (object? element in source)
         {
+            run.Charge(RoundSteps);
             var inner = new Scope(scope);
             target.Assign(run, inner, element);
             if (Comparison.Truth(test!.Evaluate(run, inner)))

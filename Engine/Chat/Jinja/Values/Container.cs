@@ -8,6 +8,9 @@ namespace Lean.Engine.Chat.Jinja.Values;
 /// </summary>
 internal abstract class Container
 {
+    // Far more than any rendering may take, and far from overflowing where weights are added.
+    private const long MostWeight = long.MaxValue / 4;
+
     /// <summary>Levels of containers, this one included.</summary>
     public int Depth { get; private set; } = 1;
 
@@ -27,8 +30,7 @@ internal abstract class Container
     /// <exception cref="InputException">Values lie too deep inside each other.</exception>
     protected void Hold(object? value)
     {
-        long weight = WeightOf(value);
-        Weight = Weight > long.MaxValue - weight ? long.MaxValue : Weight + weight;
+        Weight = long.Min(Weight + WeightOf(value), MostWeight);
         if (value is Container inner && inner.Depth >= Depth)
         {
             Depth = inner.Depth + 1;

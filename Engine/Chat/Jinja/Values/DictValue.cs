@@ -1,5 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace Lean.Engine.Chat.Jinja.Values;
 
 /// <summary>A dict: keys in the order in which they came first, each with the value that came last.</summary>
@@ -53,15 +51,8 @@ internal sealed class DictValue : Container
         return false;
     }
 
-    /// <summary>The text under a key.</summary>
-    public bool TryGetText(string key, [NotNullWhen(true)] out string? text)
-    {
-        text = TryGet(key, out object? value) ? value as string : null;
-        return text is not null;
-    }
-
-    /// <summary>This dict with other keys on top.</summary>
-    public DictValue Plus(IEnumerable<KeyValuePair<object?, object?>> pairs) => new(_entries.Concat(pairs));
+    /// <summary>This dict with another's entries under keys that it has not.</summary>
+    public DictValue Over(DictValue other) => new(other._entries.Concat(_entries));
 }
 
 /// <summary>What keys(), values() and items() of a dict give.</summary>

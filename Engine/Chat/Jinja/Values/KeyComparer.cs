@@ -23,7 +23,7 @@ internal sealed class KeyComparer : IEqualityComparer<object>
     public static bool IsHashable(object? key) => key switch
     {
         ListValue or DictValue or DictView => false,
-        TupleValue tuple => Array.TrueForAll(tuple.Items, IsHashable),
+        TupleValue tuple => tuple.IsHashable,
         _ => true,
     };
 

@@ -32,5 +32,8 @@ internal sealed class TupleValue(object?[] items, string[]? fields = null) : Seq
 {
     public string[]? Fields { get; } = fields;
 
+    /// <summary>Whether it can be a key. Known from the start: going through tuples of tuples could take for ever.</summary>
+    public bool IsHashable { get; } = Array.TrueForAll(items, KeyComparer.IsHashable);
+
     public override SequenceValue With(object?[] items) => new TupleValue(items);
 }

@@ -1348,8 +1348,6 @@ text with trailing newline
 {% set x = raise_exception('in set') %}
 ===
 {% if no %}{{ raise_exception('never') }}{% endif %}ok
-===
-{{ raise_exception('Line\nbreak') }}
 '''.strip("\n").split("\n===\n")
 
 
