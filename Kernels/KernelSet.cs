@@ -53,4 +53,16 @@ public sealed class KernelSet
 
     /// <summary>Greedy choice of a token.</summary>
     public required GreedyPick GreedyPick { get; init; }
+
+    /// <summary>Biases and penalties on logits.</summary>
+    public required AdjustLogits AdjustLogits { get; init; }
+
+    /// <summary>Random choice of a token.</summary>
+    public required SampleTokens SampleTokens { get; init; }
+
+    /// <summary>Log-probabilities of chosen tokens.</summary>
+    public required LogProbabilities LogProbabilities { get; init; }
+
+    /// <summary>The most likely tokens and their log-probabilities.</summary>
+    public required TopLogProbabilities TopLogProbabilities { get; init; }
 }

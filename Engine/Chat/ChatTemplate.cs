@@ -30,7 +30,7 @@ internal sealed class ChatTemplate
     public static ChatTemplate FromFile(string path, string? folder)
     {
         SpecialTokenVariables tokens = folder is null ? SpecialTokenVariables.None : SpecialTokenVariables.Of(TokenizerConfig.Read(folder));
-        return new(path, new() { [Default] = Template.Parse(SmallFile.Read(path, SmallFile.TemplateBytes), path) }, tokens);
+        return new(path, new() { [Default] = Template.Parse(SmallFile.Read(path, SmallFile.TemplateBytes, streams: true), path) }, tokens);
     }
 
     /// <summary>A model's template.</summary>
@@ -46,7 +46,7 @@ internal sealed class ChatTemplate
     public static ChatTemplate? Find(string folder)
     {
         string path = Path.Combine(folder, FileName);
-        if (File.Exists(path))
+        if (Path.Exists(path))
         {
             return FromFile(path, folder);
         }

@@ -27,7 +27,7 @@ internal sealed class TokenizerConfig
     public static TokenizerConfig? Read(string folder)
     {
         string path = System.IO.Path.Combine(folder, FileName);
-        if (!File.Exists(path))
+        if (!System.IO.Path.Exists(path))
         {
             return null;
         }

@@ -23,6 +23,9 @@ internal static partial class CommandLine
     {
         try
         {
+            RawArguments.Check(args);
+            FileSizeSignal.Ignore();
+
             // A prompt may begin with '@' (a response file, by default) or with several letters after one dash.
             var rules = new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
             ParseResult parsed = Root().Parse(args, rules);
@@ -36,6 +39,11 @@ internal static partial class CommandLine
         catch (OutOfMemoryException e)
         {
             return Fail("not enough memory", 1, e);
+        }
+        catch (ArgumentOutOfRangeException e) when (e.StackTrace?.Contains("System.ConsolePal", StringComparison.Ordinal) is true)
+        {
+            // What .NET's console makes of EFBIG, the error of a file beyond ulimit -f.
+            return Fail("writing failed: the file would be larger than the system allows", 1, e);
         }
         catch (UnauthorizedAccessException e)
         {
@@ -84,6 +92,13 @@ internal static partial class CommandLine
     private static void Check(ParseResult parsed)
     {
         string command = Name(parsed.CommandResult);
+
+        // The parser's own directives are no part of this command line.
+        if (parsed.Tokens.FirstOrDefault(static t => t.Type == TokenType.Directive) is { } directive)
+        {
+            throw new InputException($"unrecognized command or argument '{directive.Value}' (see lean --help)");
+        }
+
         if (parsed.Action is ParseErrorAction)
         {
             // A word that is no command also leaves the command missing; the word is what helps.
@@ -112,10 +127,18 @@ internal static partial class CommandLine
 
     private static int Fail(string message, int exitCode, Exception e)
     {
-        Console.Error.WriteLine($"lean: {message}");
-        if (Environment.GetEnvironmentVariable(DebugVariable) == "1")
+        try
         {
-            Console.Error.WriteLine(e);
+            Console.Error.WriteLine($"lean: {message}");
+            if (Environment.GetEnvironmentVariable(DebugVariable) == "1")
+            {
+                Console.Error.WriteLine(e);
+            }
+        }
+#pragma warning disable CA1031 // With nowhere to say it, the exit code still tells.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
         }
 
         return exitCode;

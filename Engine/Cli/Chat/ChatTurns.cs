@@ -23,12 +23,12 @@ internal sealed class ChatTurns(LoadedModel model, Tokenizer tokenizer, EngineOp
         (_stopped, _answering) = (false, true);
         try
         {
-            using var run = new GenerationRun(model, [request(prompt)], options);
-            using var stream = new TextStream(tokenizer, model.Model.Config.EndOfSequence);
+            using var run = new GenerationRun(model, [request(prompt)], options, tokenizer);
+            using var stream = new TextStream(run.Text(0));
             run.Complete(_ => stream.Append(run.Sequences[0]), () => _stopped);
             stream.End();
             new GenerationReport(model, run, tokenizer).ThrowFaults();
-            return tokenizer.Decode(GenerationReport.TextTokens(run.Sequences[0]), skipSpecial: true);
+            return run.Text(0)!.Certain.ToString();
         }
         finally
         {

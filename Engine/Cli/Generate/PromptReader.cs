@@ -30,10 +30,14 @@ internal sealed class PromptReader(string folder, Tokenizer? tokenizer, ChatProm
         return text is not null ? [new Prompt(Encode(text))] : file is not null ? FromFile(file) : [.. ids.Select(FromIds)];
     }
 
-    private static Prompt FromIds(string list) => new([.. list.Split(',').Select(part =>
+    /// <summary>Token ids as an option lists them.</summary>
+    /// <exception cref="InputException">They are none.</exception>
+    public static int[] Ids(string option, string list) => [.. list.Split(',').Select(part =>
         int.TryParse(part, NumberStyles.AllowLeadingSign | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int id)
             ? id
-            : throw new InputException($"--prompt-ids is '{list}', expected token ids such as 1,2,3"))]);
+            : throw new InputException($"{option} is '{list}', expected token ids such as 1,2,3"))];
+
+    private static Prompt FromIds(string list) => new(Ids("--prompt-ids", list));
 
     private List<Prompt> FromFile(string path)
     {
@@ -62,20 +66,42 @@ internal sealed class PromptReader(string folder, Tokenizer? tokenizer, ChatProm
         bool hasMessages = value.TryGetProperty("messages", out _);
         if ((hasText ? 1 : 0) + (hasIds ? 1 : 0) + (hasMessages ? 1 : 0) != 1)
         {
-            throw new InputException(
-                $"{place}: expected one of \"prompt\", \"prompt_ids\" and \"messages\", found {(hasText && hasIds && !hasMessages ? "both" : hasText || hasIds ? "several" : "neither")}");
+            string found = hasText || hasIds || hasMessages ? "several" : "none";
+            throw new InputException($"{place}: expected one of \"prompt\", \"prompt_ids\" and \"messages\", found {found}");
         }
 
         int? limit = null;
-        if (value.TryGetProperty("max_tokens", out JsonElement own))
+        var sampling = new SamplingFields(place);
+        var names = new HashSet<string>();
+        foreach (JsonProperty property in value.EnumerateObject())
         {
-            limit = own.ValueKind == JsonValueKind.Number && own.TryGetInt32(out int number) && number >= 1
-                ? number
-                : throw new InputException($"{place}: max_tokens is {own.GetRawText()}, expected a whole number of at least 1");
+            string name = InputFile.Name(place, property);
+            if (!names.Add(name))
+            {
+                throw new InputException($"{place}: the field {name} stands there twice");
+            }
+
+            if (name == "max_tokens")
+            {
+                limit = MaxTokens(place, property.Value);
+            }
+            else if (name is not ("prompt" or "prompt_ids") && !sampling.TryRead(name, property.Value) && !hasMessages)
+            {
+                throw new InputException($"{place}: there is no field {name}; expected prompt or prompt_ids, max_tokens, and sampling parameters such as temperature");
+            }
         }
 
-        return new Prompt(hasIds ? InputFile.Ids(place, ids) : hasMessages ? chat.Encode(place, value) : Encode(InputFile.String(place, text)), limit);
+        // Beside messages, what is no sampling parameter is the template's: tools, enable_thinking and others.
+        int[] prompt = hasIds ? InputFile.Ids(place, ids) : hasMessages ? chat.Encode(place, value) : Encode(InputFile.String(place, text));
+        return new Prompt(prompt, limit, sampling.Choice);
     }
+
+    private static int? MaxTokens(string place, JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Null => null,
+        JsonValueKind.Number when value.TryGetInt32(out int number) && number >= 1 => number,
+        _ => throw new InputException($"{place}: max_tokens is {value.GetRawText()}, expected a whole number of at least 1"),
+    };
 
     // A prompt may be a rendered chat, so the text of a control token means the token.
     private int[] Encode(string text) => chat.TakesPrompts ? chat.Encode(text) : (tokenizer ?? Tokenizer.Load(folder)).Encode(text, SpecialTokens.Parse);
