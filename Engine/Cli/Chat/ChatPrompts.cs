@@ -62,7 +62,15 @@ internal sealed class ChatPrompts(string folder, Tokenizer? tokenizer)
     public int[] Encode(string place, JsonElement line)
     {
         var given = (DictValue)JsonValues.Read(place, line)!;
-        return Encode(given.Over(Begin().Variables()));
+        DictValue usual = Begin().Variables();
+        try
+        {
+            return Encode(given.Over(usual));
+        }
+        catch (InputException e)
+        {
+            throw new InputException($"{place}: {e.Message}", e);
+        }
     }
 
     // What the template writes for a control token is the token, wherever it stands.
