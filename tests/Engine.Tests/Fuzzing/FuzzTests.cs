@@ -19,6 +19,7 @@ public sealed class FuzzTests
     [InlineData("shard index")]
     [InlineData("config")]
     [InlineData("tokenizer")]
+    [InlineData("jinja")]
     public void Whatever_the_bytes_are_the_reader_takes_them_or_refuses_them_in_a_sentence(string name)
     {
         using FuzzTarget target = Create(name);
@@ -56,6 +57,7 @@ public sealed class FuzzTests
         "shard index" => new ShardIndexTarget(),
         "config" => new ConfigTarget(),
         "tokenizer" => new TokenizerTarget(),
+        "jinja" => new JinjaTarget(),
         _ => throw new ArgumentException(name, nameof(name)),
     };
 
