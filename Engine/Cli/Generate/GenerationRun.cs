@@ -39,7 +39,8 @@ internal sealed class GenerationRun : IDisposable
 
     /// <summary>Runs until every request has ended.</summary>
     /// <param name="chosen">Called with a sequence's index after each of its tokens.</param>
-    public void Complete(Action<int>? chosen)
+    /// <param name="stopped">Asked before each step whether to end the run there.</param>
+    public void Complete(Action<int>? chosen, Func<bool>? stopped = null)
     {
         _start = Stopwatch.GetTimestamp();
         _engine.TokenChosen = index =>
@@ -49,7 +50,7 @@ internal sealed class GenerationRun : IDisposable
             Decode(index, _engine.Sequences[index], _texts[index]);
             chosen?.Invoke(index);
         };
-        while (_engine.Step())
+        while (stopped?.Invoke() != true && _engine.Step())
         {
         }
 
