@@ -30,13 +30,10 @@ public static class AttentionMath
     /// <summary>What scores are multiplied by: powers of two are taken of them, not of e.</summary>
     public static float Scale(int dim) => Log2E * Scalar.Rsqrt(dim);
 
-    /// <summary>How many of a quarter's positions exist where <paramref name="present"/> of the block's do.</summary>
-    public static int Present(int quarter, int present) => Math.Min(Quarter, present - (quarter * Quarter));
-
     /// <summary>The larger score; NaN counts as unseen here and shows in the weights.</summary>
     public static float Larger(float a, float b) => a > b ? a : b;
 
-    /// <summary>The largest of a quarter's scores, of which <paramref name="count"/> positions exist.</summary>
+    /// <summary>The largest of a quarter's scores, of which the first <paramref name="count"/> may be seen.</summary>
     public static float Largest(ArrayView<float> scores, int first, int count)
     {
         float best = Unseen;

@@ -5,7 +5,8 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// paged_attention for segments of few rows: a group per row, key/value head and span of 256 positions, so that a long
-/// context keeps a whole device busy. Slot l is row l mod R of segment l / R. <see cref="AttentionMath"/> has the order.
+/// context keeps a whole device busy. Slot l is row l mod R of segment l / R. Heads, positions and columns past the end
+/// repeat the last one: what comes of them is not used. <see cref="AttentionMath"/> has the order.
 /// </summary>
 public static class AttentionSpans
 {
@@ -45,6 +46,7 @@ public static class AttentionSpans
     {
         ArrayView<float> query = SharedMemory.Allocate<float>(THeads.Heads * Depth);
         ArrayView<float> scores = SharedMemory.Allocate<float>(THeads.Heads * Cell);
+        ArrayView<float> own = SharedMemory.Allocate<float>(THeads.Heads * Threads);
         ArrayView<float> quarters = SharedMemory.Allocate<float>(THeads.Heads * 4);
         ArrayView<float> largest = SharedMemory.Allocate<float>(THeads.Heads);
         ArrayView<float> shrinks = SharedMemory.Allocate<float>(THeads.Heads);
@@ -92,21 +94,15 @@ public static class AttentionSpans
                     for (int depth = 0; depth < dim; depth += Depth)
                     {
                         Group.Barrier();
-                        for (int i = 0; i < THeads.Heads / Lanes; i++)
+                        for (int i = 0; i < THeads.Heads * Depth / Threads; i++)
                         {
-                            int head = firstHead + (i * Lanes) + lane, d = depth + offset;
-                            float value = 0;
-                            if (head < group && d < dim)
-                            {
-                                value = queries[((((long)row * heads) + (kvHead * group) + head) * dim) + d];
-                            }
-
-                            query[(((i * Lanes) + lane) * Depth) + offset] = value;
+                            int at = (i * Threads) + thread, head = Math.Min(firstHead + (at / Depth), group - 1), d = Math.Min(depth + (at % Depth), dim - 1);
+                            query[at] = queries[((((long)row * heads) + (kvHead * group) + head) * dim) + d];
                         }
 
                         Group.Barrier();
-                        int steps = offset < visible ? Math.Min(Depth, dim - depth) : 0;
-                        long key = (((place * dim) + depth) * Cell) + offset;
+                        int steps = Math.Min(Depth, dim - depth);
+                        long key = (((place * dim) + depth) * Cell) + Math.Min(offset, visible - 1);
                         for (int d = 0; d < steps; d++)
                         {
                             float k = BF16.ToFloat(keys[key + ((long)d * Cell)]);
@@ -119,13 +115,15 @@ public static class AttentionSpans
 
                     for (int i = 0; i < THeads.Heads / Lanes; i++)
                     {
-                        scores[(((i * Lanes) + lane) * Cell) + offset] = offset < visible ? Scalar.Multiply(score[i], scale) : AttentionMath.Unseen;
+                        float scaled = Scalar.Multiply(score[i], scale);
+                        scores[(((i * Lanes) + lane) * Cell) + offset] = offset < visible ? scaled : AttentionMath.Unseen;
                     }
 
+                    int inQuarter = Math.Min(AttentionMath.Quarter, visible);
                     Group.Barrier();
                     if (thread < THeads.Heads * 4)
                     {
-                        quarters[thread] = AttentionMath.Largest(scores, thread * AttentionMath.Quarter, AttentionMath.Present(thread % 4, visible));
+                        quarters[thread] = AttentionMath.Largest(scores, thread * AttentionMath.Quarter, inQuarter);
                     }
 
                     Group.Barrier();
@@ -137,7 +135,7 @@ public static class AttentionSpans
                     }
 
                     Group.Barrier();
-                    for (int i = 0; i < THeads.Heads / Lanes; i++)
+                    for (int i = 0; i < THeads.Heads * Cell / Threads; i++)
                     {
                         int at = (i * Threads) + thread;
                         scores[at] = Scalar.Exp2(scores[at] - largest[at / Cell]);
@@ -146,24 +144,21 @@ public static class AttentionSpans
                     Group.Barrier();
                     if (thread < THeads.Heads * 4)
                     {
-                        quarters[thread] = AttentionMath.Sum(scores, thread * AttentionMath.Quarter, AttentionMath.Present(thread % 4, visible));
+                        quarters[thread] = AttentionMath.Sum(scores, thread * AttentionMath.Quarter, inQuarter);
                     }
 
-                    if (column < dim)
+                    for (int h = 0; h < THeads.Heads; h++)
                     {
+                        mixed[h] = Scalar.Multiply(mixed[h], shrinks[h]);
+                    }
+
+                    long from = (place * Cell * dim) + Math.Min(column, dim - 1);
+                    for (int j = 0; j < visible; j++)
+                    {
+                        float v = BF16.ToFloat(values[from + ((long)j * dim)]);
                         for (int h = 0; h < THeads.Heads; h++)
                         {
-                            mixed[h] = Scalar.Multiply(mixed[h], shrinks[h]);
-                        }
-
-                        long from = (place * Cell * dim) + column;
-                        for (int j = 0; j < visible; j++)
-                        {
-                            float v = BF16.ToFloat(values[from + ((long)j * dim)]);
-                            for (int h = 0; h < THeads.Heads; h++)
-                            {
-                                mixed[h] = Scalar.Fma(scores[(h * Cell) + j], v, mixed[h]);
-                            }
+                            mixed[h] = Scalar.Fma(scores[(h * Cell) + j], v, mixed[h]);
                         }
                     }
 
@@ -175,20 +170,29 @@ public static class AttentionSpans
                 }
 
                 Group.Barrier();
+
+                // Through shared memory, since registers have no index: a thread reads what it wrote.
                 for (int h = 0; h < THeads.Heads; h++)
                 {
+                    own[(h * Threads) + thread] = mixed[h];
+                }
+
+                int last = Math.Min(THeads.Heads, group - firstHead);
+                for (int h = 0; h < last; h++)
+                {
                     int head = (kvHead * group) + firstHead + h;
-                    if (firstHead + h < group && column < dim)
+                    float value = own[(h * Threads) + thread];
+                    long part = ((((long)slot * heads) + head) * spans) + Grid.IdxY;
+                    if (column < dim)
                     {
                         if (position < AttentionMath.Span)
                         {
                             float gate = projected[((((long)row * columns) + (2 * head) + 1) * dim) + column];
-                            output[((((long)row * heads) + head) * dim) + column] = AttentionMath.Finish(mixed[h], weights[h], gate);
+                            output[((((long)row * heads) + head) * dim) + column] = AttentionMath.Finish(value, weights[h], gate);
                         }
                         else
                         {
-                            long part = ((((long)slot * heads) + head) * spans) + Grid.IdxY;
-                            sums[(part * dim) + column] = mixed[h];
+                            sums[(part * dim) + column] = value;
                             if (column == 0)
                             {
                                 totals[part * 2] = largest[h];

@@ -5,7 +5,8 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// paged_attention for segments of many rows: a group computes 64 queries (the heads of one key/value head, of as many
-/// neighbouring rows as fit) against 64 positions at a time. <see cref="AttentionMath"/> has the order.
+/// neighbouring rows as fit) against 64 positions at a time. <see cref="AttentionMath"/> has the order. Queries, positions
+/// and columns past the end repeat the last one: what comes of them is not used.
 /// </summary>
 public static class AttentionTiles
 {
@@ -58,242 +59,219 @@ public static class AttentionTiles
         int thread = Group.IdxX, kvHead = Grid.IdxY, group = heads / kvHeads;
         int tileHeads = Math.Min((group + Heads - 1) / Heads * Heads, Queries), tileRows = Queries / tileHeads;
         float scale = AttentionMath.Scale(dim);
+
+        // As the owner of scores, of a quarter of a query's scores, and of a part of the output.
+        int across = thread % Side, down = thread / Side;
+        int owned = thread / 4, quarter = thread % 4, run = (owned * Stride) + (quarter * AttentionMath.Quarter);
+        int lane = thread % Lanes, firstQuery = thread / Lanes * Heads, row = firstQuery / tileHeads;
         for (int tile = Grid.IdxX; tile * tileRows < rows; tile += Grid.DimX)
         {
             for (int segment = 0; segment < sequences; segment++)
             {
                 int first = segments[(segment * Columns) + FirstRow], count = segments[(segment * Columns) + Count];
                 int start = Math.Max(first, tile * tileRows), end = Math.Min(first + count, (tile + 1) * tileRows);
-                int work = count > fewRows && start < end ? group : 0;
+                int work = count > fewRows && start < end ? group : 0, lastRow = end - start - 1;
 
                 // Positions that the tile's first row sees; each row after it sees one more.
-                int seen = segments[(segment * Columns) + FirstPosition] + (start - first) + 1, lastRow = end - start - 1;
+                int seen = segments[(segment * Columns) + FirstPosition] + (start - first) + 1;
+                int lastBlock = (seen + lastRow - 1) / Cell;
+                int rowSeen = seen + Math.Min(row, lastRow), ownedSeen = seen + Math.Min(owned / tileHeads, lastRow);
                 for (int firstHead = 0; firstHead < work; firstHead += tileHeads)
                 {
+                    int head = firstHead + (firstQuery % tileHeads);
                     for (int firstColumn = 0; firstColumn < dim; firstColumn += TColumns.Columns)
                     {
-                        // As the owner of a quarter of a query's scores.
-                        int owned = thread / 4, quarter = thread % 4;
-                        int ownedSeen = seen + Math.Min(owned / tileHeads, lastRow);
-                        float largest = AttentionMath.Unseen, weights = 0, joinedLargest = 0, joinedWeights = 0;
-
-                        // As the owner of a part of the output.
-                        int lane = thread % Lanes, firstQuery = thread / Lanes * Heads;
-                        int row = firstQuery / tileHeads, head = firstHead + (firstQuery % tileHeads);
-                        int rowSeen = seen + Math.Min(row, lastRow);
-                        var mixed = new float[Heads * (TColumns.Columns / Lanes)];
-                        for (int h = 0; h < Heads; h++)
+                        float joinedLargest = AttentionMath.Unseen, joinedWeights = 0;
+                        for (int firstBlock = 0; firstBlock <= lastBlock; firstBlock += AttentionMath.SpanCells)
                         {
-                            for (int c = 0; c < TColumns.Columns / Lanes; c++)
+                            float largest = AttentionMath.Unseen, weights = 0;
+                            var mixed = new float[Heads * (TColumns.Columns / Lanes)];
+                            for (int h = 0; h < Heads; h++)
                             {
-                                mixed[(h * (TColumns.Columns / Lanes)) + c] = 0;
-                            }
-                        }
-
-                        int lastBlock = (seen + lastRow - 1) / Cell;
-                        for (int block = 0; block <= lastBlock; block++)
-                        {
-                            long place = ((long)blocks[((long)segment * blockStride) + block] * kvHeads) + kvHead;
-                            int positions = block * Cell, present = Math.Min(Cell, seen + lastRow - positions);
-
-                            // Scores.
-                            int across = thread % Side, down = thread / Side;
-                            var score = new float[Own * Own];
-                            for (int i = 0; i < Own * Own; i++)
-                            {
-                                score[i] = 0;
-                            }
-
-                            for (int depth = 0; depth < dim; depth += Depth)
-                            {
-                                Group.Barrier();
-                                for (int i = 0; i < Own; i++)
+                                for (int c = 0; c < TColumns.Columns / Lanes; c++)
                                 {
-                                    int q = down + (i * Side), queryRow = q / tileHeads, queryHead = firstHead + (q % tileHeads), d = depth + across;
-                                    float value = 0;
-                                    if (queryRow <= lastRow && queryHead < group && d < dim)
-                                    {
-                                        value = queries[((((long)(start + queryRow) * heads) + (kvHead * group) + queryHead) * dim) + d];
-                                    }
+                                    mixed[(h * (TColumns.Columns / Lanes)) + c] = 0;
+                                }
+                            }
 
-                                    stage[(across * Stride) + q] = value;
-                                    int keyDepth = (thread / Cell) + (i * (Threads / Cell)), j = thread % Cell;
-                                    float key = 0;
-                                    if (j < present && depth + keyDepth < dim)
-                                    {
-                                        key = BF16.ToFloat(keys[(((place * dim) + depth + keyDepth) * Cell) + j]);
-                                    }
+                            int endBlock = Math.Min(firstBlock + AttentionMath.SpanCells, lastBlock + 1);
+                            for (int block = firstBlock; block < endBlock; block++)
+                            {
+                                long place = ((long)blocks[((long)segment * blockStride) + block] * kvHeads) + kvHead;
+                                int positions = block * Cell, present = Math.Min(Cell, seen + lastRow - positions);
 
-                                    stage[(Depth * Stride) + (keyDepth * Cell) + j] = key;
+                                // Scores.
+                                var score = new float[Own * Own];
+                                for (int i = 0; i < Own * Own; i++)
+                                {
+                                    score[i] = 0;
                                 }
 
-                                Group.Barrier();
-                                int steps = Math.Min(Depth, dim - depth);
-                                for (int k = 0; k < steps; k++)
+                                for (int depth = 0; depth < dim; depth += Depth)
                                 {
-                                    var left = new float[Own];
-                                    var right = new float[Own];
+                                    Group.Barrier();
                                     for (int i = 0; i < Own; i++)
                                     {
-                                        left[i] = stage[(k * Stride) + (down * Own) + i];
-                                        right[i] = stage[(Depth * Stride) + (k * Cell) + across + (i * Side)];
+                                        int q = down + (i * Side), d = Math.Min(depth + across, dim - 1);
+                                        int queryRow = start + Math.Min(q / tileHeads, lastRow), queryHead = Math.Min(firstHead + (q % tileHeads), group - 1);
+                                        stage[(across * Stride) + q] = queries[((((long)queryRow * heads) + (kvHead * group) + queryHead) * dim) + d];
+                                        int keyDepth = (thread / Cell) + (i * (Threads / Cell)), j = thread % Cell;
+                                        long key = (((place * dim) + Math.Min(depth + keyDepth, dim - 1)) * Cell) + Math.Min(j, present - 1);
+                                        stage[(Depth * Stride) + (keyDepth * Cell) + j] = BF16.ToFloat(keys[key]);
                                     }
 
-                                    for (int i = 0; i < Own; i++)
+                                    Group.Barrier();
+                                    int steps = Math.Min(Depth, dim - depth);
+                                    for (int k = 0; k < steps; k++)
                                     {
-                                        for (int j = 0; j < Own; j++)
+                                        var left = new float[Own];
+                                        var right = new float[Own];
+                                        for (int i = 0; i < Own; i++)
                                         {
-                                            score[(i * Own) + j] = Scalar.Fma(left[i], right[j], score[(i * Own) + j]);
+                                            left[i] = stage[(k * Stride) + (down * Own) + i];
+                                            right[i] = stage[(Depth * Stride) + (k * Cell) + across + (i * Side)];
+                                        }
+
+                                        for (int i = 0; i < Own; i++)
+                                        {
+                                            for (int j = 0; j < Own; j++)
+                                            {
+                                                score[(i * Own) + j] = Scalar.Fma(left[i], right[j], score[(i * Own) + j]);
+                                            }
                                         }
                                     }
                                 }
-                            }
 
-                            for (int i = 0; i < Own; i++)
-                            {
-                                int q = (down * Own) + i, visible = seen + Math.Min(q / tileHeads, lastRow) - positions;
-                                for (int j = 0; j < Own; j++)
+                                for (int i = 0; i < Own; i++)
                                 {
-                                    int at = across + (j * Side);
-                                    scores[(q * Stride) + at] = at < visible ? Scalar.Multiply(score[(i * Own) + j], scale) : AttentionMath.Unseen;
+                                    int q = (down * Own) + i, visible = seen + Math.Min(q / tileHeads, lastRow) - positions;
+                                    for (int j = 0; j < Own; j++)
+                                    {
+                                        int at = across + (j * Side);
+                                        float scaled = Scalar.Multiply(score[(i * Own) + j], scale);
+                                        scores[(q * Stride) + at] = at < visible ? scaled : AttentionMath.Unseen;
+                                    }
                                 }
-                            }
 
-                            // Weights, relative to the largest score so far.
-                            Group.Barrier();
-                            int run = (owned * Stride) + (quarter * AttentionMath.Quarter);
-                            int inRun = AttentionMath.Present(quarter, present);
-                            quarters[thread] = AttentionMath.Largest(scores, run, inRun);
-                            Group.Barrier();
-                            float now = AttentionMath.Larger(largest, AttentionMath.LargestOfQuarters(quarters, owned * 4));
-                            float shrink = AttentionMath.Shrink(largest, now);
-                            for (int i = 0; i < inRun; i++)
-                            {
-                                scores[run + i] = Scalar.Exp2(scores[run + i] - now);
-                            }
+                                // Weights, relative to the largest score so far.
+                                Group.Barrier();
+                                int inRun = Math.Min(AttentionMath.Quarter, present);
+                                quarters[thread] = AttentionMath.Largest(scores, run, inRun);
+                                Group.Barrier();
+                                float now = AttentionMath.Larger(largest, AttentionMath.LargestOfQuarters(quarters, owned * 4));
+                                float shrink = AttentionMath.Shrink(largest, now);
+                                for (int i = 0; i < inRun; i++)
+                                {
+                                    scores[run + i] = Scalar.Exp2(scores[run + i] - now);
+                                }
 
-                            Group.Barrier();
-                            quarters[thread] = AttentionMath.Sum(scores, run, inRun);
-                            if (quarter == 0)
-                            {
+                                Group.Barrier();
+                                quarters[thread] = AttentionMath.Sum(scores, run, inRun);
                                 shrinks[owned] = shrink;
-                            }
-
-                            Group.Barrier();
-                            if (ownedSeen > positions)
-                            {
-                                largest = now;
-                                weights = Scalar.Fma(weights, shrink, AttentionMath.SumOfQuarters(quarters, owned * 4));
-                            }
-
-                            // Values.
-                            if (rowSeen > positions)
-                            {
-                                for (int h = 0; h < Heads; h++)
-                                {
-                                    float factor = shrinks[firstQuery + h];
-                                    for (int c = 0; c < TColumns.Columns / Lanes; c++)
-                                    {
-                                        int at = (h * (TColumns.Columns / Lanes)) + c;
-                                        mixed[at] = Scalar.Multiply(mixed[at], factor);
-                                    }
-                                }
-                            }
-
-                            for (int from = 0; from < present; from += TColumns.Positions)
-                            {
                                 Group.Barrier();
-                                for (int i = 0; i < TColumns.Positions * TColumns.Columns / Threads; i++)
+                                bool takesPart = ownedSeen > positions;
+                                float sum = Scalar.Fma(weights, shrink, AttentionMath.SumOfQuarters(quarters, owned * 4));
+                                largest = takesPart ? now : largest;
+                                weights = takesPart ? sum : weights;
+
+                                // Values.
+                                if (rowSeen > positions)
                                 {
-                                    int at = (i * Threads) + thread, j = from + (at / TColumns.Columns), column = firstColumn + (at % TColumns.Columns);
-                                    float value = 0;
-                                    if (j < present && column < dim)
-                                    {
-                                        value = BF16.ToFloat(values[(((place * Cell) + j) * dim) + column]);
-                                    }
-
-                                    stage[at] = value;
-                                }
-
-                                Group.Barrier();
-                                int visible = Math.Min(TColumns.Positions, rowSeen - positions - from);
-                                for (int j = 0; j < visible; j++)
-                                {
-                                    var v = new float[TColumns.Columns / Lanes];
-                                    for (int c = 0; c < TColumns.Columns / Lanes; c++)
-                                    {
-                                        v[c] = stage[(j * TColumns.Columns) + lane + (c * Lanes)];
-                                    }
-
                                     for (int h = 0; h < Heads; h++)
                                     {
-                                        float w = scores[((firstQuery + h) * Stride) + from + j];
+                                        float factor = shrinks[firstQuery + h];
                                         for (int c = 0; c < TColumns.Columns / Lanes; c++)
                                         {
                                             int at = (h * (TColumns.Columns / Lanes)) + c;
-                                            mixed[at] = Scalar.Fma(w, v[c], mixed[at]);
+                                            mixed[at] = Scalar.Multiply(mixed[at], factor);
+                                        }
+                                    }
+                                }
+
+                                for (int from = 0; from < present; from += TColumns.Positions)
+                                {
+                                    Group.Barrier();
+                                    for (int i = 0; i < TColumns.Positions * TColumns.Columns / Threads; i++)
+                                    {
+                                        int at = (i * Threads) + thread;
+                                        int j = Math.Min(from + (at / TColumns.Columns), present - 1), column = Math.Min(firstColumn + (at % TColumns.Columns), dim - 1);
+                                        stage[at] = BF16.ToFloat(values[(((place * Cell) + j) * dim) + column]);
+                                    }
+
+                                    Group.Barrier();
+                                    int visible = Math.Min(TColumns.Positions, rowSeen - positions - from);
+                                    for (int j = 0; j < visible; j++)
+                                    {
+                                        var v = new float[TColumns.Columns / Lanes];
+                                        for (int c = 0; c < TColumns.Columns / Lanes; c++)
+                                        {
+                                            v[c] = stage[(j * TColumns.Columns) + lane + (c * Lanes)];
+                                        }
+
+                                        for (int h = 0; h < Heads; h++)
+                                        {
+                                            float w = scores[((firstQuery + h) * Stride) + from + j];
+                                            for (int c = 0; c < TColumns.Columns / Lanes; c++)
+                                            {
+                                                int at = (h * (TColumns.Columns / Lanes)) + c;
+                                                mixed[at] = Scalar.Fma(w, v[c], mixed[at]);
+                                            }
                                         }
                                     }
                                 }
                             }
 
                             // A span ends: what it gave joins what the spans before it gave, which waits in the output.
-                            if (block % AttentionMath.SpanCells == AttentionMath.SpanCells - 1 || block == lastBlock)
+                            int span = firstBlock * Cell;
+                            float joined = AttentionMath.Larger(joinedLargest, largest);
+                            float shrinkBefore = AttentionMath.Shrink(joinedLargest, joined), shrinkNext = AttentionMath.Shrink(largest, joined);
+                            float both = AttentionMath.Join(joinedWeights, shrinkBefore, weights, shrinkNext);
+                            bool joins = ownedSeen > span;
+                            joinedWeights = joins ? (span == 0 ? weights : both) : joinedWeights;
+                            joinedLargest = joins ? (span == 0 ? largest : joined) : joinedLargest;
+                            Group.Barrier();
+                            shrinks[owned] = shrinkBefore;
+                            shrinksNext[owned] = shrinkNext;
+                            Group.Barrier();
+                            for (int h = 0; h < Heads; h++)
                             {
-                                int span = block / AttentionMath.SpanCells * AttentionMath.Span;
-                                float joined = span == 0 ? largest : AttentionMath.Larger(joinedLargest, largest);
-                                float shrinkBefore = AttentionMath.Shrink(joinedLargest, joined), shrinkNext = AttentionMath.Shrink(largest, joined);
-                                if (ownedSeen > span)
+                                // Through shared memory, since registers have no index: a thread reads what it wrote.
+                                int own = thread / Lanes * TColumns.Columns;
+                                for (int c = 0; c < TColumns.Columns / Lanes; c++)
                                 {
-                                    joinedWeights = span == 0 ? weights : AttentionMath.Join(joinedWeights, shrinkBefore, weights, shrinkNext);
-                                    joinedLargest = joined;
+                                    scores[own + lane + (c * Lanes)] = mixed[(h * (TColumns.Columns / Lanes)) + c];
                                 }
 
-                                Group.Barrier();
-                                if (quarter == 0)
+                                bool store = row <= lastRow && head + h < group && rowSeen > span;
+                                long target = ((((long)(start + row) * heads) + (kvHead * group) + head + h) * dim) + firstColumn;
+                                float before = shrinks[firstQuery + h], next = shrinksNext[firstQuery + h];
+                                int width = Math.Min(TColumns.Columns, dim - firstColumn);
+                                for (int from = 0; from < width; from += Lanes)
                                 {
-                                    shrinks[owned] = shrinkBefore;
-                                    shrinksNext[owned] = shrinkNext;
-                                }
-
-                                Group.Barrier();
-                                for (int h = 0; h < Heads; h++)
-                                {
-                                    bool store = row <= lastRow && head + h < group && rowSeen > span;
-                                    long target = (((long)(start + row) * heads) + (kvHead * group) + head + h) * dim;
-                                    float before = shrinks[firstQuery + h], next = shrinksNext[firstQuery + h];
-                                    for (int c = 0; c < TColumns.Columns / Lanes; c++)
+                                    int column = from + lane;
+                                    if (store && column < width)
                                     {
-                                        int at = (h * (TColumns.Columns / Lanes)) + c, column = firstColumn + lane + (c * Lanes);
-                                        if (store && column < dim)
-                                        {
-                                            output[target + column] = span == 0 ? mixed[at] : AttentionMath.Join(output[target + column], before, mixed[at], next);
-                                        }
-
-                                        mixed[at] = 0;
+                                        float value = scores[own + column];
+                                        output[target + column] = span == 0 ? value : AttentionMath.Join(output[target + column], before, value, next);
                                     }
                                 }
-
-                                largest = AttentionMath.Unseen;
-                                weights = 0;
                             }
                         }
 
                         Group.Barrier();
-                        if (quarter == 0)
-                        {
-                            shrinks[owned] = joinedWeights;
-                        }
-
+                        shrinks[owned] = joinedWeights;
                         Group.Barrier();
-                        for (int h = 0; h < Heads; h++)
+                        int present0 = Math.Min(dim - firstColumn, TColumns.Columns);
+                        for (int h = 0; h < Math.Min(Heads, group); h++)
                         {
-                            if (row <= lastRow && head + h < group)
+                            bool store = row <= lastRow && head + h < group;
+                            float sum = shrinks[firstQuery + h];
+                            long target = ((((long)(start + row) * heads) + (kvHead * group) + head + h) * dim) + firstColumn;
+                            long gates = ((((long)(start + row) * columns) + (2 * ((kvHead * group) + head + h)) + 1) * dim) + firstColumn;
+                            for (int from = 0; from < present0; from += Lanes)
                             {
-                                float sum = shrinks[firstQuery + h];
-                                long target = (((long)(start + row) * heads) + (kvHead * group) + head + h) * dim;
-                                long gates = (((long)(start + row) * columns) + (2 * ((kvHead * group) + head + h)) + 1) * dim;
-                                for (int column = firstColumn + lane; column < Math.Min(dim, firstColumn + TColumns.Columns); column += Lanes)
+                                int column = from + lane;
+                                if (store && column < present0)
                                 {
                                     output[target + column] = AttentionMath.Finish(output[target + column], sum, projected[gates + column]);
                                 }
