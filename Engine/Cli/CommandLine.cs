@@ -3,6 +3,7 @@ using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using System.Text.RegularExpressions;
 using Lean.Engine.Bench;
+using Lean.Engine.Cli.Chat;
 using Lean.Engine.Cli.Generate;
 using Lean.Tensors;
 
@@ -22,6 +23,9 @@ internal static partial class CommandLine
     {
         try
         {
+            RawArguments.Check(args);
+            FileSizeSignal.Ignore();
+
             // A prompt may begin with '@' (a response file, by default) or with several letters after one dash.
             var rules = new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
             ParseResult parsed = Root().Parse(args, rules);
@@ -35,6 +39,11 @@ internal static partial class CommandLine
         catch (OutOfMemoryException e)
         {
             return Fail("not enough memory", 1, e);
+        }
+        catch (ArgumentOutOfRangeException e) when (e.StackTrace?.Contains("System.ConsolePal", StringComparison.Ordinal) is true)
+        {
+            // What .NET's console makes of EFBIG, the error of a file beyond ulimit -f.
+            return Fail("writing failed: the file would be larger than the system allows", 1, e);
         }
         catch (UnauthorizedAccessException e)
         {
@@ -70,19 +79,26 @@ internal static partial class CommandLine
         new GenerateCommand().Build(),
         new ScoreCommand().Build(),
         new TokenizeCommand().Build(),
+        new RenderCommand().Build(),
         new InspectCommand().Build(),
         DevicesCommand.Build(),
         KernelsCommand.Build(),
         new SelfTestCommand().Build(),
         new BenchCommand().Build(),
         Later.Command("serve", "An HTTP server"),
-        Later.Command("render", "The prompt that a chat template makes of messages"),
         Later.Command("diagnose", "What a failed run's dump says"),
     });
 
     private static void Check(ParseResult parsed)
     {
         string command = Name(parsed.CommandResult);
+
+        // The parser's own directives are no part of this command line.
+        if (parsed.Tokens.FirstOrDefault(static t => t.Type == TokenType.Directive) is { } directive)
+        {
+            throw new InputException($"unrecognized command or argument '{directive.Value}' (see lean --help)");
+        }
+
         if (parsed.Action is ParseErrorAction)
         {
             // A word that is no command also leaves the command missing; the word is what helps.
@@ -111,10 +127,18 @@ internal static partial class CommandLine
 
     private static int Fail(string message, int exitCode, Exception e)
     {
-        Console.Error.WriteLine($"lean: {message}");
-        if (Environment.GetEnvironmentVariable(DebugVariable) == "1")
+        try
         {
-            Console.Error.WriteLine(e);
+            Console.Error.WriteLine($"lean: {message}");
+            if (Environment.GetEnvironmentVariable(DebugVariable) == "1")
+            {
+                Console.Error.WriteLine(e);
+            }
+        }
+#pragma warning disable CA1031 // With nowhere to say it, the exit code still tells.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
         }
 
         return exitCode;

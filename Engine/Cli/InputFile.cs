@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 using Lean.Tensors;
 
 namespace Lean.Engine.Cli;
@@ -6,33 +8,20 @@ namespace Lean.Engine.Cli;
 /// <summary>Reads the files that options name.</summary>
 internal static class InputFile
 {
-    private const long MaxBytes = 1L << 30;
+    private const int MaxBytes = 1 << 30;
 
-    /// <summary>A text file, as UTF-8.</summary>
-    /// <exception cref="InputException">There is no such file, or it cannot be read or is too large.</exception>
+    /// <summary>A text file, as UTF-8, with or without a byte order mark; or a pipe.</summary>
+    /// <exception cref="InputException">There is no such file, it cannot be read, is too large, or is not UTF-8.</exception>
     /// <exception cref="MachineException">The disk failed.</exception>
     public static string Text(string path)
     {
-        try
-        {
-            var info = new FileInfo(path);
-            if (!info.Exists)
-            {
-                throw new InputException(Directory.Exists(path) ? $"'{path}' is a folder, expected a file" : $"the file '{path}' does not exist");
-            }
+        ReadOnlySpan<byte> bytes = BoundedFile.Read(path, MaxBytes, streams: true);
+        bytes = bytes.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes;
 
-            return info.Length <= MaxBytes
-                ? File.ReadAllText(path)
-                : throw new InputException($"'{path}' has {info.Length:N0} bytes, expected at most {MaxBytes:N0}");
-        }
-        catch (Exception e) when (e is UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new InputException($"'{path}' cannot be read: {e.Message.TrimEnd('.')}", e);
-        }
-        catch (IOException e)
-        {
-            throw new MachineException($"'{path}' could not be read: {e.Message.TrimEnd('.')}", e);
-        }
+        // Replacing what is no UTF-8 would score or continue another text than the one given.
+        return Utf8.IsValid(bytes)
+            ? Encoding.UTF8.GetString(bytes)
+            : throw new InputException($"'{path}' is not valid UTF-8: {Utf8Fault.Describe(bytes)}");
     }
 
     /// <summary>A JSON value of a file or of one line of it.</summary>
@@ -81,6 +70,25 @@ internal static class InputFile
             ? id
             : throw new InputException($"{place}: expected token ids, found {(v.ValueKind == JsonValueKind.Number ? v.GetRawText() : Kind(v))}"))];
     }
+
+    /// <summary>The name of an object's field.</summary>
+    /// <exception cref="InputException">It is not valid Unicode.</exception>
+    public static string Name(string place, JsonProperty property)
+    {
+        try
+        {
+            return property.Name;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new InputException($"{place}: holds a name that is not valid Unicode", e);
+        }
+    }
+
+    /// <summary>A value as messages show it: numbers as they stand, of others the kind.</summary>
+    public static string Shown(JsonElement value) => value.ValueKind is JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False
+        ? value.GetRawText()
+        : Kind(value);
 
     private static string Kind(JsonElement value) => value.ValueKind switch
     {

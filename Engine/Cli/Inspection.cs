@@ -49,7 +49,7 @@ internal sealed record Inspection
         ModelArchitecture.Of(config).Bind(counted, config);
         binder.Complete();
         var layout = CheckpointLayout.Of(binder, config);
-        bool hasTokenizer = File.Exists(Path.Combine(folder, TokenizerFile.Name));
+        bool hasTokenizer = Path.Exists(Path.Combine(folder, TokenizerFile.Name));
         return new Inspection
         {
             Folder = folder,

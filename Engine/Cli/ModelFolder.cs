@@ -19,7 +19,7 @@ internal static class ModelFolder
             ? folder
             : throw new InputException(given is null
                 ? $"no --model was given, and the demo model that is used then is not at '{folder}'"
-                : File.Exists(given) ? $"'{given}' is a file, expected the model's folder" : $"the model folder '{given}' does not exist");
+                : File.Exists(given) ? $"'{given}' is no folder, expected the model's folder" : $"the model folder '{given}' does not exist");
     }
 
     /// <summary>Loads a model on the CPU.</summary>

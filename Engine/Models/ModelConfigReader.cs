@@ -113,7 +113,7 @@ internal static class ModelConfigReader
     {
         const string Key = "eos_token_id";
         string generation = Path.Combine(directory, "generation_config.json");
-        int[]? ids = File.Exists(generation) ? ConfigFile.Read(generation).IntsOrNull(Key, 0, vocabulary - 1) : null;
+        int[]? ids = Path.Exists(generation) ? ConfigFile.Read(generation).IntsOrNull(Key, 0, vocabulary - 1) : null;
         ids ??= text.IntsOrNull(Key, 0, vocabulary - 1) ?? root.IntsOrNull(Key, 0, vocabulary - 1) ?? [];
         return [.. ids.Distinct()];
     }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Lean.Engine.Text;
@@ -85,7 +86,7 @@ internal sealed class ModelSection
         JsonTokenType.StartArray => "an array",
         JsonTokenType.EndArray or JsonTokenType.EndObject => "too few items",
         JsonTokenType.String => $"\"{JsonPlace.Shorten(reader.GetString()!)}\"",
-        JsonTokenType.Number => "a number",
+        JsonTokenType.Number => JsonPlace.Shorten(Encoding.UTF8.GetString(reader.ValueSpan)),
         JsonTokenType.Null => "null",
         _ => "true or false",
     };

@@ -17,12 +17,12 @@ internal sealed record TokenizerFile(
     internal const string Name = "tokenizer.json";
 
     /// <summary>Ten times the largest published file.</summary>
-    private const long LargestFile = 256L << 20;
+    private const int LargestFile = 256 << 20;
 
     internal static TokenizerFile Read(string directory)
     {
         string path = Path.Combine(directory, Name);
-        byte[] bytes = ReadBytes(path);
+        byte[] bytes = BoundedFile.Read(path, LargestFile);
         try
         {
             return Parse(bytes, new JsonPlace(path, ""));
@@ -35,30 +35,6 @@ internal sealed record TokenizerFile(
         {
             // How the JSON reader says that a string holds half a surrogate pair or bytes that are not UTF-8.
             throw new InputException($"{path}: expected JSON in valid Unicode, found a string that is not", error);
-        }
-    }
-
-    private static byte[] ReadBytes(string path)
-    {
-        try
-        {
-            var info = new FileInfo(path);
-            if (!info.Exists)
-            {
-                throw new InputException($"{path}: expected a tokenizer, found no such file; a model folder holds {Name}.");
-            }
-
-            return info.Length <= LargestFile
-                ? File.ReadAllBytes(path)
-                : throw new InputException($"{path}: expected at most {LargestFile >> 20} MiB, found {info.Length >> 20} MiB.");
-        }
-        catch (UnauthorizedAccessException error)
-        {
-            throw new InputException($"{path}: expected a file that can be read, found no permission to read it.", error);
-        }
-        catch (IOException error)
-        {
-            throw new MachineException($"{path}: reading failed: {error.Message}", error);
         }
     }
 

@@ -10,7 +10,7 @@ namespace Lean.Engine.Weights;
 /// </summary>
 internal sealed class CheckpointBinder : IWeightBinder
 {
-    private const int Listed = 10;
+    private const int Listed = 3;
 
     // A configuration can ask for a billion tensors in one line; no mistake is told better by going on.
     private const int MostMissing = 10_000;
@@ -99,14 +99,10 @@ internal sealed class CheckpointBinder : IWeightBinder
 
     private static void Append(StringBuilder message, string kind, List<string> all, Func<string, string>? describe = null)
     {
-        foreach (string one in all.Take(Listed))
+        if (all.Count > 0)
         {
-            message.Append($"\n  {kind}: {describe?.Invoke(one) ?? one}");
-        }
-
-        if (all.Count > Listed)
-        {
-            message.Append($"\n  {kind}: … and {all.Count - Listed} more");
+            message.Append($"; {kind}: ").AppendJoin(", ", all.Take(Listed).Select(one => describe?.Invoke(one) ?? one));
+            message.Append(all.Count > Listed ? $" and {all.Count - Listed} more" : "");
         }
     }
 

@@ -13,19 +13,16 @@ internal static class Sentence
 
     private const string Cut = " … ";
 
-    /// <summary>The message without control characters and half surrogates, its middle left out where it is too long. Lists stay: a line break before two spaces.</summary>
+    /// <summary>The message without control characters and half surrogates, its middle left out where it is too long.</summary>
     public static string Of(string message)
     {
         string shown = message.Length <= Longest
             ? message
             : string.Concat(message.AsSpan(0, Longest / 2), Cut, message.AsSpan(message.Length - (Longest / 2) + Cut.Length));
         var clean = new StringBuilder(shown.Length);
-        int at = 0;
         foreach (Rune rune in shown.EnumerateRunes())
         {
-            bool isItem = rune.Value == '\n' && shown.AsSpan(at + 1).StartsWith("  ");
-            clean.Append(Rune.IsControl(rune) && !isItem ? "·" : rune.ToString());
-            at += rune.Utf16SequenceLength;
+            clean.Append(Rune.IsControl(rune) ? "·" : rune.ToString());
         }
 
         return clean.ToString();

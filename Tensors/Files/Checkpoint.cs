@@ -44,7 +44,7 @@ public sealed class Checkpoint : IDisposable
         try
         {
             string index = Path.Combine(directory, CheckpointIndex.FileName);
-            if (File.Exists(index))
+            if (Path.Exists(index))
             {
                 checkpoint.AddShards(directory, index);
             }
@@ -101,7 +101,7 @@ public sealed class Checkpoint : IDisposable
     private static string SingleFile(string directory)
     {
         string usual = Path.Combine(directory, "model.safetensors");
-        if (File.Exists(usual))
+        if (Path.Exists(usual))
         {
             return usual;
         }

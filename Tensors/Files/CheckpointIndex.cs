@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Microsoft.Win32.SafeHandles;
 
 namespace Lean.Tensors;
 
@@ -16,7 +15,7 @@ internal static class CheckpointIndex
         try
         {
             // The root may say anything else (total_size, format): only the map is used.
-            using JsonDocument document = JsonDocument.Parse(ReadAll(path));
+            using JsonDocument document = JsonDocument.Parse(WithoutMark(BoundedFile.Read(path, SafetensorsHeader.MaxBytes)));
             if (document.RootElement.ValueKind != JsonValueKind.Object ||
                 !document.RootElement.TryGetProperty("weight_map", out JsonElement map) ||
                 map.ValueKind != JsonValueKind.Object)
@@ -66,31 +65,7 @@ internal static class CheckpointIndex
     private static bool IsPlainName(string file) =>
         file.Length > 0 && file is not ("." or "..") && file.AsSpan().IndexOfAny("/\\:\0") < 0;
 
-    private static byte[] ReadAll(string path)
-    {
-        using SafeFileHandle handle = FileFaults.OpenRead(path);
-        try
-        {
-            long bytes = RandomAccess.GetLength(handle);
-            if (bytes > SafetensorsHeader.MaxBytes)
-            {
-                throw Fault(path, $"it has {bytes} bytes, expected at most {SafetensorsHeader.MaxBytes}");
-            }
-
-            byte[] content = new byte[bytes];
-            int read = 0;
-            for (int got; read < content.Length && (got = RandomAccess.Read(handle, content.AsSpan(read), read)) > 0;)
-            {
-                read += got;
-            }
-
-            return content;
-        }
-        catch (Exception fault) when (FileFaults.IsExpected(fault))
-        {
-            throw FileFaults.Reading(path, fault);
-        }
-    }
+    private static ReadOnlyMemory<byte> WithoutMark(byte[] json) => json.AsSpan().StartsWith("\uFEFF"u8) ? json.AsMemory(3) : json;
 
     private static InputException Fault(string path, string what, Exception? inner = null) =>
         new($"{FileFaults.Quote(path)} is not a usable checkpoint index: {what}", inner);

@@ -29,13 +29,21 @@ internal static class FileFaults
     }
 
     /// <summary>Opens a file for reading at random places.</summary>
-    /// <exception cref="InputException">There is no such file, or it may not be read.</exception>
+    /// <param name="path">The file.</param>
+    /// <param name="streams">Whether it may be a pipe or a device.</param>
+    /// <exception cref="InputException">There is no such file, it may not be read, or it is something else.</exception>
     /// <exception cref="MachineException">The system failed to open it.</exception>
-    public static SafeFileHandle OpenRead(string path)
+    public static SafeFileHandle OpenRead(string path, bool streams = false)
     {
-        if (Directory.Exists(path))
+        FileKind kind = FileKinds.Of(path);
+        if (kind == FileKind.Folder)
         {
             throw new InputException($"{Quote(path)} is a folder, expected a file");
+        }
+
+        if (kind == FileKind.Stream && !streams)
+        {
+            throw new InputException($"{Quote(path)} is a pipe or a device, expected a regular file");
         }
 
         try
@@ -58,6 +66,7 @@ internal static class FileFaults
         UnauthorizedAccessException => new InputException($"{Quote(path)} may not be read: permission denied", fault),
         PathTooLongException or ArgumentException or NotSupportedException =>
             new InputException($"{Quote(path)} does not name a regular file that can be read", fault),
+        _ when IsLink(path) => new InputException($"{Quote(path)} is a symbolic link that leads to no file", fault),
         _ when !File.Exists(path) => new InputException($"the file {Quote(path)} does not exist", fault),
         _ => new MachineException($"{Quote(path)} could not be read: {OneLine(fault)}", fault),
     };
@@ -66,11 +75,17 @@ internal static class FileFaults
     public static LeanException Writing(string path, long bytes, Exception fault) => fault switch
     {
         UnauthorizedAccessException => new InputException($"{Quote(path)} may not be written: permission denied", fault),
+
+        // What .NET makes of EFBIG: the disk, or a limit on the process (ulimit -f), has no files of this size.
+        ArgumentOutOfRangeException => new MachineException($"{Quote(path)} could not be written: its {bytes:N0} bytes are more than the system allows a file", fault),
         PathTooLongException or DirectoryNotFoundException or ArgumentException or NotSupportedException =>
             new InputException($"{Quote(path)} does not name a file that can be written", fault),
         _ => new MachineException(
             $"{Quote(path)} could not be written, its {bytes:N0} bytes may need more room than the disk has: {OneLine(fault)}", fault),
     };
+
+    // A link that leads somewhere, through however many others, has a kind.
+    private static bool IsLink(string path) => FileKinds.Of(path) == FileKind.Unknown && new FileInfo(path).LinkTarget is not null;
 
     private static string OneLine(Exception fault) => fault.Message.ReplaceLineEndings(" ").TrimEnd('.');
 }

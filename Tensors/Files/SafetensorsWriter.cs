@@ -15,7 +15,7 @@ public static class SafetensorsWriter
     private const long Chunk = 64L << 20;
 
     /// <summary>
-    /// Writes a file that either appears whole under its name or not at all. The data begins at a multiple of 64
+    /// Writes a file that either appears whole under its name or not at all (a pipe or device is written to as it is). The data begins at a multiple of 64
     /// bytes, and tensors lie in order of falling element size (else as listed), so each is aligned to its elements.
     /// Rows that lie apart are written without gaps; packed 4-bit integers as I32 words.
     /// </summary>
@@ -32,17 +32,18 @@ public static class SafetensorsWriter
         byte[] header = Header(sorted, metadata);
         long bytes = sorted.Aggregate((long)header.Length, static (sum, entry) => checked(sum + entry.Value.Bytes));
         CheckTarget(path, bytes);
+        if (FileKinds.Of(path) == FileKind.Stream)
+        {
+            WriteStream(path, header, sorted, bytes);
+            return;
+        }
 
         string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
             using (FileStream stream = new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferBytes))
             {
-                stream.Write(header);
-                foreach ((_, Tensor tensor) in sorted)
-                {
-                    WriteElements(stream, tensor);
-                }
+                WriteContent(stream, header, sorted);
 
                 // On disk before the rename, or a power cut could leave the name with half of the bytes.
                 stream.Flush(flushToDisk: true);
@@ -57,6 +58,29 @@ public static class SafetensorsWriter
         finally
         {
             Discard(temporary);
+        }
+    }
+
+    // A pipe or a device is written to: renaming a file over it would take it away from everybody.
+    private static void WriteStream(string path, byte[] header, KeyValuePair<string, Tensor>[] tensors, long bytes)
+    {
+        try
+        {
+            using FileStream stream = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, BufferBytes);
+            WriteContent(stream, header, tensors);
+        }
+        catch (Exception fault) when (FileFaults.IsExpected(fault))
+        {
+            throw FileFaults.Writing(path, bytes, fault);
+        }
+    }
+
+    private static void WriteContent(FileStream stream, byte[] header, KeyValuePair<string, Tensor>[] tensors)
+    {
+        stream.Write(header);
+        foreach ((_, Tensor tensor) in tensors)
+        {
+            WriteElements(stream, tensor);
         }
     }
 
@@ -79,7 +103,7 @@ public static class SafetensorsWriter
         }
 
         // Asked, not tried out: reserving the room would take what is left of the disk from everybody before it fails.
-        if (FreeBytes(folder) is long free && free < bytes)
+        if (FileKinds.Of(path) != FileKind.Stream && FreeBytes(folder) is long free && free < bytes)
         {
             throw new MachineException($"{FileFaults.Quote(path)} takes {bytes:N0} bytes, but its disk has {free:N0} free");
         }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
 
@@ -90,6 +91,17 @@ internal sealed record LeanRun(int ExitCode, string Output, string Error)
         Assert.Equal(1, Error.Count(static c => c == '\n'));
         Assert.EndsWith("\n", Error);
         Assert.DoesNotContain("   at ", Error, StringComparison.Ordinal);
+        Assert.Equal("", Output);
+        Assert.Equal(exitCode, ExitCode);
+    }
+
+    /// <summary>Asserts that the run ended in one sentence that matches <paramref name="pattern"/>, and printed nothing.</summary>
+    internal void Refuses(int exitCode, [StringSyntax(StringSyntaxAttribute.Regex)] string pattern)
+    {
+        Assert.Matches($"^lean: [^\n]*(?:{pattern})[^\n]*\n$", Error);
+        Assert.DoesNotContain("\n   at ", Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", Error, StringComparison.Ordinal);
+        Assert.DoesNotContain(Error[..^1], char.IsControl);
         Assert.Equal("", Output);
         Assert.Equal(exitCode, ExitCode);
     }

@@ -15,7 +15,7 @@ internal static class ConfigFile
     /// <exception cref="InputException">The file cannot be read, is too large, or holds no JSON object.</exception>
     public static ConfigObject Read(string path)
     {
-        byte[] bytes = Bytes(path);
+        byte[] bytes = BoundedFile.Read(path, MaxBytes);
         ReadOnlySpan<byte> byteOrderMark = [0xef, 0xbb, 0xbf];
         int start = bytes.AsSpan().StartsWith(byteOrderMark) ? byteOrderMark.Length : 0;
         try
@@ -60,31 +60,6 @@ internal static class ConfigFile
                 }
 
                 break;
-        }
-    }
-
-    private static byte[] Bytes(string path)
-    {
-        try
-        {
-            using FileStream file = File.OpenRead(path);
-            if (file.CanSeek && file.Length > MaxBytes)
-            {
-                throw new InputException($"{path}: {file.Length:N0} bytes; a configuration has at most {MaxBytes:N0}");
-            }
-
-            // What cannot seek has no length to trust, so the limit holds while reading, too.
-            byte[] bytes = new byte[file.CanSeek ? (int)file.Length : MaxBytes];
-            int read = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            return file.ReadByte() < 0 ? bytes[..read] : throw new InputException($"{path}: longer than the {MaxBytes:N0} bytes a configuration may have");
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new InputException($"{path}: no such file; a model folder holds config.json beside its weights", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
-        {
-            throw new InputException($"{path}: cannot be read: {e.Message}", e);
         }
     }
 }

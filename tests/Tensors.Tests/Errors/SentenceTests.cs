@@ -6,7 +6,7 @@ public sealed class SentenceTests
     [InlineData("a\nb", "a·b")]
     [InlineData("a\r\n b", "a·· b")]
     [InlineData("\u001b[2Jgone\0", "·[2Jgone·")]
-    [InlineData("list:\n  one\n  two", "list:\n  one\n  two")]
+    [InlineData("list:\n   at one", "list:·   at one")]
     [InlineData("é 🙂 \u0085", "é 🙂 ·")]
     public void A_terminal_obeys_nothing_that_a_file_put_into_a_message(string message, string shown)
     {
