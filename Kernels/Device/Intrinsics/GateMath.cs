@@ -18,7 +18,8 @@ public static class GateMath
     {
         float y = x * Log2E;
         float rest = Scalar.Fma(x, Log2ERest, Scalar.Fma(x, Log2E, -y));
-        return x < Vanishes ? 0 : Scalar.Exp2(y) * Scalar.Fma(rest, Ln2, 1);
+        float e = Scalar.Exp2(y) * Scalar.Fma(rest, Ln2, 1);
+        return x < Vanishes ? 0 : e;
     }
 
     /// <summary>e^(x + rest) with |rest| far below |x|.</summary>

@@ -94,9 +94,8 @@ public static class ChunkedDeltaRule
                 gates[KScale + Group.IdxX] = Scalar.Rsqrt(squares + NormEpsilon) * (Group.IdxX < Cell ? 1 : Scalar.Rsqrt(keyDim));
             }
 
-            Group.Barrier();
-            WriteTriangles(gates, mixed, kk, qk);
-            WriteRightSide(convolved, cell, gates, u, sk);
+            Share(mixed, u, kk, qk, sk);
+            Scale(convolved, cell, gates, mixed, u);
             Solve(mixed, u, cell.Count);
             Read(cell, gates, mixed, u, sq, output);
             Advance(convolved, state, cell, gates, slabs, u);
@@ -140,8 +139,10 @@ public static class ChunkedDeltaRule
             int depth = d0 + (thread / Columns), column = cell.FirstColumn + (thread % Columns);
             float known = state[cell.State + ((long)Math.Min(depth, cell.KeyDim - 1) * cell.ValueDim) + Math.Min(column, cell.ValueDim - 1)];
             states[thread] = cell.Empty == 0 && depth < cell.KeyDim && column < cell.ValueDim ? known : 0;
+            // A bound that is no constant: unrolled eightfold, this would be most of the program's text and of its build.
+            int depths = Math.Min(Depth, cell.KeyDim - d0);
             Group.Barrier();
-            for (int d = 0; d < Depth; d++)
+            for (int d = 0; d < depths; d++)
             {
                 float x = slabs[(thread / Cell % 2 * Slab) + (d * Line) + (thread % Cell)];
                 squares = Scalar.Fma(x, x, squares);
@@ -178,8 +179,8 @@ public static class ChunkedDeltaRule
         return squares;
     }
 
-    // −β_i D_ip (k_i·k_p) for p < i, and D_ip (q_i·k_p) for p ≤ i, transposed.
-    private static void WriteTriangles(ArrayView<float> gates, ArrayView<float> mixed, float[] kk, float[] qk)
+    // Raw products into shared memory: the rest of the work on them is the same for all, and short as a loop.
+    private static void Share(ArrayView<float> mixed, ArrayView<float> u, float[] kk, float[] qk, float[] sk)
     {
         int side = Group.IdxX % Side, line = Group.IdxX / Side * Rows;
         for (int i = 0; i < Rows; i++)
@@ -188,33 +189,45 @@ public static class ChunkedDeltaRule
             for (int n = 0; n < Rows; n++)
             {
                 int p = side + (n * Side);
+                if (p < row)
+                {
+                    mixed[(row * Wide) + p] = kk[(i * Rows) + n];
+                }
+
                 if (p <= row)
                 {
-                    float between = gates[KScale + p] * GateMath.Exp(
-                        gates[Gamma + row] - gates[Gamma + p], gates[GammaRest + row] - gates[GammaRest + p]);
-                    mixed[(p * Wide) + row + 1] = qk[(i * Rows) + n] * gates[QScale + row] * between;
-                    if (p < row)
-                    {
-                        mixed[(row * Wide) + p] = -(kk[(i * Rows) + n] * gates[KScale + row] * between * gates[Beta + row]);
-                    }
+                    mixed[(p * Wide) + row + 1] = qk[(i * Rows) + n];
                 }
             }
-        }
-    }
 
-    // β_i (v_i − e^{γ_i} Sᵀk_i).
-    private static void WriteRightSide(ArrayView<float> convolved, Place cell, ArrayView<float> gates, ArrayView<float> u, float[] sk)
-    {
-        int side = Group.IdxX % Side, line = Group.IdxX / Side * Rows;
-        for (int i = 0; i < Rows; i++)
-        {
             for (int n = 0; n < Own; n++)
             {
-                int row = line + i, j = side + (n * Side), column = cell.FirstColumn + j;
-                float value = convolved[cell.Values + ((long)Math.Min(row, cell.Count - 1) * cell.Channels) + Math.Min(column, cell.ValueDim - 1)];
-                float difference = Scalar.Fma(-gates[Fade + row] * gates[KScale + row], sk[(i * Own) + n], value);
-                u[(row * Columns) + j] = row < cell.Count && column < cell.ValueDim ? difference * gates[Beta + row] : 0;
+                u[(row * Columns) + side + (n * Side)] = sk[(i * Own) + n];
             }
+        }
+
+        Group.Barrier();
+    }
+
+    // −β_i D_ip (k_i·k_p) below the diagonal and D_ip (q_i·k_p) above it; β_i (v_i − e^{γ_i} Sᵀk_i).
+    private static void Scale(ArrayView<float> convolved, Place cell, ArrayView<float> gates, ArrayView<float> mixed, ArrayView<float> u)
+    {
+        for (int e = Group.IdxX; e < Cell * Wide; e += Threads)
+        {
+            int i = e / Wide, p = e % Wide;
+            bool lower = p < i;
+            int row = lower ? i : Math.Max(p, 1) - 1, key = lower ? p : i;
+            float between = gates[KScale + key] * GateMath.Exp(gates[Gamma + row] - gates[Gamma + key], gates[GammaRest + row] - gates[GammaRest + key]);
+            float scale = lower ? -gates[Beta + row] * gates[KScale + row] : gates[QScale + row];
+            mixed[e] = p == i ? 0 : mixed[e] * scale * between;
+        }
+
+        for (int e = Group.IdxX; e < Cell * Columns; e += Threads)
+        {
+            int row = e / Columns, column = cell.FirstColumn + (e % Columns);
+            float value = convolved[cell.Values + ((long)Math.Min(row, cell.Count - 1) * cell.Channels) + Math.Min(column, cell.ValueDim - 1)];
+            float difference = Scalar.Fma(-gates[Fade + row] * gates[KScale + row], u[e], value);
+            u[e] = row < cell.Count && column < cell.ValueDim ? difference * gates[Beta + row] : 0;
         }
     }
 
@@ -286,8 +299,9 @@ public static class ChunkedDeltaRule
                     slabs[(r * Line) + d] = inside ? key * gates[QScale + r0 + r] : 0;
                 }
 
+                int rows = Math.Min(Depth, cell.Count - r0);
                 Group.Barrier();
-                for (int r = 0; r < Depth; r++)
+                for (int r = 0; r < rows; r++)
                 {
                     for (int n = 0; n < Own; n++)
                     {
@@ -364,7 +378,8 @@ public static class ChunkedDeltaRule
                 x = Scalar.Fma(mixed[(row * Wide) + p], u[(p * Columns) + column], x);
             }
 
-            for (int step = 0; step < Threads / Columns; step++)
+            int steps = Math.Min(Threads / Columns, count - strip);
+            for (int step = 0; step < steps; step++)
             {
                 if (own == step)
                 {

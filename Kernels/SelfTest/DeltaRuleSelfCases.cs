@@ -1,0 +1,39 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>The self-test's calls of the delta rule, for both classes of rows.</summary>
+internal static class DeltaRuleSelfCases
+{
+    private const double Allowed = 2e-5;
+    private const int Slots = 4;
+
+    private static readonly DeltaRuleShape[] Shapes = [new(1, 2, 8, 8), new(2, 4, 33, 17), new(1, 2, 128, 128)];
+
+    // First row, rows, position, slot: out of order, with rows and slots between them that belong to nobody.
+    private static readonly int[][] Ragged = [[70, 1, 0, 2], [1, 67, 64, 0], [72, 130, 128, 3]];
+
+    private const int Rows = 203;
+
+    /// <summary>All of them.</summary>
+    public static IEnumerable<SelfCase> All() =>
+        from rowClass in (RowClass[])[RowClass.Prompt, RowClass.Generated]
+        from shape in Shapes
+        select new SelfCase($"gated_delta_rule, {(rowClass == RowClass.Prompt ? "prompt" : "generated")}", $"{shape}", Allowed, (set, memory) => Run(rowClass, shape, set, memory));
+
+    private static Tensor[] Run(RowClass rowClass, DeltaRuleShape shape, KernelSet set, GuardedMemory memory)
+    {
+        Shape heads = new(Rows, shape.ValueHeads), states = shape.State(Slots);
+        Tensor convolved = memory.New("convolved", DType.F32, new Shape(Rows, shape.Channels), SelfCases.Normal(11, Rows * shape.Channels));
+        Tensor b = memory.New("b", DType.F32, heads, SelfCases.Normal(12, heads.Count)), a = memory.New("a", DType.F32, heads, SelfCases.Normal(13, heads.Count));
+        Tensor decay = memory.New("decay", DType.F32, new Shape(shape.ValueHeads), SelfCases.Normal(14, shape.ValueHeads));
+        Tensor timeBias = memory.New("timeBias", DType.F32, new Shape(shape.ValueHeads), SelfCases.Normal(15, shape.ValueHeads));
+        float scale = 1 / MathF.Sqrt(shape.KeyDim);
+        Tensor state = memory.New("state", DType.F32, states, [.. SelfCases.Normal(16, states.Count).Select(x => x * scale)]);
+        Tensor segments = memory.New("segments", new Shape(Ragged.Length, Segments.Columns), [.. Ragged.SelectMany(s => s)]);
+        Tensor output = memory.New("output", DType.F32, new Shape(Rows, shape.ValueWidth));
+        GatedDeltaRule op = rowClass == RowClass.Prompt ? set.PromptDeltaRule : set.GeneratedDeltaRule;
+        op.Run(shape, convolved, b, a, decay, timeBias, state, segments, output);
+        return [output, state];
+    }
+}

@@ -1,0 +1,70 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>The self-test's calls of the router, the routed experts and the MLP.</summary>
+internal static class ExpertSelfCases
+{
+    private const double F32 = 1e-5;
+    private const double Product = 1e-2;
+
+    private static readonly int[] RowCounts = [1, 5, 64, 130];
+
+    private static readonly DType[] WeightTypes = [DType.BF16, DType.F32];
+
+    /// <summary>All of them.</summary>
+    public static IEnumerable<SelfCase> All() => [.. Router(), .. Grouped(), .. Mlp()];
+
+    private static IEnumerable<SelfCase> Router() =>
+        from experts in (int[])[37, 256, 512]
+        from topK in (int[])[1, 8, 10]
+        from rows in RowCounts
+        select new SelfCase("expert_router", $"[{rows}, {experts}], {topK} of them", F32, (set, memory) =>
+        {
+            // Ties go to the lower index.
+            float[] values = SelfCases.Normal(21, rows * experts);
+            values[experts / 2] = values[3] = values[experts - 1] = 4;
+            Tensor chosen = memory.New("experts", DType.I32, new Shape(rows, topK)), weights = memory.New("weights", DType.F32, new Shape(rows, topK));
+            set.ExpertRouter.Run(memory.New("logits", DType.F32, new Shape(rows, experts), values), renormalise: true, chosen, weights);
+            return [chosen, weights];
+        });
+
+    private static IEnumerable<SelfCase> Grouped() =>
+        from type in WeightTypes
+        from shape in ((int Hidden, int Width, int Experts, int TopK)[])[(33, 40, 5, 2), (64, 24, 40, 8), (16, 70, 1, 1)]
+        from rows in RowCounts
+        from prompts in (int[])[0, rows / 2, rows]
+        select new SelfCase(
+            "grouped_experts", $"{type.Name()} [{rows}, {shape.Hidden}], {shape.TopK} of {shape.Experts} experts, {prompts} of prompts",
+            type == DType.BF16 ? Product : F32, (set, memory) =>
+        {
+            (int hidden, int width, int experts, int topK) = shape;
+            Shape pairs = new(rows, topK), both = new(experts, 2 * width, hidden), single = new(experts, hidden, width);
+            Tensor x = memory.New("x", DType.F32, new Shape(rows, hidden), SelfCases.Normal(22, rows * hidden));
+            Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * topK).Select(i => ((i / topK * 7) + (i % topK)) % experts)]);
+            Tensor mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(23, pairs.Count)), output = memory.New("output", DType.F32, new Shape(rows, hidden));
+            var weights = ExpertWeights.Fused(
+                memory.New("gateUp", type, both, SelfCases.Normal(24, both.Count)), memory.New("down", type, single, SelfCases.Normal(25, single.Count)));
+            Tensor scratch = memory.New("scratch", DType.I8, new Shape(long.Max(64, set.GroupedExperts.ScratchBytes(weights, rows, topK) + 64)));
+            long aligned = -scratch.Address & 63;
+            set.GroupedExperts.Run(x, weights, chosen, mix, scratch.Rows(aligned, scratch.Shape[0] - aligned), output, prompts);
+            return [output];
+        });
+
+    private static IEnumerable<SelfCase> Mlp() =>
+        from type in WeightTypes
+        from shape in ((int Hidden, int Width)[])[(33, 40), (129, 70)]
+        from rows in RowCounts
+        from prompts in (int[])[0, rows / 2, rows]
+        select new SelfCase("gated_mlp", $"{type.Name()} [{rows}, {shape.Hidden}] by {shape.Width}, {prompts} of prompts", type == DType.BF16 ? Product : F32, (set, memory) =>
+        {
+            Shape full = new(rows, shape.Hidden), inner = new(shape.Width, shape.Hidden);
+            Tensor x = memory.New("x", DType.F32, full, SelfCases.Normal(26, full.Count)), add = memory.New("add", DType.F32, full, SelfCases.Normal(27, full.Count));
+            Tensor gate = memory.New("gate", type, inner, SelfCases.Normal(28, inner.Count)), up = memory.New("up", type, inner, SelfCases.Normal(29, inner.Count));
+            Tensor down = memory.New("down", type, new Shape(shape.Hidden, shape.Width), SelfCases.Normal(30, inner.Count));
+            Tensor logit = memory.New("gateLogit", DType.F32, new Shape(rows, 1), SelfCases.Normal(31, rows));
+            Tensor scratch = memory.New("scratch", DType.F32, new Shape(rows, 2 * shape.Width)), output = memory.New("output", DType.F32, full);
+            set.GatedMlp.Run(x, new LinearWeight(gate, up), new LinearWeight(down), logit, add, scratch, output, prompts);
+            return [output];
+        });
+}
