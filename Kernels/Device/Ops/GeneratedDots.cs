@@ -45,10 +45,10 @@ public static class GeneratedDots
             for (int k = chunk; k < end; k++)
             {
                 float value = TFormat.Widen(weight[w + k]);
-                s0 = Scalar.Fma(TFormat.Input(x[x0 + k]), value, s0);
-                s1 = Scalar.Fma(TFormat.Input(x[x1 + k]), value, s1);
-                s2 = Scalar.Fma(TFormat.Input(x[x2 + k]), value, s2);
-                s3 = Scalar.Fma(TFormat.Input(x[x3 + k]), value, s3);
+                s0 = Scalar.Fma(x[x0 + k], value, s0);
+                s1 = Scalar.Fma(x[x1 + k], value, s1);
+                s2 = Scalar.Fma(x[x2 + k], value, s2);
+                s3 = Scalar.Fma(x[x3 + k], value, s3);
             }
         }
 
@@ -79,7 +79,7 @@ public static class GeneratedDots
             int end = Math.Min(chunk + Run, inputs);
             for (int k = chunk; k < end; k++)
             {
-                float a0 = TFormat.Input(x[x0 + k]), a1 = TFormat.Input(x[x1 + k]), a2 = TFormat.Input(x[x2 + k]), a3 = TFormat.Input(x[x3 + k]);
+                float a0 = x[x0 + k], a1 = x[x1 + k], a2 = x[x2 + k], a3 = x[x3 + k];
                 float value = TFormat.Widen(gate[gateRow + k]);
                 g0 = Scalar.Fma(a0, value, g0);
                 g1 = Scalar.Fma(a1, value, g1);

@@ -50,10 +50,10 @@ public static class LinearGenerated
             for (int k = chunk; k < end; k++)
             {
                 float value = TFormat.Widen(weight[w + k]);
-                s0 = Scalar.Fma(TFormat.Input(x[x0 + k]), value, s0);
-                s1 = Scalar.Fma(TFormat.Input(x[x1 + k]), value, s1);
-                s2 = Scalar.Fma(TFormat.Input(x[x2 + k]), value, s2);
-                s3 = Scalar.Fma(TFormat.Input(x[x3 + k]), value, s3);
+                s0 = Scalar.Fma(x[x0 + k], value, s0);
+                s1 = Scalar.Fma(x[x1 + k], value, s1);
+                s2 = Scalar.Fma(x[x2 + k], value, s2);
+                s3 = Scalar.Fma(x[x3 + k], value, s3);
             }
         }
 

@@ -51,7 +51,7 @@ public static class LinearPrompt
                 int k = k0 + column, r = line + (i * Side);
                 bool inside = k < inputs;
                 int from = inside ? k : inputs - 1;
-                float a = TFormat.Input(x[((long)Math.Min(firstRow + r, rows - 1) * xStride) + from]);
+                float a = x[((long)Math.Min(firstRow + r, rows - 1) * xStride) + from];
                 float b = TFormat.Widen(weight[((long)Math.Min(firstOutput + r, outputs - 1) * inputs) + from]);
                 xTile[(column * Tile) + r] = inside ? a : 0;
                 wTile[(column * Tile) + r] = inside ? b : 0;

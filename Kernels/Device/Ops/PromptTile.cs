@@ -48,7 +48,7 @@ public static class PromptTile
             Group.Barrier();
             for (int i = 0; i < Own; i++)
             {
-                float a = TFormat.Input(x[xRows[i] + k]);
+                float a = x[xRows[i] + k];
                 float b = TFormat.Widen(i < Own / 2 ? low[weightRows[i] + k] : high[weightRows[i] + k]);
                 xTile[(column * Size) + line + (i * Side)] = inside ? a : 0;
                 weightTile[(column * Size) + line + (i * Side)] = inside ? b : 0;
