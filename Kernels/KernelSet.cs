@@ -63,5 +63,17 @@ public sealed class KernelSet
     /// <summary>Greedy choice of a token.</summary>
     public GreedyPick GreedyPick { get => field ?? Missing<GreedyPick>("greedy_pick"); init; }
 
+    /// <summary>Biases and penalties on logits.</summary>
+    public AdjustLogits AdjustLogits { get => field ?? Missing<AdjustLogits>("adjust_logits"); init; }
+
+    /// <summary>Random choice of a token.</summary>
+    public SampleTokens SampleTokens { get => field ?? Missing<SampleTokens>("sample_tokens"); init; }
+
+    /// <summary>Log-probabilities of chosen tokens.</summary>
+    public LogProbabilities LogProbabilities { get => field ?? Missing<LogProbabilities>("log_probabilities"); init; }
+
+    /// <summary>The most likely tokens and their log-probabilities.</summary>
+    public TopLogProbabilities TopLogProbabilities { get => field ?? Missing<TopLogProbabilities>("top_log_probabilities"); init; }
+
     private T Missing<T>(string op) => throw new MachineException($"{Description} has no {op}: this version cannot run the model there");
 }

@@ -3,6 +3,7 @@ using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using System.Text.RegularExpressions;
 using Lean.Engine.Bench;
+using Lean.Engine.Cli.Chat;
 using Lean.Engine.Cli.Generate;
 using Lean.Tensors;
 
@@ -78,13 +79,13 @@ internal static partial class CommandLine
         new GenerateCommand().Build(),
         new ScoreCommand().Build(),
         new TokenizeCommand().Build(),
+        new RenderCommand().Build(),
         new InspectCommand().Build(),
         DevicesCommand.Build(),
         KernelsCommand.Build(),
         new SelfTestCommand().Build(),
         new BenchCommand().Build(),
         Later.Command("serve", "An HTTP server"),
-        Later.Command("render", "The prompt that a chat template makes of messages"),
         Later.Command("diagnose", "What a failed run's dump says"),
     });
 

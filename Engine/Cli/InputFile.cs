@@ -71,6 +71,25 @@ internal static class InputFile
             : throw new InputException($"{place}: expected token ids, found {(v.ValueKind == JsonValueKind.Number ? v.GetRawText() : Kind(v))}"))];
     }
 
+    /// <summary>The name of an object's field.</summary>
+    /// <exception cref="InputException">It is not valid Unicode.</exception>
+    public static string Name(string place, JsonProperty property)
+    {
+        try
+        {
+            return property.Name;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new InputException($"{place}: holds a name that is not valid Unicode", e);
+        }
+    }
+
+    /// <summary>A value as messages show it: numbers as they stand, of others the kind.</summary>
+    public static string Shown(JsonElement value) => value.ValueKind is JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False
+        ? value.GetRawText()
+        : Kind(value);
+
     private static string Kind(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Object => "an object",

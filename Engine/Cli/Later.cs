@@ -25,11 +25,8 @@ internal sealed class Later
     /// <summary>The sentence for something that is not there yet.</summary>
     public static InputException NotYet(string thing) => new($"{thing} is not in this version yet");
 
-    /// <summary>Sampling: this version is greedy.</summary>
-    public Later Sampling() => Value("--temperature", IsZero).Value("--top-p").Value("--top-k").Value("--min-p").Value("--seed").Value("--stop");
-
-    /// <summary>Chat templates and speculation.</summary>
-    public Later Generation() => Flag("--chat").Value("--speculate", IsZero).Value("--cache-memory");
+    /// <summary>Speculation and limits of the cache.</summary>
+    public Later Generation() => Value("--speculate", IsZero).Value("--cache-memory");
 
     /// <summary>Several devices, and the choice of one.</summary>
     public Later Layout() => Value("--tp", IsOne).Value("--dp", IsOne).Flag("--ep").Value("--comm");

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Lean.Engine.Sampling;
 
 namespace Lean.Engine.Cli;
 
@@ -53,6 +54,42 @@ internal static class Options
         HelpName = "N,…",
         CustomParser = result => [.. result.Tokens[^1].Value.Split(',').Select(part => Parse(result, part, name, least, most))],
     };
+
+    /// <summary>An option that takes a number within a parameter's range; null where it is not given.</summary>
+    public static Option<double?> Real(ParameterRange range, string value, string description) => new(range.Option)
+    {
+        Description = description,
+        HelpName = value,
+        CustomParser = result => double.TryParse(result.Tokens[^1].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && range.Holds(number)
+            ? number
+            : Refuse(result, range),
+    };
+
+    /// <summary>An option that takes a whole number within a parameter's range; null where it is not given.</summary>
+    public static Option<int?> Whole(ParameterRange range, string value, string description) => new(range.Option)
+    {
+        Description = description,
+        HelpName = value,
+        CustomParser = result => int.TryParse(result.Tokens[^1].Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number) && range.Holds(number)
+            ? number
+            : (int?)Refuse(result, range),
+    };
+
+    /// <summary>The option that takes a seed; null where it is not given.</summary>
+    public static Option<long?> Seed(string description) => new(ParameterRange.Seed.Option)
+    {
+        Description = description,
+        HelpName = "S",
+        CustomParser = static result => long.TryParse(result.Tokens[^1].Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
+            ? number
+            : (long?)Refuse(result, ParameterRange.Seed),
+    };
+
+    private static double? Refuse(ArgumentResult result, ParameterRange range)
+    {
+        result.AddError(range.Refusal(range.Option, $"'{result.Tokens[^1].Value}'"));
+        return null;
+    }
 
     private static int Parse(ArgumentResult result, string name, int least, int most) => Parse(result, result.Tokens[^1].Value, name, least, most);
 

@@ -6,8 +6,11 @@ internal enum FinishReason
     /// <summary>It has not.</summary>
     None,
 
-    /// <summary>The model chose an end-of-sequence token.</summary>
+    /// <summary>The token chosen last ends the sequence: the model's end-of-sequence token, or a stop token of the request.</summary>
     Stop,
+
+    /// <summary>A stop string of the request is in the text.</summary>
+    StopString,
 
     /// <summary>The allowed tokens, or the model's positions, are used up.</summary>
     Length,

@@ -1,5 +1,6 @@
 using Lean.Engine.Caches;
 using Lean.Engine.Models;
+using Lean.Engine.Sampling;
 using Lean.Engine.Scheduling;
 using Lean.Kernels;
 using Lean.Tensors;
@@ -7,7 +8,7 @@ using Lean.Tensors;
 namespace Lean.Engine.Running;
 
 /// <summary>
-/// Generates for a list of requests in one batch, greedily. The loop is three verbs: schedule, run, commit. Once warm,
+/// Generates for a list of requests in one batch. The loop is three verbs: schedule, run, commit. Once warm,
 /// a decode step allocates nothing.
 /// </summary>
 internal sealed class GenerationEngine : IDisposable
@@ -21,6 +22,7 @@ internal sealed class GenerationEngine : IDisposable
     private readonly ModelCaches _caches;
     private readonly Arena _arena = new();
     private readonly BatchBuilder _builder;
+    private readonly SamplingBuilder _sampling;
     private readonly StepContext _step;
     private readonly StepPlan _plan;
     private readonly Sequence[] _sequences;
@@ -40,7 +42,7 @@ internal sealed class GenerationEngine : IDisposable
         _sequences = [.. requests.Select((r, i) =>
         {
             PromptCheck.Check(r, model.Config, requests.Count == 1 ? "the prompt" : $"prompt {i + 1} of {requests.Count}");
-            return new Sequence(r, model.Config.MaxPositions);
+            return new Sequence(r, model.Config);
         })];
         _progress = [.. _sequences.Select(s => new SequenceProgress { PromptLength = s.PromptLength })];
 
@@ -56,6 +58,7 @@ internal sealed class GenerationEngine : IDisposable
         _caches = new ModelCaches(model.Config, mtpLayers: 0, blocks, running);
         (_blocks, _slots) = (new NumberPool(blocks), new NumberPool(running));
         _builder = new BatchBuilder(_scheduler.MaxPromptRows + running, running, _sequences.Max(s => s.Blocks.Length));
+        _sampling = new SamplingBuilder([.. _sequences.Select(s => s.Sampler)], running);
         _step = new StepContext(_caches, _arena);
         _plan = new StepPlan(running);
     }
@@ -69,7 +72,7 @@ internal sealed class GenerationEngine : IDisposable
     /// <summary>Steps run so far.</summary>
     public int Steps { get; private set; }
 
-    /// <summary>Called with a sequence's index after each token chosen for it.</summary>
+    /// <summary>Called with a sequence's index after each token chosen for it, when <see cref="Sequence.Finish"/> already tells whether it is the last.</summary>
     public Action<int>? TokenChosen { get; set; }
 
     /// <summary>Runs one step.</summary>
@@ -84,15 +87,22 @@ internal sealed class GenerationEngine : IDisposable
         }
 
         _step.Batch = _builder.Build(_plan, _sequences);
-        (Tensor tokens, Tensor logProbabilities) = _runner.Run(_step);
-        Commit(tokens.AsSpan<int>(), logProbabilities.AsSpan<float>());
+        _step.Sampling = SampledRows();
+        Commit(_runner.Run(_step));
         Steps++;
         PromptSteps += _plan.PromptSegments > 0 ? 1 : 0;
         return true;
     }
 
+    /// <summary>
+    /// Ends a sequence whose text holds a stop string. Texts are decoded outside; whoever does calls this from
+    /// <see cref="TokenChosen"/>, so that no further token is computed.
+    /// </summary>
+    public void StopAtText(int index) => _sequences[index].Finish = FinishReason.StopString;
+
     public void Dispose()
     {
+        _sampling.Dispose();
         _builder.Dispose();
         _arena.Dispose();
         _caches.Dispose();
@@ -119,10 +129,27 @@ internal sealed class GenerationEngine : IDisposable
         }
     }
 
-    private void Commit(ReadOnlySpan<int> tokens, ReadOnlySpan<float> logProbabilities)
+    private SamplingRows SampledRows()
     {
-        ReadOnlySpan<int> places = _step.Faults.AsSpan<int>();
-        int output = 0, row = 0;
+        _sampling.Begin();
+        int output = 0;
+        for (int i = 0; i < _plan.Segments.Count; i++)
+        {
+            PlannedSegment segment = _plan.Segments[i];
+            if (segment.Samples)
+            {
+                _sampling.Add(output++, segment.FirstPosition + segment.Rows, _sequences[segment.Sequence].Sampler);
+            }
+        }
+
+        return _sampling.Build();
+    }
+
+    private void Commit(in StepOutput chosen)
+    {
+        ReadOnlySpan<int> places = _step.Faults.AsSpan<int>(), tokens = chosen.Tokens.AsSpan<int>();
+        ReadOnlySpan<float> logProbabilities = chosen.LogProbabilities.AsSpan<float>();
+        int output = 0, row = 0, listed = 0;
         for (int i = 0; i < _plan.Segments.Count; i++)
         {
             PlannedSegment segment = _plan.Segments[i];
@@ -131,6 +158,12 @@ internal sealed class GenerationEngine : IDisposable
             if (segment.Samples && tokens[output] < 0)
             {
                 fault ??= new Fault(Steps + 1, segment.FirstPosition + segment.Rows - 1, FaultPlace.Head(_model.Config));
+            }
+
+            if (segment.Samples && _sequences[segment.Sequence].Request.Sampling.Alternatives > 0)
+            {
+                _sequences[segment.Sequence].List(chosen.Listed.Slice(listed).AsSpan<int>(), chosen.ListedValues.Slice(listed).AsSpan<float>());
+                listed++;
             }
 
             // A prompt's fault ends the request at once, though this step may choose no token: all that follows would be NaN.
@@ -154,7 +187,7 @@ internal sealed class GenerationEngine : IDisposable
         Sequence sequence = _sequences[index];
         sequence.Append(token, logProbability);
         _progress[index].Generated = sequence.Generated;
-        bool ended = !sequence.Request.IgnoreEndOfSequence && _model.Config.EndOfSequence.Contains(token);
+        bool ended = sequence.Sampler.Ends(token);
         sequence.Finish = ended ? FinishReason.Stop : sequence.Generated == sequence.MaxTokens ? FinishReason.Length : FinishReason.None;
         TokenChosen?.Invoke(index);
         if (sequence.Finish != FinishReason.None)

@@ -1,3 +1,5 @@
+using Lean.Engine.Sampling;
+
 namespace Lean.Engine.Running;
 
 /// <summary>What to generate.</summary>
@@ -11,4 +13,7 @@ internal sealed record GenerationRequest
 
     /// <summary>Whether to go on after an end-of-sequence token.</summary>
     public bool IgnoreEndOfSequence { get; init; }
+
+    /// <summary>How tokens are chosen; greedily, where nobody says.</summary>
+    public SamplingParameters Sampling { get; init; } = SamplingParameters.Greedy;
 }

@@ -6,12 +6,14 @@ namespace Lean.Engine.Running;
 /// <summary>Whether a model can take a prompt; ops trust every id and position that comes after.</summary>
 internal static class PromptCheck
 {
+    private const string OnlyPrompt = "the prompt";
+
     /// <summary>Checks a request.</summary>
     /// <param name="request">The request.</param>
     /// <param name="config">The model.</param>
     /// <param name="subject">What messages call the prompt.</param>
-    /// <exception cref="InputException">The prompt is empty, too long, or holds an id outside the vocabulary.</exception>
-    public static void Check(GenerationRequest request, ModelConfig config, string subject = "the prompt")
+    /// <exception cref="InputException">The prompt is empty, too long, or holds an id outside the vocabulary; or a sampling parameter is out of range.</exception>
+    public static void Check(GenerationRequest request, ModelConfig config, string subject = OnlyPrompt)
     {
         if (request.MaxTokens < 1)
         {
@@ -35,5 +37,7 @@ internal static class PromptCheck
                 throw new InputException($"{subject} holds token {id}, expected 0 to {config.Vocabulary - 1} (the model's vocabulary)");
             }
         }
+
+        request.Sampling.Check(config.Vocabulary, request.MaxTokens, subject == OnlyPrompt ? "" : $" of {subject}");
     }
 }

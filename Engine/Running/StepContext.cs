@@ -1,4 +1,5 @@
 using Lean.Engine.Caches;
+using Lean.Engine.Sampling;
 using Lean.Tensors;
 
 namespace Lean.Engine.Running;
@@ -8,6 +9,9 @@ internal sealed class StepContext(ModelCaches caches, Arena arena)
 {
     /// <summary>The step's rows and segments.</summary>
     public StepBatch Batch { get; set; }
+
+    /// <summary>How the step's tokens are chosen; greedily, where nobody says.</summary>
+    public SamplingRows Sampling { get; set; }
 
     /// <summary>f32 [T, R]: cos and sin of the step's positions.</summary>
     public Tensor Rotary { get; set; }

@@ -27,7 +27,7 @@ internal sealed class Scorer(LoadedModel loaded)
 
         var request = new GenerationRequest { Prompt = ids, MaxTokens = 1 };
         PromptCheck.Check(request, config);
-        var sequence = new Sequence(request, config.MaxPositions);
+        var sequence = new Sequence(request, config);
         Identity(sequence.Blocks);
         int length = ids.Count;
         var result = new ScoreResult { NegativeLogLikelihood = new float[length - 1] };

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Lean.Engine.Text;
@@ -8,6 +9,9 @@ namespace Lean.Engine.Text;
 /// </summary>
 internal sealed class Detokenizer
 {
+    // At most one character per byte, and what the bytes that were waiting become.
+    private const int Waiting = 2;
+
     private readonly Tokenizer _tokenizer;
     private readonly bool _skipSpecial;
 
@@ -22,17 +26,27 @@ internal sealed class Detokenizer
     }
 
     /// <summary>Takes one token and returns the text that is now certain, which may be empty.</summary>
-    internal string Append(int id) =>
-        _skipSpecial && _tokenizer.IsSpecial(id) ? "" : Convert(_tokenizer.BytesOf(id), flush: false);
+    internal string Append(int id)
+    {
+        var text = new ArrayBufferWriter<char>();
+        Append(id, text);
+        return text.WrittenSpan.ToString();
+    }
+
+    /// <summary>Takes one token and appends the text that is now certain.</summary>
+    internal void Append(int id, ArrayBufferWriter<char> text)
+    {
+        if (!(_skipSpecial && _tokenizer.IsSpecial(id)))
+        {
+            ReadOnlySpan<byte> bytes = _tokenizer.BytesOf(id);
+            text.Advance(_utf8.GetChars(bytes, text.GetSpan(bytes.Length + Waiting), flush: false));
+        }
+    }
 
     /// <summary>Ends the text: bytes still waiting come out as U+FFFD, and the next token begins a new text.</summary>
-    internal string Flush() => Convert([], flush: true);
-
-    private string Convert(ReadOnlySpan<byte> bytes, bool flush)
+    internal string Flush()
     {
-        // At most one character per byte, and one for the bytes that were waiting.
-        int room = bytes.Length + 2;
-        Span<char> characters = room <= 256 ? stackalloc char[256] : new char[room];
-        return new string(characters[.._utf8.GetChars(bytes, characters, flush)]);
+        Span<char> characters = stackalloc char[Waiting];
+        return new string(characters[.._utf8.GetChars([], characters, flush: true)]);
     }
 }

@@ -58,6 +58,18 @@ internal static unsafe class CpuDispatch<V> where V : struct, IVec<V>
             case CpuKernel.GreedyPick:
                 GreedyPickBody<V>.Run((GreedyPickArguments*)arguments, begin, end);
                 break;
+            case CpuKernel.AdjustLogits:
+                AdjustLogitsBody.Run((AdjustLogitsArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.SampleTokens:
+                SampleTokensBody<V>.Run((SampleTokensArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.LogProbabilities:
+                LogProbabilitiesBody.Run((LogProbabilitiesArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.TopLogProbabilities:
+                TopLogProbabilitiesBody<V>.Run((TopLogProbabilitiesArguments*)arguments, begin, end);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(kernel), kernel, "not a CPU kernel");
         }

@@ -20,4 +20,8 @@ internal enum CpuKernel
     ExpertsCombine,
     SiluMultiply,
     GreedyPick,
+    AdjustLogits,
+    SampleTokens,
+    LogProbabilities,
+    TopLogProbabilities,
 }

@@ -22,5 +22,9 @@ public static class CpuKernels
         GroupedExperts = new GroupedExpertsCpu(backend),
         GatedMlp = new GatedMlpCpu(backend),
         GreedyPick = new GreedyPickCpu(backend),
+        AdjustLogits = new AdjustLogitsCpu(backend),
+        SampleTokens = new SampleTokensCpu(backend),
+        LogProbabilities = new LogProbabilitiesCpu(backend),
+        TopLogProbabilities = new TopLogProbabilitiesCpu(backend),
     };
 }

@@ -29,5 +29,9 @@ public static class ReferenceKernels
         GroupedExperts = new GroupedExpertsReference(),
         GatedMlp = new GatedMlpReference(),
         GreedyPick = new GreedyPickReference(),
+        AdjustLogits = new AdjustLogitsReference(),
+        SampleTokens = new SampleTokensReference(),
+        LogProbabilities = new LogProbabilitiesReference(),
+        TopLogProbabilities = new TopLogProbabilitiesReference(),
     };
 }

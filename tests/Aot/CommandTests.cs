@@ -10,6 +10,7 @@ public sealed class CommandTests
     [InlineData("generate")]
     [InlineData("score")]
     [InlineData("tokenize")]
+    [InlineData("render")]
     [InlineData("inspect")]
     [InlineData("devices")]
     [InlineData("kernels")]

@@ -46,17 +46,9 @@ public sealed class ErrorTests
     public static TheoryData<string[], string> Later => new()
     {
         { ["serve", "--port", "8000", "--api-key", "k"], "serve" },
-        { ["render", "messages.json"], "render" },
         { ["diagnose", "dump"], "diagnose" },
         { ["bench", "serve"], "bench serve" },
         { ["bench", "kernels", "--json"], "bench kernels" },
-        { ["generate", "a", "--chat"], "--chat" },
-        { ["generate", "a", "--temperature", "0.7"], "--temperature 0.7" },
-        { ["generate", "a", "--top-p", "0.9"], "--top-p 0.9" },
-        { ["generate", "a", "--top-k", "20"], "--top-k 20" },
-        { ["generate", "a", "--min-p", "0.1"], "--min-p 0.1" },
-        { ["generate", "a", "--seed", "1"], "--seed 1" },
-        { ["generate", "a", "--stop", "."], "--stop" },
         { ["generate", "a", "--speculate", "2"], "--speculate 2" },
         { ["generate", "a", "--cache-memory", "1GiB"], "--cache-memory 1GiB" },
         { ["generate", "a", "--tp", "2"], "--tp 2" },
@@ -89,8 +81,10 @@ public sealed class ErrorTests
 
     [Theory]
     [InlineData("{\"prompt\":\"a\"}\n{\"prompt\":1}", "line 2")]
-    [InlineData("{\"prompt\":\"a\",\"prompt_ids\":[1]}", "both")]
-    [InlineData("{}", "neither")]
+    [InlineData("{\"prompt\":\"a\",\"prompt_ids\":[1]}", "several")]
+    [InlineData("{}", "none")]
+    [InlineData("{\"prompt\":\"a\",\"messages\":[]}", "several")]
+    [InlineData("{\"messages\":[5]}", "line 1")]
     [InlineData("[1]", "line 1")]
     [InlineData("{\"prompt\":\"a\",\"max_tokens\":0}", "max_tokens is 0")]
     [InlineData("{\"prompt_ids\":[1.5]}", "1.5")]

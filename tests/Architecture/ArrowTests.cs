@@ -23,7 +23,9 @@ public sealed partial class ArrowTests
     [InlineData("Engine/Layers", "Lean.Engine.Scheduling Lean.Engine.Text Lean.Engine.Cli Lean.Engine.Bench Lean.Engine.Scoring")]
     [InlineData("Engine/Weights", "Lean.Engine.Scheduling Lean.Engine.Running Lean.Engine.Layers Lean.Engine.Text Lean.Engine.Cli Lean.Engine.Bench Lean.Engine.Scoring Lean.Kernels")]
     [InlineData("Engine/Text", "Lean.Kernels Lean.Engine.Models Lean.Engine.Layers Lean.Engine.Running Lean.Engine.Scheduling Lean.Engine.Cli")]
+    [InlineData("Engine/Chat", "Lean.Kernels Lean.Engine.Models Lean.Engine.Layers Lean.Engine.Weights Lean.Engine.Running Lean.Engine.Scheduling Lean.Engine.Sampling Lean.Engine.Cli Lean.Engine.Bench Lean.Engine.Scoring")]
     [InlineData("Engine/Running", "Lean.Engine.Text Lean.Engine.Cli Lean.Engine.Bench Lean.Engine.Scoring")]
+    [InlineData("Engine/Sampling", "Lean.Engine.Scheduling Lean.Engine.Models Lean.Engine.Layers Lean.Engine.Weights Lean.Engine.Text Lean.Engine.Cli Lean.Engine.Bench Lean.Engine.Scoring")]
     [InlineData("Engine/Caches", "Lean.Engine.Scheduling Lean.Engine.Running Lean.Engine.Layers Lean.Engine.Text Lean.Engine.Cli")]
     public void A_folder_of_the_engine_names_nothing_beyond_its_arrows(string folder, string forbidden)
     {

@@ -171,6 +171,52 @@ public sealed class LaunchCheckTests
         Refused("greedy_pick", "logProbabilities", "f32 [R] = [3]", () => Set.GreedyPick.Run(F(3, 8), I(3), F(2)));
     }
 
+    [Fact]
+    public void Adjust_logits()
+    {
+        Refused("adjust_logits", "logits", "f32 [R, V]", () => Run(I(3, 8)));
+        Refused("adjust_logits", "biasStarts", "i32 [R+1] = [4]", () => Run(F(3, 8), biasStarts: I(3)));
+        Refused("adjust_logits", "biases", "f32 [B] = [5]", () => Run(F(3, 8), biases: F(4)));
+        Refused("adjust_logits", "seenStarts", "i32 [R+1] = [4]", () => Run(F(3, 8), seenStarts: F(4)));
+        Refused("adjust_logits", "seen", "i32 [S, 2] = [6, 2]", () => Run(F(3, 8), seen: I(6, 3)));
+        Refused("adjust_logits", "penalties", "f32 [R, 3] = [3, 3]", () => Run(F(3, 8), penalties: F(3, 2)));
+
+        static void Run(Tensor logits, Tensor biasStarts = default, Tensor biases = default, Tensor seenStarts = default, Tensor seen = default, Tensor penalties = default) =>
+            Set.AdjustLogits.Run(logits, new LogitAdjustments
+            {
+                BiasStarts = Or(biasStarts, I(4)),
+                Biased = I(5),
+                Biases = Or(biases, F(5)),
+                SeenStarts = Or(seenStarts, I(4)),
+                Seen = Or(seen, I(6, 2)),
+                Penalties = Or(penalties, F(3, 3)),
+            });
+    }
+
+    [Fact]
+    public void Sample_tokens()
+    {
+        Refused("sample_tokens", "logits", "contiguous rows", () => Set.SampleTokens.Run(F(3, 9).Columns(0, 8), I(3), F(3, 3), I(3), I(3, 2), I(5)));
+        Refused("sample_tokens", "", "1 ≤ V ≤ 2^24", () => Set.SampleTokens.Run(F(3, (1 << 24) + 1), I(3), F(3, 3), I(3), I(3, 2), I(5)));
+        Refused("sample_tokens", "rows", "i32 [S] = [3]", () => Set.SampleTokens.Run(F(3, 8), I(2), F(3, 3), I(3), I(3, 2), I(5)));
+        Refused("sample_tokens", "settings", "f32 [S, 3] = [3, 3]", () => Set.SampleTokens.Run(F(3, 8), I(3), F(3, 4), I(3), I(3, 2), I(5)));
+        Refused("sample_tokens", "topK", "i32 [S] = [3]", () => Set.SampleTokens.Run(F(3, 8), I(3), F(3, 3), F(3), I(3, 2), I(5)));
+        Refused("sample_tokens", "draws", "i32 [S, 2] = [3, 2]", () => Set.SampleTokens.Run(F(3, 8), I(3), F(3, 3), I(3), I(3, 1), I(5)));
+        Refused("sample_tokens", "tokens", "i32 [R] = [5]", () => Set.SampleTokens.Run(F(3, 8), I(3), F(3, 3), I(3), I(3, 2), F(5)));
+    }
+
+    [Fact]
+    public void Log_probabilities()
+    {
+        Refused("log_probabilities", "best", "i32 [R] = [3]", () => Set.LogProbabilities.Run(F(3, 8), I(2), I(3), F(3)));
+        Refused("log_probabilities", "tokens", "i32 [R] = [3]", () => Set.LogProbabilities.Run(F(3, 8), I(3), F(3), F(3)));
+        Refused("log_probabilities", "values", "f32 [R] = [3]", () => Set.LogProbabilities.Run(F(3, 8), I(3), I(3), F(4)));
+        Refused("top_log_probabilities", "", "1 ≤ K ≤ V", () => Set.TopLogProbabilities.Run(F(3, 8), I(2), I(3), F(3), I(2, 9), F(2, 9)));
+        Refused("top_log_probabilities", "bestValues", "f32 [R] = [3]", () => Set.TopLogProbabilities.Run(F(3, 8), I(2), I(3), F(2), I(2, 5), F(2, 5)));
+        Refused("top_log_probabilities", "tokens", "i32 [A, K] = [2, 5]", () => Set.TopLogProbabilities.Run(F(3, 8), I(2), I(3), F(3), I(3, 5), F(2, 5)));
+        Refused("top_log_probabilities", "values", "f32 [A, K] = [2, 5]", () => Set.TopLogProbabilities.Run(F(3, 8), I(2), I(3), F(3), I(2, 5), F(2, 4)));
+    }
+
     private static void Refused(string op, string argument, string expectation, Action run)
     {
         string message = Assert.Throws<LaunchException>(run).Message;

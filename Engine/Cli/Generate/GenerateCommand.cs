@@ -1,11 +1,13 @@
 using System.CommandLine;
+using Lean.Engine.Cli.Chat;
 using Lean.Engine.Running;
+using Lean.Engine.Sampling;
 using Lean.Engine.Text;
 using Lean.Kernels;
 
 namespace Lean.Engine.Cli.Generate;
 
-/// <summary><c>lean generate</c>: continues prompts greedily.</summary>
+/// <summary><c>lean generate</c>: continues prompts.</summary>
 internal sealed class GenerateCommand
 {
     private const int Most = 1 << 20;
@@ -20,7 +22,7 @@ internal sealed class GenerateCommand
     private readonly Option<string?> _model = Options.Model();
     private readonly Option<string[]> _promptIds = Options.Texts("--prompt-ids", "1,2,3", "A prompt as token ids; repeat it for several prompts");
     private readonly Option<string?> _prompts = Options.Text(
-        "--prompts", "FILE.jsonl", "Prompts, one {\"prompt\": …} or {\"prompt_ids\": […]} a line, each with its own \"max_tokens\" if it likes");
+        "--prompts", "FILE.jsonl", "Prompts, one {\"prompt\": …}, {\"prompt_ids\": […]} or {\"messages\": […]} a line, each with its own \"max_tokens\" and sampling parameters (\"temperature\", \"top_p\", \"seed\", \"stop\", …) if it likes");
 
     private readonly Option<int> _maxTokens = Options.Number("--max-tokens", 1, int.MaxValue, 128, "The most tokens to generate");
     private readonly Option<bool> _ignoreEnd = Options.Flag("--ignore-eos", "Go on after an end-of-sequence token");
@@ -30,20 +32,26 @@ internal sealed class GenerateCommand
         "--max-step-tokens", Grid.Cell, Most, 512, $"Tokens that one step computes at most, in multiples of {Grid.Cell}");
 
     private readonly Option<int> _maxSequences = Options.Number("--max-sequences", 1, Most, 64, "Prompts that run at a time; others wait");
-    private readonly Later _later = new Later().Sampling().Generation().Layout();
+    private readonly SamplingOptions _sampling = new();
+    private readonly ChatOptions _chat = new();
+    private readonly Later _later = new Later().Generation().Layout();
 
     /// <summary>The command.</summary>
     public Command Build()
     {
         var command = new ExampleCommand(
             "generate",
-            "Continues a prompt with the most likely tokens and prints the text as it comes; several prompts run as one batch and give a JSON line each, in order",
+            "Continues a prompt, with the most likely tokens unless sampling is asked for, and prints the text as it comes; several prompts run as one batch and give a JSON line each, in order; without a prompt, on a terminal, it chats",
             "lean generate \"ROMEO:\" --max-tokens 64",
+            "lean generate --chat \"Who is there?\"",
+            "lean generate \"ROMEO:\" --temperature 0.7 --top-p 0.9 --seed 1 --stop \"JULIET:\"",
             "lean generate --model DIR --prompt-ids 1,2,3 --prompt-ids 4,5 --json",
             "lean generate --model DIR --prompts prompts.jsonl > answers.jsonl")
         {
             _prompt, _model, _promptIds, _prompts, _maxTokens, _ignoreEnd, _device, _json, _maxStepTokens, _maxSequences,
         };
+        _sampling.AddTo(command);
+        _chat.AddTo(command);
         _later.AddTo(command);
         command.SetAction(Run);
         return command;
@@ -55,25 +63,27 @@ internal sealed class GenerateCommand
         Later.CheckDevice(parsed.GetValue(_device));
         string folder = ModelFolder.Find(parsed.GetValue(_model));
         Tokenizer? tokenizer = Path.Exists(Path.Combine(folder, TokenizerFile.Name)) ? Tokenizer.Load(folder) : null;
-        List<Prompt> prompts = new PromptReader(folder, tokenizer).Read(
-            parsed.GetValue(_prompt), parsed.GetValue(_promptIds) ?? [], parsed.GetValue(_prompts));
-        using LoadedModel model = ModelFolder.Open(folder);
-        List<GenerationRequest> requests = [.. prompts.Select(p => new GenerationRequest
-        {
-            Prompt = p.Ids,
-            MaxTokens = p.MaxTokens ?? parsed.GetValue(_maxTokens),
-            IgnoreEndOfSequence = parsed.GetValue(_ignoreEnd),
-        })];
+        ChatPrompts chat = _chat.Read(
+            parsed, folder, tokenizer, parsed.GetValue(_prompt) is not null, parsed.GetValue(_promptIds) is { Length: > 0 });
         var options = new EngineOptions
         {
             MaxStepTokens = parsed.GetValue(_maxStepTokens) / Grid.Cell * Grid.Cell,
             MaxSequences = parsed.GetValue(_maxSequences),
         };
-        using var run = new GenerationRun(model, requests, options);
+        if (tokenizer is not null && IsChat(parsed) && chat.HasTemplate())
+        {
+            return Chat(parsed, chat, folder, tokenizer, options);
+        }
+
+        List<Prompt> prompts = new PromptReader(folder, tokenizer, chat).Read(
+            parsed.GetValue(_prompt), parsed.GetValue(_promptIds) ?? [], parsed.GetValue(_prompts));
+        List<GenerationRequest> requests = Requests(prompts, parsed, GenerationDefaults.Read(folder));
+        using LoadedModel model = ModelFolder.Open(folder);
+        using var run = new GenerationRun(model, requests, options, tokenizer);
         var report = new GenerationReport(model, run, tokenizer);
         if (requests.Count == 1 && !parsed.GetValue(_json))
         {
-            using var stream = new TextStream(tokenizer, model.Model.Config.EndOfSequence);
+            using var stream = new TextStream(run.Text(0));
             run.Complete(_ => stream.Append(run.Sequences[0]));
             stream.End();
         }
@@ -88,5 +98,36 @@ internal sealed class GenerateCommand
 
         report.ThrowFaults();
         return 0;
+    }
+
+    // Without a prompt, somebody at a terminal wants to talk.
+    private bool IsChat(ParseResult parsed) =>
+        parsed.GetValue(_prompt) is null && parsed.GetValue(_promptIds) is not { Length: > 0 } && parsed.GetValue(_prompts) is null
+        && !parsed.GetValue(_json) && !Console.IsInputRedirected && !Console.IsOutputRedirected;
+
+    private int Chat(ParseResult parsed, ChatPrompts chat, string folder, Tokenizer tokenizer, EngineOptions options)
+    {
+        var defaults = GenerationDefaults.Read(folder);
+        using LoadedModel model = ModelFolder.Open(folder);
+        using var turns = new ChatTurns(model, tokenizer, options, ids => Requests([new Prompt(ids)], parsed, defaults)[0]);
+        turns.Listen();
+        new ChatSession(chat, Console.In, Console.Out).Run(turns.Answer);
+        return 0;
+    }
+
+    private List<GenerationRequest> Requests(List<Prompt> prompts, ParseResult parsed, GenerationDefaults defaults)
+    {
+        SamplingChoice given = _sampling.Read(parsed) with { IgnoreEndOfSequence = parsed.GetValue(_ignoreEnd) };
+        return [.. prompts.Select(p =>
+        {
+            SamplingChoice choice = p.Sampling?.Over(given) ?? given;
+            return new GenerationRequest
+            {
+                Prompt = p.Ids,
+                MaxTokens = p.MaxTokens ?? parsed.GetValue(_maxTokens),
+                IgnoreEndOfSequence = choice.IgnoreEndOfSequence ?? false,
+                Sampling = choice.Resolve(defaults),
+            };
+        })];
     }
 }

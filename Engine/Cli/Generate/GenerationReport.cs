@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Lean.Engine.Running;
+using Lean.Engine.Sampling;
 using Lean.Engine.Text;
 using Lean.Tensors;
 
@@ -26,20 +27,24 @@ internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tok
         }
     }
 
-    /// <summary>The chosen tokens without the one that ended the text.</summary>
-    public static ReadOnlySpan<int> TextTokens(Sequence sequence) =>
-        sequence.Finish == FinishReason.Stop ? sequence.Output[..^1] : sequence.Output;
-
     private void Write(Utf8JsonWriter json, int index)
     {
         Sequence sequence = run.Sequences[index];
         json.WriteStartObject();
         json.Numbers("prompt_ids", sequence.Tokens[..sequence.PromptLength]);
         json.Numbers("output_ids", sequence.Output);
-        json.WriteString("text", tokenizer?.Decode(TextTokens(sequence), skipSpecial: true));
+        if (run.Text(index) is { } text)
+        {
+            json.WriteString("text", text.Certain);
+        }
+        else
+        {
+            json.WriteNull("text");
+        }
+
         json.WriteString("finish_reason", sequence.Finish switch
         {
-            FinishReason.Stop => "stop",
+            FinishReason.Stop or FinishReason.StopString => "stop",
             FinishReason.Length => "length",
             _ => "error",
         });
@@ -55,6 +60,8 @@ internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tok
         }
 
         json.WriteEndArray();
+        WriteAlternatives(json, sequence);
+        WriteSeed(json, sequence.Request.Sampling);
         WriteTimings(json, index, sequence);
         json.WriteStartObject("speculation");
         json.WriteNumber("drafted", 0);
@@ -67,6 +74,49 @@ internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tok
         json.WriteStartObject("collectives");
         json.WriteEndObject();
         json.WriteEndObject();
+    }
+
+    private static void WriteSeed(Utf8JsonWriter json, SamplingParameters sampling)
+    {
+        if (sampling.IsGreedy)
+        {
+            json.WriteNull("seed");
+        }
+        else
+        {
+            json.WriteNumber("seed", sampling.Seed);
+        }
+    }
+
+    private void WriteAlternatives(Utf8JsonWriter json, Sequence sequence)
+    {
+        if (sequence.Request.Sampling.Alternatives is null)
+        {
+            return;
+        }
+
+        json.WriteStartArray("top_logprobs");
+        for (int output = 0; output < sequence.Generated; output++)
+        {
+            json.WriteStartArray();
+            for (int i = 0; i < sequence.Listed(output).Length; i++)
+            {
+                int token = sequence.Listed(output)[i];
+                json.WriteStartObject();
+                json.WriteNumber("id", token);
+                if (tokenizer is not null)
+                {
+                    json.WriteString("token", tokenizer.Decode([token], skipSpecial: false));
+                }
+
+                json.WriteNumber("logprob", sequence.ListedValues(output)[i]);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
+        json.WriteEndArray();
     }
 
     private void WriteTimings(Utf8JsonWriter json, int index, Sequence sequence)

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Lean.Engine.Running;
+using Lean.Engine.Text;
+using Lean.Tensors;
 
 namespace Lean.Engine.Cli.Generate;
 
@@ -7,32 +9,55 @@ namespace Lean.Engine.Cli.Generate;
 internal sealed class GenerationRun : IDisposable
 {
     private readonly GenerationEngine _engine;
+    private readonly OutputText?[] _texts;
     private readonly long[] _first;
     private readonly long[] _last;
     private long _start;
 
-    public GenerationRun(LoadedModel model, IReadOnlyList<GenerationRequest> requests, EngineOptions options)
+    /// <param name="model">The model.</param>
+    /// <param name="requests">What to generate.</param>
+    /// <param name="options">The engine's limits.</param>
+    /// <param name="tokenizer">Decodes the output, or null where the model has none.</param>
+    /// <exception cref="InputException">A request cannot be run, or has stop strings where there is no tokenizer.</exception>
+    public GenerationRun(LoadedModel model, IReadOnlyList<GenerationRequest> requests, EngineOptions options, Tokenizer? tokenizer)
     {
+        if (tokenizer is null && requests.Any(static r => r.Sampling.Stop.Count > 0))
+        {
+            throw new InputException($"stop strings need the model's {TokenizerFile.Name}, which is not there");
+        }
+
         _engine = new GenerationEngine(model.Model, model.Ops, requests, options);
+        _texts = [.. requests.Select(r => tokenizer is null ? null : new OutputText(tokenizer, r.Sampling.Stop, r.Sampling.MinTokens))];
         (_first, _last) = (new long[requests.Count], new long[requests.Count]);
     }
 
     /// <summary>The sequences, in the order of the requests.</summary>
     public IReadOnlyList<Sequence> Sequences => _engine.Sequences;
 
+    /// <summary>The text of a sequence, or null where there is no tokenizer.</summary>
+    public OutputText? Text(int index) => _texts[index];
+
     /// <summary>Runs until every request has ended.</summary>
     /// <param name="chosen">Called with a sequence's index after each of its tokens.</param>
-    public void Complete(Action<int>? chosen)
+    /// <param name="stopped">Asked before each step whether to end the run there.</param>
+    public void Complete(Action<int>? chosen, Func<bool>? stopped = null)
     {
         _start = Stopwatch.GetTimestamp();
         _engine.TokenChosen = index =>
         {
             _last[index] = Stopwatch.GetTimestamp();
             _first[index] = _first[index] == 0 ? _last[index] : _first[index];
+            Decode(index, _engine.Sequences[index], _texts[index]);
             chosen?.Invoke(index);
         };
-        while (_engine.Step())
+        while (stopped?.Invoke() != true && _engine.Step())
         {
+        }
+
+        // A sequence that a fault ended has not chosen its last token.
+        foreach (OutputText? text in _texts)
+        {
+            text?.End();
         }
     }
 
@@ -43,4 +68,18 @@ internal sealed class GenerationRun : IDisposable
     public TimeSpan Decode(int index) => Stopwatch.GetElapsedTime(_first[index], _last[index]);
 
     public void Dispose() => _engine.Dispose();
+
+    // The token that ends a sequence is no part of its text.
+    private void Decode(int index, Sequence sequence, OutputText? text)
+    {
+        if (sequence.Finish != FinishReason.Stop && text?.Append(sequence.Output[^1]) == true)
+        {
+            _engine.StopAtText(index);
+        }
+
+        if (sequence.Finish != FinishReason.None)
+        {
+            text?.End();
+        }
+    }
 }

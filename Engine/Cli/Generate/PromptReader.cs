@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Lean.Engine.Cli.Chat;
 using Lean.Engine.Text;
 using Lean.Tensors;
 
@@ -8,7 +9,8 @@ namespace Lean.Engine.Cli.Generate;
 /// <summary>Turns what the command line gives into prompts.</summary>
 /// <param name="folder">The model's folder.</param>
 /// <param name="tokenizer">Its tokenizer, or null where the folder has none.</param>
-internal sealed class PromptReader(string folder, Tokenizer? tokenizer)
+/// <param name="chat">Makes prompts of what users say.</param>
+internal sealed class PromptReader(string folder, Tokenizer? tokenizer, ChatPrompts chat)
 {
     /// <summary>Reads the prompts from the one place that names them.</summary>
     /// <param name="text">PROMPT.</param>
@@ -28,10 +30,14 @@ internal sealed class PromptReader(string folder, Tokenizer? tokenizer)
         return text is not null ? [new Prompt(Encode(text))] : file is not null ? FromFile(file) : [.. ids.Select(FromIds)];
     }
 
-    private static Prompt FromIds(string list) => new([.. list.Split(',').Select(part =>
+    /// <summary>Token ids as an option lists them.</summary>
+    /// <exception cref="InputException">They are none.</exception>
+    public static int[] Ids(string option, string list) => [.. list.Split(',').Select(part =>
         int.TryParse(part, NumberStyles.AllowLeadingSign | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int id)
             ? id
-            : throw new InputException($"--prompt-ids is '{list}', expected token ids such as 1,2,3"))]);
+            : throw new InputException($"{option} is '{list}', expected token ids such as 1,2,3"))];
+
+    private static Prompt FromIds(string list) => new(Ids("--prompt-ids", list));
 
     private List<Prompt> FromFile(string path)
     {
@@ -57,22 +63,46 @@ internal sealed class PromptReader(string folder, Tokenizer? tokenizer)
         }
 
         bool hasText = value.TryGetProperty("prompt", out JsonElement text), hasIds = value.TryGetProperty("prompt_ids", out JsonElement ids);
-        if (hasText == hasIds)
+        bool hasMessages = value.TryGetProperty("messages", out _);
+        if ((hasText ? 1 : 0) + (hasIds ? 1 : 0) + (hasMessages ? 1 : 0) != 1)
         {
-            throw new InputException($"{place}: expected either \"prompt\" or \"prompt_ids\", found {(hasText ? "both" : "neither")}");
+            string found = hasText || hasIds || hasMessages ? "several" : "none";
+            throw new InputException($"{place}: expected one of \"prompt\", \"prompt_ids\" and \"messages\", found {found}");
         }
 
         int? limit = null;
-        if (value.TryGetProperty("max_tokens", out JsonElement own))
+        var sampling = new SamplingFields(place);
+        var names = new HashSet<string>();
+        foreach (JsonProperty property in value.EnumerateObject())
         {
-            limit = own.ValueKind == JsonValueKind.Number && own.TryGetInt32(out int number) && number >= 1
-                ? number
-                : throw new InputException($"{place}: max_tokens is {own.GetRawText()}, expected a whole number of at least 1");
+            string name = InputFile.Name(place, property);
+            if (!names.Add(name))
+            {
+                throw new InputException($"{place}: the field {name} stands there twice");
+            }
+
+            if (name == "max_tokens")
+            {
+                limit = MaxTokens(place, property.Value);
+            }
+            else if (name is not ("prompt" or "prompt_ids") && !sampling.TryRead(name, property.Value) && !hasMessages)
+            {
+                throw new InputException($"{place}: there is no field {name}; expected prompt or prompt_ids, max_tokens, and sampling parameters such as temperature");
+            }
         }
 
-        return new Prompt(hasIds ? InputFile.Ids(place, ids) : Encode(InputFile.String(place, text)), limit);
+        // Beside messages, what is no sampling parameter is the template's: tools, enable_thinking and others.
+        int[] prompt = hasIds ? InputFile.Ids(place, ids) : hasMessages ? chat.Encode(place, value) : Encode(InputFile.String(place, text));
+        return new Prompt(prompt, limit, sampling.Choice);
     }
 
+    private static int? MaxTokens(string place, JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Null => null,
+        JsonValueKind.Number when value.TryGetInt32(out int number) && number >= 1 => number,
+        _ => throw new InputException($"{place}: max_tokens is {value.GetRawText()}, expected a whole number of at least 1"),
+    };
+
     // A prompt may be a rendered chat, so the text of a control token means the token.
-    private int[] Encode(string text) => (tokenizer ?? Tokenizer.Load(folder)).Encode(text, SpecialTokens.Parse);
+    private int[] Encode(string text) => chat.TakesPrompts ? chat.Encode(text) : (tokenizer ?? Tokenizer.Load(folder)).Encode(text, SpecialTokens.Parse);
 }

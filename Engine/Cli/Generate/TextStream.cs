@@ -4,34 +4,47 @@ using Lean.Engine.Text;
 
 namespace Lean.Engine.Cli.Generate;
 
-/// <summary>Prints one sequence's text on stdout as it is generated, or its ids where there is no tokenizer.</summary>
-internal sealed class TextStream(Tokenizer? tokenizer, IReadOnlyCollection<int> endTokens) : IDisposable
+/// <summary>Prints one sequence's text on stdout as it is generated, or its ids where there is no text.</summary>
+internal sealed class TextStream(OutputText? text) : IDisposable
 {
     private readonly Stream _output = Console.OpenStandardOutput();
-    private readonly Detokenizer? _detokenizer = tokenizer is null ? null : new Detokenizer(tokenizer, skipSpecial: true);
+    private int _printed;
 
-    /// <summary>Prints the token that a sequence has just got.</summary>
+    /// <summary>Prints what the token that a sequence has just got makes certain.</summary>
     public void Append(Sequence sequence)
     {
-        int token = sequence.Output[^1];
-        if (_detokenizer is null)
+        if (text is null)
         {
-            Write($"{(sequence.Generated == 1 ? "" : ",")}{token}");
+            Write($"{(sequence.Generated == 1 ? "" : ",")}{sequence.Output[^1]}");
         }
-        else if (sequence.Request.IgnoreEndOfSequence || !endTokens.Contains(token))
+        else
         {
-            Write(_detokenizer.Append(token));
+            WriteCertain();
         }
     }
 
     /// <summary>Ends the text and its line.</summary>
-    public void End() => Write((_detokenizer?.Flush() ?? "") + "\n");
+    public void End()
+    {
+        WriteCertain();
+        Write("\n");
+    }
 
     public void Dispose() => _output.Dispose();
 
-    private void Write(string text)
+    private void WriteCertain()
     {
-        _output.Write(Encoding.UTF8.GetBytes(text));
+        if (text is not null)
+        {
+            Write(text.Certain[_printed..]);
+            _printed = text.Certain.Length;
+        }
+    }
+
+    private void Write(ReadOnlySpan<char> characters)
+    {
+        byte[] bytes = new byte[Encoding.UTF8.GetMaxByteCount(characters.Length)];
+        _output.Write(bytes.AsSpan(0, Encoding.UTF8.GetBytes(characters, bytes)));
         _output.Flush();
     }
 }

@@ -33,7 +33,7 @@ public sealed class PromptTests
         { "{\"prompt_ids\":[]}", "the prompt is empty" },
         { "{\"prompt\":\"a\"}\n{\"prompt\":\"\"}", "prompt 2 of 2 is empty" },
         { "{\"prompt\":\"a\"}\n{\"prompt_ids\":[-1]}", "prompt 2 of 2 holds token -1, expected 0 to 2047" },
-        { "{\"prompt_ids\":[1]}\n{\"prompt_ids\":[2048]}\n{}", "line 3: expected either \"prompt\" or \"prompt_ids\", found neither" },
+        { "{\"prompt_ids\":[1]}\n{\"prompt_ids\":[2048]}\n{}", "line 3: expected one of \"prompt\", \"prompt_ids\" and \"messages\", found none" },
         { $"{{\"prompt\":\"a\"}}\n{{\"prompt_ids\":[{TooMany}]}}", "prompt 2 of 2 has 4097 tokens, expected at most" },
         { "{\"prompt_ids\":[\"1\"]}", "line 1: expected token ids, found a string" },
         { "{\"prompt_ids\":[99999999999999999999]}", "line 1: expected token ids, found 99999999999999999999" },

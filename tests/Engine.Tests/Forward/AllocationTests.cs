@@ -1,4 +1,6 @@
 using Lean.Engine.Running;
+using Lean.Engine.Sampling;
+using Lean.Engine.Text;
 using Lean.Kernels;
 
 namespace Lean.Engine.Tests.Forward;
@@ -7,12 +9,24 @@ namespace Lean.Engine.Tests.Forward;
 [Collection(nameof(AloneCollection))]
 public sealed class AllocationTests
 {
-    [Fact]
-    public void A_warm_decode_step_allocates_nothing()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_warm_decode_step_allocates_nothing(bool sampled)
     {
         using var model = LoadedModel.Open(TestData.Demo, CpuBackends.Open());
-        var requests = Enumerable.Range(0, 4).Select(i => new GenerationRequest { Prompt = Prompts.Random(70 + i, 2048, i), MaxTokens = 64, IgnoreEndOfSequence = true });
-        using var engine = new GenerationEngine(model.Model, model.Ops, [.. requests], new EngineOptions());
+        var tokenizer = Tokenizer.Load(TestData.Demo);
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 8).Select(i => new GenerationRequest
+        {
+            Prompt = Prompts.Random(70 + i, 2048, i),
+            MaxTokens = 64,
+            IgnoreEndOfSequence = true,
+            Sampling = sampled ? Sampled(i) : SamplingParameters.Greedy,
+        })];
+
+        OutputText[] texts = [.. requests.Select(r => new OutputText(tokenizer, r.Sampling.Stop, r.Sampling.MinTokens))];
+        using var engine = new GenerationEngine(model.Model, model.Ops, requests, new EngineOptions());
+        engine.TokenChosen = index => texts[index].Append(engine.Sequences[index].Output[^1]);
         for (int i = 0; i < 8; i++)
         {
             Assert.True(engine.Step());
@@ -34,4 +48,22 @@ public sealed class AllocationTests
 
         Assert.Equal(0, least);
     }
+
+    // Everything at once: filters, penalties, biases, bans, alternatives, and stop strings that do not come.
+    private static SamplingParameters Sampled(int i) => new()
+    {
+        Temperature = i % 4 == 3 ? 0 : 0.5 + (0.2 * i),
+        Seed = i,
+        TopK = 50,
+        TopP = 0.95,
+        MinP = 0.01,
+        RepetitionPenalty = 1.1,
+        PresencePenalty = 0.2,
+        FrequencyPenalty = 0.1,
+        LogitBias = [new TokenBias(5, 1f)],
+        StopTokenIds = [2041],
+        MinTokens = 40,
+        Stop = ["no such text", "nor this"],
+        Alternatives = 5,
+    };
 }

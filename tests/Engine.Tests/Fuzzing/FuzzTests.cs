@@ -12,13 +12,14 @@ namespace Lean.Engine.Tests.Fuzzing;
 public sealed class FuzzTests
 {
     private const int FewInputs = 1500;
-    private const int FewestWays = 8;
+    private const int FewestWays = 6;
 
     [Theory]
     [InlineData("safetensors")]
     [InlineData("shard index")]
     [InlineData("config")]
     [InlineData("tokenizer")]
+    [InlineData("jinja")]
     public void Whatever_the_bytes_are_the_reader_takes_them_or_refuses_them_in_a_sentence(string name)
     {
         using FuzzTarget target = Create(name);
@@ -56,6 +57,7 @@ public sealed class FuzzTests
         "shard index" => new ShardIndexTarget(),
         "config" => new ConfigTarget(),
         "tokenizer" => new TokenizerTarget(),
+        "jinja" => new JinjaTarget(),
         _ => throw new ArgumentException(name, nameof(name)),
     };
 

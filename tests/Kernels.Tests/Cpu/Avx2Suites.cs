@@ -29,3 +29,11 @@ public sealed class Avx2GroupedExpertsTests : GroupedExpertsTests<Avx2Target>;
 public sealed class Avx2GatedMlpTests : GatedMlpTests<Avx2Target>;
 
 public sealed class Avx2GreedyPickTests : GreedyPickTests<Avx2Target>;
+
+public sealed class Avx2AdjustLogitsTests : AdjustLogitsTests<Avx2Target>;
+
+public sealed class Avx2SampleTokensTests : SampleTokensTests<Avx2Target>;
+
+public sealed class Avx2LogProbabilitiesTests : LogProbabilitiesTests<Avx2Target>;
+
+public sealed class Avx2TopLogProbabilitiesTests : TopLogProbabilitiesTests<Avx2Target>;

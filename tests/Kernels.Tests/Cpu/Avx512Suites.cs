@@ -29,3 +29,11 @@ public sealed class Avx512GroupedExpertsTests : GroupedExpertsTests<Avx512Target
 public sealed class Avx512GatedMlpTests : GatedMlpTests<Avx512Target>;
 
 public sealed class Avx512GreedyPickTests : GreedyPickTests<Avx512Target>;
+
+public sealed class Avx512AdjustLogitsTests : AdjustLogitsTests<Avx512Target>;
+
+public sealed class Avx512SampleTokensTests : SampleTokensTests<Avx512Target>;
+
+public sealed class Avx512LogProbabilitiesTests : LogProbabilitiesTests<Avx512Target>;
+
+public sealed class Avx512TopLogProbabilitiesTests : TopLogProbabilitiesTests<Avx512Target>;

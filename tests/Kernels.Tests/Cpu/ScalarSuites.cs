@@ -29,3 +29,11 @@ public sealed class ScalarGroupedExpertsTests : GroupedExpertsTests<ScalarTarget
 public sealed class ScalarGatedMlpTests : GatedMlpTests<ScalarTarget>;
 
 public sealed class ScalarGreedyPickTests : GreedyPickTests<ScalarTarget>;
+
+public sealed class ScalarAdjustLogitsTests : AdjustLogitsTests<ScalarTarget>;
+
+public sealed class ScalarSampleTokensTests : SampleTokensTests<ScalarTarget>;
+
+public sealed class ScalarLogProbabilitiesTests : LogProbabilitiesTests<ScalarTarget>;
+
+public sealed class ScalarTopLogProbabilitiesTests : TopLogProbabilitiesTests<ScalarTarget>;

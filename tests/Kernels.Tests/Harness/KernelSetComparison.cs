@@ -21,6 +21,10 @@ public static class KernelSetComparison
         ("grouped_experts", ExpertCases.Grouped()),
         ("gated_mlp", MlpCases.All()),
         ("greedy_pick", GreedyCases.All()),
+        ("adjust_logits", AdjustCases.All()),
+        ("sample_tokens", SamplingCases.All()),
+        ("log_probabilities", LogProbabilityCases.Chosen()),
+        ("top_log_probabilities", LogProbabilityCases.Top()),
     ];
 
     /// <summary>Fails where the sets differ in a bit of any case of the ops named; all ops where none is named.</summary>

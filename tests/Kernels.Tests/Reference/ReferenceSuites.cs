@@ -26,6 +26,14 @@ public sealed class ReferenceGatedMlpTests : GatedMlpTests<ReferenceTarget>;
 
 public sealed class ReferenceGreedyPickTests : GreedyPickTests<ReferenceTarget>;
 
+public sealed class ReferenceAdjustLogitsTests : AdjustLogitsTests<ReferenceTarget>;
+
+public sealed class ReferenceSampleTokensTests : SampleTokensTests<ReferenceTarget>;
+
+public sealed class ReferenceLogProbabilitiesTests : LogProbabilitiesTests<ReferenceTarget>;
+
+public sealed class ReferenceTopLogProbabilitiesTests : TopLogProbabilitiesTests<ReferenceTarget>;
+
 /// <summary>The reference keeps its state in f64 during a call, so a cut into calls shows as one rounding to f32.</summary>
 public sealed class ReferencePromptDeltaRuleTests : PromptDeltaRuleTests<ReferenceTarget>
 {

@@ -1,0 +1,19 @@
+using Lean.Tensors;
+
+namespace Lean.Engine.Running;
+
+/// <summary>What a step chose, until the next one begins.</summary>
+internal readonly struct StepOutput
+{
+    /// <summary>i32 [R]: the tokens; −1 where logits are not finite.</summary>
+    public required Tensor Tokens { get; init; }
+
+    /// <summary>f32 [R]: their log-probabilities.</summary>
+    public required Tensor LogProbabilities { get; init; }
+
+    /// <summary>i32 [A, K]: the most likely tokens of the rows for which they are asked; unset where there are none.</summary>
+    public Tensor Listed { get; init; }
+
+    /// <summary>f32 [A, K]: their log-probabilities.</summary>
+    public Tensor ListedValues { get; init; }
+}

@@ -1,0 +1,53 @@
+using Lean.Engine.Running;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Sampling;
+
+/// <summary>Chooses a step's tokens from its logits. A step in which all is greedy runs one op.</summary>
+internal sealed class Sampler(KernelSet ops)
+{
+    /// <summary>Chooses a token for each row.</summary>
+    /// <param name="logits">f32 [R, V]; stays as it is, since log-probabilities are those of the model, not of the filters.</param>
+    /// <param name="rows">Which rows are sampled, and how.</param>
+    /// <param name="arena">Holds the result.</param>
+    public StepOutput Choose(Tensor logits, in SamplingRows rows, Arena arena)
+    {
+        long outputs = logits.Shape[0], vocabulary = logits.Shape[1];
+        Tensor best = Vector(arena.I32(outputs, 1)), values = Vector(arena.F32(outputs, 1));
+        ops.GreedyPick.Run(logits, best, values);
+        Tensor listed = default, listedValues = default;
+        if (rows.ListedCount > 0)
+        {
+            long alternatives = long.Min(rows.Alternatives, vocabulary);
+            listed = arena.I32(rows.ListedCount, alternatives);
+            listedValues = arena.F32(rows.ListedCount, alternatives);
+            ops.TopLogProbabilities.Run(logits, rows.Listed, best, values, listed, listedValues);
+        }
+
+        Tensor tokens = best;
+        if (rows.Count > 0)
+        {
+            tokens = Vector(arena.I32(outputs, 1));
+            best.AsSpan<int>().CopyTo(tokens.AsSpan<int>());
+            Tensor changed = logits;
+            if (rows.Adjusts || rows.Count < outputs)
+            {
+                changed = arena.F32(rows.Count, vocabulary);
+                ops.GatherRows.Run(logits, rows.Rows, changed);
+            }
+
+            if (rows.Adjusts)
+            {
+                ops.AdjustLogits.Run(changed, rows.Adjustments);
+            }
+
+            ops.SampleTokens.Run(changed, rows.Rows, rows.Settings, rows.TopK, rows.Draws, tokens);
+            ops.LogProbabilities.Run(logits, best, tokens, values);
+        }
+
+        return new StepOutput { Tokens = tokens, LogProbabilities = values, Listed = listed, ListedValues = listedValues };
+    }
+
+    private static Tensor Vector(Tensor column) => column.Reshape(new Shape(column.Shape[0]));
+}

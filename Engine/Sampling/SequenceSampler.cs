@@ -1,0 +1,98 @@
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Sampling;
+
+/// <summary>
+/// What one sequence's choices depend on beside its logits: its parameters, its random numbers, the tokens it has seen
+/// so far and those that end it. Once made, it allocates nothing.
+/// </summary>
+internal sealed class SequenceSampler
+{
+    private readonly int[] _ends;
+    private readonly TokenBias[] _biases;
+    private readonly TokenBias[] _biasesWhileShort;
+    private readonly int[] _seen = [];
+    private readonly int[] _places = [];
+    private int _seenCount;
+    private int _generated;
+
+    /// <param name="parameters">How to choose, checked.</param>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="maxTokens">The most tokens that will be chosen.</param>
+    /// <param name="endTokens">The model's tokens that end the sequence; none where they are ignored.</param>
+    /// <param name="vocabulary">Ids of the model.</param>
+    /// <exception cref="InputException">The least number of tokens cannot be reached, since every token ends the sequence.</exception>
+    public SequenceSampler(SamplingParameters parameters, IReadOnlyList<int> prompt, int maxTokens, IReadOnlyList<int> endTokens, int vocabulary)
+    {
+        Parameters = parameters;
+        _ends = [.. endTokens.Concat(parameters.StopTokenIds).Distinct().Order()];
+        _biases = [.. parameters.LogitBias];
+        if (parameters.MinTokens > 0 && _ends.Length == vocabulary)
+        {
+            throw new InputException($"min_tokens is {parameters.MinTokens}, but every token of the model ends the request");
+        }
+
+        // A ban replaces a bias, so that no token stands twice in a row's list.
+        _biasesWhileShort = [.. _ends.Select(static t => new TokenBias(t, float.NegativeInfinity)), .. _biases.Where(b => !Ends(b.Token))];
+        if (parameters.Penalises)
+        {
+            MostSeen = (int)long.Min(vocabulary, (long)prompt.Count + maxTokens);
+            _seen = new int[LogitAdjustments.SeenColumns * MostSeen];
+            _places = new int[vocabulary];
+            foreach (int token in parameters.RepetitionPenalty == 1 ? [] : prompt)
+            {
+                Entry(token);
+            }
+        }
+    }
+
+    /// <summary>How to choose.</summary>
+    public SamplingParameters Parameters { get; }
+
+    /// <summary>Tokens that <see cref="Seen"/> can come to list.</summary>
+    public int MostSeen { get; }
+
+    /// <summary>Entries that <see cref="Biases"/> can have.</summary>
+    public int MostBiases => int.Max(_biases.Length, Parameters.MinTokens > 0 ? _biasesWhileShort.Length : 0);
+
+    /// <summary>Whether the next token is anything but the most likely one.</summary>
+    public bool IsActive => !Parameters.IsGreedy || Adjusts;
+
+    /// <summary>Whether logits change before the next choice.</summary>
+    public bool Adjusts => Biases.Length > 0 || _seenCount > 0;
+
+    /// <summary>What is added to logits now: while the sequence is shorter than it must be, ends are banned.</summary>
+    public ReadOnlySpan<TokenBias> Biases => _generated < Parameters.MinTokens ? _biasesWhileShort : _biases;
+
+    /// <summary>Penalised tokens and how often each was chosen, as <see cref="LogitAdjustments.Seen"/> lists them.</summary>
+    public ReadOnlySpan<int> Seen => _seen.AsSpan(0, LogitAdjustments.SeenColumns * _seenCount);
+
+    /// <summary>Whether a token ends the sequence.</summary>
+    public bool Ends(int token) => Array.BinarySearch(_ends, token) >= 0;
+
+    /// <summary>The random bits that choose the token at a position.</summary>
+    public ulong Draw(int position) => Philox.Draw((ulong)Parameters.Seed, position);
+
+    /// <summary>Takes note of a chosen token.</summary>
+    public void Append(int token)
+    {
+        _generated++;
+        if (Parameters.Penalises)
+        {
+            _seen[(LogitAdjustments.SeenColumns * Entry(token)) + 1]++;
+        }
+    }
+
+    // Places are counted from 1, so that 0 means none.
+    private int Entry(int token)
+    {
+        if (_places[token] == 0)
+        {
+            _seen[LogitAdjustments.SeenColumns * _seenCount] = token;
+            _places[token] = ++_seenCount;
+        }
+
+        return _places[token] - 1;
+    }
+}
