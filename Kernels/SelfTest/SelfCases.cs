@@ -24,7 +24,7 @@ internal static class SelfCases
     private static readonly DType[] WeightTypes = [DType.BF16, DType.F32];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. Linear(), .. GreedyPick()];
+    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. Linear(), .. AttentionSelfCases.All(), .. GreedyPick()];
 
     private static IEnumerable<SelfCase> Embedding() => WeightTypes.SelectMany(type => RowCounts.Select(rows => new SelfCase(
         "embedding", $"{type.Name()} [{rows}, 67]", 0, (set, memory) =>
@@ -74,7 +74,8 @@ internal static class SelfCases
             return [tokens, probabilities];
         });
 
-    private static float[] Normal(int seed, long count)
+    /// <summary>Normally distributed numbers; the seed alone decides them.</summary>
+    internal static float[] Normal(int seed, long count)
     {
         var random = new Random(seed);
         var values = new float[count];
