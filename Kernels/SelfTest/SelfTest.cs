@@ -11,7 +11,7 @@ public static class SelfTest
     /// <summary>Runs it, an op at a time.</summary>
     public static IEnumerable<SelfTestResult> Run(KernelSet kernels)
     {
-        KernelSet reference = ReferenceKernels.Create();
+        KernelSet reference = ReferenceKernels.Create(kernels.CacheType);
         return SelfCases.All().GroupBy(c => c.Op).Select(op => Run([.. op], reference, kernels));
     }
 
@@ -45,6 +45,11 @@ public static class SelfTest
 
     private static float[] Read(Tensor tensor)
     {
+        if (tensor.Type == DType.BF16)
+        {
+            return [.. tensor.AsSpan<ushort>().ToArray().Select(DTypes.BF16ToF32)];
+        }
+
         if (tensor.Type == DType.I32)
         {
             return [.. tensor.AsSpan<int>().ToArray().Select(i => (float)i)];

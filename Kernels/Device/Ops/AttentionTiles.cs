@@ -81,6 +81,7 @@ public static class AttentionTiles
                     int head = firstHead + (firstQuery % tileHeads);
                     for (int firstColumn = 0; firstColumn < dim; firstColumn += TColumns.Columns)
                     {
+                        int width = Math.Min(TColumns.Columns, dim - firstColumn);
                         float joinedLargest = AttentionMath.Unseen, joinedWeights = 0;
                         for (int firstBlock = 0; firstBlock <= lastBlock; firstBlock += AttentionMath.SpanCells)
                         {
@@ -245,7 +246,6 @@ public static class AttentionTiles
                                 bool store = row <= lastRow && head + h < group && rowSeen > span;
                                 long target = ((((long)(start + row) * heads) + (kvHead * group) + head + h) * dim) + firstColumn;
                                 float before = shrinks[firstQuery + h], next = shrinksNext[firstQuery + h];
-                                int width = Math.Min(TColumns.Columns, dim - firstColumn);
                                 for (int from = 0; from < width; from += Lanes)
                                 {
                                     int column = from + lane;
@@ -261,17 +261,16 @@ public static class AttentionTiles
                         Group.Barrier();
                         shrinks[owned] = joinedWeights;
                         Group.Barrier();
-                        int present0 = Math.Min(dim - firstColumn, TColumns.Columns);
                         for (int h = 0; h < Math.Min(Heads, group); h++)
                         {
                             bool store = row <= lastRow && head + h < group;
                             float sum = shrinks[firstQuery + h];
                             long target = ((((long)(start + row) * heads) + (kvHead * group) + head + h) * dim) + firstColumn;
                             long gates = ((((long)(start + row) * columns) + (2 * ((kvHead * group) + head + h)) + 1) * dim) + firstColumn;
-                            for (int from = 0; from < present0; from += Lanes)
+                            for (int from = 0; from < width; from += Lanes)
                             {
                                 int column = from + lane;
-                                if (store && column < present0)
+                                if (store && column < width)
                                 {
                                     output[target + column] = AttentionMath.Finish(output[target + column], sum, projected[gates + column]);
                                 }
