@@ -36,8 +36,8 @@ internal sealed class SelfTestCommand
         {
             failed |= result.Fault is not null;
             Console.WriteLine(result.Fault is null
-                ? $"{result.Op,-16} ok      {result.Cases} calls, error {result.Error:g2} of {result.Allowed:g2}"
-                : $"{result.Op,-16} FAILED  {result.Fault}");
+                ? $"{result.Op,-28} ok      {result.Cases} calls, error {result.Error:g2} of {result.Allowed:g2}"
+                : $"{result.Op,-28} FAILED  {result.Fault}");
         }
 
         return failed ? throw new MachineException($"{kernels.Description} computes wrong results: see the lines above") : 0;

@@ -3,7 +3,7 @@ namespace Lean.Aot.Tests;
 /// <summary>Devices beside the CPU: the native binary finds OpenCL at run time, or does without.</summary>
 public sealed class DeviceTests
 {
-    private static readonly string[] Ops = ["embedding", "add_rms_norm", "linear", "greedy_pick"];
+    private static readonly string[] Ops = ["embedding", "add_rms_norm", "linear", "gated_delta_rule, prompt", "gated_delta_rule, generated", "expert_router", "grouped_experts", "gated_mlp", "greedy_pick"];
 
     [Fact]
     public void Kernels_of_every_target_are_in_the_binary()
