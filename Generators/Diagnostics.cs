@@ -50,13 +50,45 @@ internal static class Diagnostics
         "LEAN011", "A weight's split contradicts itself",
         "{0}: {1}");
 
+    public static readonly DiagnosticDescriptor BadManifest = Kernels(
+        "LEAN012", "The kernel manifest cannot be read",
+        "kernels.json cannot be read: {0}");
+
+    public static readonly DiagnosticDescriptor KernelName = Kernels(
+        "LEAN013", "Every kernel has a name of its own in snake case",
+        "kernel {0}: its name is not in snake case, or another kernel has it");
+
+    public static readonly DiagnosticDescriptor ParameterType = Kernels(
+        "LEAN014", "A kernel takes views of f32, i32 and bf16, ints and floats",
+        "kernel {0}: '{1}' is {2}; a launcher can pass views of f32, i32 and bf16, i32 and f32");
+
+    public static readonly DiagnosticDescriptor KernelExtent = Kernels(
+        "LEAN015", "A kernel's extents are products of names and integers",
+        "kernel {0}: '{1}' has \"{2}\", expected one to four products such as T or 2*I, divided by an integer only where it counts groups");
+
+    public static readonly DiagnosticDescriptor UnboundExtent = Kernels(
+        "LEAN016", "A kernel's extents are bound by its views",
+        "kernel {0}: '{1}' uses {2}, which no view before it has as an extent of its own (an optional view binds nothing)");
+
+    public static readonly DiagnosticDescriptor RowStride = Kernels(
+        "LEAN017", "A row stride belongs to a view with rows",
+        "kernel {0}: '{1}' is the row stride of '{2}', which is no view of two or more dimensions");
+
+    public static readonly DiagnosticDescriptor DeviceContinue = Kernels(
+        "LEAN018", "Device code has no continue",
+        "{0}: the kernel compiler unrolls loops with 'continue' wrongly; turn the condition round and put the rest of the loop in its block");
+
     private static readonly ImmutableDictionary<string, DiagnosticDescriptor> All = new[]
     {
         NotPartial, NotTensor, Repetition, BadExpression, UnknownSymbol, Rank, DuplicateName, NotSettable,
         PartsWithoutSplit, PartsDoNotAddUp, Contradiction,
+        BadManifest, KernelName, ParameterType, KernelExtent, UnboundExtent, RowStride, DeviceContinue,
     }.ToImmutableDictionary(d => d.Id);
 
     public static DiagnosticDescriptor ById(string id) => All[id];
+
+    private static DiagnosticDescriptor Kernels(string id, string title, string message) =>
+        new(id, title, message, "Kernels", DiagnosticSeverity.Error, isEnabledByDefault: true);
 
     private static DiagnosticDescriptor Weights(string id, string title, string message) =>
         new(id, title, message, "Weights", DiagnosticSeverity.Error, isEnabledByDefault: true);

@@ -1,68 +1,76 @@
+using Lean.Tensors;
+
 namespace Lean.Kernels;
 
 /// <summary>
 /// One implementation of every op, for one device. Models hold a set and call its ops; which implementation stands
-/// behind each was decided when the set was made, at load.
+/// behind each was decided when the set was made, at load. A device that lacks an op says so when it is asked for: no op
+/// runs elsewhere instead.
 /// </summary>
 public sealed class KernelSet
 {
     /// <summary>What the ops run on, such as "cpu avx512, 2 threads".</summary>
     public required string Description { get; init; }
 
+    /// <summary>Where the ops are queued, or null on the host, where an op is done when its call returns.</summary>
+    public KernelStream? Stream { get; init; }
+
     /// <summary>Token embedding.</summary>
-    public required EmbeddingLookup Embedding { get; init; }
+    public EmbeddingLookup Embedding { get => field ?? Missing<EmbeddingLookup>("embedding"); init; }
 
     /// <summary>Row selection.</summary>
-    public required GatherRows GatherRows { get; init; }
+    public GatherRows GatherRows { get => field ?? Missing<GatherRows>("gather_rows"); init; }
 
     /// <summary>Residual add and RMSNorm with 1 + w.</summary>
-    public required AddRmsNorm AddRmsNorm { get; init; }
+    public AddRmsNorm AddRmsNorm { get => field ?? Missing<AddRmsNorm>("add_rms_norm"); init; }
 
     /// <summary>RMSNorm of Gated DeltaNet's output with silu(z).</summary>
-    public required GatedRmsNorm GatedRmsNorm { get; init; }
+    public GatedRmsNorm GatedRmsNorm { get => field ?? Missing<GatedRmsNorm>("gated_rms_norm"); init; }
 
     /// <summary>Matrix product with weights of the checkpoint.</summary>
-    public required Linear Linear { get; init; }
+    public Linear Linear { get => field ?? Missing<Linear>("linear"); init; }
 
     /// <summary>cos and sin of a step's positions.</summary>
-    public required RotaryTable RotaryTable { get; init; }
+    public RotaryTable RotaryTable { get => field ?? Missing<RotaryTable>("rotary_table"); init; }
 
     /// <summary>Head norms, RoPE and the write into the KV cache.</summary>
-    public required PrepareAttention PrepareAttention { get; init; }
+    public PrepareAttention PrepareAttention { get => field ?? Missing<PrepareAttention>("prepare_attention"); init; }
 
     /// <summary>Attention over the paged cache.</summary>
-    public required PagedAttention PagedAttention { get; init; }
+    public PagedAttention PagedAttention { get => field ?? Missing<PagedAttention>("paged_attention"); init; }
 
     /// <summary>Gated DeltaNet's convolution.</summary>
-    public required CausalConvolution CausalConvolution { get; init; }
+    public CausalConvolution CausalConvolution { get => field ?? Missing<CausalConvolution>("causal_convolution"); init; }
 
     /// <summary>The delta rule for prompt rows: in chunks on the grid.</summary>
-    public required GatedDeltaRule PromptDeltaRule { get; init; }
+    public GatedDeltaRule PromptDeltaRule { get => field ?? Missing<GatedDeltaRule>("gated_delta_rule"); init; }
 
     /// <summary>The delta rule for generated rows: step by step.</summary>
-    public required GatedDeltaRule GeneratedDeltaRule { get; init; }
+    public GatedDeltaRule GeneratedDeltaRule { get => field ?? Missing<GatedDeltaRule>("gated_delta_rule"); init; }
 
     /// <summary>Softmax and top-k over experts.</summary>
-    public required ExpertRouter ExpertRouter { get; init; }
+    public ExpertRouter ExpertRouter { get => field ?? Missing<ExpertRouter>("expert_router"); init; }
 
     /// <summary>Routed experts.</summary>
-    public required GroupedExperts GroupedExperts { get; init; }
+    public GroupedExperts GroupedExperts { get => field ?? Missing<GroupedExperts>("grouped_experts"); init; }
 
     /// <summary>Dense MLP and shared expert.</summary>
-    public required GatedMlp GatedMlp { get; init; }
+    public GatedMlp GatedMlp { get => field ?? Missing<GatedMlp>("gated_mlp"); init; }
 
     /// <summary>Greedy choice of a token.</summary>
-    public required GreedyPick GreedyPick { get; init; }
+    public GreedyPick GreedyPick { get => field ?? Missing<GreedyPick>("greedy_pick"); init; }
 
     /// <summary>Biases and penalties on logits.</summary>
-    public required AdjustLogits AdjustLogits { get; init; }
+    public AdjustLogits AdjustLogits { get => field ?? Missing<AdjustLogits>("adjust_logits"); init; }
 
     /// <summary>Random choice of a token.</summary>
-    public required SampleTokens SampleTokens { get; init; }
+    public SampleTokens SampleTokens { get => field ?? Missing<SampleTokens>("sample_tokens"); init; }
 
     /// <summary>Log-probabilities of chosen tokens.</summary>
-    public required LogProbabilities LogProbabilities { get; init; }
+    public LogProbabilities LogProbabilities { get => field ?? Missing<LogProbabilities>("log_probabilities"); init; }
 
     /// <summary>The most likely tokens and their log-probabilities.</summary>
-    public required TopLogProbabilities TopLogProbabilities { get; init; }
+    public TopLogProbabilities TopLogProbabilities { get => field ?? Missing<TopLogProbabilities>("top_log_probabilities"); init; }
+
+    private T Missing<T>(string op) => throw new MachineException($"{Description} has no {op}: this version cannot run the model there");
 }

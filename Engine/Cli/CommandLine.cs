@@ -82,10 +82,10 @@ internal static partial class CommandLine
         new RenderCommand().Build(),
         new InspectCommand().Build(),
         DevicesCommand.Build(),
+        KernelsCommand.Build(),
+        new SelfTestCommand().Build(),
         new BenchCommand().Build(),
         Later.Command("serve", "An HTTP server"),
-        Later.Command("selftest", "Every kernel against its reference"),
-        Later.Command("kernels", "The kernels in use and why others are not"),
         Later.Command("diagnose", "What a failed run's dump says"),
     });
 

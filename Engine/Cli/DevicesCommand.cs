@@ -31,8 +31,27 @@ internal static class DevicesCommand
         }
 
         Console.WriteLine($"        {Variable(CpuBackends.InstructionSetVariable)}, {Variable(CpuBackends.ThreadsVariable)}");
-        Console.WriteLine("gpu     GPUs (cuda, opencl, ze) are not in this version yet");
+        WriteOpenCL();
+        Console.WriteLine("cuda    not in this version yet");
+        Console.WriteLine("ze      not in this version yet");
         return 0;
+    }
+
+    private static void WriteOpenCL()
+    {
+        IReadOnlyList<OpenCLDeviceInfo> found = OpenCLDevices.List(out string? declined);
+        if (declined is not null)
+        {
+            Console.WriteLine($"opencl  {declined}");
+        }
+
+        foreach (OpenCLDeviceInfo device in found)
+        {
+            Console.WriteLine($"opencl:{device.Index}  {device.Name}, {device.Vendor}");
+            Console.WriteLine($"        driver: {device.PlatformName} {device.Driver}, {device.Version}");
+            Console.WriteLine($"        memory: {device.TotalMemory / GiB:F1} GiB, at most {device.LargestBuffer / GiB:F1} GiB in one buffer");
+            Console.WriteLine($"        kernels: {(device.Declined is { } why ? $"not available: {why}" : "available; whole models are not in this version yet")}");
+        }
     }
 
     private static string Variable(string name) =>

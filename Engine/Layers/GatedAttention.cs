@@ -42,11 +42,11 @@ internal sealed class GatedAttention : IMixer
         Tensor queries = step.Arena.F32(batch.Rows, _shape.Heads * _shape.HeadDim);
         Tensor attended = step.Arena.F32(batch.Rows, _shape.Heads * _shape.HeadDim);
 
-        ops.Linear.Run(x, _input, projected);
+        ops.Linear.Run(x, _input, projected, batch.PromptRows);
         ops.PrepareAttention.Run(
             _shape, projected, _queryNorm, _keyNorm, _layer.Config.NormEpsilon, step.Rotary, batch.CacheSlots, cache.Keys, cache.Values, queries);
         ops.PagedAttention.Run(_shape, queries, projected, cache.Keys, cache.Values, batch.Segments, batch.Blocks, attended);
-        ops.Linear.Run(attended, _output, output);
+        ops.Linear.Run(attended, _output, output, batch.PromptRows);
         step.Arena.Release(mark);
     }
 }

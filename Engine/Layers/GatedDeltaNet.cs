@@ -33,7 +33,7 @@ internal sealed class GatedDeltaNet : IMixer
         Tensor convolved = step.Arena.F32(batch.Rows, _shape.Channels);
         Tensor read = step.Arena.F32(batch.Rows, _shape.ValueWidth);
 
-        ops.Linear.Run(x, _weights.Input, projected);
+        ops.Linear.Run(x, _weights.Input, projected, batch.PromptRows);
         Tensor qkv = projected.Columns(0, _shape.Channels);
         Tensor z = projected.Columns(_shape.Channels, _shape.ValueWidth);
         Tensor b = projected.Columns(_shape.Channels + _shape.ValueWidth, _shape.ValueHeads);
@@ -43,7 +43,7 @@ internal sealed class GatedDeltaNet : IMixer
         ops.PromptDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, batch.Prompts, read);
         ops.GeneratedDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, batch.Generated, read);
         ops.GatedRmsNorm.Run(read, z, _weights.Norm, _layer.Config.NormEpsilon, read);
-        ops.Linear.Run(read, _weights.Output, output);
+        ops.Linear.Run(read, _weights.Output, output, batch.PromptRows);
         step.Arena.Release(mark);
     }
 }

@@ -36,7 +36,7 @@ internal sealed class SparseMoe : IMlp
         Tensor scratch = step.Arena.Raw(ops.GroupedExperts.ScratchBytes(_experts, rows, topK));
         Tensor sharedScratch = step.Arena.F32(rows, _sharedGateUp.Outputs);
 
-        ops.Linear.Run(x, _router, logits);
+        ops.Linear.Run(x, _router, logits, step.Batch.PromptRows);
         ops.ExpertRouter.Run(logits.Columns(0, count), _layer.Config.RenormaliseTopK, chosen, mix);
         ops.GroupedExperts.Run(x, _experts, chosen, mix, scratch, output);
         ops.GatedMlp.Run(x, _sharedGateUp, _sharedDown, logits.Columns(count, 1), add: output, sharedScratch, output);

@@ -80,23 +80,23 @@ internal sealed class DecoderModel
         _layer.Ops.RotaryTable.Run(step.Batch.Positions, _frequencies, magnitude, step.Rotary);
     }
 
-    /// <summary>Logits of some rows.</summary>
+    /// <summary>Logits of a step's output rows.</summary>
     /// <param name="hidden">f32 [T, H], after the final norm (or the MTP head's).</param>
-    /// <param name="rows">i32 [R].</param>
+    /// <param name="batch">The step.</param>
     /// <param name="arena">Holds the result.</param>
     /// <returns>f32 [R, V].</returns>
-    public Tensor Logits(Tensor hidden, Tensor rows, Arena arena)
+    public Tensor Logits(Tensor hidden, in StepBatch batch, Arena arena)
     {
-        Tensor chosen = arena.F32(rows.Shape.Count, Config.Hidden);
-        _layer.Ops.GatherRows.Run(hidden, rows, chosen);
-        return Logits(chosen, arena);
+        Tensor chosen = arena.F32(batch.OutputRows.Shape.Count, Config.Hidden);
+        _layer.Ops.GatherRows.Run(hidden, batch.OutputRows, chosen);
+        return Logits(chosen, batch.PromptOutputs, arena);
     }
 
-    /// <summary>Logits of all rows.</summary>
-    public Tensor Logits(Tensor hidden, Arena arena)
+    /// <summary>Logits of all rows, the first <paramref name="promptRows"/> of which are prompts'.</summary>
+    public Tensor Logits(Tensor hidden, long promptRows, Arena arena)
     {
         Tensor logits = arena.F32(hidden.Shape[0], Config.Vocabulary);
-        _layer.Ops.Linear.Run(hidden, _head, logits);
+        _layer.Ops.Linear.Run(hidden, _head, logits, promptRows);
         return logits;
     }
 }

@@ -57,7 +57,7 @@ internal sealed class MtpHead
         ops.Embedding.Run(step.Batch.Tokens, _embedding, embedded);
         ops.AddRmsNorm.Run(embedded, delta: default, _embeddingNorm, epsilon, joined.Columns(0, width));
         ops.AddRmsNorm.Run(hidden, delta: default, _hiddenNorm, epsilon, joined.Columns(width, width));
-        ops.Linear.Run(joined, _fc, residual);
+        ops.Linear.Run(joined, _fc, residual, step.Batch.PromptRows);
         _decoder.Forward(residual, pending: default, result, delta, step);
         ops.AddRmsNorm.Run(residual, delta, _norm, epsilon, result, step.Faults, FaultPlace.BeforeMixer(FaultPlace.MtpLayer(_layer.Config) + 1));
         step.Arena.Release(mark);

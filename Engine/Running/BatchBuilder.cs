@@ -48,7 +48,7 @@ internal sealed class BatchBuilder : IDisposable
     {
         Span<int> tokens = _tokens.AsSpan<int>(), positions = _positions.AsSpan<int>(), slots = _cacheSlots.AsSpan<int>();
         Span<int> segments = _segments.AsSpan<int>(), blocks = _blocks.AsSpan<int>(), outputs = _outputRows.AsSpan<int>();
-        int row = 0, outputCount = 0, maxBlocks = (int)_blocks.Shape[1];
+        int row = 0, outputCount = 0, promptRows = 0, promptOutputs = 0, maxBlocks = (int)_blocks.Shape[1];
         for (int s = 0; s < plan.Segments.Count; s++)
         {
             PlannedSegment segment = plan.Segments[s];
@@ -71,6 +71,11 @@ internal sealed class BatchBuilder : IDisposable
             {
                 outputs[outputCount++] = row - 1;
             }
+
+            if (segment.Class == RowClass.Prompt)
+            {
+                (promptRows, promptOutputs) = (row, outputCount);
+            }
         }
 
         return new StepBatch
@@ -80,6 +85,8 @@ internal sealed class BatchBuilder : IDisposable
             CacheSlots = _cacheSlots.Rows(0, row),
             Segments = _segments.Rows(0, plan.Segments.Count),
             PromptSegments = plan.PromptSegments,
+            PromptRows = promptRows,
+            PromptOutputs = promptOutputs,
             Blocks = _blocks.Rows(0, plan.Segments.Count),
             OutputRows = _outputRows.Rows(0, outputCount),
         };

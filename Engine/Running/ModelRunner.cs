@@ -22,7 +22,7 @@ internal sealed class ModelRunner(DecoderModel model, KernelSet ops)
             return new StepOutput { Tokens = step.Arena.I32(0, 1).Reshape(new Shape(0)), LogProbabilities = step.Arena.F32(0, 1).Reshape(new Shape(0)) };
         }
 
-        Tensor logits = model.Logits(hidden, step.Batch.OutputRows, step.Arena);
+        Tensor logits = model.Logits(hidden, step.Batch, step.Arena);
         return _sampler.Choose(logits, step.Sampling, step.Arena);
     }
 }

@@ -23,6 +23,12 @@ internal readonly struct StepBatch
     /// <summary>How many of the segments are prompts'.</summary>
     public required int PromptSegments { get; init; }
 
+    /// <summary>How many of the rows are prompts'.</summary>
+    public required int PromptRows { get; init; }
+
+    /// <summary>How many of the output rows are prompts'.</summary>
+    public required int PromptOutputs { get; init; }
+
     /// <summary>i32 [S, M]: the cache blocks of each segment's sequence.</summary>
     public required Tensor Blocks { get; init; }
 

@@ -133,6 +133,8 @@ internal sealed class DraftScorer(Scorer scorer, DecoderModel model)
             CacheSlots = arena.I32(rows, 1).Reshape(vector),
             Segments = arena.I32(segments, Segments.Columns),
             PromptSegments = 0,
+            PromptRows = 0,
+            PromptOutputs = 0,
             Blocks = arena.I32(segments, blocks),
             OutputRows = default,
         };
@@ -153,7 +155,7 @@ internal sealed class DraftScorer(Scorer scorer, DecoderModel model)
         {
             int count = int.Min(Group, (int)states.Shape[0] - row);
             ArenaMark mark = arena.Mark();
-            Tensor some = model.Logits(states.Rows(row, count), arena);
+            Tensor some = model.Logits(states.Rows(row, count), promptRows: 0, arena);
             scorer.Check(some, firstPosition + row, step, FaultPlace.MtpLogits(model.Config));
             some.AsSpan<float>().CopyTo(logits.Rows(row, count).AsSpan<float>());
             arena.Release(mark);

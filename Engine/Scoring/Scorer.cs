@@ -117,7 +117,7 @@ internal sealed class Scorer(LoadedModel loaded)
         {
             int count = int.Min(stretch, (int)states.Shape[0] - row);
             ArenaMark mark = arena.Mark();
-            Tensor some = _model.Logits(states.Rows(row, count), arena);
+            Tensor some = _model.Logits(states.Rows(row, count), promptRows: count, arena);
             Check(some, first + row, step, FaultPlace.Head(_model.Config));
             if (!logits.IsEmpty)
             {

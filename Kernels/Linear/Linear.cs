@@ -4,7 +4,7 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// y[t, n] = Σ_k x[t, k] · W[n, k]; f32 activations and sums, weights as they lie in the checkpoint.
-/// One order of summation for every number of rows: see <see cref="LinearWeight"/> for how W is held.
+/// One order of summation per class of rows, for every number of them: see <see cref="LinearWeight"/> for how W is held.
 /// </summary>
 public abstract class Linear
 {
@@ -14,15 +14,20 @@ public abstract class Linear
     /// <param name="x">f32 [T, K], rows may be strided.</param>
     /// <param name="weight">[N, K].</param>
     /// <param name="output">f32 [T, N].</param>
-    public void Run(Tensor x, LinearWeight weight, Tensor output)
+    /// <param name="promptRows">
+    /// How many rows are a prompt's; they come first, generated rows follow. On a GPU the classes run on different
+    /// instructions (see <see cref="RowClass"/>); a CPU has one order for both.
+    /// </param>
+    public void Run(Tensor x, LinearWeight weight, Tensor output, long promptRows)
     {
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, new Shape(x.Shape[0], weight.Inputs), "[T, K]", strided: true);
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(x.Shape[0], weight.Outputs), "[T, N]");
+        LaunchCheck.That(promptRows >= 0 && promptRows <= x.Shape[0], Op, "0 ≤ promptRows ≤ T");
         if (x.Shape[0] > 0)
         {
-            Launch(x, weight, output);
+            Launch(x, weight, output, promptRows);
         }
     }
 
-    private protected abstract void Launch(Tensor x, LinearWeight weight, Tensor output);
+    private protected abstract void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows);
 }

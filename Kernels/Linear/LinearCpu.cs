@@ -5,7 +5,7 @@ namespace Lean.Kernels;
 /// <summary>Linear on the CPU: an item is a block of rows of W against all rows of x.</summary>
 internal sealed unsafe class LinearCpu(CpuBackend backend) : Linear
 {
-    private protected override void Launch(Tensor x, LinearWeight weight, Tensor output) =>
+    private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows) =>
         Launch(backend, x, weight, output, gateLogit: default, add: default);
 
     /// <summary>The product, optionally times sigmoid of a row's gate logit, optionally plus another matrix.</summary>

@@ -5,7 +5,7 @@ namespace Lean.Kernels;
 /// <summary>One dot product per output.</summary>
 internal sealed unsafe class LinearReference : Linear
 {
-    private protected override void Launch(Tensor x, LinearWeight weight, Tensor output)
+    private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows)
     {
         for (long t = 0; t < x.Shape[0]; t++)
         {

@@ -31,11 +31,11 @@ public class LinearBenchmark : KernelBenchmark
         return ($"{n}×{k}", new Work(_weights[0].Bytes + _x.Bytes + _y.Bytes, 2.0 * Rows * n * k));
     }
 
-    private protected override void Launch(int turn) => Ops.Linear.Run(_x, _weights[turn % _weights.Length], _y);
+    private protected override void Launch(int turn) => Ops.Linear.Run(_x, _weights[turn % _weights.Length], _y, promptRows: 0);
 
     private protected override double Check()
     {
         Launch(0);
-        return Compare(_y, (row, expected) => Exact.Linear.Run(_x.Rows(row, 1), _weights[0], expected));
+        return Compare(_y, (row, expected) => Exact.Linear.Run(_x.Rows(row, 1), _weights[0], expected, promptRows: 0));
     }
 }

@@ -13,6 +13,8 @@ public sealed class CommandTests
     [InlineData("render")]
     [InlineData("inspect")]
     [InlineData("devices")]
+    [InlineData("kernels")]
+    [InlineData("selftest")]
     [InlineData("bench")]
     [InlineData("bench", "decode")]
     [InlineData("bench", "prefill")]

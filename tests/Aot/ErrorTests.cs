@@ -46,8 +46,6 @@ public sealed class ErrorTests
     public static TheoryData<string[], string> Later => new()
     {
         { ["serve", "--port", "8000", "--api-key", "k"], "serve" },
-        { ["selftest"], "selftest" },
-        { ["kernels"], "kernels" },
         { ["diagnose", "dump"], "diagnose" },
         { ["bench", "serve"], "bench serve" },
         { ["bench", "kernels", "--json"], "bench kernels" },

@@ -19,27 +19,31 @@ public static class LinearCases
 
             for (int rows = 1; rows <= 130; rows++)
             {
-                yield return Of($"{type.Name()} [{rows}, 33] to 19", type, rows, 33, 19);
+                yield return Of($"{type.Name()} [{rows}, 33] to 19", type, rows, 33, 19, promptRows: rows % 3 * rows / 2);
             }
 
             foreach (int rows in Numbers.Rows)
             {
                 yield return Of($"{type.Name()} [{rows}, 100] to 82, apart", type, rows, 100, 82, WeightLayout.Apart);
                 yield return Of($"{type.Name()} [{rows}, 40] to 31, interleaved", type, rows, 40, 31, WeightLayout.Interleaved);
-                yield return Of($"{type.Name()} [{rows}, 64] to 48, contiguous rows", type, rows, 64, 48, gap: 0);
+                yield return Of($"{type.Name()} [{rows}, 64] to 48, contiguous rows", type, rows, 64, 48, gap: 0, promptRows: rows);
             }
 
             yield return Of($"{type.Name()} [3, 2048] to 70", type, 3, 2048, 70);
             yield return Of($"{type.Name()} [70, 1000] to 50", type, 70, 1000, 50);
+            yield return Of($"{type.Name()} [70, 1000] to 50, of prompts", type, 70, 1000, 50, promptRows: 70);
         }
 
-        static OpCase Of(string name, DType type, int rows, int inputs, int outputs, WeightLayout layout = WeightLayout.Whole, int gap = 5) =>
-            new(name, Tolerance.Sum(inputs), (set, arena) => Rows(set, arena, type, inputs, outputs, [.. Enumerable.Range(0, rows)], layout, gap));
+        static OpCase Of(string name, DType type, int rows, int inputs, int outputs, WeightLayout layout = WeightLayout.Whole, int gap = 5, int promptRows = 0) =>
+            new(name, Tolerance.Sum(inputs), (set, arena) => Rows(set, arena, type, inputs, outputs, [.. Enumerable.Range(0, rows)], layout, gap, promptRows))
+            {
+                RoundsInputs = type == DType.BF16,
+            };
     }
 
     /// <summary>Products of the chosen rows of a fixed matrix of 130.</summary>
     public static Outputs Rows(
-        KernelSet set, Arena arena, DType type, int inputs, int outputs, int[] rows, WeightLayout layout = WeightLayout.Whole, int gap = 5)
+        KernelSet set, Arena arena, DType type, int inputs, int outputs, int[] rows, WeightLayout layout = WeightLayout.Whole, int gap = 5, int promptRows = 0)
     {
         LinearWeight weight = layout switch
         {
@@ -49,7 +53,7 @@ public static class LinearCases
         };
         Tensor x = arena.Strided(Numbers.Pick(Numbers.Normal(11, 130 * inputs), inputs, rows), new Shape(rows.Length, inputs), gap);
         Tensor output = arena.Output(DType.F32, new Shape(rows.Length, outputs));
-        set.Linear.Run(x, weight, output);
+        set.Linear.Run(x, weight, output, promptRows);
         return new Outputs().Add("output", output);
     }
 

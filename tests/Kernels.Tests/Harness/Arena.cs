@@ -14,7 +14,17 @@ public sealed unsafe class Arena : IDisposable
 
     private const int Redzone = 320;
 
+    private readonly KernelStream? _stream;
+
     private readonly List<Block> _blocks = [];
+
+    /// <summary>Memory that the set's device reaches too, at the same addresses.</summary>
+    public Arena(KernelSet kernels) => _stream = kernels.Stream;
+
+    /// <summary>Memory of the host.</summary>
+    public Arena()
+    {
+    }
 
     /// <summary>An input of f32 that ops may only read.</summary>
     public Tensor Input(float[] values, Shape shape) => Fill(DType.F32, shape, values, gap: 0, frozen: true);
@@ -43,7 +53,7 @@ public sealed unsafe class Arena : IDisposable
     /// <summary>Scratch memory of exactly so many bytes, aligned to 64.</summary>
     public Tensor Scratch(long bytes)
     {
-        var block = new Block(bytes, bytes, 1, shift: 0);
+        var block = new Block(_stream, bytes, bytes, 1, shift: 0);
         _blocks.Add(block);
         return block.View(DType.I8, new Shape(bytes));
     }
@@ -89,14 +99,14 @@ public sealed unsafe class Arena : IDisposable
         int size = type.Size(), shift = (_blocks.Count + 1) * size % 64;
         if (gap == 0)
         {
-            var block = new Block(shape.Count * size, shape.Count * size, 1, shift);
+            var block = new Block(_stream, shape.Count * size, shape.Count * size, 1, shift);
             _blocks.Add(block);
             return block.View(type, shape);
         }
 
         // The rows begin after `gap` columns of the wider matrix; the redzone in front gives way for them.
         long wide = shape[1] + (2 * gap);
-        var strided = new Block(shape[1] * size, wide * size, shape[0], shift + (gap * size));
+        var strided = new Block(_stream, shape[1] * size, wide * size, shape[0], shift + (gap * size));
         _blocks.Add(strided);
         return strided.View(type, new Shape(shape[0], wide), -gap * size).Columns(gap, shape[1]);
     }
@@ -104,15 +114,16 @@ public sealed unsafe class Arena : IDisposable
     /// <summary>Rows of payload inside a buffer of NaN.</summary>
     private sealed class Block : IDisposable
     {
-        private readonly HostBuffer _buffer;
+        private readonly IDeviceBuffer _buffer;
         private readonly long _rowBytes, _stride, _rows, _start;
         private byte[]? _frozen;
 
-        public Block(long rowBytes, long stride, long rows, int shift)
+        public Block(KernelStream? device, long rowBytes, long stride, long rows, int shift)
         {
             (_rowBytes, _stride, _rows, _start) = (rowBytes, stride, rows, Redzone + shift);
-            _buffer = new HostBuffer(_start + (stride * rows) + Redzone);
-            _buffer.Poison();
+            long bytes = _start + (stride * rows) + Redzone;
+            _buffer = device?.AllocateShared(bytes) ?? new HostBuffer(bytes);
+            All.Fill(0xff);
         }
 
         private Span<byte> All => new((void*)_buffer.Address, checked((int)_buffer.Bytes));

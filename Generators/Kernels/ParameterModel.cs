@@ -1,0 +1,18 @@
+namespace Lean.Generators.Kernels;
+
+/// <summary>One parameter of a kernel, as kernels.json has it.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Type">view, i32 or f32.</param>
+/// <param name="Element">A view's element type: f32, i32 or bf16.</param>
+/// <param name="Shape">A view's extents.</param>
+/// <param name="Optional">Whether an empty view may be passed.</param>
+/// <param name="Extent">The extent that fills an int in.</param>
+/// <param name="RowStride">The view whose row stride fills an int in.</param>
+internal sealed record ParameterModel(
+    string Name, string Type, string? Element, EquatableArray<Extent> Shape, bool Optional, string? Extent, string? RowStride)
+{
+    public bool IsView => Type == "view";
+
+    /// <summary>The extents as messages print them.</summary>
+    public string Symbols => "[" + string.Join(", ", Shape) + "]";
+}

@@ -1,0 +1,93 @@
+using System.Reflection;
+using System.Text;
+using ILGPU;
+using ILGPU.Runtime.Cuda;
+
+namespace Lean.Kernels.Compiler;
+
+/// <summary>Compiles all kernels of an assembly for all targets.</summary>
+internal static class KernelBuild
+{
+    /// <summary>The NVIDIA architectures; a newer card runs the newest below it.</summary>
+    private static readonly (string Name, CudaArchitecture Architecture)[] Architectures =
+        [("sm_80", CudaArchitecture.SM_80), ("sm_90", CudaArchitecture.SM_90)];
+
+    /// <summary>Makes the context that kernels are compiled in.</summary>
+    public static Context CreateContext(Assembly assembly) => Context.Create(builder =>
+    {
+        Intrinsics.Register(builder, assembly);
+        builder.Optimize(OptimizationLevel.O1).EnableAlgorithms().Math(MathMode.Fast32BitOnly).Inlining(InliningMode.Aggressive);
+    });
+
+    /// <summary>Compiles and writes kernels.json and an archive per target.</summary>
+    /// <param name="assembly">Kernels/Device.</param>
+    /// <param name="folder">Where the files go.</param>
+    /// <param name="say">Takes lines for the build's log.</param>
+    /// <exception cref="BuildException">A kernel breaks a rule.</exception>
+    public static void Run(Assembly assembly, OutputFolder folder, Action<string> say)
+    {
+        IReadOnlyList<KernelDeclaration> kernels = KernelDeclaration.In(assembly);
+        using Context context = CreateContext(assembly);
+        var targets = new Dictionary<string, IReadOnlyDictionary<string, CompiledText>>();
+        using (var openCL = new OpenCLTarget(context))
+        {
+            targets.Add("opencl", Compile(kernels, k => openCL.Compile(k)));
+        }
+
+        foreach ((string name, CudaArchitecture architecture) in Architectures)
+        {
+            using var ptx = new PtxTarget(context, name, architecture);
+            targets.Add(name, Compile(kernels, ptx.Compile));
+        }
+
+        foreach ((string target, IReadOnlyDictionary<string, CompiledText> compiled) in targets)
+        {
+            string extension = target == "opencl" ? ".cl" : ".ptx";
+            folder.WriteArchive($"{target}.zip", compiled.Values.Select(c => (c.Kernel.Name + extension, Encoding.UTF8.GetBytes(c.Text))));
+        }
+
+        TranslateToSpirv(targets, folder, say);
+        folder.Write("kernels.json", Manifest.Write(kernels, targets));
+        say($"{kernels.Count} kernels for {string.Join(", ", targets.Keys)}");
+    }
+
+    private static void TranslateToSpirv(Dictionary<string, IReadOnlyDictionary<string, CompiledText>> targets, OutputFolder folder, Action<string> say)
+    {
+        IReadOnlyDictionary<string, CompiledText> sources = targets["opencl"];
+        var modules = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
+        if (SpirvTools.Find() is { } tools)
+        {
+            foreach ((string name, byte[] module) in tools.Translate(sources.Values, folder))
+            {
+                modules.Add(name, module);
+            }
+
+            targets.Add("spirv", sources);
+        }
+        else
+        {
+            say("no SPIR-V for Level Zero: clang and llvm-spirv of one version are not both on the PATH");
+        }
+
+        folder.WriteArchive("spirv.zip", modules.Select(m => (m.Key + ".spv", m.Value)));
+    }
+
+    private static SortedDictionary<string, CompiledText> Compile(IReadOnlyList<KernelDeclaration> kernels, Func<KernelDeclaration, CompiledText> compile)
+    {
+        var compiled = new SortedDictionary<string, CompiledText>(StringComparer.Ordinal);
+        foreach (KernelDeclaration kernel in kernels)
+        {
+            try
+            {
+                compiled.Add(kernel.Name, compile(kernel));
+            }
+            catch (InternalCompilerException fault)
+            {
+                Exception cause = fault.GetBaseException();
+                throw new BuildException(kernel.Attribute, kernel.Name, cause.Message.ReplaceLineEndings(" "));
+            }
+        }
+
+        return compiled;
+    }
+}

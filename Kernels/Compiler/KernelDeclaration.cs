@@ -1,0 +1,46 @@
+using System.Reflection;
+using Lean.Kernels.Device;
+
+namespace Lean.Kernels.Compiler;
+
+/// <summary>One kernel as Kernels/Device declares it: a method, or an instance of a generic one.</summary>
+/// <param name="Name">The entry's name in every target.</param>
+/// <param name="Method">The method, closed over its type arguments.</param>
+/// <param name="Attribute">Group size, grid and place in the source.</param>
+internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelAttribute Attribute)
+{
+    /// <summary>The parameters as launchers see them.</summary>
+    public IReadOnlyList<KernelParameter> Parameters { get; } = [.. Method.GetParameters().Select(p => KernelParameter.Of(Name, p))];
+
+    /// <summary>Every kernel of an assembly, by name.</summary>
+    /// <exception cref="BuildException">A declaration contradicts itself.</exception>
+    public static IReadOnlyList<KernelDeclaration> In(Assembly assembly)
+    {
+        var found = new SortedDictionary<string, KernelDeclaration>(StringComparer.Ordinal);
+        foreach (MethodInfo method in assembly.GetTypes().SelectMany(t => t.GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly)))
+        {
+            if (method.GetCustomAttribute<KernelAttribute>() is not { } kernel)
+            {
+                continue;
+            }
+
+            InstanceAttribute[] instances = [.. method.GetCustomAttributes<InstanceAttribute>()];
+            if (method.IsGenericMethodDefinition != instances.Length > 0)
+            {
+                throw new BuildException(kernel, kernel.Name, "a generic kernel needs [Instance], and only a generic one has it");
+            }
+
+            foreach (KernelDeclaration made in instances.Length == 0
+                ? [new KernelDeclaration(kernel.Name, method, kernel)]
+                : instances.Select(i => new KernelDeclaration($"{kernel.Name}_{i.Suffix}", method.MakeGenericMethod(i.Arguments), kernel)))
+            {
+                if (!found.TryAdd(made.Name, made))
+                {
+                    throw new BuildException(kernel, made.Name, "another kernel has this name");
+                }
+            }
+        }
+
+        return [.. found.Values];
+    }
+}

@@ -1,0 +1,14 @@
+namespace Lean.Kernels.Device;
+
+/// <summary>One instance of a generic kernel: constants and element types are type arguments, so they fold.</summary>
+/// <param name="suffix">What is added to the kernel's name, with an underscore.</param>
+/// <param name="arguments">The type arguments.</param>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+public sealed class InstanceAttribute(string suffix, params Type[] arguments) : Attribute
+{
+    /// <summary>What is added to the kernel's name.</summary>
+    public string Suffix => suffix;
+
+    /// <summary>The type arguments.</summary>
+    public Type[] Arguments => arguments;
+}

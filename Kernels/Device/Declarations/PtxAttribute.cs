@@ -1,0 +1,13 @@
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// The PTX of an intrinsic: $i is register i of the result, #i register i of the arguments (structs count field by
+/// field), @i the constant that argument i must be.
+/// </summary>
+/// <param name="code">Instructions.</param>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class PtxAttribute(string code) : Attribute
+{
+    /// <summary>Instructions.</summary>
+    public string Code => code;
+}

@@ -1,0 +1,30 @@
+using System.IO.Compression;
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>The compiled kernels inside this binary: an archive per target.</summary>
+internal static class KernelArchive
+{
+    /// <summary>A kernel's text or module.</summary>
+    /// <param name="target">opencl, spirv, sm_80, …</param>
+    /// <param name="file">The kernel's name with .cl, .spv or .ptx.</param>
+    /// <exception cref="MachineException">This binary has no such kernel for the target.</exception>
+    public static byte[] Read(string target, string file)
+    {
+        using Stream? resource = typeof(KernelArchive).Assembly.GetManifestResourceStream($"kernels/{target}.zip");
+        if (resource is not null)
+        {
+            using var archive = new ZipArchive(resource, ZipArchiveMode.Read);
+            if (archive.GetEntry(file) is { } entry)
+            {
+                using Stream content = entry.Open();
+                var bytes = new byte[entry.Length];
+                content.ReadExactly(bytes);
+                return bytes;
+            }
+        }
+
+        throw new MachineException($"this binary was built without {file} for {target}; `lean kernels` lists what it has");
+    }
+}

@@ -1,0 +1,63 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>A device's stream that kernels can be queued on.</summary>
+public abstract class KernelStream : IStream
+{
+    private protected KernelStream()
+    {
+    }
+
+    /// <summary>The device, as the command line names it.</summary>
+    public abstract string DeviceName { get; }
+
+    /// <summary>The device.</summary>
+    public abstract IDevice Device { get; }
+
+    /// <summary>Kernels queued so far.</summary>
+    public long Launches { get; private protected set; }
+
+    /// <inheritdoc/>
+    public abstract void CopyToDevice(Tensor host, Tensor device);
+
+    /// <inheritdoc/>
+    public abstract void CopyToHost(Tensor device, Tensor host);
+
+    /// <inheritdoc/>
+    public abstract void Fill(Tensor device, byte value);
+
+    /// <inheritdoc/>
+    public abstract IDeviceEvent Record();
+
+    /// <inheritdoc/>
+    public abstract void Wait(IDeviceEvent after);
+
+    /// <inheritdoc/>
+    public abstract void Synchronize();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Queues a kernel; the generated launchers call it.</summary>
+    /// <param name="kernel">Which.</param>
+    /// <param name="groupsX">Groups along x, at least 1.</param>
+    /// <param name="groupsY">Groups along y, at least 1.</param>
+    /// <param name="arguments">Its arguments in order.</param>
+    /// <exception cref="LaunchException">A view lies in no buffer of the device.</exception>
+    /// <exception cref="MachineException">The device failed, or has no such kernel.</exception>
+    internal abstract void Launch(DeviceKernel kernel, int groupsX, int groupsY, ReadOnlySpan<KernelArgument> arguments);
+
+    /// <summary>
+    /// Memory that host and device reach at one address, for checks: while any exists, a launch returns when the kernel
+    /// is done and the host sees what it wrote.
+    /// </summary>
+    internal abstract IDeviceBuffer AllocateShared(long bytes);
+
+    /// <summary>Releases what the stream holds.</summary>
+    protected abstract void Dispose(bool disposing);
+}

@@ -1,0 +1,53 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// Linear on a device: prompt rows and generated rows each by their own kernel, whatever their number, and a launch for
+/// each range of the weight's rows.
+/// </summary>
+internal sealed class LinearDevice(KernelStream stream) : Linear
+{
+    private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows)
+    {
+        long generated = x.Shape[0] - promptRows;
+        foreach (LinearWeight.Part part in weight.Parts)
+        {
+            var matrix = new Tensor(weight.Type, new Shape(part.Rows, weight.Inputs), part.Address);
+            Tensor columns = output.Columns(part.Column, part.Rows);
+            if (promptRows > 0)
+            {
+                Prompt(x.Rows(0, promptRows), matrix, columns.Rows(0, promptRows));
+            }
+
+            if (generated > 0)
+            {
+                Generated(x.Rows(promptRows, generated), matrix, columns.Rows(promptRows, generated));
+            }
+        }
+    }
+
+    private void Prompt(Tensor x, Tensor weight, Tensor output)
+    {
+        if (weight.Type == DType.BF16)
+        {
+            LinearPromptBf16Launcher.Launch(stream, x, weight, output);
+        }
+        else
+        {
+            LinearPromptF32Launcher.Launch(stream, x, weight, output);
+        }
+    }
+
+    private void Generated(Tensor x, Tensor weight, Tensor output)
+    {
+        if (weight.Type == DType.BF16)
+        {
+            LinearGeneratedBf16Launcher.Launch(stream, x, weight, output);
+        }
+        else
+        {
+            LinearGeneratedF32Launcher.Launch(stream, x, weight, output);
+        }
+    }
+}

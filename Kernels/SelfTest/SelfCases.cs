@@ -1,0 +1,88 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>The self-test's calls, op by op: each op adds its own here.</summary>
+internal static class SelfCases
+{
+    private const float Epsilon = 1e-6f;
+    private const double F32 = 1e-5;
+
+    /// <summary>What architecture allows devices: inputs of products are rounded to bf16.</summary>
+    private const double Product = 1e-2;
+
+    private static readonly int[] RowCounts = [1, 2, 5, 31, 64, 65, 130];
+
+    private static readonly int[] Widths = [1, 33, 100, 2048, 5120];
+
+    private static readonly int[] Vocabularies = [1, 33, 1000, 151936];
+
+    private static readonly (int Inputs, int Outputs)[] Matrices = [(33, 19), (129, 82), (2048, 70)];
+
+    private static readonly float[] Faults = [0, float.NaN, float.PositiveInfinity, float.NegativeInfinity];
+
+    private static readonly DType[] WeightTypes = [DType.BF16, DType.F32];
+
+    /// <summary>All of them.</summary>
+    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. Linear(), .. GreedyPick()];
+
+    private static IEnumerable<SelfCase> Embedding() => WeightTypes.SelectMany(type => RowCounts.Select(rows => new SelfCase(
+        "embedding", $"{type.Name()} [{rows}, 67]", 0, (set, memory) =>
+        {
+            int[] ids = [.. Enumerable.Range(0, rows).Select(i => (i * 17) % 41)];
+            Tensor output = memory.New("output", DType.F32, new Shape(rows, 67));
+            set.Embedding.Run(memory.New("ids", new Shape(rows), ids), memory.New("table", type, new Shape(41, 67), Normal(1, 41 * 67)), output);
+            return [output];
+        })));
+
+    private static IEnumerable<SelfCase> AddRmsNorm() => Widths.SelectMany(width => RowCounts.Select(rows => new SelfCase(
+        "add_rms_norm", $"[{rows}, {width}]", F32, (set, memory) =>
+        {
+            Shape shape = new(rows, width);
+            Tensor residual = memory.New("residual", DType.F32, shape, Normal(2, shape.Count)), output = memory.New("output", DType.F32, shape);
+            Tensor delta = memory.New("delta", DType.F32, shape, Normal(3, shape.Count));
+            set.AddRmsNorm.Run(residual, delta, memory.New("weight", DType.F32, new Shape(width), Normal(4, width)), Epsilon, output);
+            return [output, residual];
+        })));
+
+    private static IEnumerable<SelfCase> Linear() =>
+        from type in WeightTypes
+        from shape in Matrices
+        from rows in RowCounts
+        from prompts in (int[])[0, rows / 2, rows]
+        select new SelfCase("linear", $"{type.Name()} [{rows}, {shape.Inputs}] to {shape.Outputs}, {prompts} of prompts", type == DType.BF16 ? Product : F32, (set, memory) =>
+        {
+            Tensor x = memory.New("x", DType.F32, new Shape(rows, shape.Inputs), Normal(5, rows * shape.Inputs));
+            Tensor weight = memory.New("weight", type, new Shape(shape.Outputs, shape.Inputs), Normal(6, shape.Outputs * shape.Inputs));
+            Tensor output = memory.New("output", DType.F32, new Shape(rows, shape.Outputs));
+            set.Linear.Run(x, new LinearWeight(weight), output, prompts);
+            return [output];
+        });
+
+    private static IEnumerable<SelfCase> GreedyPick() =>
+        from width in Vocabularies
+        from fault in Faults
+        select new SelfCase("greedy_pick", $"[3, {width}]{(fault == 0 ? "" : $" with {fault}")}", F32, (set, memory) =>
+        {
+            float[] values = Normal(7, 3 * width);
+            values[^1] = fault == 0 ? values[^1] : fault;
+
+            // Ties go to the lower index.
+            values[width / 2] = values[0] = 100;
+            Tensor tokens = memory.New("tokens", DType.I32, new Shape(3)), probabilities = memory.New("logProbabilities", DType.F32, new Shape(3));
+            set.GreedyPick.Run(memory.New("logits", DType.F32, new Shape(3, width), values), tokens, probabilities);
+            return [tokens, probabilities];
+        });
+
+    private static float[] Normal(int seed, long count)
+    {
+        var random = new Random(seed);
+        var values = new float[count];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
+        }
+
+        return values;
+    }
+}

@@ -1,0 +1,83 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// The check that users with a new card or driver run: every op of a set against the reference, on odd shapes, with
+/// memory that nobody wrote full of NaN and redzones round every tensor, and every call twice, to the bit.
+/// </summary>
+public static class SelfTest
+{
+    /// <summary>Runs it, an op at a time.</summary>
+    public static IEnumerable<SelfTestResult> Run(KernelSet kernels)
+    {
+        KernelSet reference = ReferenceKernels.Create();
+        return SelfCases.All().GroupBy(c => c.Op).Select(op => Run([.. op], reference, kernels));
+    }
+
+    private static SelfTestResult Run(SelfCase[] cases, KernelSet reference, KernelSet kernels)
+    {
+        double largest = 0;
+        foreach (SelfCase test in cases)
+        {
+            float[][] expected = Outputs(test, reference, out _), actual = Outputs(test, kernels, out string? overrun);
+            double error = Error(expected, actual);
+            largest = double.Max(largest, error);
+            string? fault = overrun
+                ?? (!(error <= test.Allowed) ? $"‖Δ‖/‖expected‖ is {error:g3}, allowed is {test.Allowed:g3}" : null)
+                ?? (Same(actual, Outputs(test, kernels, out _)) ? null : "a second run gave other bits");
+            if (fault is not null)
+            {
+                return new SelfTestResult(test.Op, cases.Length, largest, test.Allowed, $"{test.Name}: {fault}");
+            }
+        }
+
+        return new SelfTestResult(cases[0].Op, cases.Length, largest, cases.Max(c => c.Allowed), null);
+    }
+
+    private static float[][] Outputs(SelfCase test, KernelSet kernels, out string? overrun)
+    {
+        using var memory = new GuardedMemory(kernels);
+        Tensor[] outputs = test.Run(kernels, memory);
+        overrun = memory.Fault();
+        return [.. outputs.Select(Read)];
+    }
+
+    private static float[] Read(Tensor tensor)
+    {
+        if (tensor.Type == DType.I32)
+        {
+            return [.. tensor.AsSpan<int>().ToArray().Select(i => (float)i)];
+        }
+
+        return tensor.AsSpan<float>().ToArray();
+    }
+
+    // A NaN where one is expected is right; any other makes the error NaN, which no bound allows.
+    private static double Error(float[][] expected, float[][] actual)
+    {
+        double worst = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            double difference = 0, norm = 0;
+            foreach ((float e, float a) in expected[i].Zip(actual[i]))
+            {
+                bool both = float.IsNaN(e) && float.IsNaN(a);
+                difference += both ? 0 : ((double)a - e) * ((double)a - e);
+                norm += both ? 0 : (double)e * e;
+            }
+
+            double error = difference == 0 ? 0 : Math.Sqrt(difference / norm);
+            if (!(error <= worst))
+            {
+                worst = error;
+            }
+        }
+
+        return worst;
+    }
+
+    private static bool Same(float[][] first, float[][] second) => first.Zip(second)
+        .All(pair => pair.First.AsSpan().SequenceEqual(pair.Second) || pair.First.Zip(pair.Second)
+            .All(v => BitConverter.SingleToInt32Bits(v.First) == BitConverter.SingleToInt32Bits(v.Second)));
+}
