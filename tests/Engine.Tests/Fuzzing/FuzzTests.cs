@@ -12,7 +12,7 @@ namespace Lean.Engine.Tests.Fuzzing;
 public sealed class FuzzTests
 {
     private const int FewInputs = 1500;
-    private const int FewestWays = 8;
+    private const int FewestWays = 6;
 
     [Theory]
     [InlineData("safetensors")]
