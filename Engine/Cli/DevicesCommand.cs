@@ -50,7 +50,7 @@ internal static class DevicesCommand
             Console.WriteLine($"opencl:{device.Index}  {device.Name}, {device.Vendor}");
             Console.WriteLine($"        driver: {device.PlatformName} {device.Driver}, {device.Version}");
             Console.WriteLine($"        memory: {device.TotalMemory / GiB:F1} GiB, at most {device.LargestBuffer / GiB:F1} GiB in one buffer");
-            Console.WriteLine($"        kernels: {(device.Declined is { } why ? $"not available: {why}" : "available; whole models are not in this version yet")}");
+            Console.WriteLine($"        kernels: {(device.Declined is { } why ? $"not available: {why}" : "available")}");
         }
     }
 

@@ -81,7 +81,6 @@ public static class ExpertCases
             new(name, Tolerance.Sum(hidden).Plus(Tolerance.Sum(width)), (set, arena) =>
                 GroupedRows(set, arena, type, hidden, width, experts, topK, [.. Enumerable.Range(0, rows)], promptRows))
             {
-                RoundsInputs = type == DType.BF16,
             };
     }
 

@@ -37,7 +37,6 @@ public static class LinearCases
         static OpCase Of(string name, DType type, int rows, int inputs, int outputs, WeightLayout layout = WeightLayout.Whole, int gap = 5, int promptRows = 0) =>
             new(name, Tolerance.Sum(inputs), (set, arena) => Rows(set, arena, type, inputs, outputs, [.. Enumerable.Range(0, rows)], layout, gap, promptRows))
             {
-                RoundsInputs = type == DType.BF16,
             };
     }
 

@@ -32,7 +32,6 @@ public static class MlpCases
             new(name, Tolerance.Sum(hidden).Plus(Tolerance.Sum(width)), (set, arena) =>
                 Rows(set, arena, type, hidden, width, [.. Enumerable.Range(0, rows)], shared, inPlace, promptRows))
             {
-                RoundsInputs = type == DType.BF16,
             };
     }
 

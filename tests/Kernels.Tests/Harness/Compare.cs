@@ -18,30 +18,6 @@ public static class Compare
         return Math.Abs(y - x) <= tolerance.Absolute + ((tolerance.Relative + output.Rounding) * Math.Abs(x));
     });
 
-    /// <summary>
-    /// Within what bf16 inputs cost: ‖Δ‖/‖expected‖ at most 1e-2 for each tensor, and no value of order one further off
-    /// than 3e-2, so that a single wrong value among many right ones shows. Inputs rounded to 2^-9 of themselves
-    /// give about 1.7e-3 of both.
-    /// </summary>
-    public static string? Rounded(Outputs expected, Outputs actual)
-    {
-        for (int i = 0; i < int.Min(expected.Items.Count, actual.Items.Count); i++)
-        {
-            (Output e, Output a) = (expected.Items[i], actual.Items[i]);
-            if (e.IsFloat && !e.IsExact && e.Bits.Length == a.Bits.Length)
-            {
-                double norm = Math.Sqrt(e.Values.Sum(v => (double)v * v));
-                double error = Math.Sqrt(e.Values.Zip(a.Values, (x, y) => ((double)y - x) * ((double)y - x)).Sum());
-                if (!(error <= 1e-2 * Math.Max(norm, 1)))
-                {
-                    return $"{e.Name}: ‖Δ‖ is {error:g3} where ‖expected‖ is {norm:g3}";
-                }
-            }
-        }
-
-        return Close(expected, actual, new Tolerance(3e-2, 0));
-    }
-
     /// <summary>Row <paramref name="row"/> of one call against row <paramref name="other"/> of another, to the bit.</summary>
     public static string? Rows(Outputs expected, int row, Outputs actual, int other)
     {

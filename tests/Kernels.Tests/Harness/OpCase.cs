@@ -9,9 +9,6 @@ public sealed record OpCase(string Name, Tolerance Tolerance, Func<KernelSet, Ar
     /// <summary>Whether the inputs hold NaN on purpose; elsewhere a NaN in the reference's result is a fault of the case.</summary>
     public bool HoldsNaN { get; init; }
 
-    /// <summary>Whether the op is a matrix product, whose inputs devices round to bf16.</summary>
-    public bool RoundsInputs { get; init; }
-
     /// <summary>Runs the case; fails where the op wrote what is not its own.</summary>
     public Outputs On(KernelSet kernels)
     {
