@@ -9,6 +9,18 @@ internal static class Numerals
 {
     private const int MostDigits = 4300;
 
+    /// <summary>A whole number of a template.</summary>
+    public static object Literal(string text)
+    {
+        if (text.Length > MostDigits)
+        {
+            throw Fault.Limit("the template holds a whole number of more than 4,300 digits");
+        }
+
+        int radix = text.Length < 2 || text[0] != '0' ? 10 : text[1] switch { 'x' or 'X' => 16, 'o' or 'O' => 8, 'b' or 'B' => 2, _ => 10 };
+        return radix == 10 ? BigInteger.Parse(text, CultureInfo.InvariantCulture) : Parse(text[2..], radix) ?? BigInteger.Zero;
+    }
+
     /// <summary>A whole number, or null where the text is none.</summary>
     /// <param name="text">With white space around it, a sign, and underscores between digits if it likes.</param>
     /// <param name="radix">2 to 36, or 0 for what the text's prefix says.</param>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Numerics;
 using System.Text;
 using Lean.Engine.Chat.Jinja.Expressions;
 using Lean.Engine.Chat.Jinja.Filters;
@@ -8,11 +7,22 @@ using Lean.Engine.Chat.Jinja.Tests;
 namespace Lean.Engine.Chat.Jinja.Syntax;
 
 /// <summary>Reads expressions, by Jinja's grammar and precedence.</summary>
-internal sealed class ExpressionParser(TokenStream stream, Names names)
+internal sealed class ExpressionParser
 {
-    private const int MostDigits = 4300;
-
+    private readonly TokenStream _stream;
+    private readonly Names _names;
+    private readonly ArgumentParser _arguments;
+    private readonly SubscriptParser _subscripts;
     private readonly List<(int Line, string Message)> _unknown = [];
+
+    /// <param name="stream">The template.</param>
+    /// <param name="names">Gets the variables that expressions name.</param>
+    public ExpressionParser(TokenStream stream, Names names)
+    {
+        (_stream, _names) = (stream, names);
+        _arguments = new ArgumentParser(stream, this);
+        _subscripts = new SubscriptParser(stream, this);
+    }
 
     /// <summary>
     /// Whether an unknown filter or test only fails where it is used: inside ifs, so that a template may ask for one that
@@ -29,9 +39,9 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
     /// <summary>An expression.</summary>
     public Expression Parse(bool conditional = true)
     {
-        stream.Enter();
+        _stream.Enter();
         Expression value = conditional ? Conditional() : Or();
-        stream.Leave();
+        _stream.Leave();
         return value;
     }
 
@@ -46,13 +56,13 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
         while (!EndsTuple(end))
         {
             items.Add(Parse(conditional));
-            if (!stream.Current.Is(","))
+            if (!_stream.Current.Is(","))
             {
                 break;
             }
 
             tuple = true;
-            stream.Next();
+            _stream.Next();
         }
 
         if (!tuple && items.Count == 1)
@@ -62,7 +72,7 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
 
         return items.Count > 0 || explicitParentheses
             ? new TupleLiteral([.. items])
-            : throw Fault.Syntax($"Expected an expression, got '{stream.Current.Describe()}'");
+            : throw Fault.Syntax($"Expected an expression, got '{_stream.Current.Describe()}'");
     }
 
     /// <summary>The filters of a filter or set block.</summary>
@@ -73,70 +83,22 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
         {
             filter = Filter(filter);
         }
-        while (stream.Skip("|"));
+        while (_stream.Skip("|"));
         return filter;
     }
 
-    /// <summary>Arguments in parentheses.</summary>
-    public ArgumentList ParseArguments()
-    {
-        List<Expression> positional = [];
-        List<KeyValuePair<string, Expression>> named = [];
-        Expression? more = null, moreNamed = null;
-        stream.Expect("(");
-        for (bool first = true; !stream.Current.Is(")"); first = false)
-        {
-            if (!first)
-            {
-                stream.Expect(",");
-                if (stream.Current.Is(")"))
-                {
-                    break;
-                }
-            }
-
-            if (stream.Current.Is("*") && more is null && moreNamed is null)
-            {
-                stream.Next();
-                more = Parse();
-            }
-            else if (stream.Current.Is("**") && moreNamed is null)
-            {
-                stream.Next();
-                moreNamed = Parse();
-            }
-            else if (stream.Current.Kind == TokenKind.Name && stream.Ahead.Is("=") && moreNamed is null)
-            {
-                string name = stream.Next().Text;
-                stream.Next();
-                named.Add(new(name, Parse()));
-            }
-            else if (named.Count == 0 && more is null && moreNamed is null)
-            {
-                positional.Add(Parse());
-            }
-            else
-            {
-                throw Fault.Syntax("invalid syntax for function call expression");
-            }
-        }
-
-        stream.Expect(")");
-        return new ArgumentList([.. positional], [.. named], more, moreNamed);
-    }
-
     private bool EndsTuple(string? end) =>
-        stream.Current.Kind is TokenKind.VariableEnd or TokenKind.BlockEnd or TokenKind.End || stream.Current.Is(")") || (end is not null && stream.Current.IsName(end));
+        _stream.Current.Kind is TokenKind.VariableEnd or TokenKind.BlockEnd or TokenKind.End || _stream.Current.Is(")") || (end is not null && _stream.Current.IsName(end));
 
     private Expression Conditional()
     {
         int unknown = _unknown.Count;
         Expression value = Or();
-        while (stream.Current.IsName("if"))
+        while (_stream.Current.IsName("if"))
         {
-            int line = stream.Next().Line;
+            int line = _stream.Next().Line;
             Expression test = Or();
-            Expression? otherwise = stream.SkipName("else") ? Parse() : null;
+            Expression? otherwise = _stream.SkipName("else") ? Parse() : null;
             value = new Conditional(test, value, otherwise, line);
             _unknown.RemoveRange(unknown, _unknown.Count - unknown);
         }
@@ -147,7 +109,7 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
     private Expression Or()
     {
         Expression left = And();
-        while (stream.SkipName("or"))
+        while (_stream.SkipName("or"))
         {
             left = new Logical(and: false, left, And());
         }
@@ -158,7 +120,7 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
     private Expression And()
     {
         Expression left = Negation();
-        while (stream.SkipName("and"))
+        while (_stream.SkipName("and"))
         {
             left = new Logical(and: true, left, Negation());
         }
@@ -169,7 +131,7 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
     private Expression Negation()
     {
         int count = 0;
-        while (stream.SkipName("not"))
+        while (_stream.SkipName("not"))
         {
             count++;
         }
@@ -189,18 +151,18 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
         List<(string, Expression)> rest = [];
         while (true)
         {
-            if (stream.Current.Kind == TokenKind.Operator && stream.Current.Text is "==" or "!=" or "<" or "<=" or ">" or ">=")
+            if (_stream.Current.Kind == TokenKind.Operator && _stream.Current.Text is "==" or "!=" or "<" or "<=" or ">" or ">=")
             {
-                rest.Add((stream.Next().Text, Sum()));
+                rest.Add((_stream.Next().Text, Sum()));
             }
-            else if (stream.SkipName("in"))
+            else if (_stream.SkipName("in"))
             {
                 rest.Add(("in", Sum()));
             }
-            else if (stream.Current.IsName("not") && stream.Ahead.IsName("in"))
+            else if (_stream.Current.IsName("not") && _stream.Ahead.IsName("in"))
             {
-                stream.Next();
-                stream.Next();
+                _stream.Next();
+                _stream.Next();
                 rest.Add(("not in", Sum()));
             }
             else
@@ -213,9 +175,9 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
     private Expression Sum()
     {
         Expression left = Concatenated();
-        while (stream.Current.Is("+") || stream.Current.Is("-"))
+        while (_stream.Current.Is("+") || _stream.Current.Is("-"))
         {
-            left = new Binary(stream.Next().Text, left, Concatenated());
+            left = new Binary(_stream.Next().Text, left, Concatenated());
         }
 
         return left;
@@ -224,7 +186,7 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
     private Expression Concatenated()
     {
         List<Expression> parts = [Product()];
-        while (stream.Skip("~"))
+        while (_stream.Skip("~"))
         {
             parts.Add(Product());
         }
@@ -235,9 +197,9 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
     private Expression Product()
     {
         Expression left = Power();
-        while (stream.Current.Kind == TokenKind.Operator && stream.Current.Text is "*" or "/" or "//" or "%")
+        while (_stream.Current.Kind == TokenKind.Operator && _stream.Current.Text is "*" or "/" or "//" or "%")
         {
-            left = new Binary(stream.Next().Text, left, Power());
+            left = new Binary(_stream.Next().Text, left, Power());
         }
 
         return left;
@@ -246,7 +208,7 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
     private Expression Power()
     {
         Expression left = Unary(filters: true);
-        while (stream.Skip("**"))
+        while (_stream.Skip("**"))
         {
             left = new Binary("**", left, Unary(filters: true));
         }
@@ -256,11 +218,11 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
 
     private Expression Unary(bool filters)
     {
-        stream.Enter();
+        _stream.Enter();
         Expression value;
-        if (stream.Current.Is("-") || stream.Current.Is("+"))
+        if (_stream.Current.Is("-") || _stream.Current.Is("+"))
         {
-            bool minus = stream.Next().Text == "-";
+            bool minus = _stream.Next().Text == "-";
             value = new Sign(minus, Unary(filters: false));
         }
         else
@@ -269,33 +231,33 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
         }
 
         value = filters ? Filtered(value) : value;
-        stream.Leave();
+        _stream.Leave();
         return value;
     }
 
     private Expression Primary()
     {
-        Token token = stream.Current;
+        Token token = _stream.Current;
         switch (token.Kind)
         {
             case TokenKind.Name:
-                return Name(stream.Next().Text);
+                return Name(_stream.Next().Text);
             case TokenKind.String:
                 var text = new StringBuilder();
-                while (stream.Current.Kind == TokenKind.String)
+                while (_stream.Current.Kind == TokenKind.String)
                 {
-                    text.Append(stream.Next().Text);
+                    text.Append(_stream.Next().Text);
                 }
 
                 return new Constant(text.ToString());
             case TokenKind.Integer:
-                return new Constant(Integer(stream.Next().Text));
+                return new Constant(Numerals.Literal(_stream.Next().Text));
             case TokenKind.Float:
-                return new Constant(double.Parse(stream.Next().Text, CultureInfo.InvariantCulture));
+                return new Constant(double.Parse(_stream.Next().Text, CultureInfo.InvariantCulture));
             case TokenKind.Operator when token.Text == "(":
-                stream.Next();
+                _stream.Next();
                 Expression value = ParseTuple(explicitParentheses: true);
-                stream.Expect(")");
+                _stream.Expect(")");
                 return value;
             case TokenKind.Operator when token.Text == "[":
                 return List();
@@ -318,62 +280,51 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
                 return new Constant(null);
             default:
                 NameRead?.Invoke(name);
-                return new Variable(name, names.Add(name));
+                return new Variable(name, _names.Add(name));
         }
-    }
-
-    private static object Integer(string text)
-    {
-        if (text.Length > MostDigits)
-        {
-            throw Fault.Limit("the template holds a whole number of more than 4,300 digits");
-        }
-
-        int radix = text.Length < 2 || text[0] != '0' ? 10 : text[1] switch { 'x' or 'X' => 16, 'o' or 'O' => 8, 'b' or 'B' => 2, _ => 10 };
-        return radix == 10 ? BigInteger.Parse(text, CultureInfo.InvariantCulture) : Numerals.Parse(text[2..], radix) ?? BigInteger.Zero;
     }
 
     private ListLiteral List()
     {
         List<Expression> items = [];
-        stream.Expect("[");
-        while (!stream.Current.Is("]"))
+        _stream.Expect("[");
+        while (!_stream.Current.Is("]"))
         {
             if (items.Count > 0)
             {
-                stream.Expect(",");
+                _stream.Expect(",");
             }
 
-            if (!stream.Current.Is("]"))
+            if (!_stream.Current.Is("]"))
             {
                 items.Add(Parse());
             }
         }
 
-        stream.Expect("]");
+        _stream.Expect("]");
         return new ListLiteral([.. items]);
     }
 
     private DictLiteral Dict()
     {
         List<KeyValuePair<Expression, Expression>> pairs = [];
-        stream.Expect("{");
-        while (!stream.Current.Is("}"))
+        _stream.Expect("{");
+        while (!_stream.Current.Is("}"))
         {
             if (pairs.Count > 0)
             {
-                stream.Expect(",");
+                _stream.Expect(",");
             }
 
-            if (!stream.Current.Is("}"))
+            if (!_stream.Current.Is("}"))
             {
                 Expression key = Parse();
-                stream.Expect(":");
+                _stream.Expect(":");
                 pairs.Add(new(key, Parse()));
             }
         }
 
-        stream.Expect("}");
+        _stream.Expect("}");
         return new DictLiteral([.. pairs]);
     }
 
@@ -381,13 +332,13 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
     {
         while (true)
         {
-            if (stream.Current.Is(".") || stream.Current.Is("["))
+            if (_stream.Current.Is(".") || _stream.Current.Is("["))
             {
-                value = Subscript(value);
+                value = _subscripts.Parse(value);
             }
-            else if (stream.Current.Is("("))
+            else if (_stream.Current.Is("("))
             {
-                value = new Call(value, ParseArguments());
+                value = new Call(value, _arguments.Parse());
             }
             else
             {
@@ -400,17 +351,17 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
     {
         while (true)
         {
-            if (stream.Skip("|"))
+            if (_stream.Skip("|"))
             {
                 value = Filter(value);
             }
-            else if (stream.Current.IsName("is"))
+            else if (_stream.Current.IsName("is"))
             {
                 value = Tested(value);
             }
-            else if (stream.Current.Is("("))
+            else if (_stream.Current.Is("("))
             {
-                value = new Call(value, ParseArguments());
+                value = new Call(value, _arguments.Parse());
             }
             else
             {
@@ -419,75 +370,11 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
         }
     }
 
-    private Expression Subscript(Expression value)
-    {
-        if (stream.Skip("."))
-        {
-            Token token = stream.Next();
-            return token.Kind switch
-            {
-                TokenKind.Name => new AttributeAccess(value, token.Text),
-                TokenKind.Integer => new ItemAccess(value, new Constant(Integer(token.Text))),
-                _ => throw Fault.Syntax("expected name or number"),
-            };
-        }
-
-        stream.Expect("[");
-        List<Expression> keys = [];
-        Expression? slice = null;
-        while (!stream.Current.Is("]") || keys.Count > 0)
-        {
-            slice = Slice(value, keys);
-            if (slice is not null && (keys.Count > 0 || stream.Current.Is(",")))
-            {
-                throw Fault.Type("a slice is no part of a key");
-            }
-
-            if (!stream.Skip(","))
-            {
-                break;
-            }
-        }
-
-        stream.Expect("]");
-        return slice ?? new ItemAccess(value, keys.Count == 1 ? keys[0] : new TupleLiteral([.. keys]));
-    }
-
-    // A slice, or null with the key of an element.
-    private SliceAccess? Slice(Expression value, List<Expression> keys)
-    {
-        Expression? start = null, stop = null, step = null;
-        if (!stream.Current.Is(":"))
-        {
-            Expression key = Parse();
-            if (!stream.Current.Is(":"))
-            {
-                keys.Add(key);
-                return null;
-            }
-
-            start = key;
-        }
-
-        stream.Expect(":");
-        if (!stream.Current.Is(":") && !stream.Current.Is("]") && !stream.Current.Is(","))
-        {
-            stop = Parse();
-        }
-
-        if (stream.Skip(":") && !stream.Current.Is("]") && !stream.Current.Is(","))
-        {
-            step = Parse();
-        }
-
-        return new SliceAccess(value, start, stop, step);
-    }
-
     private FilterApplication Filter(Expression? value)
     {
-        int line = stream.Line;
+        int line = _stream.Line;
         string name = DottedName();
-        ArgumentList arguments = stream.Current.Is("(") ? ParseArguments() : ArgumentList.None;
+        ArgumentList arguments = _stream.Current.Is("(") ? _arguments.Parse() : ArgumentList.None;
         if (!IsLenient && FilterTable.Find(name) is null)
         {
             _unknown.Add((line, $"No filter named {Formatting.Quoting.Quote(name)}."));
@@ -498,14 +385,14 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
 
     private Expression Tested(Expression value)
     {
-        stream.Next();
-        bool negated = stream.SkipName("not");
+        _stream.Next();
+        bool negated = _stream.SkipName("not");
         string name = DottedName();
         ArgumentList arguments = ArgumentList.None;
-        Token next = stream.Current;
+        Token next = _stream.Current;
         if (next.Is("("))
         {
-            arguments = ParseArguments();
+            arguments = _arguments.Parse();
         }
         else if (next.Kind is TokenKind.Name or TokenKind.String or TokenKind.Integer or TokenKind.Float || next.Is("[") || next.Is("{"))
         {
@@ -516,9 +403,9 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
 
             if (!(next.IsName("else") || next.IsName("or") || next.IsName("and")))
             {
-                stream.Enter();
+                _stream.Enter();
                 arguments = new ArgumentList([Postfix(Primary())], [], null, null);
-                stream.Leave();
+                _stream.Leave();
             }
         }
 
@@ -533,10 +420,10 @@ internal sealed class ExpressionParser(TokenStream stream, Names names)
 
     private string DottedName()
     {
-        string name = stream.Expect(TokenKind.Name).Text;
-        while (stream.Skip("."))
+        string name = _stream.Expect(TokenKind.Name).Text;
+        while (_stream.Skip("."))
         {
-            name += "." + stream.Expect(TokenKind.Name).Text;
+            name += "." + _stream.Expect(TokenKind.Name).Text;
         }
 
         return name;
