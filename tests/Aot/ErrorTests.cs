@@ -56,7 +56,6 @@ public sealed class ErrorTests
         { ["generate", "a", "--ep"], "--ep" },
         { ["generate", "a", "--comm", "nccl"], "--comm nccl" },
         { ["generate", "a", "--device", "cuda:0"], "--device cuda:0" },
-        { ["score", "--text", "/proc/version", "--device", "opencl"], "--device opencl" },
     };
 
     [Theory]

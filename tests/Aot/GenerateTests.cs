@@ -55,7 +55,7 @@ public sealed partial class GenerateTests
     {
         JsonElement found = Assert.Single(LeanRun.Of("generate", "--json", "--prompt-ids", "870,266", "--max-tokens", "5").Json());
         Assert.Equal(
-            ["prompt_ids", "output_ids", "text", "finish_reason", "logprobs", "seed", "timings", "speculation", "device", "host_ops", "ranks", "collectives"],
+            ["prompt_ids", "output_ids", "text", "finish_reason", "logprobs", "seed", "timings", "speculation", "device", "host_ops", "launches", "ranks", "collectives"],
             found.EnumerateObject().Select(static p => p.Name));
         Assert.Equal([870, 266], LeanRun.Ids(found.GetProperty("prompt_ids")));
         Assert.Equal(5, found.GetProperty("output_ids").GetArrayLength());
@@ -66,6 +66,7 @@ public sealed partial class GenerateTests
         Assert.Equal("""{"drafted":0,"accepted":0,"target_passes":5}""", found.GetProperty("speculation").GetRawText());
         Assert.Matches(@"^cpu (avx512|avx2|scalar), \d+ threads?$", found.GetProperty("device").GetString());
         Assert.Equal(0, found.GetProperty("host_ops").GetInt32());
+        Assert.Equal(0, found.GetProperty("launches").GetInt32());
         Assert.Equal(1, found.GetProperty("ranks").GetInt32());
         Assert.Equal("{}", found.GetProperty("collectives").GetRawText());
     }
