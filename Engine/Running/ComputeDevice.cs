@@ -18,10 +18,10 @@ internal sealed class ComputeDevice : IDisposable
     /// <summary>The CPU, which is then owned.</summary>
     public static ComputeDevice Of(CpuBackend backend) => new(CpuKernels.Create(backend), backend.Threads, backend);
 
-    /// <summary>An OpenCL device, which is then owned.</summary>
-    public static ComputeDevice Of(OpenCLDevice device)
+    /// <summary>A device that runs kernels, which is then owned.</summary>
+    public static ComputeDevice Of(KernelDevice device)
     {
-        OpenCLStream stream = device.CreateStream(profile: false);
+        KernelStream stream = device.CreateStream(profile: false);
         return new ComputeDevice(DeviceKernelSet.Create(stream), threads: 1, stream, device);
     }
 

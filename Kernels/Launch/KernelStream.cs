@@ -41,6 +41,9 @@ public abstract class KernelStream : IStream
     /// <inheritdoc/>
     public abstract void Synchronize();
 
+    /// <summary>Waits, and reports how long each kernel ran since the last call, in order. The stream must have been made to profile.</summary>
+    public abstract void TakeTimes(Action<DeviceKernel, TimeSpan> report);
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -1,7 +1,5 @@
 using System.Runtime.InteropServices;
 
-[assembly: DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-
 namespace Lean.Kernels;
 
 /// <summary>
@@ -27,31 +25,12 @@ internal static unsafe partial class CL
     public const uint EventStatus = 0x11D3, ProfilingStart = 0x1282, ProfilingEnd = 0x1283;
     public const ulong ReadWrite = 1, UseHostPointer = 8, MapReadWrite = 3, ProfilingEnable = 2;
 
-    private const string Library = "OpenCL";
-
-    private static readonly string[] Names = OperatingSystem.IsWindows() ? ["OpenCL.dll"]
-        : OperatingSystem.IsMacOS() ? ["/System/Library/Frameworks/OpenCL.framework/OpenCL"]
-        : ["libOpenCL.so.1", "libOpenCL.so"];
-
-    private static readonly nint Handle = Load();
+    private const string Library = DriverLibraries.OpenCL;
 
     /// <summary>Why there is no OpenCL, or null.</summary>
-    public static string? WhyUnavailable { get; } =
-        Handle != 0 ? null : $"no OpenCL: the loader {Names[0]} is not installed (Debian: ocl-icd-libopencl1, and a driver for your device)";
-
-    private static nint Load()
-    {
-        NativeLibrary.SetDllImportResolver(typeof(CL).Assembly, static (name, _, _) => name == Library ? Handle : 0);
-        foreach (string name in Names)
-        {
-            if (NativeLibrary.TryLoad(name, typeof(CL).Assembly, DllImportSearchPath.SafeDirectories, out nint handle))
-            {
-                return handle;
-            }
-        }
-
-        return 0;
-    }
+    public static string? WhyUnavailable { get; } = DriverLibraries.TryLoad(Library)
+        ? null
+        : $"no OpenCL: the loader {DriverLibraries.Files(Library)[0]} is not installed (Debian: ocl-icd-libopencl1, and a driver for your device)";
 
     [LibraryImport(Library, EntryPoint = "clGetPlatformIDs")]
     public static partial int GetPlatformIDs(uint capacity, nint* platforms, out uint count);

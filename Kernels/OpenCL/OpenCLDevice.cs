@@ -7,7 +7,7 @@ namespace Lean.Kernels;
 /// addresses (<see cref="AddressMap"/>), so that tensors are views here as everywhere, and a launch that names memory
 /// outside every buffer is refused before it runs.
 /// </summary>
-public sealed unsafe class OpenCLDevice : IDevice, IDisposable
+public sealed unsafe class OpenCLDevice : KernelDevice
 {
     private readonly CLHandle _context;
     private readonly ProgramCache _cache;
@@ -30,36 +30,33 @@ public sealed unsafe class OpenCLDevice : IDevice, IDisposable
     public OpenCLDeviceInfo Info { get; }
 
     /// <inheritdoc/>
-    public string Name { get; }
+    public override string Name { get; }
 
     /// <inheritdoc/>
-    public string Description => $"{Info.Name}, {Info.PlatformName} {Info.Driver}";
+    public override string Description => $"{Info.Name}, {Info.PlatformName} {Info.Driver}";
 
     /// <inheritdoc/>
-    public DeviceKind Kind => DeviceKind.OpenCL;
+    public override DeviceKind Kind => DeviceKind.OpenCL;
 
     /// <inheritdoc/>
     /// <remarks>OpenCL does not say what others use: this is the device's memory less what this process has allocated.</remarks>
-    public long FreeMemory => long.Max(0, Info.TotalMemory - Interlocked.Read(ref _allocated));
+    public override long FreeMemory => long.Max(0, Info.TotalMemory - Interlocked.Read(ref _allocated));
 
     /// <inheritdoc/>
-    public long TotalMemory => Info.TotalMemory;
+    public override long TotalMemory => Info.TotalMemory;
 
     internal AddressMap Addresses { get; } = new();
 
     internal nint Context => _context.Value;
 
     /// <inheritdoc/>
-    public IDeviceBuffer Allocate(long bytes) => Allocate(bytes, host: null);
+    public override IDeviceBuffer Allocate(long bytes) => Allocate(bytes, host: null);
 
     /// <inheritdoc/>
-    public IStream CreateStream() => new OpenCLStream(this, profile: false);
-
-    /// <summary>Makes a stream that can say how long each kernel took.</summary>
-    public OpenCLStream CreateStream(bool profile) => new(this, profile);
+    public override KernelStream CreateStream(bool profile) => new OpenCLStream(this, profile);
 
     /// <inheritdoc/>
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
         foreach (CLHandle? program in _programs)
         {

@@ -87,8 +87,8 @@ public sealed unsafe class OpenCLStream : KernelStream
     /// <inheritdoc/>
     public override void Synchronize() => Check(CL.Finish(_queue.Value), "run what was queued");
 
-    /// <summary>Waits, and reports how long each kernel ran since the last call, in order. The stream must have been made to profile.</summary>
-    public void TakeTimes(Action<DeviceKernel, TimeSpan> report)
+    /// <inheritdoc/>
+    public override void TakeTimes(Action<DeviceKernel, TimeSpan> report)
     {
         ArgumentNullException.ThrowIfNull(_timed);
         Synchronize();

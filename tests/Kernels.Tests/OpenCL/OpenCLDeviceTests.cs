@@ -6,7 +6,7 @@ namespace Lean.Kernels.Tests;
 public sealed class OpenCLDeviceTests : IDisposable
 {
     private readonly OpenCLDevice _device;
-    private readonly OpenCLStream _stream;
+    private readonly KernelStream _stream;
 
     public OpenCLDeviceTests()
     {
