@@ -87,6 +87,15 @@ public abstract class KernelStream : IStream
     /// </summary>
     internal abstract IDeviceBuffer AllocateShared(long bytes);
 
+    /// <summary>Refuses a copy between views that differ.</summary>
+    private protected static void CheckCopy(in Tensor source, in Tensor target, bool contiguous)
+    {
+        if (source.Type != target.Type || source.Shape != target.Shape || (contiguous && !(source.IsContiguous && target.IsContiguous)))
+        {
+            throw new ArgumentException($"cannot copy {source} to {target}: expected the same type and shape{(contiguous ? ", and contiguous rows" : "")}", nameof(target));
+        }
+    }
+
     /// <summary>Releases what the stream holds.</summary>
     protected virtual void Dispose(bool disposing)
     {

@@ -4,7 +4,7 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// The part of the OpenCL 1.2 API that Lean uses, bound when it is first called: a machine without OpenCL runs the same
-/// binary. Handles are raw here; <see cref="CLHandle"/> owns them.
+/// binary. Handles are raw here; <see cref="DriverHandle"/> owns them.
 /// </summary>
 /// <remarks><see cref="WhyUnavailable"/> is read before anything is called: that also sets up where the library is found.</remarks>
 internal static unsafe partial class CL

@@ -9,9 +9,9 @@ namespace Lean.Kernels;
 /// </summary>
 public sealed unsafe class OpenCLDevice : KernelDevice
 {
-    private readonly CLHandle _context;
+    private readonly DriverHandle _context;
     private readonly ProgramCache _cache;
-    private readonly CLHandle?[] _programs = new CLHandle?[DeviceKernels.All.Count];
+    private readonly DriverHandle?[] _programs = new DriverHandle?[DeviceKernels.All.Count];
     private readonly Lock _building = new();
     private long _allocated;
 
@@ -21,7 +21,7 @@ public sealed unsafe class OpenCLDevice : KernelDevice
         Name = $"opencl:{info.Index}";
         nint device = info.Device;
         nint* properties = stackalloc nint[] { 0x1084, info.Platform, 0 };
-        _context = new CLHandle(CL.CreateContext(properties, 1, &device, 0, 0, out int error), &CL.ReleaseContext);
+        _context = new DriverHandle(CL.CreateContext(properties, 1, &device, 0, 0, out int error), &CL.ReleaseContext);
         CLError.Check(error, Name, "open a context");
         _cache = new ProgramCache(info, sources ?? (static kernel => KernelArchive.Read("opencl", kernel.Entry + ".cl")));
     }
@@ -58,7 +58,7 @@ public sealed unsafe class OpenCLDevice : KernelDevice
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        foreach (CLHandle? program in _programs)
+        foreach (DriverHandle? program in _programs)
         {
             program?.Dispose();
         }
@@ -97,6 +97,6 @@ public sealed unsafe class OpenCLDevice : KernelDevice
 
         CLError.Check(error, Name, $"allocate {bytes:N0} bytes");
         Interlocked.Add(ref _allocated, bytes);
-        return new OpenCLBuffer(this, new CLHandle(memory, &CL.ReleaseMemObject), bytes, host);
+        return new OpenCLBuffer(this, new DriverHandle(memory, &CL.ReleaseMemObject), bytes, host);
     }
 }

@@ -3,7 +3,7 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>A marker in an OpenCL queue.</summary>
-internal sealed unsafe class OpenCLEvent(string device, CLHandle handle) : IDeviceEvent
+internal sealed unsafe class OpenCLEvent(string device, DriverHandle handle) : IDeviceEvent
 {
     /// <summary>The event, for other queues to wait for.</summary>
     public nint Value => handle.Value;

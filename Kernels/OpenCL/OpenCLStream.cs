@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Lean.Tensors;
 
 namespace Lean.Kernels;
@@ -7,8 +6,8 @@ namespace Lean.Kernels;
 public sealed unsafe class OpenCLStream : KernelStream
 {
     private readonly OpenCLDevice _device;
-    private readonly CLHandle _queue;
-    private readonly CLHandle?[] _kernels = new CLHandle?[DeviceKernels.All.Count];
+    private readonly DriverHandle _queue;
+    private readonly DriverHandle?[] _kernels = new DriverHandle?[DeviceKernels.All.Count];
     private readonly List<(DeviceKernel Kernel, nint Event)>? _timed;
 
     internal OpenCLStream(OpenCLDevice device, bool profile)
@@ -16,7 +15,7 @@ public sealed unsafe class OpenCLStream : KernelStream
         _device = device;
         _timed = profile ? [] : null;
         nint queue = CL.CreateCommandQueue(device.Context, device.Info.Device, profile ? CL.ProfilingEnable : 0, out int error);
-        _queue = new CLHandle(queue, &CL.ReleaseCommandQueue);
+        _queue = new DriverHandle(queue, &CL.ReleaseCommandQueue);
         CLError.Check(error, device.Name, "make a queue");
     }
 
@@ -35,11 +34,7 @@ public sealed unsafe class OpenCLStream : KernelStream
     /// <inheritdoc/>
     public override void CopyOnDevice(Tensor source, Tensor target)
     {
-        if (source.Type != target.Type || source.Shape != target.Shape || !source.IsContiguous || !target.IsContiguous)
-        {
-            throw new ArgumentException($"cannot copy {source} to {target}: expected the same type and shape, and contiguous rows", nameof(target));
-        }
-
+        CheckCopy(source, target, contiguous: true);
         if (source.Bytes > 0)
         {
             ((nint from, long fromOffset), (nint to, long toOffset)) = (Find(source), Find(target));
@@ -67,7 +62,7 @@ public sealed unsafe class OpenCLStream : KernelStream
     {
         nint done;
         Check(CL.EnqueueMarker(_queue.Value, 0, null, &done), "mark its work");
-        var handle = new CLHandle(done, &CL.ReleaseEvent);
+        var handle = new DriverHandle(done, &CL.ReleaseEvent);
         Check(CL.Flush(_queue.Value), "begin its work");
         return new OpenCLEvent(_device.Name, handle);
     }
@@ -153,7 +148,7 @@ public sealed unsafe class OpenCLStream : KernelStream
             _ = CL.ReleaseEvent(handle);
         }
 
-        foreach (CLHandle? kernel in _kernels)
+        foreach (DriverHandle? kernel in _kernels)
         {
             kernel?.Dispose();
         }
@@ -162,7 +157,7 @@ public sealed unsafe class OpenCLStream : KernelStream
         _queue.Dispose();
     }
 
-    // All views' pointers come first, then every parameter in order; a view's is where in its buffer it begins, and its length.
+    // A buffer and where the view begins in it: see ViewParameter.
     private void SetArguments(DeviceKernel kernel, nint handle, ReadOnlySpan<KernelArgument> arguments)
     {
         uint pointer = 0, parameter = 0;
@@ -211,11 +206,11 @@ public sealed unsafe class OpenCLStream : KernelStream
             : throw new LaunchException($"{kernel.Entry}: a view begins {bytes} bytes into its buffer on {_device.Name}, expected whole elements of {argument.ElementSize} bytes, at most {int.MaxValue} of them");
     }
 
-    private CLHandle Create(DeviceKernel kernel)
+    private DriverHandle Create(DeviceKernel kernel)
     {
         nint handle = CL.CreateKernel(_device.Program(kernel), kernel.Entry, out int error);
         Check(error, $"find {kernel.Entry} in its program");
-        return new CLHandle(handle, &CL.ReleaseKernel);
+        return new DriverHandle(handle, &CL.ReleaseKernel);
     }
 
     private (nint Memory, long Offset) Find(Tensor tensor)
@@ -228,11 +223,7 @@ public sealed unsafe class OpenCLStream : KernelStream
 
     private void Copy(Tensor source, Tensor destination, Tensor device, bool toDevice)
     {
-        if (source.Type != destination.Type || source.Shape != destination.Shape)
-        {
-            throw new ArgumentException($"cannot copy {source} to {destination}: expected the same type and shape", nameof(destination));
-        }
-
+        CheckCopy(source, destination, contiguous: false);
         if (source.Bytes == 0)
         {
             return;
@@ -293,11 +284,4 @@ public sealed unsafe class OpenCLStream : KernelStream
     }
 
     private void Check(int error, string what) => CLError.Check(error, _device.Name, what);
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct ViewParameter
-    {
-        public int Offset;
-        public long Length;
-    }
 }

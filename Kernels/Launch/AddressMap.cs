@@ -1,8 +1,8 @@
 namespace Lean.Kernels;
 
 /// <summary>
-/// Which buffer an address lies in. Device buffers get addresses that no host pointer can have, with a gap between any
-/// two, so that one past the end of a buffer is never the start of another.
+/// Which buffer an address lies in. Where a driver gives its buffers no addresses, they get some that no host pointer can
+/// have, with a gap between any two, so that one past the end of a buffer is never the start of another.
 /// </summary>
 internal sealed class AddressMap
 {
@@ -19,22 +19,24 @@ internal sealed class AddressMap
     /// <summary>All ranges by address; the array is never changed, only replaced.</summary>
     public ReadOnlySpan<Range> All => Volatile.Read(ref _ranges);
 
-    /// <summary>Gives a buffer its addresses.</summary>
+    /// <summary>Takes a buffer in.</summary>
     /// <param name="memory">The buffer.</param>
     /// <param name="bytes">Its size.</param>
-    /// <param name="host">Where it lies on the host, or 0.</param>
-    public nint Add(nint memory, long bytes, nint host)
+    /// <param name="address">Where it lies, or 0: then it gets addresses.</param>
+    /// <param name="shared">Whether the host reaches it there too.</param>
+    /// <returns>Where it lies.</returns>
+    public nint Add(nint memory, long bytes, nint address, bool shared)
     {
         lock (_changing)
         {
-            long start = host != 0 ? host : _next;
-            if (host == 0)
+            long start = address != 0 ? address : _next;
+            if (address == 0)
             {
                 _next += (bytes / Page * Page) + (2 * Page);
             }
 
-            Shared += host != 0 ? 1 : 0;
-            Replace([.. _ranges, new Range((nint)start, bytes, memory, host != 0)]);
+            Shared += shared ? 1 : 0;
+            Replace([.. _ranges, new Range((nint)start, bytes, memory, shared)]);
             return (nint)start;
         }
     }

@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace Lean.Kernels;
 
-/// <summary>Owns one OpenCL object.</summary>
-internal sealed unsafe class CLHandle : SafeHandle
+/// <summary>Owns one object of a driver whose functions return 0 where they did what they were asked: OpenCL, Level Zero.</summary>
+internal sealed unsafe class DriverHandle : SafeHandle
 {
     private readonly delegate*<nint, int> _release;
 
     /// <param name="value">The object.</param>
     /// <param name="release">The function that releases it.</param>
-    public CLHandle(nint value, delegate*<nint, int> release) : base(0, ownsHandle: true)
+    public DriverHandle(nint value, delegate*<nint, int> release) : base(0, ownsHandle: true)
     {
         _release = release;
         SetHandle(value);
@@ -19,8 +19,8 @@ internal sealed unsafe class CLHandle : SafeHandle
     public override bool IsInvalid => handle == 0;
 
     /// <summary>The object; valid while this handle is reachable and not disposed.</summary>
-    public nint Value => IsClosed ? throw new ObjectDisposedException(nameof(CLHandle)) : handle;
+    public nint Value => IsClosed ? throw new ObjectDisposedException(nameof(DriverHandle)) : handle;
 
     /// <inheritdoc/>
-    protected override bool ReleaseHandle() => _release(handle) == CL.Success;
+    protected override bool ReleaseHandle() => _release(handle) == 0;
 }
