@@ -21,6 +21,7 @@ internal static class DeviceChoice
         {
             "cpu" => ComputeDevice.Of(CpuBackends.Open()),
             "opencl" => ComputeDevice.Of(OpenCLDevices.Open(index)),
+            "ze" => ComputeDevice.Of(LevelZeroDevices.Open(index)),
             _ => throw Later.NotYet($"--device {name}"),
         };
     }

@@ -33,7 +33,7 @@ internal static class DevicesCommand
         Console.WriteLine($"        {Variable(CpuBackends.InstructionSetVariable)}, {Variable(CpuBackends.ThreadsVariable)}");
         WriteOpenCL();
         Console.WriteLine("cuda    not in this version yet");
-        Console.WriteLine("ze      not in this version yet");
+        WriteLevelZero();
         return 0;
     }
 
@@ -51,6 +51,23 @@ internal static class DevicesCommand
             Console.WriteLine($"        driver: {device.PlatformName} {device.Driver}, {device.Version}");
             Console.WriteLine($"        memory: {device.TotalMemory / GiB:F1} GiB, at most {device.LargestBuffer / GiB:F1} GiB in one buffer");
             Console.WriteLine($"        kernels: {(device.Declined is { } why ? $"not available: {why}" : "available")}");
+        }
+    }
+
+    private static void WriteLevelZero()
+    {
+        IReadOnlyList<LevelZeroDeviceInfo> found = LevelZeroDevices.List(out string? declined);
+        if (declined is not null)
+        {
+            Console.WriteLine($"ze      {declined}");
+        }
+
+        foreach (LevelZeroDeviceInfo device in found)
+        {
+            Console.WriteLine($"ze:{device.Index}    {device.Name}, {device.Type}");
+            Console.WriteLine($"        driver: {device.DriverVersion:x}, Level Zero {device.Version}");
+            Console.WriteLine($"        memory: {device.TotalMemory / GiB:F1} GiB, groups of up to {device.MostThreads} threads, {device.SharedBytes:N0} bytes of shared memory");
+            Console.WriteLine($"        kernels: {(device.Declined is { } why ? $"not available: {why}" : "available, untested on hardware")}");
         }
     }
 

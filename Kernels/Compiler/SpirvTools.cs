@@ -9,6 +9,9 @@ namespace Lean.Kernels.Compiler;
 /// </summary>
 internal sealed class SpirvTools
 {
+    // What Level Zero devices take at least; Kernels/LevelZero refuses those that take less.
+    private const string MostSpirv = "1.2";
+
     private static readonly string[] Versions = ["-14", "-15", "-16", "-17", "-18", "-19", "-20", ""];
 
     private readonly string _clang;
@@ -33,7 +36,7 @@ internal sealed class SpirvTools
         {
             Parallel.ForEach(sources, source =>
             {
-                string module = folder.Path("spirv", $"{source.Kernel.Name}-{source.Hash}.spv");
+                string module = folder.Path("spirv", $"{source.Kernel.Name}-{source.Hash}-{MostSpirv}.spv");
                 if (!File.Exists(module))
                 {
                     Translate(source, module);
@@ -56,7 +59,7 @@ internal sealed class SpirvTools
         File.WriteAllText(text, source.Text);
         Run(source, _clang, "-x", "cl", "-cl-std=CL2.0", "-target", "spir64", "-Xclang", "-finclude-default-header", "-O0",
             "-Xclang", "-disable-O0-optnone", "-emit-llvm", "-c", text, "-o", bitcode);
-        Run(source, _translator, bitcode, "-o", raw);
+        Run(source, _translator, $"--spirv-max-version={MostSpirv}", bitcode, "-o", raw);
         if (_validator is not null)
         {
             Run(source, _validator, raw);
