@@ -43,6 +43,9 @@ internal static class DriverLibraries
         }
     }
 
+    /// <summary>Whether a library that could be loaded has a function.</summary>
+    public static bool Has(string name, string function) => NativeLibrary.TryGetExport(Find(name), function, out _);
+
     /// <summary>The files that may hold it, the first being the one to name to people.</summary>
     public static string[] Files(string name) => (name, OperatingSystem.IsWindows(), OperatingSystem.IsMacOS()) switch
     {

@@ -20,7 +20,7 @@ public sealed unsafe class LevelZeroDeviceInfo
         Name = Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(about.Name)[..]).Trim();
         Type = about.Type switch { 1 => "GPU", 2 => "CPU", 3 => "FPGA", 4 => "accelerator", 5 => "NPU", _ => $"device of type {about.Type}" };
         (VendorId, DeviceId, LargestBuffer) = (about.Vendor, about.Device, (long)about.LargestAllocation);
-        Tick = TimeSpan.FromMicroseconds(about.TimerResolution / 1000.0);
+        TickNanoseconds = about.TimerResolution;
         TimestampMask = about.KernelTimestampBits is > 0 and < 64 ? (1UL << (int)about.KernelTimestampBits) - 1 : ulong.MaxValue;
 
         var compute = new ZEComputeProperties { Header = new(ZEHeader.Number.ComputeProperties) };
@@ -90,7 +90,7 @@ public sealed unsafe class LevelZeroDeviceInfo
     internal uint DeviceId { get; }
 
     /// <summary>A timestamp's unit; timestamps wrap beyond <see cref="TimestampMask"/>.</summary>
-    internal TimeSpan Tick { get; }
+    internal ulong TickNanoseconds { get; }
 
     internal ulong TimestampMask { get; }
 

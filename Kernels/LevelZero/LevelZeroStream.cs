@@ -107,7 +107,8 @@ public sealed unsafe class LevelZeroStream : KernelStream
             ZETimestamps times;
             Check(ZE.EventQueryKernelTimestamp(handle, &times), "time a kernel");
             _device.TimedEvents.Return(handle);
-            report(kernel, ((times.End - times.Start) & _device.Info.TimestampMask) * _device.Info.Tick);
+            ulong ticks = (times.End - times.Start) & _device.Info.TimestampMask;
+            report(kernel, TimeSpan.FromMicroseconds(ticks * _device.Info.TickNanoseconds / 1000.0));
         }
 
         _timed.Clear();

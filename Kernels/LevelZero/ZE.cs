@@ -28,9 +28,10 @@ internal static unsafe partial class ZE
     private const string Library = DriverLibraries.LevelZero;
 
     /// <summary>Why there is no Level Zero, or null.</summary>
-    public static string? WhyUnavailable { get; } = DriverLibraries.TryLoad(Library)
-        ? null
-        : $"no Level Zero: the loader {DriverLibraries.Files(Library)[0]} is not installed (Debian: libze1, and Intel's driver for your GPU)";
+    public static string? WhyUnavailable { get; } =
+        !DriverLibraries.TryLoad(Library) ? $"no Level Zero: the loader {DriverLibraries.Files(Library)[0]} is not installed (Debian: libze1, and Intel's driver for your GPU)"
+        : !DriverLibraries.Has(Library, "zeCommandListHostSynchronize") ? $"no Level Zero: the loader {DriverLibraries.Files(Library)[0]} is older than 1.6"
+        : null;
 
     [LibraryImport(Library, EntryPoint = "zeInit")]
     public static partial int Init(uint flags);

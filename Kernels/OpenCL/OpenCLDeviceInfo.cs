@@ -60,11 +60,16 @@ public sealed unsafe class OpenCLDeviceInfo
         {
             int threads = DeviceKernels.All.Max(k => k.Threads), shared = DeviceKernels.All.Max(k => k.SharedBytes);
             return Number(CL.DeviceCompilerAvailable) == 0 ? "its driver has no compiler"
+                : LacksLinker ? "its driver links kernels with the system's ld, which is not on the PATH (Debian: binutils)"
                 : MostThreads < threads ? $"it runs groups of {MostThreads} threads, expected at least {threads}"
                 : SharedBytes < shared ? $"it has {SharedBytes} bytes of shared memory, expected at least {shared}"
                 : null;
         }
     }
+
+    // PoCL ends the process where it misses its linker, so it is looked for before.
+    private bool LacksLinker => OperatingSystem.IsLinux() && PlatformName == "Portable Computing Language"
+        && !(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => folder.Length > 0 && File.Exists(Path.Combine(folder, "ld")));
 
     internal nint Platform { get; }
 

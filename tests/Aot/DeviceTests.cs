@@ -1,3 +1,5 @@
+using Lean.Aot.Tests.Hostile;
+
 namespace Lean.Aot.Tests;
 
 /// <summary>Devices beside the CPU: the native binary finds OpenCL at run time, or does without.</summary>
@@ -23,9 +25,7 @@ public sealed class DeviceTests
     public void The_native_binary_passes_its_own_test(string device)
     {
         Assert.SkipWhen(device != "cpu" && !LeanRun.Of("devices").Good().Output.Contains("opencl:0", StringComparison.Ordinal), "this machine has no OpenCL device");
-        // PoCL links each kernel with the system's ld, which it looks for on the PATH; it ends the process without.
-        (string, string)[] path = [("PATH", Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin")];
-        string found = LeanRun.With(path, "selftest", "--device", device).Good().Output;
+        string found = LeanRun.With(Path(), "selftest", "--device", device).Good().Output;
         Assert.StartsWith(device[..3], found, StringComparison.Ordinal);
         Assert.All(Ops, op => Assert.Matches($@"(?m)^{op} +ok ", found));
     }
@@ -43,15 +43,65 @@ public sealed class DeviceTests
         Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Without_a_driver_it_says_why_and_the_cpu_still_works()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Without_a_driver_it_says_why_and_the_cpu_still_works(bool folderExists)
     {
+        using var empty = new TemporaryFolder();
+
         // Both loaders in use, ocl-icd and Khronos's, take the folder of drivers from this variable.
-        (string, string)[] noDriver = [("OCL_ICD_VENDORS", "/nonexistent"), ("OCL_ICD_FILENAMES", "")];
+        (string, string)[] noDriver = [("OCL_ICD_VENDORS", folderExists ? empty.At("") : "/nonexistent"), ("OCL_ICD_FILENAMES", "")];
         Assert.Contains("no OpenCL", LeanRun.With(noDriver, "devices").Good().Output, StringComparison.Ordinal);
         LeanRun run = LeanRun.With(noDriver, "selftest", "--device", "opencl");
         Assert.Equal(2, run.ExitCode);
         Assert.Contains("there is no device opencl:0: no OpenCL", run.Error, StringComparison.Ordinal);
         LeanRun.With(noDriver, "generate", "ROMEO:", "--max-tokens", "2").Good();
     }
+
+    [Theory]
+    [InlineData("opencl", "no OpenCL: the loader libOpenCL.so.1 is not installed", "libOpenCL.so.1", "libOpenCL.so")]
+    [InlineData("ze", "no Level Zero: the loader libze_loader.so.1 is not installed", "libze_loader.so.1")]
+    public void Without_a_loader_it_says_so_and_the_cpu_still_works(string device, string why, params string[] libraries)
+    {
+        // A file that is no library hides one that this machine may have.
+        using var folder = new TemporaryFolder();
+        Array.ForEach(libraries, library => folder.Write(library, ""));
+        (string, string)[] noLoader = [("LD_LIBRARY_PATH", folder.At(""))];
+        Assert.Matches($"(?m)^{device} +{why}", LeanRun.With(noLoader, "devices").Good().Output);
+        LeanRun.With(noLoader, "generate", "ROMEO:", "--device", device).Fails(2, $"there is no device {device}:0: {why}");
+        LeanRun.With(noLoader, "generate", "ROMEO:", "--max-tokens", "2").Good();
+    }
+
+    [Fact]
+    public void A_driver_that_would_end_the_process_for_want_of_a_linker_is_not_asked()
+    {
+        Assert.SkipUnless(HasPoCL, "this machine has no PoCL");
+        LeanRun.Of("generate", "ROMEO:", "--device", "opencl").Fails(2, "opencl:0 cannot be used: its driver links kernels with the system's ld, which is not on the PATH");
+    }
+
+    [Fact]
+    public void Requests_that_need_more_memory_than_the_device_has_end_in_a_sentence()
+    {
+        Assert.SkipUnless(HasPoCL, "this machine has no PoCL");
+        using var folder = new TemporaryFolder();
+        string prompts = folder.Write("prompts.jsonl", string.Concat(Enumerable.Repeat("{\"prompt\":\"a\"}\n", 600)));
+        LeanRun run = LeanRun.With([.. Path(), ("POCL_MEMORY_LIMIT", "1")], "generate", "--device", "opencl", "--prompts", prompts, "--max-tokens", "4000", "--max-sequences", "600");
+        run.Refuses(1, "opencl:0 has not enough memory: a buffer of [0-9,]+ bytes was refused; [0-9,]+ of 1,073,741,824 bytes are free");
+    }
+
+    [Fact]
+    public void A_model_that_the_device_has_no_room_for_is_told_before_it_is_read()
+    {
+        Assert.SkipUnless(HasPoCL, "this machine has no PoCL");
+        using var model = new BrokenModel();
+        model.GrowFirst("vocab_size", 3L << 30);
+        LeanRun run = LeanRun.With([.. Path(), ("POCL_MEMORY_LIMIT", "1")], "score", "--device", "opencl", "--model", model.Folder, "--ids", model.Write("ids.json", "[1,2]"));
+        run.Refuses(1, "opencl:0 has not enough memory: the weights take 3,[0-9,]+ bytes, 1,073,741,824 of its 1,073,741,824 are free, 2,[0-9,]+ are missing");
+    }
+
+    private static bool HasPoCL => LeanRun.Of("devices").Good().Output.Contains("Portable Computing Language", StringComparison.Ordinal);
+
+    // PoCL links each kernel with the system's ld, which it looks for on the PATH; it ends the process without.
+    private static (string, string)[] Path() => [("PATH", Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin")];
 }

@@ -12,7 +12,7 @@ namespace Lean.Aot.Tests;
 internal sealed record LeanRun(int ExitCode, string Output, string Error)
 {
     private const string Variable = "LEAN_BINARY";
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(5);
 
     /// <summary>The published binary.</summary>
     internal static string Binary { get; } =

@@ -1,0 +1,31 @@
+namespace Lean.Kernels.Tests;
+
+public sealed class LevelZeroEmbeddingLookupTests : EmbeddingLookupTests<LevelZeroTarget>;
+
+public sealed class LevelZeroAddRmsNormTests : AddRmsNormTests<LevelZeroTarget>;
+
+public sealed class LevelZeroLinearTests : LinearTests<LevelZeroTarget>;
+
+public sealed class LevelZeroGreedyPickTests : GreedyPickTests<LevelZeroTarget>;
+
+public sealed class LevelZeroPromptDeltaRuleTests : PromptDeltaRuleTests<LevelZeroTarget>;
+
+public sealed class LevelZeroGeneratedDeltaRuleTests : GeneratedDeltaRuleTests<LevelZeroTarget>;
+
+public sealed class LevelZeroExpertRouterTests : ExpertRouterTests<LevelZeroTarget>;
+
+public sealed class LevelZeroGroupedExpertsTests : GroupedExpertsTests<LevelZeroTarget>;
+
+public sealed class LevelZeroGatedMlpTests : GatedMlpTests<LevelZeroTarget>;
+
+public sealed class LevelZeroGatherRowsTests : GatherRowsTests<LevelZeroTarget>;
+
+public sealed class LevelZeroGatedRmsNormTests : GatedRmsNormTests<LevelZeroTarget>;
+
+public sealed class LevelZeroRotaryTableTests : RotaryTableTests<LevelZeroTarget>;
+
+public sealed class LevelZeroPrepareAttentionTests : PrepareAttentionTests<LevelZeroTarget>;
+
+public sealed class LevelZeroPagedAttentionTests : PagedAttentionTests<LevelZeroTarget>;
+
+public sealed class LevelZeroCausalConvolutionTests : CausalConvolutionTests<LevelZeroTarget>;
