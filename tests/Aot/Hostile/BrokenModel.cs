@@ -107,29 +107,6 @@ internal sealed class BrokenModel : IDisposable
         Write(Index, new JsonObject { ["weight_map"] = map }.ToJsonString());
     }
 
-    /// <summary>Gives the first tensor so many rows that it takes about so many bytes, with a hole in the file where they would be.</summary>
-    internal void GrowFirst(string extent, long bytes)
-    {
-        byte[] file = File.ReadAllBytes(At(Weights)), count = new byte[8];
-        JsonObject header = Header();
-        JsonNode first = header[Names[0]]!;
-        long old = Offset(first, 1), width = old / first["shape"]![0]!.GetValue<long>(), rows = bytes / width, more = (rows * width) - old;
-        foreach (JsonNode? entry in header.Where(static e => e.Key != "__metadata__").Select(static e => e.Value))
-        {
-            long start = Offset(entry!, 0);
-            entry!["data_offsets"] = new JsonArray(start == 0 ? 0 : start + more, Offset(entry, 1) + more);
-        }
-
-        first["shape"]![0] = rows;
-        Edit(Config, c => c[extent] = rows);
-        byte[] text = Encoding.UTF8.GetBytes(header.ToJsonString());
-        BinaryPrimitives.WriteInt64LittleEndian(count, text.Length);
-        using FileStream grown = File.Create(At(Weights));
-        grown.Write([.. count, .. text]);
-        grown.Seek(rows * width, SeekOrigin.Current);
-        grown.Write(file.AsSpan(DataStart(file) + (int)old));
-    }
-
     /// <summary>Sets one bf16 weight.</summary>
     internal void Plant(string tensor, int index, ushort value)
     {
