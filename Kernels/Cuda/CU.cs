@@ -17,6 +17,7 @@ internal static unsafe partial class CU
     public const int MaxThreadsPerBlock = 1, MaxSharedMemoryPerBlockOptIn = 97, L2CacheSize = 38, PciBusId = 33;
 
     public const uint StreamNonBlocking = 1, EventDisableTiming = 2, HostPortable = 1, HostDeviceMapped = 2;
+    public const int CaptureThreadLocal = 1;
     public const int FunctionMaxDynamicSharedBytes = 8;
 
     private const string Library = DriverLibraries.Cuda;

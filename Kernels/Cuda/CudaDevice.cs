@@ -71,8 +71,11 @@ public sealed unsafe class CudaDevice : KernelDevice
         return new CudaBuffer(this, address, bytes, isHost: false);
     }
 
-    /// <summary>Pinned memory of the host that the device reaches at the same address.</summary>
-    internal CudaBuffer AllocateHost(long bytes)
+    /// <inheritdoc/>
+    /// <remarks>It is pinned, and the device reaches it at the same address.</remarks>
+    public override IDeviceBuffer AllocateOnHost(long bytes) => Pin(bytes);
+
+    internal CudaBuffer Pin(long bytes)
     {
         Enter();
         Check(CU.MemHostAlloc(out nint address, (nuint)long.Max(bytes, 1), CU.HostPortable | CU.HostDeviceMapped), $"pin {bytes:N0} bytes of the host's memory");
@@ -82,7 +85,7 @@ public sealed unsafe class CudaDevice : KernelDevice
     /// <summary>Memory for checks: while any exists, launches are waited for.</summary>
     internal IDeviceBuffer AllocateShared(long bytes)
     {
-        CudaBuffer buffer = AllocateHost(bytes);
+        CudaBuffer buffer = Pin(bytes);
         Interlocked.Increment(ref _shared);
         return new SharedBuffer(this, buffer);
     }

@@ -29,6 +29,41 @@ public sealed unsafe class CudaStream : KernelStream
     internal nint Handle => _stream != 0 ? _stream : throw new ObjectDisposedException(nameof(CudaStream));
 
     /// <inheritdoc/>
+    public override bool CanCapture => _timed is null && !_device.Shares;
+
+    /// <inheritdoc/>
+    public override KernelGraph Capture(Action work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        long before = Launches;
+        _device.Enter();
+        Check(CU.StreamBeginCapture(Handle, CU.CaptureThreadLocal), "capture a step");
+        nint graph = 0;
+        try
+        {
+            work();
+        }
+        finally
+        {
+            // Also after a failure: a stream left capturing takes no other work.
+            int error = CU.StreamEndCapture(Handle, out graph);
+            graph = error == CU.Success ? graph : 0;
+        }
+
+        long launches = Launches - before;
+        Launches = before;
+        if (graph == 0)
+        {
+            throw new MachineException($"{_device.Name} failed to capture a step");
+        }
+
+        int made = CU.GraphInstantiate(out nint executable, graph, 0);
+        _ = CU.GraphDestroy(graph);
+        Check(made, "make a captured step ready");
+        return new CudaGraph(_device, this, executable, launches);
+    }
+
+    /// <inheritdoc/>
     public override void CopyToDevice(Tensor host, Tensor device)
     {
         CheckSame(host, device);
@@ -150,6 +185,9 @@ public sealed unsafe class CudaStream : KernelStream
 
         _timed.Clear();
     }
+
+    /// <summary>Counts the kernels of a graph.</summary>
+    internal void Launched(long count) => Launches += count;
 
     internal override IDeviceBuffer AllocateShared(long bytes) => _device.AllocateShared(bytes);
 

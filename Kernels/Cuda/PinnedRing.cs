@@ -24,7 +24,7 @@ internal sealed unsafe class PinnedRing : IDisposable
         _device = device;
         for (int i = 0; i < Pieces; i++)
         {
-            _pieces[i] = device.AllocateHost(PieceBytes);
+            _pieces[i] = device.Pin(PieceBytes);
             CudaError.Check(CU.EventCreate(out _taken[i], CU.EventDisableTiming), device.Name, "make an event");
         }
     }

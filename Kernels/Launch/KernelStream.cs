@@ -20,6 +20,19 @@ public abstract class KernelStream : IStream
     /// <summary>Kernels queued so far.</summary>
     public long Launches { get; private protected set; }
 
+    /// <summary>Changes when memory that the stream's ops use moves: a graph captured before must not be launched any more.</summary>
+    public int MemoryVersion { get; private set; }
+
+    /// <summary>Whether <see cref="Capture"/> works here.</summary>
+    public virtual bool CanCapture => false;
+
+    /// <summary>
+    /// Notes what <paramref name="work"/> queues, without running it. It has been run before, with tensors of the same
+    /// shapes: nothing may be allocated, compiled or waited for meanwhile.
+    /// </summary>
+    /// <exception cref="MachineException">The device failed.</exception>
+    public virtual KernelGraph Capture(Action work) => throw new NotSupportedException($"{DeviceName} cannot capture work");
+
     /// <inheritdoc/>
     public abstract void CopyToDevice(Tensor host, Tensor device);
 
@@ -76,6 +89,7 @@ public abstract class KernelStream : IStream
             }
 
             _scratch = Device.Allocate(bytes);
+            MemoryVersion++;
         }
 
         return _scratch.View(DType.I8, new Shape(bytes));
