@@ -11,16 +11,18 @@ namespace Lean.Kernels.Device;
 public static class LinearWarp
 {
     /// <summary>Four blocks of two terms and the weights.</summary>
-    public const int SharedBytes = Stages * 3 * TileBytes;
+    public const int SharedBytes = Stages * StageBytes;
 
     private const int Threads = 256;
     private const int Side = 128;
     private const int Depth = 32;
     private const int Stages = 4;
+    private const int Terms = 2;
     private const int TileBytes = Side * Depth * 2;
+    private const int StageBytes = (Terms + 1) * TileBytes;
 
     /// <summary>Multiplies.</summary>
-    /// <param name="x">What <see cref="ActivationTerms"/> made: P is its terms times K rounded up to 64.</param>
+    /// <param name="x">What <see cref="ActivationTerms"/> made: P is twice K rounded up to 64.</param>
     /// <param name="weight">bf16; K is a multiple of 8, and its address of 16.</param>
     /// <param name="output">f32.</param>
     /// <param name="rows">T.</param>
@@ -30,9 +32,7 @@ public static class LinearWarp
     /// <param name="outputStride">Elements from a row of outputs to the next.</param>
     [Kernel("linear_warp", Threads, groups: "T/128", groupsY: "N/128", Unroll = true)]
     [Cuda("sm_80", SharedBytes = SharedBytes)]
-    [Instance("split", typeof(SplitTerms))]
-    [Instance("single", typeof(SingleTerm))]
-    public static void Run<TTerms>(
+    public static void Run(
         [Shape("T", "P")] ArrayView<ushort> x,
         [Shape("N", "K")] ArrayView<ushort> weight,
         [Shape("T", "N")] ArrayView<float> output,
@@ -41,7 +41,6 @@ public static class LinearWarp
         [Extent("K")] int inputs,
         [Extent("N")] int outputs,
         [RowStride("output")] int outputStride)
-        where TTerms : struct, IActivationTerms
     {
         uint memory = CudaShared.Base();
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5;
@@ -54,7 +53,7 @@ public static class LinearWarp
         int blocks = (inputs + Depth - 1) / Depth;
         for (int i = 0; i < Stages - 1; i++)
         {
-            Bring<TTerms>(memory + (uint)(i * StageBytes<TTerms>()), x, weight, i, blocks, firstRow, firstOutput, rows, packed, inputs, outputs);
+            Bring(memory + (uint)(i * StageBytes), x, weight, i, blocks, firstRow, firstOutput, rows, packed, inputs, outputs);
         }
 
         int filled = Stages - 1, used = 0;
@@ -63,9 +62,9 @@ public static class LinearWarp
             // This block has come, and every warp is done with the one whose place is filled next.
             CopyAsync.Wait(Stages - 2);
             Group.Barrier();
-            Bring<TTerms>(
-                memory + (uint)(filled * StageBytes<TTerms>()), x, weight, block + Stages - 1, blocks, firstRow, firstOutput, rows, packed, inputs, outputs);
-            Multiply<TTerms>(memory + (uint)(used * StageBytes<TTerms>()), ownRow, ownOutput, lane);
+            Bring(
+                memory + (uint)(filled * StageBytes), x, weight, block + Stages - 1, blocks, firstRow, firstOutput, rows, packed, inputs, outputs);
+            Multiply(memory + (uint)(used * StageBytes), ownRow, ownOutput, lane);
             filled = filled == Stages - 1 ? 0 : filled + 1;
             used = used == Stages - 1 ? 0 : used + 1;
         }
@@ -74,9 +73,8 @@ public static class LinearWarp
     }
 
     // A thread copies a chunk of two rows of each tile. Past the end of K, T and N zeros come, from addresses that exist.
-    private static void Bring<TTerms>(
+    private static void Bring(
         uint stage, ArrayView<ushort> x, ArrayView<ushort> weight, int block, int blocks, int firstRow, int firstOutput, int rows, int packed, int inputs, int outputs)
-        where TTerms : struct, IActivationTerms
     {
         int line = Group.IdxX >> 2, chunk = Group.IdxX & 3, k = (block * Depth) + (chunk * 8);
         if (block < blocks)
@@ -85,17 +83,17 @@ public static class LinearWarp
             {
                 int row = firstRow + line + (i * 64), n = firstOutput + line + (i * 64);
                 uint at = stage + TileLayout.Narrow(line, chunk) + (uint)(i * (TileBytes / 2));
-                for (int term = 0; term < TTerms.Count; term++)
+                for (int term = 0; term < Terms; term++)
                 {
                     CopyAsync.Sixteen(
                         at + (uint)(term * TileBytes),
-                        ref x[((long)Math.Min(row, rows - 1) * packed) + (term * (packed / TTerms.Count)) + k],
+                        ref x[((long)Math.Min(row, rows - 1) * packed) + (term * (packed / Terms)) + k],
                         row < rows ? 16 : 0);
                 }
 
                 bool inside = n < outputs && k < inputs;
                 CopyAsync.Sixteen(
-                    at + (uint)(TTerms.Count * TileBytes),
+                    at + (uint)(Terms * TileBytes),
                     ref weight[((long)Math.Min(n, outputs - 1) * inputs) + (k < inputs ? k : 0)],
                     inside ? 16 : 0);
             }
@@ -104,14 +102,14 @@ public static class LinearWarp
         CopyAsync.Commit();
     }
 
-    private static void Multiply<TTerms>(uint stage, int ownRow, int ownOutput, int lane) where TTerms : struct, IActivationTerms
+    private static void Multiply(uint stage, int ownRow, int ownOutput, int lane)
     {
-        uint weights = stage + (uint)(TTerms.Count * TileBytes);
+        uint weights = stage + (uint)(Terms * TileBytes);
         for (int step = 0; step < Depth / 16; step++)
         {
             U4 low = WarpMatrix.Load(weights + TileLayout.RightPlace(ownOutput, lane, step));
             U4 high = WarpMatrix.Load(weights + TileLayout.RightPlace(ownOutput + 16, lane, step));
-            for (int term = 0; term < TTerms.Count; term++)
+            for (int term = 0; term < Terms; term++)
             {
                 for (int m = 0; m < 4; m++)
                 {
@@ -137,6 +135,4 @@ public static class LinearWarp
             }
         }
     }
-
-    private static int StageBytes<TTerms>() where TTerms : struct, IActivationTerms => (TTerms.Count + 1) * TileBytes;
 }

@@ -37,10 +37,8 @@ public static class LinearWarpGroup
     [Cuda("sm_90a", SharedBytes = SharedBytes)]
     [Instance("wide_split", typeof(WideTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
     [Instance("narrow_split", typeof(NarrowTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
-    [Instance("wide_single", typeof(WideTile), typeof(SingleTerm), typeof(F32Output), typeof(float))]
-    [Instance("narrow_single", typeof(NarrowTile), typeof(SingleTerm), typeof(F32Output), typeof(float))]
-    [Instance("wide_single_bf16", typeof(WideTile), typeof(SingleTerm), typeof(BF16Output), typeof(ushort))]
-    [Instance("narrow_single_bf16", typeof(NarrowTile), typeof(SingleTerm), typeof(BF16Output), typeof(ushort))]
+    [Instance("wide_single", typeof(WideTile), typeof(SingleTerm), typeof(BF16Output), typeof(ushort))]
+    [Instance("narrow_single", typeof(NarrowTile), typeof(SingleTerm), typeof(BF16Output), typeof(ushort))]
     public static void Run<TTile, TTerms, TOutput, TElement>(
         [Shape("T", "P"), Tile(Rows)] TensorMap<ushort> x,
         [Shape("N", "K"), Tile(Rows)] TensorMap<ushort> weight,
