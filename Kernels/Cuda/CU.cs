@@ -19,6 +19,7 @@ internal static unsafe partial class CU
     public const uint StreamNonBlocking = 1, EventDisableTiming = 2, HostPortable = 1, HostDeviceMapped = 2;
     public const int CaptureThreadLocal = 1;
     public const int FunctionMaxDynamicSharedBytes = 8;
+    public const int TensorMapF32 = 7, TensorMapBF16 = 9, TensorMapSwizzle128 = 3, TensorMapFetch256 = 3;
 
     private const string Library = DriverLibraries.Cuda;
 
@@ -141,6 +142,10 @@ internal static unsafe partial class CU
     [LibraryImport(Library, EntryPoint = "cuLaunchKernel")]
     public static partial int LaunchKernel(
         nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, nint stream, void** parameters, void** extra);
+
+    [LibraryImport(Library, EntryPoint = "cuTensorMapEncodeTiled")]
+    public static partial int TensorMapEncodeTiled(
+        void* map, int type, uint rank, nint address, ulong* extents, ulong* strides, uint* box, uint* steps, int interleave, int swizzle, int fetch, int outside);
 
     [LibraryImport(Library, EntryPoint = "cuStreamBeginCapture_v2")]
     public static partial int StreamBeginCapture(nint stream, int mode);

@@ -149,6 +149,11 @@ public sealed unsafe class CudaDevice : KernelDevice
             nint module = Module(kernel, [.. _sources(kernel), 0]);
             _modules[kernel.Index] = module;
             Check(CU.ModuleGetFunction(out nint function, module, kernel.Entry), $"find {kernel.Entry} in its module");
+            if (kernel.DynamicBytes > 0)
+            {
+                Check(CU.FunctionSetAttribute(function, CU.FunctionMaxDynamicSharedBytes, kernel.DynamicBytes), $"give {kernel.Entry} {kernel.DynamicBytes:N0} bytes of shared memory");
+            }
+
             Volatile.Write(ref _functions[kernel.Index], function);
             Volatile.Write(ref _loadTicks, _loadTicks + Stopwatch.GetTimestamp() - start);
             return function;

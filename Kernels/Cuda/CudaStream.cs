@@ -25,6 +25,10 @@ public sealed unsafe class CudaStream : KernelStream
     /// <inheritdoc/>
     public override KernelDevice Device => _device;
 
+    internal override MatrixUnits MatrixUnits => _device.Info.Capability == 90 ? MatrixUnits.WarpGroup : MatrixUnits.Warp;
+
+    internal override int Multiprocessors => _device.Info.Multiprocessors;
+
     /// <summary>The driver's stream.</summary>
     internal nint Handle => _stream != 0 ? _stream : throw new ObjectDisposedException(nameof(CudaStream));
 
@@ -189,6 +193,31 @@ public sealed unsafe class CudaStream : KernelStream
     /// <summary>Counts the kernels of a graph.</summary>
     internal void Launched(long count) => Launches += count;
 
+    internal override TensorMap Encode(string kernel, string argument, in Tensor tensor, int tileRows)
+    {
+        int size = tensor.Type.Size();
+        long stride = (tensor.IsContiguous ? tensor.Shape.RowCount : tensor.RowStride) * size;
+        if (tensor.Address % 16 != 0 || stride % 16 != 0)
+        {
+            throw new LaunchException($"{kernel}: '{argument}' is {tensor.Shape} {tensor.Type.Name()} on {DeviceName} at {tensor.Address} with {stride} bytes from row to row, expected multiples of 16");
+        }
+
+        // The driver writes a map to a multiple of 64, and takes extents from the innermost one.
+        byte* room = stackalloc byte[TensorMap.Bytes + 64];
+        byte* aligned = (byte*)(((nuint)room + 63) & ~(nuint)63);
+        ulong* extents = stackalloc ulong[] { (ulong)tensor.Shape[1], (ulong)tensor.Shape[0] };
+        ulong strides = (ulong)stride;
+        uint* box = stackalloc uint[] { (uint)(128 / size), (uint)tileRows };
+        uint* steps = stackalloc uint[] { 1, 1 };
+        _device.Enter();
+        Check(
+            CU.TensorMapEncodeTiled(
+                aligned, tensor.Type == DType.BF16 ? CU.TensorMapBF16 : CU.TensorMapF32, 2, tensor.Address, extents, &strides, box, steps,
+                0, CU.TensorMapSwizzle128, CU.TensorMapFetch256, 0),
+            $"describe '{argument}' of {kernel} to its copy engine");
+        return *(TensorMap*)aligned;
+    }
+
     internal override IDeviceBuffer AllocateShared(long bytes) => _device.AllocateShared(bytes);
 
     internal override void Launch(DeviceKernel kernel, int groupsX, int groupsY, ReadOnlySpan<KernelArgument> arguments)
@@ -196,7 +225,7 @@ public sealed unsafe class CudaStream : KernelStream
         nint function = _device.Function(kernel);
         _device.Enter();
 
-        // Each parameter is a pointer to its value: 16 bytes for a view, the first 4 of them for a number.
+        // Each parameter is a pointer to its value: 16 bytes for a view, the first 4 of them for a number, 128 for a map.
         Parameter* values = stackalloc Parameter[arguments.Length];
         void** pointers = stackalloc void*[arguments.Length];
         for (int i = 0; i < arguments.Length; i++)
@@ -205,11 +234,11 @@ public sealed unsafe class CudaStream : KernelStream
             values[i] = argument.IsView
                 ? new Parameter { Address = argument.Address, Count = argument.Count }
                 : new Parameter { Address = argument.Bits };
-            pointers[i] = &values[i];
+            pointers[i] = argument.IsMap ? (void*)argument.Address : &values[i];
         }
 
         nint start = _timed is null ? 0 : Mark();
-        int error = CU.LaunchKernel(function, (uint)groupsX, (uint)groupsY, 1, (uint)kernel.Threads, 1, 1, 0, Handle, pointers, null);
+        int error = CU.LaunchKernel(function, (uint)groupsX, (uint)groupsY, 1, (uint)kernel.Threads, 1, 1, (uint)kernel.DynamicBytes, Handle, pointers, null);
         if (error != CU.Success)
         {
             Check(error, $"launch {kernel.Entry}");

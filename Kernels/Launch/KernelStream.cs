@@ -33,6 +33,12 @@ public abstract class KernelStream : IStream
     /// <exception cref="MachineException">The device failed.</exception>
     public virtual KernelGraph Capture(Action work) => throw new NotSupportedException($"{DeviceName} cannot capture work");
 
+    /// <summary>What products of prompt rows run on.</summary>
+    internal virtual MatrixUnits MatrixUnits => MatrixUnits.None;
+
+    /// <summary>Groups that the device runs side by side when each wants a multiprocessor to itself.</summary>
+    internal virtual int Multiprocessors => 1;
+
     /// <inheritdoc/>
     public abstract void CopyToDevice(Tensor host, Tensor device);
 
@@ -72,6 +78,15 @@ public abstract class KernelStream : IStream
     /// <exception cref="LaunchException">A view lies in no buffer of the device.</exception>
     /// <exception cref="MachineException">The device failed, or has no such kernel.</exception>
     internal abstract void Launch(DeviceKernel kernel, int groupsX, int groupsY, ReadOnlySpan<KernelArgument> arguments);
+
+    /// <summary>Describes a tensor to the copy engine, for tiles of rows of 128 bytes, swizzled; generated launchers call it.</summary>
+    /// <param name="kernel">Who asks, for messages.</param>
+    /// <param name="argument">For which parameter.</param>
+    /// <param name="tensor">bf16 or f32 [rows, columns]; its address and the bytes from row to row are multiples of 16.</param>
+    /// <param name="tileRows">Rows of a tile, at most 256.</param>
+    /// <exception cref="LaunchException">The tensor lies otherwise, or the device has no copy engine.</exception>
+    internal virtual TensorMap Encode(string kernel, string argument, in Tensor tensor, int tileRows) =>
+        throw new LaunchException($"{kernel}: '{argument}' wants a copy engine, which {DeviceName} has not");
 
     /// <summary>
     /// Memory for what one op's kernels hand to each other: its contents last until the next op that asks. What a stream
