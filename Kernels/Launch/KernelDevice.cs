@@ -24,6 +24,9 @@ public abstract class KernelDevice : IDevice, IDisposable
     /// <inheritdoc/>
     public abstract long TotalMemory { get; }
 
+    /// <summary>How long giving kernels to the driver has taken so far: a compiler's work on the first run, reading a cache after it.</summary>
+    public abstract TimeSpan KernelLoadTime { get; }
+
     /// <inheritdoc/>
     public abstract IDeviceBuffer Allocate(long bytes);
 

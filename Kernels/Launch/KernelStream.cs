@@ -15,7 +15,7 @@ public abstract class KernelStream : IStream
     public abstract string DeviceName { get; }
 
     /// <summary>The device.</summary>
-    public abstract IDevice Device { get; }
+    public abstract KernelDevice Device { get; }
 
     /// <summary>Kernels queued so far.</summary>
     public long Launches { get; private protected set; }
