@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Lean.Tensors;
 
 namespace Lean.Kernels;
@@ -18,6 +19,7 @@ public sealed unsafe class LevelZeroDevice : KernelDevice
     private readonly DriverHandle?[] _modules = new DriverHandle?[DeviceKernels.All.Count];
     private readonly Lock _building = new();
     private long _allocated;
+    private long _loadTicks;
 
     internal LevelZeroDevice(LevelZeroDeviceInfo info, Func<DeviceKernel, byte[]>? sources = null)
     {
@@ -58,6 +60,9 @@ public sealed unsafe class LevelZeroDevice : KernelDevice
     /// <inheritdoc/>
     public override long TotalMemory => Info.TotalMemory;
 
+    /// <inheritdoc/>
+    public override TimeSpan KernelLoadTime => Stopwatch.GetElapsedTime(0, Volatile.Read(ref _loadTicks));
+
     internal AddressMap Addresses { get; } = new();
 
     internal nint Context => _context.Value;
@@ -69,7 +74,10 @@ public sealed unsafe class LevelZeroDevice : KernelDevice
     internal LevelZeroEvents TimedEvents { get; }
 
     /// <inheritdoc/>
-    public override IDeviceBuffer Allocate(long bytes) => Allocate(bytes, shared: false);
+    public override IDeviceBuffer Allocate(long bytes) => Allocate(bytes, onHost: false, shared: false);
+
+    /// <inheritdoc/>
+    public override IDeviceBuffer AllocateOnHost(long bytes) => Allocate(bytes, onHost: true, shared: false);
 
     /// <inheritdoc/>
     public override KernelStream CreateStream(bool profile) => new LevelZeroStream(this, profile);
@@ -88,18 +96,26 @@ public sealed unsafe class LevelZeroDevice : KernelDevice
     }
 
     /// <summary>Memory of the host that the device reads and writes where it lies.</summary>
-    internal LevelZeroBuffer AllocateShared(long bytes) => Allocate(bytes, shared: true);
+    internal LevelZeroBuffer AllocateShared(long bytes) => Allocate(bytes, onHost: true, shared: true);
 
     /// <summary>A kernel's module, built at its first use.</summary>
     internal nint Module(DeviceKernel kernel)
     {
         lock (_building)
         {
-            return (_modules[kernel.Index] ??= _cache.Build(Context, Name, kernel)).Value;
+            if (_modules[kernel.Index] is { } known)
+            {
+                return known.Value;
+            }
+
+            long start = Stopwatch.GetTimestamp();
+            DriverHandle built = _modules[kernel.Index] = _cache.Build(Context, Name, kernel);
+            Volatile.Write(ref _loadTicks, _loadTicks + Stopwatch.GetTimestamp() - start);
+            return built.Value;
         }
     }
 
-    internal void Free(LevelZeroBuffer buffer, bool shared)
+    internal void Free(LevelZeroBuffer buffer, bool onHost)
     {
         Addresses.Remove(buffer.Address);
         if (!_context.IsClosed)
@@ -107,10 +123,10 @@ public sealed unsafe class LevelZeroDevice : KernelDevice
             _ = ZE.MemFree(Context, buffer.Address);
         }
 
-        Interlocked.Add(ref _allocated, shared ? 0 : -buffer.Bytes);
+        Interlocked.Add(ref _allocated, onHost ? 0 : -buffer.Bytes);
     }
 
-    private LevelZeroBuffer Allocate(long bytes, bool shared)
+    private LevelZeroBuffer Allocate(long bytes, bool onHost, bool shared)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         var relaxed = new ZERelaxedLimits { Header = new(ZEHeader.Number.RelaxedLimits), Flags = ZERelaxedLimits.AnySize };
@@ -118,17 +134,18 @@ public sealed unsafe class LevelZeroDevice : KernelDevice
         var device = new ZEDeviceMemoryDescription { Header = new(ZEHeader.Number.DeviceMemory, more) };
         var host = new ZEHostMemoryDescription { Header = new(ZEHeader.Number.HostMemory, more) };
         nuint size = (nuint)long.Max(bytes, 1);
-        int error = shared
+        int error = onHost
             ? ZE.MemAllocHost(Context, &host, size, Alignment, &memory)
             : ZE.MemAllocDevice(Context, &device, size, Alignment, Info.Device, &memory);
         if (ZEError.IsMemory(error))
         {
-            throw new MachineException(
-                $"{Name} has not enough memory: a buffer of {bytes:N0} bytes was refused; {FreeMemory:N0} of {TotalMemory:N0} bytes are free");
+            throw new MachineException(onHost
+                ? $"not enough memory: a buffer of {bytes:N0} bytes that {Name} can reach was refused by the system"
+                : $"{Name} has not enough memory: a buffer of {bytes:N0} bytes was refused; {FreeMemory:N0} of {TotalMemory:N0} bytes are free");
         }
 
         ZEError.Check(error, Name, $"allocate {bytes:N0} bytes");
-        Interlocked.Add(ref _allocated, shared ? 0 : bytes);
-        return new LevelZeroBuffer(this, memory, bytes, shared);
+        Interlocked.Add(ref _allocated, onHost ? 0 : bytes);
+        return new LevelZeroBuffer(this, memory, bytes, onHost, shared);
     }
 }

@@ -66,13 +66,14 @@ public sealed unsafe class LevelZeroDeviceInfo
     {
         get
         {
-            int threads = DeviceKernels.All.Max(k => k.Threads), shared = DeviceKernels.All.Max(k => k.SharedBytes);
+            DeviceKernel[] kernels = [.. DeviceKernels.All.Where(k => k.Targets.Contains("opencl"))];
+            int threads = kernels.Max(k => k.Threads), shared = kernels.Max(k => k.SharedBytes);
             return Api < ZE.LeastApi ? $"its driver speaks Level Zero {Text(Api)}, expected at least {Text(ZE.LeastApi)}"
                 : Spirv < ZE.LeastSpirv ? $"its driver takes {(Spirv == 0 ? "no SPIR-V" : $"SPIR-V {Text(Spirv)}")}, expected at least SPIR-V {Text(ZE.LeastSpirv)}"
                 : QueueGroup < 0 ? "it has no queue for kernels"
                 : MostThreads < threads ? $"it runs groups of {MostThreads} threads, expected at least {threads}"
                 : SharedBytes < shared ? $"it has {SharedBytes} bytes of shared memory, expected at least {shared}"
-                : !DeviceKernels.All.All(k => k.Targets.Contains(LevelZeroDevice.Target)) ? "this binary was built without SPIR-V: see lean kernels"
+                : !kernels.All(k => k.Targets.Contains(LevelZeroDevice.Target)) ? "this binary was built without SPIR-V: see lean kernels"
                 : null;
         }
     }

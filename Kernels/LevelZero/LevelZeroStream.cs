@@ -34,7 +34,7 @@ public sealed unsafe class LevelZeroStream : KernelStream
     public override string DeviceName => _device.Name;
 
     /// <inheritdoc/>
-    public override IDevice Device => _device;
+    public override KernelDevice Device => _device;
 
     /// <inheritdoc/>
     public override void CopyToDevice(Tensor host, Tensor device) => Copy(host, device, device, "copy to the device");

@@ -58,7 +58,8 @@ public sealed unsafe class OpenCLDeviceInfo
     {
         get
         {
-            int threads = DeviceKernels.All.Max(k => k.Threads), shared = DeviceKernels.All.Max(k => k.SharedBytes);
+            DeviceKernel[] kernels = [.. DeviceKernels.All.Where(k => k.Targets.Contains("opencl"))];
+            int threads = kernels.Max(k => k.Threads), shared = kernels.Max(k => k.SharedBytes);
             return Number(CL.DeviceCompilerAvailable) == 0 ? "its driver has no compiler"
                 : LacksLinker ? "its driver links kernels with the system's ld, which is not on the PATH (Debian: binutils)"
                 : MostThreads < threads ? $"it runs groups of {MostThreads} threads, expected at least {threads}"

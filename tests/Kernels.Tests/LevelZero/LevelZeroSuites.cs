@@ -8,6 +8,14 @@ public sealed class LevelZeroLinearTests : LinearTests<LevelZeroTarget>;
 
 public sealed class LevelZeroGreedyPickTests : GreedyPickTests<LevelZeroTarget>;
 
+public sealed class LevelZeroAdjustLogitsTests : AdjustLogitsTests<LevelZeroTarget>;
+
+public sealed class LevelZeroSampleTokensTests : SampleTokensTests<LevelZeroTarget>;
+
+public sealed class LevelZeroLogProbabilitiesTests : LogProbabilitiesTests<LevelZeroTarget>;
+
+public sealed class LevelZeroTopLogProbabilitiesTests : TopLogProbabilitiesTests<LevelZeroTarget>;
+
 public sealed class LevelZeroPromptDeltaRuleTests : PromptDeltaRuleTests<LevelZeroTarget>;
 
 public sealed class LevelZeroGeneratedDeltaRuleTests : GeneratedDeltaRuleTests<LevelZeroTarget>;
