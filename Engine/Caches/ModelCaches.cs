@@ -30,14 +30,22 @@ internal sealed class ModelCaches : IDisposable
         int attention = config.Mixers.Count(m => m == MixerKind.Attention) + mtpLayers;
         _attention = new AttentionCache[attention];
         _deltaNet = new DeltaNetCache[config.Layers - attention + mtpLayers];
-        for (int i = 0; i < _attention.Length; i++)
+        try
         {
-            _attention[i] = new AttentionCache(New(ops.CacheType, heads.KeyCache(blocks)), New(ops.CacheType, heads.ValueCache(blocks)));
-        }
+            for (int i = 0; i < _attention.Length; i++)
+            {
+                _attention[i] = new AttentionCache(New(ops.CacheType, heads.KeyCache(blocks)), New(ops.CacheType, heads.ValueCache(blocks)));
+            }
 
-        for (int i = 0; i < _deltaNet.Length; i++)
+            for (int i = 0; i < _deltaNet.Length; i++)
+            {
+                _deltaNet[i] = new DeltaNetCache(New(DType.F32, new Shape(slots, config.ConvKernel - 1, config.ConvChannels)), New(DType.F32, rule.State(slots)));
+            }
+        }
+        catch
         {
-            _deltaNet[i] = new DeltaNetCache(New(DType.F32, new Shape(slots, config.ConvKernel - 1, config.ConvChannels)), New(DType.F32, rule.State(slots)));
+            Dispose();
+            throw;
         }
     }
 

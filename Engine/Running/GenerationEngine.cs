@@ -39,8 +39,6 @@ internal sealed class GenerationEngine : IDisposable
     {
         _model = model;
         _scheduler = new Scheduler(options.MaxStepTokens);
-        _transfers = new Transfers(ops);
-        _arena = new Arena(ops.Device, ops.Queue);
         _sequences = [.. requests.Select((r, i) =>
         {
             PromptCheck.Check(r, model.Config, requests.Count == 1 ? "the prompt" : $"prompt {i + 1} of {requests.Count}");
@@ -58,6 +56,18 @@ internal sealed class GenerationEngine : IDisposable
 
         int blocks = (int)needed;
         _caches = new ModelCaches(ops, model.Config, mtpLayers: 0, blocks, running);
+        try
+        {
+            _transfers = new Transfers(ops);
+            _arena = new Arena(ops.Device, ops.Queue);
+        }
+        catch
+        {
+            _transfers?.Dispose();
+            _caches.Dispose();
+            throw;
+        }
+
         (_blocks, _slots) = (new NumberPool(blocks), new NumberPool(running));
         _builder = new BatchBuilder(_scheduler.MaxPromptRows + running, running, _sequences.Max(s => s.Blocks.Length), _transfers.AllocateOnHost);
         _sampling = new SamplingBuilder([.. _sequences.Select(s => s.Sampler)], running);
@@ -103,11 +113,12 @@ internal sealed class GenerationEngine : IDisposable
 
     public void Dispose()
     {
+        // A step that failed half-way has left copies in the queue: the arena waits for them before their memory goes.
         _runner.Dispose();
-        _sampling.Dispose();
-        _builder.Dispose();
         _arena.Dispose();
         _transfers.Dispose();
+        _sampling.Dispose();
+        _builder.Dispose();
         _caches.Dispose();
     }
 

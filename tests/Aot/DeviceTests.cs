@@ -13,7 +13,9 @@ public sealed class DeviceTests
         Assert.Contains("sm_80", lines[0], StringComparison.Ordinal);
         Assert.Contains("sm_90", lines[0], StringComparison.Ordinal);
         Assert.Contains(lines, l => l.StartsWith("linear_generated_bf16", StringComparison.Ordinal));
-        Assert.All(lines[1..], l => Assert.True(l.Split("yes").Length >= 4, l));
+
+        // All but those that one target's instructions are for.
+        Assert.All(lines[1..], l => Assert.True(l.Split("yes").Length >= 4 || l.StartsWith("linear_warp", StringComparison.Ordinal), l));
     }
 
     [Theory]
