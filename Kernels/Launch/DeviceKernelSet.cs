@@ -26,6 +26,7 @@ public static class DeviceKernelSet
             PagedAttention = new PagedAttentionDevice(stream),
             CausalConvolution = new CausalConvolutionDevice(stream),
             GreedyPick = new GreedyPickDevice(stream),
+            Probes = new ProbesDevice(stream),
         };
     }
 }
