@@ -3,6 +3,7 @@ using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using Lean.Bench.Data;
 
+using Lean.Engine.Bench.Ops;
 namespace Lean.Bench.Kernels;
 
 /// <summary>A column computed from a benchmark's median time and its <see cref="Work"/>.</summary>

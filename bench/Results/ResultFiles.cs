@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Lean.Bench.Charts;
+using Lean.Engine.Bench.Charts;
 
 namespace Lean.Bench.Results;
 
