@@ -18,7 +18,7 @@ public sealed class KernelSet
     public KernelStream? Stream { get; init; }
 
     /// <summary>Where the memory lies that the ops read and write.</summary>
-    public IDevice Device => Stream?.Device ?? CpuDevice.Shared;
+    public IDevice Device => (IDevice?)Stream?.Device ?? CpuDevice.Shared;
 
     /// <summary>Copies to, from and on the device, in one order with the ops.</summary>
     public IStream Queue => Stream ?? s_host;

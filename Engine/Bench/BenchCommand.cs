@@ -66,12 +66,12 @@ internal sealed class BenchCommand
     private int Decode(ParseResult parsed)
     {
         using BenchModel model = Open(parsed);
-        using var read = new ReadRate(model.Loaded.Threads);
+        using IMemoryRate read = model.Loaded.Ops.Stream is { } stream ? new DeviceCopyRate(stream) : new ReadRate(model.Loaded.Threads);
         read.Measure();
         int context = parsed.GetValue(_context), seed = parsed.GetValue(_seed);
         List<DecodeFigure> figures = [.. Given(parsed.GetValue(_batch), Batches).Select(b => DecodeBench.Measure(model, b, context, parsed.GetValue(_steps), seed))];
         read.Measure();
-        BenchReport.Decode(model, seed, context, read.Best, figures, parsed.GetValue(_json));
+        BenchReport.Decode(model, seed, context, read, figures, parsed.GetValue(_json));
         return 0;
     }
 

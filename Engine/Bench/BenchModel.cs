@@ -47,16 +47,16 @@ internal sealed class BenchModel : IDisposable
         ModelConfig config = SyntheticModels.Get(synthetic, layers);
         var counted = new CountingBinder(config);
         ModelArchitecture.Of(config).Bind(counted, config);
-        long needed = counted.Bytes + RoomBeside, free = CpuDevice.Shared.FreeMemory;
-        if (needed > free)
-        {
-            throw new MachineException(
-                $"{synthetic} with {config.Layers} layers needs {needed:N0} bytes of memory, but {free:N0} are free; --layers N builds fewer layers");
-        }
-
         ComputeDevice device = DeviceChoice.Open(deviceName);
         try
         {
+            long needed = counted.Bytes + RoomBeside, free = device.Ops.Device.FreeMemory;
+            if (needed > free)
+            {
+                throw new MachineException(
+                    $"{synthetic} with {config.Layers} layers needs {needed:N0} bytes of memory on {device.Ops.Device.Name}, but {free:N0} are free; --layers N builds fewer layers");
+            }
+
             using LoadingLine? line = Console.IsErrorRedirected ? null : new LoadingLine(needed - RoomBeside);
             return new BenchModel(synthetic, LoadedModel.Synthetic(config, (ulong)seed, device, line), counted);
         }

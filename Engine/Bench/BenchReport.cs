@@ -10,13 +10,14 @@ internal static class BenchReport
     private const double Giga = 1e9;
 
     /// <summary>Prints decode figures.</summary>
-    public static void Decode(BenchModel model, int seed, int context, double readRate, IReadOnlyList<DecodeFigure> figures, bool asJson)
+    public static void Decode(BenchModel model, int seed, int context, IMemoryRate memory, IReadOnlyList<DecodeFigure> figures, bool asJson)
     {
         bool sparse = model.Config.Experts > 0;
+        double readRate = memory.Best;
         if (!asJson)
         {
             Head(model, seed);
-            Console.WriteLine($"memory   {readRate / Giga:F1} GB/s, a plain read by {model.Loaded.Ops.Description.Split(", ")[^1]}, best of several in this run");
+            Console.WriteLine($"memory   {readRate / Giga:F1} GB/s, {memory.How}, best of several in this run");
             Console.WriteLine($"context  {context} tokens a sequence\n");
             Console.WriteLine($"{"batch",6}{"tokens/s",12}{"step ms",12}{"GB a step",12}{"of the read",13}{(sparse ? "experts" : ""),10}");
             foreach (DecodeFigure f in figures)
@@ -37,6 +38,7 @@ internal static class BenchReport
         {
             json.WriteNumber("context", context);
             json.Figure("read_gb_per_s", readRate / Giga, decimals: 3);
+            json.WriteString("read_how", memory.How);
             json.WriteString("experts_touched", sparse ? "estimated" : "none");
             json.WriteStartArray("figures");
             foreach (DecodeFigure f in figures)

@@ -6,7 +6,7 @@ using Lean.Tensors;
 namespace Lean.Engine.Bench;
 
 /// <summary>How fast a number of threads can read memory on this machine: what a decode step can be measured against.</summary>
-internal sealed unsafe class ReadRate : IDisposable
+internal sealed unsafe class ReadRate : IMemoryRate
 {
     private const long Bytes = 1L << 30;
     private const int Repeats = 3;
@@ -25,10 +25,13 @@ internal sealed unsafe class ReadRate : IDisposable
         NativeMemory.Fill((void*)_buffer.Address, (nuint)Bytes, 0x5a);
     }
 
-    /// <summary>The best rate measured so far, in bytes a second.</summary>
+    /// <inheritdoc/>
+    public string How => $"a plain read by {_threads} thread{(_threads == 1 ? "" : "s")}";
+
+    /// <inheritdoc/>
     public double Best { get; private set; }
 
-    /// <summary>Measures a few times and keeps the best: disturbances only ever slow a read down.</summary>
+    /// <inheritdoc/>
     public void Measure()
     {
         for (int i = 0; i < Repeats; i++)

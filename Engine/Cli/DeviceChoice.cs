@@ -20,6 +20,7 @@ internal static class DeviceChoice
         return kind switch
         {
             "cpu" => ComputeDevice.Of(CpuBackends.Open()),
+            "cuda" => ComputeDevice.Of(CudaDevices.Open(index)),
             "opencl" => ComputeDevice.Of(OpenCLDevices.Open(index)),
             _ => throw Later.NotYet($"--device {name}"),
         };

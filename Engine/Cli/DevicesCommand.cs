@@ -31,10 +31,27 @@ internal static class DevicesCommand
         }
 
         Console.WriteLine($"        {Variable(CpuBackends.InstructionSetVariable)}, {Variable(CpuBackends.ThreadsVariable)}");
+        WriteCuda();
         WriteOpenCL();
-        Console.WriteLine("cuda    not in this version yet");
         Console.WriteLine("ze      not in this version yet");
         return 0;
+    }
+
+    private static void WriteCuda()
+    {
+        IReadOnlyList<CudaDeviceInfo> found = CudaDevices.List(out string? declined);
+        if (declined is not null)
+        {
+            Console.WriteLine($"cuda    {declined}");
+        }
+
+        foreach (CudaDeviceInfo device in found)
+        {
+            Console.WriteLine($"cuda:{device.Index}  {device.Name}, compute capability {device.Capability / 10}.{device.Capability % 10}");
+            Console.WriteLine($"        driver: CUDA {device.Driver}");
+            Console.WriteLine($"        memory: {device.TotalMemory / GiB:F1} GiB; {device.Multiprocessors} multiprocessors, {device.CacheBytes >> 20} MiB of cache");
+            Console.WriteLine($"        kernels: {(device.Declined is { } why ? $"not available: {why}" : "available")}");
+        }
     }
 
     private static void WriteOpenCL()

@@ -22,7 +22,7 @@ internal static class KernelsCommand
         foreach (DeviceKernel kernel in DeviceKernels.All)
         {
             IEnumerable<string> columns = targets.Select(t => (kernel.Targets.Contains(t) ? "yes" : "-").PadRight(t.Length));
-            Console.WriteLine($"{kernel.Entry.PadRight(width)}  {string.Join("  ", columns)}  {kernel.Threads,7}  {kernel.SharedBytes,6}");
+            Console.WriteLine($"{kernel.Entry.PadRight(width)}  {string.Join("  ", columns)}  {kernel.Threads,7}  {kernel.SharedBytes + kernel.DynamicBytes,6}");
         }
 
         return 0;

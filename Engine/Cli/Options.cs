@@ -12,7 +12,7 @@ internal static class Options
     public static Option<string?> Model() => Text("--model", "DIR", "The checkpoint's folder (default: the demo model beside the program)");
 
     /// <summary>Where to run.</summary>
-    public static Option<string?> Device() => Text("--device", "cpu|opencl[:i]", "Where to run: that device or an error, never another one (default: cpu)");
+    public static Option<string?> Device() => Text("--device", "cpu|cuda[:i]|opencl[:i]", "Where to run: that device or an error, never another one (default: cpu)");
 
     /// <summary>Whether to print JSON.</summary>
     public static Option<bool> Json(string what) => Flag("--json", what);

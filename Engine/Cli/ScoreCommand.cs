@@ -91,6 +91,7 @@ internal sealed class ScoreCommand
             json.WriteString("logits", output);
             json.WriteStartObject("timings");
             json.Figure("load_s", model.LoadTime.TotalSeconds, decimals: 6);
+            json.Figure("kernels_s", model.Ops.Stream?.Device.KernelLoadTime.TotalSeconds ?? 0, decimals: 6);
             json.Figure("score_s", scoring.TotalSeconds, decimals: 6);
             json.WriteEndObject();
             json.WriteString("device", model.Ops.Description);

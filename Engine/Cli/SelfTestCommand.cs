@@ -8,7 +8,7 @@ namespace Lean.Engine.Cli;
 /// <summary><c>lean selftest</c>: kernels against their references, on the machine at hand.</summary>
 internal sealed class SelfTestCommand
 {
-    private readonly Option<string?> _device = Options.Text("--device", "cpu|opencl[:i]", "What to check (default: cpu)");
+    private readonly Option<string?> _device = Options.Text("--device", "cpu|cuda[:i]|opencl[:i]", "What to check (default: cpu)");
 
     /// <summary>The command.</summary>
     public Command Build()

@@ -1,3 +1,4 @@
+using Lean.Engine.Weights;
 using Lean.Kernels;
 using Lean.Tensors;
 
@@ -9,7 +10,8 @@ namespace Lean.Engine.Layers;
 /// </summary>
 /// <param name="ops">The ops that will read the weights.</param>
 /// <param name="progress">Told the bytes copied to a device so far.</param>
-internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress = null) : IDisposable
+/// <param name="deferred">Weights that are made on the device instead, or null.</param>
+internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress = null, IDeferredWeights? deferred = null) : IDisposable
 {
     // Copies are queued; waiting now and then bounds what the driver holds, and makes progress true.
     private const long QueuedAtMost = 64 << 20;
@@ -198,7 +200,11 @@ internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress
 
     private void Put(Tensor host, Tensor device)
     {
-        ops.Queue.CopyToDevice(host, device);
+        if (deferred?.TryMake(host, device) != true)
+        {
+            ops.Queue.CopyToDevice(host, device);
+        }
+
         _bytes += host.Bytes;
         _queued += host.Bytes;
         if (_queued >= QueuedAtMost)

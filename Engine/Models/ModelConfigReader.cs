@@ -23,6 +23,9 @@ internal static class ModelConfigReader
     private const int MaxGroup = 1 << 8;
     private const int MaxGroupValues = 1 << 17;
     private const int MaxExperts = 1 << 16;
+
+    // A file may name each expert's weights apart, and every name is a string: at most some 400,000 of them.
+    private const int MaxExpertsInAll = 1 << 17;
     private const int MaxConvKernel = 8;
     private const int MaxMtpLayers = 16;
 
@@ -75,6 +78,7 @@ internal static class ModelConfigReader
             MtpLayers = text.IntOrNull("mtp_num_hidden_layers", 0, MaxMtpLayers) ?? text.IntOrNull("num_nextn_predict_layers", 0, MaxMtpLayers),
             EndOfSequence = EndOfSequence(directory, root, text, vocabulary),
         };
+        CheckExperts(text, config);
         CheckProduct(text, "num_attention_heads", config.Heads, "head_dim", config.HeadDim);
         CheckGroup(text, config.Heads / config.KvHeads, config.HeadDim);
         CheckProduct(text, "linear_num_value_heads", config.ValueHeads, "linear_value_head_dim", config.ValueDim);
@@ -86,6 +90,15 @@ internal static class ModelConfigReader
     {
         int value = text.Int(key, 1, MaxHeads);
         return multiple % value == 0 ? value : throw text.Refuse(key, $"is {value}, which does not divide {multipleKey}, {multiple}");
+    }
+
+    private static void CheckExperts(ConfigObject text, ModelConfig config)
+    {
+        long layers = config.SparseMlp.Count(static isSparse => isSparse) + (config.MtpLayers ?? 0);
+        if (layers * config.Experts > MaxExpertsInAll)
+        {
+            throw text.Refuse("num_experts", $"is {config.Experts} in each of {layers} layers, expected at most {MaxExpertsInAll} in all");
+        }
     }
 
     private static void CheckProduct(ConfigObject text, string headsKey, int heads, string dimKey, int dim)

@@ -14,23 +14,27 @@ internal sealed class Arena : IDisposable
 
     // A step that needs more than there is takes further blocks; Begin replaces them by one that holds them all.
     private readonly List<IDeviceBuffer> _blocks = [];
-    private readonly IDevice _device;
+    private readonly Func<long, IDeviceBuffer> _allocate;
     private readonly IStream? _queue;
     private int _block;
     private long _used;
 
     /// <param name="device">Where the memory lies.</param>
     /// <param name="queue">The queue of work on it, or null on the host.</param>
-    public Arena(IDevice device, IStream? queue)
+    public Arena(IDevice device, IStream? queue) : this(device.Allocate, queue)
     {
-        (_device, _queue) = (device, queue);
-        _blocks.Add(device.Allocate(FirstBytes));
     }
 
-    /// <summary>Memory of the host.</summary>
-    public Arena() : this(CpuDevice.Shared, queue: null)
+    /// <param name="allocate">Gives memory.</param>
+    /// <param name="queue">The queue of work on it, or null on the host.</param>
+    public Arena(Func<long, IDeviceBuffer> allocate, IStream? queue)
     {
+        (_allocate, _queue) = (allocate, queue);
+        _blocks.Add(allocate(FirstBytes));
     }
+
+    /// <summary>Changes when the memory moves: the same calls give the same addresses as long as it stays.</summary>
+    public int Version { get; private set; }
 
     /// <summary>Bytes held.</summary>
     public long Bytes
@@ -54,7 +58,8 @@ internal sealed class Arena : IDisposable
         {
             long bytes = Bytes;
             Free();
-            _blocks.Add(_device.Allocate(bytes));
+            _blocks.Add(_allocate(bytes));
+            Version++;
         }
 
         (_block, _used) = (0, 0);
@@ -87,7 +92,8 @@ internal sealed class Arena : IDisposable
         {
             if (++_block == _blocks.Count)
             {
-                _blocks.Add(_device.Allocate(long.Max(bytes, Bytes)));
+                _blocks.Add(_allocate(long.Max(bytes, Bytes)));
+                Version++;
             }
 
             _used = 0;

@@ -10,7 +10,7 @@ namespace Lean.Engine.Running;
 /// </summary>
 internal sealed class BatchBuilder : IDisposable
 {
-    private readonly HostBuffer _memory;
+    private readonly IDeviceBuffer _memory;
     private readonly Tensor _tokens;
     private readonly Tensor _positions;
     private readonly Tensor _cacheSlots;
@@ -21,10 +21,11 @@ internal sealed class BatchBuilder : IDisposable
     /// <param name="maxRows">The most rows a step has.</param>
     /// <param name="maxSegments">The most segments a step has.</param>
     /// <param name="maxBlocks">The most cache blocks a sequence has.</param>
-    public BatchBuilder(int maxRows, int maxSegments, int maxBlocks)
+    /// <param name="allocate">Gives memory of the host.</param>
+    public BatchBuilder(int maxRows, int maxSegments, int maxBlocks, Func<long, IDeviceBuffer> allocate)
     {
         long rows = maxRows, segments = maxSegments;
-        _memory = new HostBuffer(sizeof(int) * ((3 * rows) + (segments * (Segments.Columns + maxBlocks + 1))));
+        _memory = allocate(sizeof(int) * ((3 * rows) + (segments * (Segments.Columns + maxBlocks + 1))));
         long offset = 0;
         _tokens = Take(new Shape(rows));
         _positions = Take(new Shape(rows));

@@ -41,7 +41,6 @@ internal sealed class GenerationEngine : IDisposable
         _scheduler = new Scheduler(options.MaxStepTokens);
         _transfers = new Transfers(ops);
         _arena = new Arena(ops.Device, ops.Queue);
-        _runner = new ModelRunner(model, _transfers);
         _sequences = [.. requests.Select((r, i) =>
         {
             PromptCheck.Check(r, model.Config, requests.Count == 1 ? "the prompt" : $"prompt {i + 1} of {requests.Count}");
@@ -60,9 +59,10 @@ internal sealed class GenerationEngine : IDisposable
         int blocks = (int)needed;
         _caches = new ModelCaches(ops, model.Config, mtpLayers: 0, blocks, running);
         (_blocks, _slots) = (new NumberPool(blocks), new NumberPool(running));
-        _builder = new BatchBuilder(_scheduler.MaxPromptRows + running, running, _sequences.Max(s => s.Blocks.Length));
+        _builder = new BatchBuilder(_scheduler.MaxPromptRows + running, running, _sequences.Max(s => s.Blocks.Length), _transfers.AllocateOnHost);
         _sampling = new SamplingBuilder([.. _sequences.Select(s => s.Sampler)], running);
         _step = new StepContext(_caches, _arena);
+        _runner = new ModelRunner(model, _transfers, _step);
         _plan = new StepPlan(running);
     }
 
@@ -89,7 +89,7 @@ internal sealed class GenerationEngine : IDisposable
             return false;
         }
 
-        Commit(_runner.Run(_step, _builder.Build(_plan, _sequences), SampledRows()));
+        Commit(_runner.Run(_builder.Build(_plan, _sequences), SampledRows()));
         Steps++;
         PromptSteps += _plan.PromptSegments > 0 ? 1 : 0;
         return true;
@@ -103,6 +103,7 @@ internal sealed class GenerationEngine : IDisposable
 
     public void Dispose()
     {
+        _runner.Dispose();
         _sampling.Dispose();
         _builder.Dispose();
         _arena.Dispose();

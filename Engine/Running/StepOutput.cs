@@ -3,7 +3,7 @@ using Lean.Tensors;
 namespace Lean.Engine.Running;
 
 /// <summary>What a step chose, until the next one begins.</summary>
-internal readonly struct StepOutput
+internal readonly record struct StepOutput
 {
     /// <summary>i32 [T]: for each row, the first place of the model where its residual stream was not finite (see <see cref="Models.FaultPlace"/>).</summary>
     public Tensor Faults { get; init; }

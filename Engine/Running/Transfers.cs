@@ -10,10 +10,13 @@ namespace Lean.Engine.Running;
 /// </summary>
 internal sealed class Transfers(KernelSet ops) : IDisposable
 {
-    private readonly Arena _host = new();
+    private readonly Arena _host = ops.Stream is { } stream ? new Arena(stream.Device.AllocateOnHost, stream) : new Arena();
 
     /// <summary>The ops whose memory this is about.</summary>
     public KernelSet Ops => ops;
+
+    /// <summary>Memory of the host for what steps bring to the device.</summary>
+    public IDeviceBuffer AllocateOnHost(long bytes) => ops.Stream?.Device.AllocateOnHost(bytes) ?? new HostBuffer(bytes);
 
     /// <summary>Starts a step: results brought back before are void.</summary>
     public void Begin() => _host.Begin();

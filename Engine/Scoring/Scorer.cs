@@ -43,7 +43,7 @@ internal sealed class Scorer(LoadedModel loaded)
         using var caches = new ModelCaches(ops, config, mtpLayers: 0, sequence.Blocks.Length, slots: 1);
         using var arena = new Arena(ops.Device, ops.Queue);
         var scheduler = new Scheduler(options.StepTokens);
-        using var builder = new BatchBuilder(scheduler.MaxPromptRows, 1, sequence.Blocks.Length);
+        using var builder = new BatchBuilder(scheduler.MaxPromptRows, 1, sequence.Blocks.Length, transfers.AllocateOnHost);
         var step = new StepContext(caches, arena);
         var plan = new StepPlan(1);
         SequenceProgress[] progress = [new SequenceProgress { PromptLength = length, Admitted = true }];

@@ -13,6 +13,7 @@ internal sealed class SyntheticBinder : IWeightBinder, IDisposable
     private readonly ulong _seed;
     private readonly int _threads;
     private readonly IProgress<long>? _progress;
+    private readonly SyntheticOnDevice? _onDevice;
     private readonly List<SyntheticBuffer> _buffers = [];
     private readonly Dictionary<(string Kind, long Width), SyntheticDistribution> _distributions = [];
 
@@ -21,8 +22,9 @@ internal sealed class SyntheticBinder : IWeightBinder, IDisposable
     /// <param name="seed">The same seed gives the same weights, on any number of threads.</param>
     /// <param name="progress">Told the bytes made so far, after each tensor.</param>
     /// <param name="threads">The most threads to use; 0 for one per core.</param>
-    public SyntheticBinder(ModelConfig config, ulong seed, IProgress<long>? progress = null, int threads = 0) =>
-        (_config, _seed, _progress, _threads) = (config, seed, progress, threads > 0 ? threads : Environment.ProcessorCount);
+    /// <param name="onDevice">Makes the large tensors on a device, or null; disposed with the binder.</param>
+    public SyntheticBinder(ModelConfig config, ulong seed, IProgress<long>? progress = null, int threads = 0, SyntheticOnDevice? onDevice = null) =>
+        (_config, _seed, _progress, _threads, _onDevice) = (config, seed, progress, threads > 0 ? threads : Environment.ProcessorCount, onDevice);
 
     /// <summary>The bytes made so far.</summary>
     public long Bytes { get; private set; }
@@ -37,7 +39,16 @@ internal sealed class SyntheticBinder : IWeightBinder, IDisposable
         var tensor = new Tensor(DType.BF16, spec.Shape, 0);
         var buffer = new SyntheticBuffer(tensor.Bytes);
         _buffers.Add(buffer);
-        SyntheticFill.Fill(buffer.Address, spec.Shape.Count, SyntheticFill.Key(_seed, spec.Name), DistributionOf(spec), _threads);
+        ulong key = SyntheticFill.Key(_seed, spec.Name);
+        if (_onDevice is not null && tensor.Bytes >= SyntheticOnDevice.Worthwhile)
+        {
+            _onDevice.Add(buffer.Address, tensor.Bytes, key, DistributionOf(spec));
+        }
+        else
+        {
+            SyntheticFill.Fill(buffer.Address, spec.Shape.Count, key, DistributionOf(spec), _threads);
+        }
+
         Bytes += tensor.Bytes;
         _progress?.Report(Bytes);
         return new Tensor(DType.BF16, spec.Shape, buffer.Address);
@@ -52,6 +63,7 @@ internal sealed class SyntheticBinder : IWeightBinder, IDisposable
         }
 
         _buffers.Clear();
+        _onDevice?.Dispose();
     }
 
     private SyntheticDistribution DistributionOf(WeightSpec spec)

@@ -5,6 +5,12 @@ namespace Lean.Generators.Kernels;
 /// <param name="Divisor">What divides the product; 1 for none.</param>
 internal sealed record Extent(EquatableArray<string> Factors, int Divisor)
 {
+    /// <summary>How many groups there are when whoever launches says how many, written "*".</summary>
+    public static Extent Given { get; } = new(new EquatableArray<string>([]), 1);
+
+    /// <summary>Whether whoever launches says how many.</summary>
+    public bool IsGiven => Factors.Count == 0;
+
     /// <summary>The symbols among the factors.</summary>
     public IEnumerable<string> Symbols => Factors.Where(f => !char.IsDigit(f[0]));
 

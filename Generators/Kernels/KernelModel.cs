@@ -6,6 +6,7 @@ internal sealed record KernelModel(
     string Op,
     int Threads,
     int SharedBytes,
+    int DynamicBytes,
     Extent Groups,
     Extent GroupsY,
     EquatableArray<ParameterModel> Parameters,

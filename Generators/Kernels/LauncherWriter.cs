@@ -16,7 +16,7 @@ internal static class LauncherWriter
         foreach (KernelEntry kernel in kernels)
         {
             code.Append($"    internal static readonly DeviceKernel {kernel.Name} = new(\n");
-            code.Append($"        {index++}, \"{kernel.Entry}\", \"{kernel.Op}\", {kernel.Threads}, {kernel.SharedBytes}, \"{kernel.Targets}\", \"{kernel.Views}\");\n\n");
+            code.Append($"        {index++}, \"{kernel.Entry}\", \"{kernel.Op}\", {kernel.Threads}, {kernel.SharedBytes}, {kernel.DynamicBytes}, \"{kernel.Targets}\", \"{kernel.Views}\");\n\n");
         }
 
         code.Append("    /// <summary>All kernels by name.</summary>\n");
@@ -38,7 +38,13 @@ internal static class LauncherWriter
             code.Append($"    /// <param name=\"{parameter.Name}\">{what}.</param>\n");
         }
 
-        string signature = string.Join(", ", given.Select(p => $"{(p.IsView ? "Tensor" : p.Type == "i32" ? "int" : "float")} {p.Name}"));
+        if (kernel.Groups.IsGiven)
+        {
+            code.Append("    /// <param name=\"groupsX\">Groups along x.</param>\n");
+        }
+
+        string signature = string.Join(", ", given.Select(p => $"{(p.IsView ? "Tensor" : p.Type == "i32" ? "int" : "float")} {p.Name}"))
+            + (kernel.Groups.IsGiven ? ", int groupsX" : "");
         code.Append($"    public static void Launch(KernelStream stream, {signature})\n    {{\n");
         var bound = new Dictionary<string, ParameterModel>();
         foreach (ParameterModel view in given.Where(p => p.IsView))
@@ -46,8 +52,18 @@ internal static class LauncherWriter
             WriteCheck(code, kernel, view, bound);
         }
 
-        code.Append($"        int groupsX = LaunchFault.Groups({kernel.Groups.Product}, {kernel.Groups.Divisor}, \"{kernel.Entry}\");\n");
-        code.Append($"        int groupsY = LaunchFault.Groups({kernel.GroupsY.Product}, {kernel.GroupsY.Divisor}, \"{kernel.Entry}\");\n");
+        foreach (ParameterModel map in given.Where(p => p.IsMap))
+        {
+            // It outlives the launch, which copies it.
+            code.Append($"        TensorMap map{map.Name} = stream.Encode(\"{kernel.Entry}\", \"{map.Name}\", {map.Name}, {map.TileRows});\n");
+        }
+
+        if (!kernel.Groups.IsGiven)
+        {
+            WriteGroups(code, kernel, "groupsX", kernel.Groups);
+        }
+
+        WriteGroups(code, kernel, "groupsY", kernel.GroupsY);
         code.Append("        if (groupsX == 0 || groupsY == 0)\n        {\n            return;\n        }\n\n");
         code.Append("        System.ReadOnlySpan<KernelArgument> arguments =\n        [\n");
         foreach (ParameterModel parameter in kernel.Parameters)
@@ -57,6 +73,9 @@ internal static class LauncherWriter
 
         return code.Append($"        ];\n        stream.Launch(DeviceKernels.{kernel.Name}, groupsX, groupsY, arguments);\n    }}\n}}\n").ToString();
     }
+
+    private static void WriteGroups(StringBuilder code, KernelModel kernel, string name, Extent groups) =>
+        code.Append($"        int {name} = LaunchFault.Groups({groups.Product}, {groups.Divisor}, \"{kernel.Entry}\");\n");
 
     private static void WriteCheck(StringBuilder code, KernelModel kernel, ParameterModel view, Dictionary<string, ParameterModel> bound)
     {
@@ -93,7 +112,7 @@ internal static class LauncherWriter
             code.Append($"{indent}    LaunchFault.Throw(stream, \"{kernel.Entry}\", \"{name}\", {name}, \"{view.Symbols}\", $\" with {string.Join(" and ", where)}\");\n{indent}}}\n\n");
         }
 
-        if (!kernel.Parameters.Any(p => p.RowStride == name))
+        if (!view.IsMap && !kernel.Parameters.Any(p => p.RowStride == name))
         {
             code.Append($"{indent}if (!{name}.IsContiguous)\n{indent}{{\n{indent}    LaunchFault.ThrowStrided(stream, \"{kernel.Entry}\", \"{name}\", {name});\n{indent}}}\n\n");
         }
@@ -106,6 +125,7 @@ internal static class LauncherWriter
 
     private static string Argument(KernelModel kernel, ParameterModel parameter) => parameter switch
     {
+        { IsMap: true } => $"KernelArgument.Map(in map{parameter.Name})",
         { IsView: true } => $"KernelArgument.View({parameter.Name})",
         { Extent: { } symbol } => $"KernelArgument.Int(LaunchFault.Int({Extent.Local(symbol)}, \"{kernel.Entry}\", \"{symbol}\"))",
         { RowStride: { } view } => $"KernelArgument.Int(LaunchFault.Int({view}.RowStride, \"{kernel.Entry}\", \"the row stride of {view}\"))",

@@ -49,11 +49,11 @@ internal sealed class ManifestReader
         }
 
         ParameterModel[] parameters = [.. List(json, "parameters").Cast<Dictionary<string, object?>>().Select(p => Parameter(entry, p))];
-        Extent groups = Expression(entry, "groups", String(json, "groups")), groupsY = Expression(entry, "groupsY", String(json, "groupsY"));
+        Extent groups = String(json, "groups") == "*" ? Extent.Given : Expression(entry, "groups", String(json, "groups")), groupsY = Expression(entry, "groupsY", String(json, "groupsY"));
         Check(entry, parameters, groups, groupsY);
         var targets = (Dictionary<string, object?>)json["targets"]!;
         return Result(new KernelModel(
-            entry, String(json, "op"), Number(json, "threads"), Number(json, "sharedBytes"), groups, groupsY,
+            entry, String(json, "op"), Number(json, "threads"), Number(json, "sharedBytes"), Number(json, "dynamicBytes"), groups, groupsY,
             new EquatableArray<ParameterModel>([.. parameters]),
             new EquatableArray<string>([.. targets.Keys.OrderBy(t => t, StringComparer.Ordinal)])));
     }
@@ -61,14 +61,14 @@ internal sealed class ManifestReader
     private ParameterModel Parameter(string entry, Dictionary<string, object?> json)
     {
         string name = String(json, "name"), type = String(json, "type");
-        if (type != "view")
+        if (type is not ("view" or "map"))
         {
             if (type is not ("i32" or "f32"))
             {
                 Report(Diagnostics.ParameterType, entry, entry, name, type);
             }
 
-            return new ParameterModel(name, type, null, default, false, Text(json, "extent"), Text(json, "rowStride"));
+            return new ParameterModel(name, type, null, default, false, Text(json, "extent"), Text(json, "rowStride"), 0);
         }
 
         string element = String(json, "element");
@@ -83,7 +83,8 @@ internal sealed class ManifestReader
             Report(Diagnostics.KernelExtent, entry, entry, name, String(json, "shape"));
         }
 
-        return new ParameterModel(name, "view", element, new EquatableArray<Extent>([.. shape]), json["optional"] is true, null, null);
+        return new ParameterModel(
+            name, type, element, new EquatableArray<Extent>([.. shape]), json["optional"] is true, null, null, type == "map" ? Number(json, "tileRows") : 0);
     }
 
     private void Check(string entry, ParameterModel[] parameters, Extent groups, Extent groupsY)

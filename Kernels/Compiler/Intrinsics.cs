@@ -41,7 +41,11 @@ internal static partial class Intrinsics
                 manager.RegisterMethod(method, new PTXIntrinsic(method.DeclaringType!, portable, IntrinsicImplementationMode.Redirect));
             }
 
-            if (openCL)
+            if (method.DeclaringType!.IsDefined(typeof(CudaInstructionsAttribute)))
+            {
+                manager.RegisterMethod(method, new CLIntrinsic(typeof(Intrinsics), nameof(RefuseOpenCL), IntrinsicImplementationMode.GenerateCode));
+            }
+            else if (openCL)
             {
                 manager.RegisterMethod(method, new CLIntrinsic(typeof(Intrinsics), nameof(WriteOpenCL), IntrinsicImplementationMode.GenerateCode));
             }
@@ -78,11 +82,28 @@ internal static partial class Intrinsics
             {
                 "$" => Name(generator, results[index]),
                 "#" => names[index] ??= Name(generator, arguments[index]),
-                _ => $"{((PTXCodeGenerator.ConstantRegister)arguments[index]).Value.Int32Value}",
+                _ => $"{Constant(call, arguments[index], index) + (match.Groups[3].Success ? int.Parse(match.Groups[3].ValueSpan) : 0)}",
             };
+        });
+        text = Registers().Replace(text, match =>
+        {
+            int first = int.Parse(match.Groups[2].ValueSpan), last = int.Parse(match.Groups[3].ValueSpan);
+            return string.Join(", ", Enumerable.Range(first, last - first + 1).Select(i => $"{match.Groups[1].Value}{i}"));
         });
         generator.Builder.Append('\t').AppendLine(text);
     }
+
+    private static int Constant(MethodCall call, PTXCodeGenerator.PrimitiveRegister argument, int index) =>
+        argument is PTXCodeGenerator.ConstantRegister constant
+            ? constant.Value.Int32Value
+            : throw new NotSupportedException(
+                $"{Described(call)} takes a constant as argument {index + 1}; an index of a loop is one only where the loop has a constant bound and the kernel sets Unroll");
+
+    // Called by ILGPU where OpenCL C would need a CUDA instruction.
+    private static void RefuseOpenCL(CLBackend backend, CLCodeGenerator generator, Value value) =>
+        throw new NotSupportedException($"{Described((MethodCall)value)} is an instruction of CUDA alone; the kernel needs [Cuda]");
+
+    private static string Described(MethodCall call) => $"{call.Target.Source.DeclaringType!.Name}.{call.Target.Source.Name}";
 
     // Called by ILGPU for each call of an [OpenCL] method.
     private static void WriteOpenCL(CLBackend backend, CLCodeGenerator generator, Value value)
@@ -125,6 +146,10 @@ internal static partial class Intrinsics
         }
     }
 
-    [GeneratedRegex(@"([$#@])(\d+)")]
+    [GeneratedRegex(@"([$#@])(\d+)(?:\+(\d+))?")]
     private static partial Regex Operand();
+
+    // acc0..127 stands for all of them.
+    [GeneratedRegex(@"\b([a-z]+)(\d+)\.\.(\d+)\b")]
+    private static partial Regex Registers();
 }

@@ -10,7 +10,13 @@ internal static class KernelBuild
 {
     /// <summary>The NVIDIA architectures; a newer card runs the newest below it.</summary>
     private static readonly (string Name, CudaArchitecture Architecture)[] Architectures =
-        [("sm_80", CudaArchitecture.SM_80), ("sm_90", CudaArchitecture.SM_90)];
+        [("sm_80", CudaArchitecture.SM_80), ("sm_90", CudaArchitecture.SM_90), (HopperAlone, CudaArchitecture.SM_90)];
+
+    /// <summary>Hopper with the instructions that no other card has, newer ones included: only for kernels that ask for it.</summary>
+    public const string HopperAlone = "sm_90a";
+
+    /// <summary>Whether PTX is made for an architecture of that name.</summary>
+    public static bool IsArchitecture(string name) => Architectures.Any(a => a.Name == name);
 
     /// <summary>Makes the context that kernels are compiled in.</summary>
     public static Context CreateContext(Assembly assembly) => Context.Create(builder =>
@@ -31,13 +37,13 @@ internal static class KernelBuild
         var targets = new Dictionary<string, IReadOnlyDictionary<string, CompiledText>>();
         using (var openCL = new OpenCLTarget(context))
         {
-            targets.Add("opencl", Compile(kernels, k => openCL.Compile(k)));
+            targets.Add("opencl", Compile("opencl", kernels, k => openCL.Compile(k)));
         }
 
         foreach ((string name, CudaArchitecture architecture) in Architectures)
         {
             using var ptx = new PtxTarget(context, name, architecture);
-            targets.Add(name, Compile(kernels, ptx.Compile));
+            targets.Add(name, Compile(name, kernels, ptx.Compile));
         }
 
         foreach ((string target, IReadOnlyDictionary<string, CompiledText> compiled) in targets)
@@ -72,10 +78,11 @@ internal static class KernelBuild
         folder.WriteArchive("spirv.zip", modules.Select(m => (m.Key + ".spv", m.Value)));
     }
 
-    private static SortedDictionary<string, CompiledText> Compile(IReadOnlyList<KernelDeclaration> kernels, Func<KernelDeclaration, CompiledText> compile)
+    private static SortedDictionary<string, CompiledText> Compile(
+        string target, IReadOnlyList<KernelDeclaration> kernels, Func<KernelDeclaration, CompiledText> compile)
     {
         var compiled = new SortedDictionary<string, CompiledText>(StringComparer.Ordinal);
-        foreach (KernelDeclaration kernel in kernels)
+        foreach (KernelDeclaration kernel in kernels.Where(k => k.Has(target)))
         {
             try
             {

@@ -9,8 +9,14 @@ namespace Lean.Kernels.Compiler;
 /// <param name="Attribute">Group size, grid and place in the source.</param>
 internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelAttribute Attribute)
 {
+    /// <summary>What makes it CUDA's alone, or null.</summary>
+    public CudaAttribute? Cuda { get; } = Method.GetCustomAttribute<CudaAttribute>();
+
     /// <summary>The parameters as launchers see them.</summary>
     public IReadOnlyList<KernelParameter> Parameters { get; } = [.. Method.GetParameters().Select(p => KernelParameter.Of(Name, p))];
+
+    /// <summary>Whether it is compiled for a target.</summary>
+    public bool Has(string target) => Cuda is null ? target != KernelBuild.HopperAlone : target == Cuda.Target;
 
     /// <summary>Every kernel of an assembly, by name.</summary>
     /// <exception cref="BuildException">A declaration contradicts itself.</exception>
@@ -34,6 +40,11 @@ internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelA
                 ? [new KernelDeclaration(kernel.Name, method, kernel)]
                 : instances.Select(i => new KernelDeclaration($"{kernel.Name}_{i.Suffix}", method.MakeGenericMethod(i.Arguments), kernel)))
             {
+                if (made.Cuda is { } cuda && !KernelBuild.IsArchitecture(cuda.Target))
+                {
+                    throw new BuildException(kernel, made.Name, $"no architecture is called {cuda.Target}");
+                }
+
                 if (!found.TryAdd(made.Name, made))
                 {
                     throw new BuildException(kernel, made.Name, "another kernel has this name");

@@ -29,6 +29,7 @@ internal static partial class Manifest
                 json.WriteString("groups", kernel.Attribute.Groups);
                 json.WriteString("groupsY", kernel.Attribute.GroupsY);
                 json.WriteNumber("sharedBytes", targets.Values.Select(t => t.GetValueOrDefault(kernel.Name)).OfType<CompiledText>().Max(SharedBytes));
+                json.WriteNumber("dynamicBytes", kernel.Cuda?.SharedBytes ?? 0);
                 json.WriteStartArray("parameters");
                 foreach (KernelParameter parameter in kernel.Parameters)
                 {
@@ -66,6 +67,11 @@ internal static partial class Manifest
             json.WriteString("element", parameter.Element);
             json.WriteString("shape", string.Join(", ", parameter.Shape!));
             json.WriteBoolean("optional", parameter.Optional);
+        }
+
+        if (parameter.TileRows > 0)
+        {
+            json.WriteNumber("tileRows", parameter.TileRows);
         }
 
         if (parameter.Extent is not null)

@@ -3,9 +3,9 @@ namespace Lean.Kernels;
 /// <summary>A kernel that this binary carries; the build lists them in <see cref="DeviceKernels"/>.</summary>
 public sealed class DeviceKernel
 {
-    internal DeviceKernel(int index, string entry, string op, int threads, int sharedBytes, string targets, string views)
+    internal DeviceKernel(int index, string entry, string op, int threads, int sharedBytes, int dynamicBytes, string targets, string views)
     {
-        (Index, Entry, Op, Threads, SharedBytes, Views) = (index, entry, op, threads, sharedBytes, views);
+        (Index, Entry, Op, Threads, SharedBytes, DynamicBytes, Views) = (index, entry, op, threads, sharedBytes, dynamicBytes, views);
         Targets = targets.Split(' ');
     }
 
@@ -20,6 +20,9 @@ public sealed class DeviceKernel
 
     /// <summary>Shared memory of a group.</summary>
     public int SharedBytes { get; }
+
+    /// <summary>Shared memory that each launch asks for besides; only kernels of single targets do.</summary>
+    public int DynamicBytes { get; }
 
     /// <summary>What it was compiled for: opencl, spirv, sm_80, …</summary>
     public IReadOnlyList<string> Targets { get; }

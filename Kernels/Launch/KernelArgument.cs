@@ -1,8 +1,9 @@
+using System.Runtime.CompilerServices;
 using Lean.Tensors;
 
 namespace Lean.Kernels;
 
-/// <summary>One argument of a launch: a view of device memory, or a number of 32 bits.</summary>
+/// <summary>One argument of a launch: a view of device memory, a tensor map, or a number of 32 bits.</summary>
 internal readonly struct KernelArgument
 {
     private KernelArgument(bool isView, nint address, long count, int size, int bits) =>
@@ -11,7 +12,10 @@ internal readonly struct KernelArgument
     /// <summary>Whether it is a view.</summary>
     public bool IsView { get; }
 
-    /// <summary>A view's first element; 0 for an empty one.</summary>
+    /// <summary>Whether it is a tensor map, whose 128 bytes lie on the host at <see cref="Address"/>.</summary>
+    public bool IsMap => !IsView && Address != 0;
+
+    /// <summary>A view's first element, 0 for an empty one; or where a map lies.</summary>
     public nint Address { get; }
 
     /// <summary>Elements from a view's first to its last, those between its rows included.</summary>
@@ -31,6 +35,9 @@ internal readonly struct KernelArgument
             : tensor.IsContiguous ? tensor.Shape.Count : ((rows - 1) * tensor.RowStride) + tensor.Shape.RowCount;
         return new KernelArgument(true, tensor.Address, count, tensor.Type.Size(), 0);
     }
+
+    /// <summary>A tensor map: a local variable of whoever launches, since it must stay where it is until then.</summary>
+    public static unsafe KernelArgument Map(in TensorMap map) => new(false, (nint)Unsafe.AsPointer(ref Unsafe.AsRef(in map)), 0, 0, 0);
 
     /// <summary>An i32.</summary>
     public static KernelArgument Int(int value) => new(false, 0, 0, 0, value);

@@ -4,18 +4,27 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// Linear on a device: prompt rows and generated rows each by their own kernel, whatever their number, and a launch for
-/// each range of the weight's rows.
+/// each range of the weight's rows. Prompt rows run on the matrix units where the device has them.
 /// </summary>
 internal sealed class LinearDevice(KernelStream stream) : Linear
 {
+    private readonly LinearMatrixUnits _units = new(stream);
+
     private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows)
     {
+        Tensor terms = default;
         long generated = x.Shape[0] - promptRows;
         foreach (LinearWeight.Part part in weight.Parts)
         {
             var matrix = new Tensor(weight.Type, new Shape(part.Rows, weight.Inputs), part.Address);
             Tensor columns = output.Columns(part.Column, part.Rows);
-            if (promptRows > 0)
+            if (promptRows > 0 && _units.Takes(matrix))
+            {
+                // All ranges multiply the same rows.
+                terms = terms.IsEmpty ? _units.Round(x.Rows(0, promptRows)) : terms;
+                _units.Run(terms, matrix, columns.Rows(0, promptRows));
+            }
+            else if (promptRows > 0)
             {
                 Prompt(x.Rows(0, promptRows), matrix, columns.Rows(0, promptRows));
             }

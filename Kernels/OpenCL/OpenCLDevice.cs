@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Lean.Tensors;
 
 namespace Lean.Kernels;
@@ -14,6 +15,7 @@ public sealed unsafe class OpenCLDevice : KernelDevice
     private readonly CLHandle?[] _programs = new CLHandle?[DeviceKernels.All.Count];
     private readonly Lock _building = new();
     private long _allocated;
+    private long _loadTicks;
 
     internal OpenCLDevice(OpenCLDeviceInfo info, Func<DeviceKernel, byte[]>? sources = null)
     {
@@ -45,6 +47,9 @@ public sealed unsafe class OpenCLDevice : KernelDevice
     /// <inheritdoc/>
     public override long TotalMemory => Info.TotalMemory;
 
+    /// <inheritdoc/>
+    public override TimeSpan KernelLoadTime => Stopwatch.GetElapsedTime(0, Volatile.Read(ref _loadTicks));
+
     internal AddressMap Addresses { get; } = new();
 
     internal nint Context => _context.Value;
@@ -74,7 +79,15 @@ public sealed unsafe class OpenCLDevice : KernelDevice
     {
         lock (_building)
         {
-            return (_programs[kernel.Index] ??= _cache.Build(Context, Name, kernel)).Value;
+            if (_programs[kernel.Index] is { } known)
+            {
+                return known.Value;
+            }
+
+            long start = Stopwatch.GetTimestamp();
+            CLHandle built = _programs[kernel.Index] = _cache.Build(Context, Name, kernel);
+            Volatile.Write(ref _loadTicks, _loadTicks + Stopwatch.GetTimestamp() - start);
+            return built.Value;
         }
     }
 

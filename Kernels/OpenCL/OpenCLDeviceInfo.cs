@@ -58,7 +58,8 @@ public sealed unsafe class OpenCLDeviceInfo
     {
         get
         {
-            int threads = DeviceKernels.All.Max(k => k.Threads), shared = DeviceKernels.All.Max(k => k.SharedBytes);
+            DeviceKernel[] kernels = [.. DeviceKernels.All.Where(k => k.Targets.Contains("opencl"))];
+            int threads = kernels.Max(k => k.Threads), shared = kernels.Max(k => k.SharedBytes);
             return Number(CL.DeviceCompilerAvailable) == 0 ? "its driver has no compiler"
                 : MostThreads < threads ? $"it runs groups of {MostThreads} threads, expected at least {threads}"
                 : SharedBytes < shared ? $"it has {SharedBytes} bytes of shared memory, expected at least {shared}"

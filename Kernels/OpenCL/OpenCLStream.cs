@@ -24,7 +24,7 @@ public sealed unsafe class OpenCLStream : KernelStream
     public override string DeviceName => _device.Name;
 
     /// <inheritdoc/>
-    public override IDevice Device => _device;
+    public override KernelDevice Device => _device;
 
     /// <inheritdoc/>
     public override void CopyToDevice(Tensor host, Tensor device) => Copy(host, device, device, toDevice: true);

@@ -54,7 +54,7 @@ public sealed class ErrorTests
         { ["generate", "a", "--dp", "2"], "--dp 2" },
         { ["generate", "a", "--ep"], "--ep" },
         { ["generate", "a", "--comm", "nccl"], "--comm nccl" },
-        { ["generate", "a", "--device", "cuda:0"], "--device cuda:0" },
+        { ["generate", "a", "--device", "ze:0"], "--device ze:0" },
     };
 
     [Theory]

@@ -61,7 +61,7 @@ public sealed partial class GenerateTests
         Assert.Equal(5, found.GetProperty("output_ids").GetArrayLength());
         Assert.Equal("length", found.GetProperty("finish_reason").GetString());
         Assert.All(found.GetProperty("logprobs").EnumerateArray(), static p => Assert.InRange(p.GetDouble(), -20, 0));
-        Assert.Equal(["load_s", "prefill_s", "decode_s", "tokens_per_s"], found.GetProperty("timings").EnumerateObject().Select(static p => p.Name));
+        Assert.Equal(["load_s", "kernels_s", "prefill_s", "decode_s", "tokens_per_s"], found.GetProperty("timings").EnumerateObject().Select(static p => p.Name));
         Assert.All(found.GetProperty("timings").EnumerateObject(), static p => Assert.True(p.Value.GetDouble() >= 0));
         Assert.Equal("""{"drafted":0,"accepted":0,"target_passes":5}""", found.GetProperty("speculation").GetRawText());
         Assert.Matches(@"^cpu (avx512|avx2|scalar), \d+ threads?$", found.GetProperty("device").GetString());

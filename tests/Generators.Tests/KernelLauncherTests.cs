@@ -29,6 +29,24 @@ public sealed class KernelLauncherTests
         Assert.Contains("Scale = new(", run.Generated["Lean.Kernels.DeviceKernels.g.cs"], StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_launcher_encodes_maps_and_takes_the_number_of_groups()
+    {
+        var run = new KernelRun(KernelRun.Of(KernelRun.Kernel(groups: "*", more: """
+            , { "name": "w", "type": "map", "element": "bf16", "shape": "N, H", "optional": false, "tileRows": 128 }
+            , { "name": "outputs", "type": "i32", "extent": "N" }
+            """)));
+        Assert.Empty(run.Result.Diagnostics);
+        Assert.Empty(run.CompilerMessages);
+        string code = run.Generated[Launcher];
+        Assert.Contains("Launch(KernelStream stream, Tensor x, Tensor y, Tensor w, int groupsX)", code, StringComparison.Ordinal);
+        Assert.Contains("stream.Encode(\"scale\", \"w\", w, 128)", code, StringComparison.Ordinal);
+        Assert.Contains("w.Type != DType.BF16", code, StringComparison.Ordinal);
+        Assert.Contains("w.Shape[1] != extentH", code, StringComparison.Ordinal);
+        Assert.Contains("KernelArgument.Map(in mapw)", code, StringComparison.Ordinal);
+        Assert.DoesNotContain("int groupsX =", code, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("{ \"kernels\": [", "LEAN012", "expected a value at character 15")]
     [InlineData("{ \"kernels\": 3 }", "LEAN012", "not a manifest")]

@@ -12,14 +12,16 @@ internal sealed class KernelRun
     private const string Vocabulary = """
         using Lean.Tensors;
         namespace Lean.Kernels;
-        public sealed class DeviceKernel { internal DeviceKernel(int i, string e, string o, int t, int s, string g, string v) { } }
+        public sealed class DeviceKernel { internal DeviceKernel(int i, string e, string o, int t, int s, int d, string g, string v) { } }
         internal readonly struct KernelArgument
         {
             public static KernelArgument View(in Tensor t) => default;
+            public static KernelArgument Map(in TensorMap m) => default;
             public static KernelArgument Int(int i) => default;
             public static KernelArgument Float(float f) => default;
         }
-        public abstract class KernelStream { internal abstract void Launch(DeviceKernel k, int x, int y, System.ReadOnlySpan<KernelArgument> a); }
+        internal struct TensorMap { }
+        public abstract class KernelStream { internal TensorMap Encode(string k, string a, in Tensor t, int r) => default; internal abstract void Launch(DeviceKernel k, int x, int y, System.ReadOnlySpan<KernelArgument> a); }
         internal static class LaunchFault
         {
             [System.Diagnostics.CodeAnalysis.DoesNotReturn]
@@ -83,7 +85,7 @@ internal sealed class KernelRun
     /// <summary>A kernel with x [T, H] and y [T, H] and what else is given.</summary>
     public static string Kernel(string entry = "scale", string groups = "T", string threads = "256", string more = "") => $$"""
         {
-          "entry": "{{entry}}", "op": "scale", "threads": {{threads}}, "groups": "{{groups}}", "groupsY": "1", "sharedBytes": 0,
+          "entry": "{{entry}}", "op": "scale", "threads": {{threads}}, "groups": "{{groups}}", "groupsY": "1", "sharedBytes": 0, "dynamicBytes": 0,
           "parameters": [
             { "name": "x", "type": "view", "element": "f32", "shape": "T, H", "optional": false },
             { "name": "y", "type": "view", "element": "f32", "shape": "T, H", "optional": false }{{more}}

@@ -125,6 +125,9 @@ internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tok
         double decode = run.Decode(index).TotalSeconds;
         json.WriteStartObject("timings");
         json.Figure("load_s", model.LoadTime.TotalSeconds, Microseconds);
+
+        // Within prefill_s and decode_s: each kernel goes to the driver when it is first used.
+        json.Figure("kernels_s", model.Ops.Stream?.Device.KernelLoadTime.TotalSeconds ?? 0, Microseconds);
         json.Figure("prefill_s", run.Prefill(index).TotalSeconds, Microseconds);
         json.Figure("decode_s", decode, Microseconds);
 

@@ -1,8 +1,8 @@
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// How the elements of a weight become f32. Activations stay f32: rounding them to bf16, as tensor cores want them, would
-/// cost these kernels as much as it saves, and a hundred times the accuracy.
+/// How the elements of a weight become f32. Activations stay f32: rounding them to bf16 would cost these kernels as much as
+/// it saves, and a hundred times the accuracy. (Tensor cores take them as two bf16: <see cref="IActivationTerms"/>.)
 /// </summary>
 /// <typeparam name="TElement">The stored element.</typeparam>
 public interface IWeightFormat<TElement> where TElement : unmanaged

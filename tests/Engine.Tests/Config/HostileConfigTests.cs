@@ -40,6 +40,7 @@ public sealed class HostileConfigTests
     [InlineData("rope_parameters", """{ "rope_type": "yarn", "factor": -1 }""", "rope_parameters.factor must be a number from 1")]
     [InlineData("rope_parameters", """{ "rope_type": "yarn", "factor": 2, "beta_slow": 40 }""", "rope_parameters.beta_slow is 40, above beta_fast")]
     [InlineData("num_experts_per_tok", "9", "num_experts_per_tok must be an integer from 1 to 8, found 9")]
+    [InlineData("num_experts", "65536", "num_experts is 65536 in each of 4 layers, expected at most 131072 in all")]
     [InlineData("num_experts", "-1", "num_experts must be")]
     [InlineData("layer_types", """["full_attention"]""", "layer_types has 1 entries, but num_hidden_layers is 4")]
     [InlineData("layer_types", """["full_attention", "linear_attention", "mamba", "x"]""", "layer_types[2] must be linear_attention or full_attention, found mamba")]

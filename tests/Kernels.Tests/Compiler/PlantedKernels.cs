@@ -3,7 +3,7 @@ using Lean.Kernels.Device;
 
 namespace Lean.Kernels.Tests;
 
-/// <summary>Kernels that must not build; each breaks one rule.</summary>
+/// <summary>Kernels that must not build; each breaks one rule. And one that does.</summary>
 public static class PlantedKernels
 {
     [Kernel("calls_out", 64, groups: "T")]
@@ -20,6 +20,22 @@ public static class PlantedKernels
 
         x[ILGPU.Grid.IdxX] = own[ILGPU.Grid.IdxX & 15];
     }
+
+    [Kernel("cuda_alone", 64, groups: "T")]
+    public static void CudaAlone([Shape("T")] ArrayView<float> x) => x[Lanes.First(ILGPU.Grid.IdxX)] += 1;
+
+    [Kernel("no_constant", 64, groups: "T")]
+    [Cuda("sm_80")]
+    public static void NoConstant([Shape("T")] ArrayView<float> x) => x[0] = Accumulators.Get(ILGPU.Group.IdxX);
+
+    [Kernel("wants_too_much", 64, groups: "T")]
+    [Cuda("sm_80", SharedBytes = 100 << 10)]
+    public static void WantsTooMuch([Shape("T")] ArrayView<float> x) => x[(int)CudaShared.Base()] += 1;
+
+    [Kernel("no_map", 64, groups: "T")]
+    [Cuda("sm_80")]
+    public static void NoMap([Shape("T", "H"), Tile(64)] TensorMap<float> map, [Shape("T")] ArrayView<float> x) =>
+        x[0] = TensorCopy.Map(0) + TensorCopy.Map(1);
 
     [Kernel("fine", 64, groups: "T")]
     public static void Fine([Shape("T")] ArrayView<float> x) => x[ILGPU.Grid.IdxX] += 1;

@@ -1,0 +1,20 @@
+using Lean.Engine.Sampling;
+
+namespace Lean.Engine.Running;
+
+/// <summary>What the launches of a decode step depend on, beside addresses.</summary>
+/// <param name="Rows">Generated rows.</param>
+/// <param name="Segments">Sequences.</param>
+/// <param name="Blocks">Columns of the table of cache blocks.</param>
+/// <param name="Outputs">Rows that get a token.</param>
+/// <param name="Sampled">Rows whose token is drawn.</param>
+/// <param name="Listed">Rows whose most likely tokens are listed.</param>
+/// <param name="Alternatives">How many are listed.</param>
+internal readonly record struct StepShape(long Rows, long Segments, long Blocks, long Outputs, int Sampled, int Listed, int Alternatives)
+{
+    /// <summary>The shape of a step that always queues the same work, or null: prompts are cut anew each time, and adjustments grow with the text.</summary>
+    public static StepShape? Of(in StepBatch batch, in SamplingRows sampling) => batch.PromptRows > 0 || sampling.Adjusts
+        ? null
+        : new StepShape(
+            batch.Rows, batch.Segments.Shape[0], batch.Blocks.Shape[1], batch.OutputRows.Shape[0], sampling.Count, sampling.ListedCount, sampling.Alternatives);
+}

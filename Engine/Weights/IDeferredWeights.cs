@@ -1,0 +1,13 @@
+using Lean.Tensors;
+
+namespace Lean.Engine.Weights;
+
+/// <summary>Weights that are not in the host's memory: their tensors only name them.</summary>
+internal interface IDeferredWeights
+{
+    /// <summary>Queues that a weight, or part of one, is made on the device.</summary>
+    /// <param name="named">What a binder gave out, or a contiguous part of it.</param>
+    /// <param name="device">bf16 of the same extents, on the device.</param>
+    /// <returns>Whether it is such a weight; if not, the host's memory holds it.</returns>
+    bool TryMake(Tensor named, Tensor device);
+}

@@ -1,0 +1,323 @@
+using System.Runtime.InteropServices;
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>A CUDA stream that kernels, copies and fills are queued on.</summary>
+public sealed unsafe class CudaStream : KernelStream
+{
+    private readonly CudaDevice _device;
+    private readonly List<(DeviceKernel Kernel, nint Start, nint End)>? _timed;
+    private PinnedRing? _staging;
+    private nint _stream;
+
+    internal CudaStream(CudaDevice device, bool profile)
+    {
+        _device = device;
+        _timed = profile ? [] : null;
+        device.Enter();
+        Check(CU.StreamCreate(out _stream, CU.StreamNonBlocking), "make a stream");
+    }
+
+    /// <inheritdoc/>
+    public override string DeviceName => _device.Name;
+
+    /// <inheritdoc/>
+    public override KernelDevice Device => _device;
+
+    internal override MatrixUnits MatrixUnits => _device.Info.Capability == 90 ? MatrixUnits.WarpGroup : MatrixUnits.Warp;
+
+    internal override int Multiprocessors => _device.Info.Multiprocessors;
+
+    /// <summary>The driver's stream.</summary>
+    internal nint Handle => _stream != 0 ? _stream : throw new ObjectDisposedException(nameof(CudaStream));
+
+    /// <inheritdoc/>
+    public override bool CanCapture => _timed is null && !_device.Shares;
+
+    /// <inheritdoc/>
+    public override KernelGraph Capture(Action work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        long before = Launches;
+        _device.Enter();
+        Check(CU.StreamBeginCapture(Handle, CU.CaptureThreadLocal), "capture a step");
+        nint graph = 0;
+        try
+        {
+            work();
+        }
+        finally
+        {
+            // Also after a failure: a stream left capturing takes no other work.
+            int error = CU.StreamEndCapture(Handle, out graph);
+            graph = error == CU.Success ? graph : 0;
+        }
+
+        long launches = Launches - before;
+        Launches = before;
+        if (graph == 0)
+        {
+            throw new MachineException($"{_device.Name} failed to capture a step");
+        }
+
+        int made = CU.GraphInstantiate(out nint executable, graph, 0);
+        _ = CU.GraphDestroy(graph);
+        Check(made, "make a captured step ready");
+        return new CudaGraph(_device, this, executable, launches);
+    }
+
+    /// <inheritdoc/>
+    public override void CopyToDevice(Tensor host, Tensor device)
+    {
+        CheckSame(host, device);
+        if (host.Bytes == 0)
+        {
+            return;
+        }
+
+        _device.Enter();
+        if (!host.IsContiguous || !device.IsContiguous)
+        {
+            CopyRows(host, device, CU.MemoryType.Host, CU.MemoryType.Device, "copy to the device");
+        }
+        else if (host.Bytes >= PinnedRing.Worthwhile)
+        {
+            (_staging ??= new PinnedRing(_device)).Copy(host.Address, device.Address, host.Bytes, Handle);
+        }
+        else
+        {
+            // From memory that is not pinned the driver takes a copy before it returns.
+            Check(CU.CopyHostToDevice(device.Address, host.Address, (nuint)host.Bytes, Handle), "copy to the device");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void CopyToHost(Tensor device, Tensor host)
+    {
+        CheckSame(device, host);
+        if (host.Bytes == 0)
+        {
+            return;
+        }
+
+        _device.Enter();
+        if (!host.IsContiguous || !device.IsContiguous)
+        {
+            CopyRows(device, host, CU.MemoryType.Device, CU.MemoryType.Host, "copy from the device");
+        }
+        else
+        {
+            Check(CU.CopyDeviceToHost(host.Address, device.Address, (nuint)host.Bytes, Handle), "copy from the device");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void CopyOnDevice(Tensor source, Tensor target)
+    {
+        if (source.Type != target.Type || source.Shape != target.Shape || !source.IsContiguous || !target.IsContiguous)
+        {
+            throw new ArgumentException($"cannot copy {source} to {target}: expected the same type and shape, and contiguous rows", nameof(target));
+        }
+
+        if (source.Bytes > 0)
+        {
+            _device.Enter();
+            Check(CU.CopyDeviceToDevice(target.Address, source.Address, (nuint)source.Bytes, Handle), "copy on the device");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Fill(Tensor device, byte value)
+    {
+        if (device.Bytes == 0)
+        {
+            return;
+        }
+
+        _device.Enter();
+        int size = device.Type.Size();
+        Check(
+            device.IsContiguous
+                ? CU.Fill(device.Address, value, (nuint)device.Bytes, Handle)
+                : CU.Fill2D(device.Address, (nuint)(device.RowStride * size), value, (nuint)(device.Shape.RowCount * size), (nuint)device.Shape[0], Handle),
+            "fill memory");
+    }
+
+    /// <inheritdoc/>
+    public override IDeviceEvent Record()
+    {
+        _device.Enter();
+        Check(CU.EventCreate(out nint handle, CU.EventDisableTiming), "make an event");
+        var marker = new CudaEvent(_device, handle);
+        Check(CU.EventRecord(handle, Handle), "mark its work");
+        return marker;
+    }
+
+    /// <inheritdoc/>
+    public override void Wait(IDeviceEvent after)
+    {
+        if (after is not CudaEvent marker)
+        {
+            after.Synchronize();
+            return;
+        }
+
+        _device.Enter();
+        Check(CU.StreamWaitEvent(Handle, marker.Value, 0), "wait for other work");
+    }
+
+    /// <inheritdoc/>
+    public override void Synchronize()
+    {
+        _device.Enter();
+        Check(CU.StreamSynchronize(Handle), "run what was queued");
+    }
+
+    /// <inheritdoc/>
+    public override void TakeTimes(Action<DeviceKernel, TimeSpan> report)
+    {
+        ArgumentNullException.ThrowIfNull(_timed);
+        Synchronize();
+        foreach ((DeviceKernel kernel, nint start, nint end) in _timed)
+        {
+            Check(CU.EventElapsedTime(out float milliseconds, start, end), "time a kernel");
+            _ = CU.EventDestroy(start);
+            _ = CU.EventDestroy(end);
+            report(kernel, TimeSpan.FromMilliseconds(milliseconds));
+        }
+
+        _timed.Clear();
+    }
+
+    /// <summary>Counts the kernels of a graph.</summary>
+    internal void Launched(long count) => Launches += count;
+
+    internal override TensorMap Encode(string kernel, string argument, in Tensor tensor, int tileRows)
+    {
+        int size = tensor.Type.Size();
+        long stride = (tensor.IsContiguous ? tensor.Shape.RowCount : tensor.RowStride) * size;
+        if (tensor.Address % 16 != 0 || stride % 16 != 0)
+        {
+            throw new LaunchException($"{kernel}: '{argument}' is {tensor.Shape} {tensor.Type.Name()} on {DeviceName} at {tensor.Address} with {stride} bytes from row to row, expected multiples of 16");
+        }
+
+        // The driver writes a map to a multiple of 64, and takes extents from the innermost one.
+        byte* room = stackalloc byte[TensorMap.Bytes + 64];
+        byte* aligned = (byte*)(((nuint)room + 63) & ~(nuint)63);
+        ulong* extents = stackalloc ulong[] { (ulong)tensor.Shape[1], (ulong)tensor.Shape[0] };
+        ulong strides = (ulong)stride;
+        uint* box = stackalloc uint[] { (uint)(128 / size), (uint)tileRows };
+        uint* steps = stackalloc uint[] { 1, 1 };
+        _device.Enter();
+        Check(
+            CU.TensorMapEncodeTiled(
+                aligned, tensor.Type == DType.BF16 ? CU.TensorMapBF16 : CU.TensorMapF32, 2, tensor.Address, extents, &strides, box, steps,
+                0, CU.TensorMapSwizzle128, CU.TensorMapFetch256, 0),
+            $"describe '{argument}' of {kernel} to its copy engine");
+        return *(TensorMap*)aligned;
+    }
+
+    internal override IDeviceBuffer AllocateShared(long bytes) => _device.AllocateShared(bytes);
+
+    internal override void Launch(DeviceKernel kernel, int groupsX, int groupsY, ReadOnlySpan<KernelArgument> arguments)
+    {
+        nint function = _device.Function(kernel);
+        _device.Enter();
+
+        // Each parameter is a pointer to its value: 16 bytes for a view, the first 4 of them for a number, 128 for a map.
+        Parameter* values = stackalloc Parameter[arguments.Length];
+        void** pointers = stackalloc void*[arguments.Length];
+        for (int i = 0; i < arguments.Length; i++)
+        {
+            ref readonly KernelArgument argument = ref arguments[i];
+            values[i] = argument.IsView
+                ? new Parameter { Address = argument.Address, Count = argument.Count }
+                : new Parameter { Address = argument.Bits };
+            pointers[i] = argument.IsMap ? (void*)argument.Address : &values[i];
+        }
+
+        nint start = _timed is null ? 0 : Mark();
+        int error = CU.LaunchKernel(function, (uint)groupsX, (uint)groupsY, 1, (uint)kernel.Threads, 1, 1, (uint)kernel.DynamicBytes, Handle, pointers, null);
+        if (error != CU.Success)
+        {
+            Check(error, $"launch {kernel.Entry}");
+        }
+
+        _timed?.Add((kernel, start, Mark()));
+        Launches++;
+        if (_device.Shares)
+        {
+            Check(CU.StreamSynchronize(Handle), $"run {kernel.Entry}");
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (_stream == 0)
+        {
+            return;
+        }
+
+        _device.Enter();
+        _ = CU.StreamSynchronize(_stream);
+        foreach ((_, nint start, nint end) in _timed ?? [])
+        {
+            _ = CU.EventDestroy(start);
+            _ = CU.EventDestroy(end);
+        }
+
+        _staging?.Dispose();
+        base.Dispose(disposing);
+        _ = CU.StreamDestroy(_stream);
+        _stream = 0;
+    }
+
+    private static void CheckSame(Tensor source, Tensor destination)
+    {
+        if (source.Type != destination.Type || source.Shape != destination.Shape)
+        {
+            throw new ArgumentException($"cannot copy {source} to {destination}: expected the same type and shape", nameof(destination));
+        }
+    }
+
+    private void CopyRows(Tensor source, Tensor target, CU.MemoryType from, CU.MemoryType to, string what)
+    {
+        int size = source.Type.Size();
+        (nuint sourcePitch, nuint targetPitch) = (Pitch(source), Pitch(target));
+        var copy = new CU.Copy2DParameters
+        {
+            SourceType = from,
+            SourceHost = source.Address,
+            SourceDevice = source.Address,
+            SourcePitch = sourcePitch,
+            TargetType = to,
+            TargetHost = target.Address,
+            TargetDevice = target.Address,
+            TargetPitch = targetPitch,
+            Width = (nuint)(source.Shape.RowCount * size),
+            Height = (nuint)source.Shape[0],
+        };
+        Check(CU.Copy2D(copy, Handle), what);
+    }
+
+    // Rows of a contiguous view lie one after the other whatever its stride says.
+    private static nuint Pitch(Tensor tensor) => (nuint)((tensor.IsContiguous ? tensor.Shape.RowCount : tensor.RowStride) * tensor.Type.Size());
+
+    private nint Mark()
+    {
+        Check(CU.EventCreate(out nint handle, 0), "make an event");
+        Check(CU.EventRecord(handle, Handle), "time a kernel");
+        return handle;
+    }
+
+    private void Check(int error, string what) => CudaError.Check(error, _device.Name, what);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Parameter
+    {
+        public nint Address;
+        public long Count;
+    }
+}

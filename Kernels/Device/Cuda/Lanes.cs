@@ -1,0 +1,20 @@
+using ILGPU.IR.Intrinsics;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>Values that the lanes of a whole warp exchange (PTX ISA, "shfl.sync").</summary>
+[CudaInstructions]
+public static class Lanes
+{
+    /// <summary>The value of lane (own number ^ <paramref name="mask"/>).</summary>
+    /// <param name="value">What the lane gives.</param>
+    /// <param name="mask">A constant.</param>
+    [IntrinsicImplementation]
+    [Ptx("shfl.sync.bfly.b32 $0, #0, @1, 31, 0xffffffff;")]
+    public static float Xor(float value, int mask) => value;
+
+    /// <summary>Lane 0's value: tells the assembler that all lanes agree.</summary>
+    [IntrinsicImplementation]
+    [Ptx("shfl.sync.idx.b32 $0, #0, 0, 31, 0xffffffff;")]
+    public static int First(int value) => value;
+}

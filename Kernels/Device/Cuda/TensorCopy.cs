@@ -1,0 +1,47 @@
+using ILGPU.IR.Intrinsics;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>Copies of tiles by the copy engine, "TMA" (PTX ISA, "cp.async.bulk.tensor"); since sm_90. One thread starts them.</summary>
+[CudaInstructions]
+public static class TensorCopy
+{
+    /// <summary>The address of the kernel's parameter number <paramref name="parameter"/>, a <see cref="TensorMap{T}"/> (cvta.param).</summary>
+    /// <param name="parameter">A constant; the first parameter is 0.</param>
+    [IntrinsicImplementation]
+    [Ptx("mov.b64 $0, tensormap@0; cvta.param.u64 $0, $0;")]
+    public static long Map(int parameter) => 0;
+
+    /// <summary>Copies a tile to shared memory; its bytes count at <paramref name="barrier"/>, those outside of the tensor too.</summary>
+    /// <param name="shared">Where to, a multiple of 1,024.</param>
+    /// <param name="map">The tensor.</param>
+    /// <param name="column">The tile's first column.</param>
+    /// <param name="row">The tile's first row.</param>
+    /// <param name="barrier">An <see cref="AsyncBarrier"/>.</param>
+    [IntrinsicImplementation]
+    [Ptx("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [#0], [#1, {#2, #3}], [#4];")]
+    public static void Load(uint shared, long map, int column, int row, uint barrier)
+    {
+    }
+
+    /// <summary>
+    /// Copies a tile from shared memory, as a group of its own (cp.async.bulk.commit_group). Every thread that wrote the tile
+    /// has passed <see cref="CudaShared.FenceForAsync"/> and then a barrier.
+    /// </summary>
+    [IntrinsicImplementation]
+    [Ptx("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [#1, {#2, #3}], [#0]; cp.async.bulk.commit_group;")]
+    public static void Store(uint shared, long map, int column, int row)
+    {
+    }
+
+    /// <summary>
+    /// Waits until at most <paramref name="pending"/> of this thread's stores still read shared memory
+    /// (cp.async.bulk.wait_group.read).
+    /// </summary>
+    /// <param name="pending">A constant.</param>
+    [IntrinsicImplementation]
+    [Ptx("cp.async.bulk.wait_group.read @0;")]
+    public static void WaitRead(int pending)
+    {
+    }
+}

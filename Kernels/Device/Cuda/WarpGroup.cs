@@ -1,0 +1,91 @@
+using ILGPU.IR.Intrinsics;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// What four warps do together: products of tiles in shared memory (PTX ISA, "Asynchronous Warpgroup Level Matrix
+/// Instructions"), and moving registers between warp groups; sm_90a alone.
+/// </summary>
+[CudaInstructions]
+public static class WarpGroup
+{
+    // A block of 64 along k is four products of 16: each begins 32 bytes further on, 2 in a descriptor. Only the first may
+    // overwrite the sums, by a predicate: a branch would make the assembler wait.
+    private const string Open = "{ .reg .pred first, always; .reg .b64 a, b; setp.ne.b32 first, #2, 0; setp.eq.u32 always, 0, 0; ";
+    private const string Next2 = "add.s64 a, #0, 2; add.s64 b, #1, 2; ";
+    private const string Next4 = "add.s64 a, #0, 4; add.s64 b, #1, 4; ";
+    private const string Next6 = "add.s64 a, #0, 6; add.s64 b, #1, 6; ";
+    private const string First = ", #0, #1, first, 1, 1, 0, 0; ", More = ", a, b, always, 1, 1, 0, 0; ";
+    private const string By256 = "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {acc0..127}";
+    private const string By128 = "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {acc0..63}";
+
+    /// <summary>
+    /// The fixed part of a descriptor (PTX ISA, "Matrix Descriptor"): 128-byte swizzle, 1,024 bytes from eight rows to the next
+    /// eight. The tile's shared address divided by 16 completes it.
+    /// </summary>
+    public const long Descriptor = (1L << 62) | (64L << 32) | (1L << 16);
+
+    /// <summary>Orders earlier accesses to the sums before the next products (PTX ISA, "wgmma.fence").</summary>
+    [IntrinsicImplementation]
+    [Ptx("wgmma.fence.sync.aligned;")]
+    public static void Fence()
+    {
+    }
+
+    /// <summary>
+    /// acc[0…127] = a · bᵀ of bf16 [64, 64] and [256, 64] (PTX ISA, "wgmma.mma_async"), added to the old sums where
+    /// <paramref name="accumulate"/> is not 0. The sums 4n … 4n + 3 of thread t are columns 8n + 2·(t &amp; 3) and the next of row
+    /// 16·(t / 32) + t % 32 / 4, then of the row 8 below.
+    /// </summary>
+    [IntrinsicImplementation]
+    [Ptx(Open + By256 + First + Next2 + By256 + More + Next4 + By256 + More + Next6 + By256 + More + "}")]
+    public static void Multiply256(long a, long b, int accumulate)
+    {
+    }
+
+    /// <summary>acc[0…63] likewise, of [64, 64] and [128, 64].</summary>
+    [IntrinsicImplementation]
+    [Ptx(Open + By128 + First + Next2 + By128 + More + Next4 + By128 + More + Next6 + By128 + More + "}")]
+    public static void Multiply128(long a, long b, int accumulate)
+    {
+    }
+
+    /// <summary>Makes a group of the products since the last one (PTX ISA, "wgmma.commit_group").</summary>
+    [IntrinsicImplementation]
+    [Ptx("wgmma.commit_group.sync.aligned;")]
+    public static void Commit()
+    {
+    }
+
+    /// <summary>Waits until at most <paramref name="pending"/> groups of products are under way (PTX ISA, "wgmma.wait_group").</summary>
+    /// <param name="pending">A constant.</param>
+    [IntrinsicImplementation]
+    [Ptx("wgmma.wait_group.sync.aligned @0;")]
+    public static void Wait(int pending)
+    {
+    }
+
+    /// <summary>Gives registers back, down to <paramref name="count"/> (PTX ISA, "setmaxnreg").</summary>
+    /// <param name="count">A constant, a multiple of 8.</param>
+    [IntrinsicImplementation]
+    [Ptx("setmaxnreg.dec.sync.aligned.u32 @0;")]
+    public static void ReleaseRegisters(int count)
+    {
+    }
+
+    /// <summary>Waits for registers that others gave back, up to <paramref name="count"/>.</summary>
+    /// <param name="count">A constant, a multiple of 8.</param>
+    [IntrinsicImplementation]
+    [Ptx("setmaxnreg.inc.sync.aligned.u32 @0;")]
+    public static void TakeRegisters(int count)
+    {
+    }
+
+    /// <summary>A barrier of 128 threads (PTX ISA, "bar").</summary>
+    /// <param name="number">1…15; the group's own barrier is 0.</param>
+    [IntrinsicImplementation]
+    [Ptx("bar.sync #0, 128;")]
+    public static void Barrier(int number)
+    {
+    }
+}

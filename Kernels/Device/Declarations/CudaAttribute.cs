@@ -1,0 +1,16 @@
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// Makes a kernel CUDA's alone, compiled for one architecture: it may use the instructions of Cuda/, run more than 256
+/// threads and take <see cref="TensorMap{T}"/> parameters. Other devices run a portable kernel in its place.
+/// </summary>
+/// <param name="target">sm_80 for every card since Ampere, or sm_90a for Hopper's own instructions.</param>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class CudaAttribute(string target) : Attribute
+{
+    /// <summary>The architecture.</summary>
+    public string Target => target;
+
+    /// <summary>Bytes of shared memory that a launch asks for: what <see cref="CudaShared.Base"/> is the address of.</summary>
+    public int SharedBytes { get; init; }
+}

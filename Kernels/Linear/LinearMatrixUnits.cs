@@ -1,0 +1,83 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// Products of prompt rows on a card's matrix units. They multiply bf16, so an activation goes in as two terms, x ≈ hi + lo
+/// with 16 bits, on which the weights are multiplied in turn. One term, which other engines use, costs too much: rounding the
+/// inputs of a single projection to bf16 moves the logits of the test models by
+/// <code>
+/// ‖Δ‖/‖ref‖, worst of logits and MTP logits    qwen3-next  qwen3.5-dense  qwen3.5-moe  demo
+/// every product                                 1.4e-1      3.4e-2         1.3e-1       6e-2
+/// in_proj q, k, v, z                            1.5e-1      2.7e-2         1.0e-1       3e-3
+/// out_proj                                      1.2e-1      5.6e-3         1.2e-1       2e-2
+/// router                                        1.6e-1      –              1.6e-2       7e-3
+/// experts' gate and up                          6.8e-2      –              9.9e-2       5e-3
+/// MLP, both products                            –           8.9e-3         –            –
+/// attention's q, k, v and o, and lm_head        2.5e-3      2.3e-3         8.0e-3       2e-3
+/// lm_head alone                                 1.7e-3      1.7e-3         1.7e-3       1e-3
+/// every product, in two terms                   9.8e-5      4.8e-5         1.2e-4       8e-6
+/// </code>
+/// where 1e-2 is the bar. With experts the worst part of it is a router's near tie that falls the other way.
+/// </summary>
+internal sealed class LinearMatrixUnits(KernelStream stream)
+{
+    private const int Terms = 2;
+
+    // What ActivationTerms pads a term to.
+    private const long Block = 64;
+
+    /// <summary>Whether a weight's products run here; what decides is the same for every number of rows.</summary>
+    public bool Takes(in Tensor weight) =>
+        stream.MatrixUnits != MatrixUnits.None && weight.Type == DType.BF16 && IsAligned(weight.Address, weight.Shape[1] * 2);
+
+    /// <summary>Rounds rows to their terms, into memory that lasts until another op wants it.</summary>
+    /// <param name="x">f32 [T, K], rows may be strided.</param>
+    /// <returns>bf16 [T, 2 · (K rounded up to 64)].</returns>
+    public Tensor Round(in Tensor x)
+    {
+        long width = (x.Shape[1] + Block - 1) / Block * Block * Terms;
+        Tensor terms = stream.Scratch(x.Shape[0] * width * 2);
+        ActivationTermsSplitLauncher.Launch(stream, x, new Tensor(DType.I32, new Shape(x.Shape[0], width / 2), terms.Address));
+        return new Tensor(DType.BF16, new Shape(x.Shape[0], width), terms.Address);
+    }
+
+    /// <summary>Multiplies rounded rows.</summary>
+    /// <param name="terms">What <see cref="Round"/> returned.</param>
+    /// <param name="weight">A matrix that <see cref="Takes"/>.</param>
+    /// <param name="output">f32 [T, N], rows may be strided.</param>
+    public void Run(in Tensor terms, in Tensor weight, in Tensor output)
+    {
+        if (stream.MatrixUnits != MatrixUnits.WarpGroup || !IsAligned(output.Address, (output.IsContiguous ? output.Shape[1] : output.RowStride) * 4))
+        {
+            // Where a model's outputs lie does not change either.
+            LinearWarpLauncher.Launch(stream, terms, weight, output);
+            return;
+        }
+
+        long wide = Tiles(output, 256), narrow = Tiles(output, 128);
+        int groups = (int)long.Min(stream.Multiprocessors, narrow);
+        if (IsWide(wide, narrow, stream.Multiprocessors))
+        {
+            LinearWarpgroupWideSplitLauncher.Launch(stream, terms, weight, output, (int)long.Min(groups, wide));
+        }
+        else
+        {
+            LinearWarpgroupNarrowSplitLauncher.Launch(stream, terms, weight, output, groups);
+        }
+    }
+
+    /// <summary>
+    /// Which tiles are done sooner: wide ones take twice as long as narrow ones and are a twentieth faster, but there are
+    /// half as many to share. Either way an output is the same chain of the same products.
+    /// </summary>
+    internal static bool IsWide(long wide, long narrow, int multiprocessors) =>
+        Rounds(wide, multiprocessors) * 2 * 20 <= Rounds(narrow, multiprocessors) * 21;
+
+    private static long Rounds(long tiles, int multiprocessors) => (tiles + multiprocessors - 1) / multiprocessors;
+
+    private static long Tiles(in Tensor output, int columns) => (output.Shape[0] + 127) / 128 * ((output.Shape[1] + columns - 1) / columns);
+
+    // The copy engine and 16-byte copies alike.
+    private static bool IsAligned(nint address, long rowBytes) => address % 16 == 0 && rowBytes % 16 == 0;
+}
