@@ -9,11 +9,14 @@ internal static class ModelFolder
     /// <summary>Checkpoints of this size take long enough to load that a terminal shows how far it is.</summary>
     private const long WorthShowing = 1L << 30;
 
-    /// <summary>The folder given, else the demo model's beside the program.</summary>
+    /// <summary>Where the demo model lies: beside the program.</summary>
+    public static string Demo { get; } = Path.Combine(AppContext.BaseDirectory, "Demo");
+
+    /// <summary>The folder given, else the demo model's.</summary>
     /// <exception cref="InputException">There is no such folder.</exception>
     public static string Find(string? given)
     {
-        string folder = given ?? Path.Combine(AppContext.BaseDirectory, "Demo");
+        string folder = given ?? Demo;
         return Directory.Exists(folder)
             ? folder
             : throw new InputException(given is null

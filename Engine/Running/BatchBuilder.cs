@@ -31,7 +31,7 @@ internal sealed class BatchBuilder : IDisposable
         _positions = Take(new Shape(rows));
         _cacheSlots = Take(new Shape(rows));
         _segments = Take(new Shape(segments, Segments.Columns));
-        _blocks = Take(new Shape(segments, maxBlocks));
+        _blocks = Take(new Shape(segments * maxBlocks));
         _outputRows = Take(new Shape(segments));
 
         Tensor Take(Shape shape)
@@ -49,7 +49,7 @@ internal sealed class BatchBuilder : IDisposable
     {
         Span<int> tokens = _tokens.AsSpan<int>(), positions = _positions.AsSpan<int>(), slots = _cacheSlots.AsSpan<int>();
         Span<int> segments = _segments.AsSpan<int>(), blocks = _blocks.AsSpan<int>(), outputs = _outputRows.AsSpan<int>();
-        int row = 0, outputCount = 0, promptRows = 0, promptOutputs = 0, maxBlocks = (int)_blocks.Shape[1];
+        int row = 0, outputCount = 0, promptRows = 0, promptOutputs = 0, width = Width(plan);
         for (int s = 0; s < plan.Segments.Count; s++)
         {
             PlannedSegment segment = plan.Segments[s];
@@ -59,7 +59,8 @@ internal sealed class BatchBuilder : IDisposable
             entry[Segments.Rows] = segment.Rows;
             entry[Segments.FirstPosition] = segment.FirstPosition;
             entry[Segments.Slot] = sequence.Slot;
-            sequence.Blocks.CopyTo(blocks.Slice(s * maxBlocks, maxBlocks));
+            int own = int.Min(sequence.Blocks.Length, width);
+            sequence.Blocks.AsSpan(0, own).CopyTo(blocks.Slice(s * width, own));
             for (int i = 0; i < segment.Rows; i++, row++)
             {
                 int position = segment.FirstPosition + i;
@@ -88,9 +89,22 @@ internal sealed class BatchBuilder : IDisposable
             PromptSegments = plan.PromptSegments,
             PromptRows = promptRows,
             PromptOutputs = promptOutputs,
-            Blocks = _blocks.Rows(0, plan.Segments.Count),
+            Blocks = _blocks.Rows(0, (long)plan.Segments.Count * width).Reshape(new Shape(plan.Segments.Count, width)),
             OutputRows = _outputRows.Rows(0, outputCount),
         };
+    }
+
+    // The blocks that hold the step's positions: what attention launches follows the step, not the longest request.
+    private static int Width(StepPlan plan)
+    {
+        int last = 0;
+        for (int s = 0; s < plan.Segments.Count; s++)
+        {
+            PlannedSegment segment = plan.Segments[s];
+            last = int.Max(last, segment.FirstPosition + segment.Rows - 1);
+        }
+
+        return (last / Grid.Cell) + 1;
     }
 
     public void Dispose() => _memory.Dispose();

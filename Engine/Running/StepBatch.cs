@@ -29,7 +29,7 @@ internal readonly struct StepBatch
     /// <summary>How many of the output rows are prompts'.</summary>
     public required int PromptOutputs { get; init; }
 
-    /// <summary>i32 [S, M]: the cache blocks of each segment's sequence.</summary>
+    /// <summary>i32 [S, M]: the cache blocks of each segment's sequence, as many as the step's furthest position needs.</summary>
     public required Tensor Blocks { get; init; }
 
     /// <summary>i32 [R]: the rows whose logits are wanted.</summary>

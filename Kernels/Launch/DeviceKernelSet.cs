@@ -26,6 +26,10 @@ public static class DeviceKernelSet
             PagedAttention = new PagedAttentionDevice(stream),
             CausalConvolution = new CausalConvolutionDevice(stream),
             GreedyPick = new GreedyPickDevice(stream),
+            AdjustLogits = new AdjustLogitsDevice(stream),
+            SampleTokens = new SampleTokensDevice(stream),
+            LogProbabilities = new LogProbabilitiesDevice(stream),
+            TopLogProbabilities = new TopLogProbabilitiesDevice(stream),
             Probes = new ProbesDevice(stream),
         };
     }

@@ -96,6 +96,8 @@ public abstract class KernelStream : IStream
     {
         if (_scratch is null || _scratch.Bytes < bytes)
         {
+            // Twice as much each time: needs that grow with a context's length allocate seldom.
+            long wanted = long.Max(bytes, 2 * (_scratch?.Bytes ?? 0));
             if (_scratch is not null)
             {
                 Synchronize();
@@ -103,7 +105,7 @@ public abstract class KernelStream : IStream
                 _scratch = null;
             }
 
-            _scratch = Device.Allocate(bytes);
+            _scratch = Device.Allocate(wanted);
             MemoryVersion++;
         }
 

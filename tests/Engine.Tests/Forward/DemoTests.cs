@@ -71,4 +71,37 @@ public sealed class DemoTests
 
         Assert.True(worst < 2e-3f, $"{key}: off by {worst}");
     }
+
+    [Fact]
+    public void The_self_test_knows_the_answer_and_sees_a_wrong_one()
+    {
+        using CpuBackend cpu = CpuBackends.Open();
+        KernelSet ops = CpuKernels.Create(cpu);
+        KnownAnswerResult good = KnownAnswer.Check(TestData.Demo, ops);
+        Assert.Null(good.Fault);
+        Assert.Equal(22, good.Tokens);
+        Assert.InRange(good.Error, 1e-9, good.Allowed);
+
+        // The same weights with another constant in the norms: every op works, and the answer is another.
+        string folder = Directory.CreateTempSubdirectory("lean-answer-").FullName;
+        try
+        {
+            foreach (string path in Directory.GetFiles(TestData.Demo))
+            {
+                File.Copy(path, Path.Combine(folder, Path.GetFileName(path)));
+            }
+
+            string config = Path.Combine(folder, "config.json");
+            File.WriteAllText(config, File.ReadAllText(config).Replace("\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 0.5", StringComparison.Ordinal));
+            KnownAnswerResult bad = KnownAnswer.Check(folder, ops);
+            Assert.Contains("of the logits is", bad.Fault, StringComparison.Ordinal);
+            Assert.True(bad.Error > bad.Allowed);
+            File.Delete(Path.Combine(folder, KnownAnswer.FileName));
+            Assert.Contains(KnownAnswer.FileName, Assert.Throws<InputException>(() => KnownAnswer.Check(folder, ops)).Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
 }

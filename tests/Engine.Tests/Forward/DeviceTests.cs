@@ -2,6 +2,7 @@ using System.Text.Json;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 using Lean.Engine.Scoring;
+using Lean.Engine.Tests.Sampling;
 using Lean.Kernels;
 using Lean.Tensors;
 
@@ -11,6 +12,7 @@ namespace Lean.Engine.Tests.Forward;
 public sealed class DeviceTests
 {
     private const int Tokens = 8;
+    private const int Batch = 24;
     private const int Depths = 3;
     private const double CloseCall = 0.05;
 
@@ -73,20 +75,72 @@ public sealed class DeviceTests
         }
     }
 
+    [Theory]
+    [InlineData("qwen3-next-moe")]
+    [InlineData("qwen3.5-dense")]
+    public void Contexts_of_several_spans_change_nothing_for_a_short_one(string name)
+    {
+        // Block tables and attention's grid follow the step: alone, the short request has one span of context, then two.
+        using LoadedModel model = Open(TestData.Path($"fixtures/{name}"));
+        int vocabulary = model.Model.Config.Vocabulary;
+        int[][] prompts = [Prompts.Random(250, vocabulary, seed: 1), Prompts.Random(600, vocabulary, seed: 2), Prompts.Random(3, vocabulary, seed: 3)];
+        Outcome[] together = Prompts.Generate(model, prompts, 12, new EngineOptions { MaxStepTokens = 128 });
+        for (int i = 0; i < prompts.Length; i++)
+        {
+            together[i].MustBe(Prompts.Generate(model, [prompts[i]], 12)[0], $"request {i}");
+        }
+    }
+
+    [Theory]
+    [InlineData("demo")]
+    [InlineData("qwen3.5-moe")]
+    public void A_sampled_request_gets_the_same_alone_and_among_others(string name)
+    {
+        using LoadedModel model = Open(name == "demo" ? TestData.Demo : TestData.Path($"fixtures/{name}"));
+        GenerationRequest[] requests = [.. Enumerable.Range(0, Batch).Select(i => Requests.Mixed(i, model.Model.Config.Vocabulary, Tokens))];
+        Sequence[] alone = [.. requests.Select(r => Requests.Run(model, [r])[0])];
+        EngineOptions[] ways = [new(), new() { MaxSequences = 5, MaxStepTokens = 128 }];
+        foreach (EngineOptions options in ways)
+        {
+            Sequence[] together = Requests.Run(model, requests, options);
+            for (int i = 0; i < Batch; i++)
+            {
+                Requests.MustBe(alone[i], together[i], $"request {i} with {options.MaxSequences} sequences at a time");
+            }
+        }
+
+        // In another order, so that no row keeps its place.
+        Sequence[] reversed = Requests.Run(model, [.. requests.Reverse()]);
+        for (int i = 0; i < Batch; i++)
+        {
+            Requests.MustBe(alone[i], reversed[Batch - 1 - i], $"request {i} of the reversed batch");
+        }
+    }
+
+    [Fact]
+    public void The_first_tokens_drawn_are_the_cpus()
+    {
+        using LoadedModel device = Open(TestData.Demo);
+        using var cpu = LoadedModel.Open(TestData.Demo, CpuBackends.Open());
+
+        // Matrix products round to bf16 there, so a draw near a boundary may fall on its other side: seldom.
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 48).Select(i => new GenerationRequest
+        {
+            Prompt = Prompts.Random(5 + (i % 3), 2048, seed: i % 3),
+            MaxTokens = 1,
+            Sampling = new SamplingParameters { Temperature = Requests.Temperatures[i % 6], Seed = i, TopP = i % 4 == 1 ? 0.8 : 1, TopK = i % 5 == 2 ? 20 : 0 },
+        })];
+        Sequence[] expected = Requests.Run(cpu, requests), found = Requests.Run(device, requests);
+        Assert.InRange(expected.Zip(found).Count(pair => pair.First.Output[0] == pair.Second.Output[0]), 44, 48);
+        Assert.True(expected.Select(s => s.Output[0]).Distinct().Count() > 10, "the draws do not differ");
+    }
+
     [Fact]
     public void An_op_that_a_device_lacks_is_named_and_runs_nowhere_else()
     {
-        using LoadedModel model = Open(TestData.Demo);
-        var sampled = new GenerationRequest
-        {
-            Prompt = [870, 25],
-            MaxTokens = 2,
-            Sampling = SamplingParameters.Greedy with { Temperature = 0.5, Seed = 1 },
-        };
-        using var engine = new GenerationEngine(model.Model, model.Ops, [sampled], new EngineOptions());
-        MachineException refused = Assert.Throws<MachineException>(() => engine.Step());
-        Assert.StartsWith("opencl:0 ", refused.Message, StringComparison.Ordinal);
-        Assert.Contains(" has no sample_tokens", refused.Message, StringComparison.Ordinal);
+        var set = new KernelSet { Description = "opencl:0 some card" };
+        MachineException refused = Assert.Throws<MachineException>(() => set.SampleTokens);
+        Assert.Contains("opencl:0 some card has no sample_tokens", refused.Message, StringComparison.Ordinal);
     }
 
     private static LoadedModel Open(string folder)

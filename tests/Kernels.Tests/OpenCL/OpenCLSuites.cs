@@ -8,6 +8,14 @@ public sealed class OpenCLLinearTests : LinearTests<OpenCLTarget>;
 
 public sealed class OpenCLGreedyPickTests : GreedyPickTests<OpenCLTarget>;
 
+public sealed class OpenCLAdjustLogitsTests : AdjustLogitsTests<OpenCLTarget>;
+
+public sealed class OpenCLSampleTokensTests : SampleTokensTests<OpenCLTarget>;
+
+public sealed class OpenCLLogProbabilitiesTests : LogProbabilitiesTests<OpenCLTarget>;
+
+public sealed class OpenCLTopLogProbabilitiesTests : TopLogProbabilitiesTests<OpenCLTarget>;
+
 public sealed class OpenCLPromptDeltaRuleTests : PromptDeltaRuleTests<OpenCLTarget>;
 
 public sealed class OpenCLGeneratedDeltaRuleTests : GeneratedDeltaRuleTests<OpenCLTarget>;

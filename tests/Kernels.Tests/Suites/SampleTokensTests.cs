@@ -71,16 +71,46 @@ public abstract class SampleTokensTests<TTarget> : KernelTests<TTarget> where TT
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Settings))]
+    public void A_draw_beside_a_boundary_gives_the_token_on_its_side(double temperature, int topK, double topP, double minP)
+    {
+        // Weights of f32 move a boundary by less than 1e-6.
+        const double beside = 2e-6;
+        float[] logits = Numbers.Normal(93, 100, 2);
+        var setting = new SamplingCases.Setting(temperature, topK, topP, minP);
+        double[] shares = ExactShares.Of(logits, setting);
+        List<(double U, int Token)> expected = [];
+        double sum = 0;
+        for (int i = 0; i < shares.Length; i++)
+        {
+            if (shares[i] > 2 * beside)
+            {
+                expected.AddRange([(sum + beside, i), (sum + shares[i] - beside, i)]);
+            }
+
+            sum += shares[i];
+        }
+
+        Assert.True(expected.Count >= 2, "the setting leaves no token that is likely enough");
+        int[] found = Draw(logits, setting, expected.Count, i => (ulong)(expected[i].U * Math.Pow(2, 64)));
+        Assert.Equal(expected.Select(e => e.Token), found);
+    }
+
     private static int[] Count(float[] logits, SamplingCases.Setting setting, Func<int, ulong> draw)
     {
         int[] counts = new int[logits.Length];
-        using var arena = new Arena();
-        Outputs found = SamplingCases.Draw(Kernels, arena, logits.Length, [.. Enumerable.Repeat(setting, Draws)], _ => logits, draw);
-        foreach (int token in found["tokens"].Bits)
+        foreach (int token in Draw(logits, setting, Draws, draw))
         {
             counts[token]++;
         }
 
         return counts;
+    }
+
+    private static int[] Draw(float[] logits, SamplingCases.Setting setting, int draws, Func<int, ulong> draw)
+    {
+        using var arena = new Arena(Kernels);
+        return SamplingCases.Draw(Kernels, arena, logits.Length, [.. Enumerable.Repeat(setting, draws)], _ => logits, draw)["tokens"].Bits;
     }
 }

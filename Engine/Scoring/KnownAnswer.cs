@@ -1,0 +1,97 @@
+using Lean.Engine.Running;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Scoring;
+
+/// <summary>
+/// What the reference implementation (transformers, in f32) makes of the demo model: the logits behind a text of 512
+/// tokens and its greedy continuation. The self-test's last line: all ops together, from the checkpoint to the tokens.
+/// </summary>
+internal static class KnownAnswer
+{
+    /// <summary>The file beside the demo's weights.</summary>
+    public const string FileName = "known_answer.safetensors";
+
+    // Two logits closer than this may change places by rounding; what follows is another text.
+    private const float CloseCall = 0.05f;
+
+    // In f32 only the order of sums differs; a device rounds the rows of its matrix products and its cache to bf16.
+    private const double AllowedF32 = 1e-4;
+    private const double AllowedBF16 = 1e-2;
+
+    /// <summary>Runs the model on some ops and compares.</summary>
+    /// <param name="folder">The demo's folder.</param>
+    /// <param name="ops">The ops; what is wrong with them is a finding, not an exception.</param>
+    /// <exception cref="InputException">The demo's files cannot be used.</exception>
+    public static KnownAnswerResult Check(string folder, KernelSet ops)
+    {
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, FileName));
+        int[] prompt = Ids(Get(file, "prompt_ids", DType.I64)), greedy = Ids(Get(file, "greedy_ids", DType.I64));
+        int close = Get(file, "greedy_gap", DType.F32).AsSpan<float>().IndexOfAnyInRange(float.NegativeInfinity, CloseCall);
+        Tensor expected = Get(file, "logits", DType.F32);
+        double allowed = ops.Stream is null ? AllowedF32 : AllowedBF16;
+        try
+        {
+            using LoadedModel model = LoadedModel.Open(folder, ops);
+            double error = LogitsError(model, prompt, expected);
+            greedy = close < 0 ? greedy : greedy[..close];
+            int[] tokens = Continue(model, prompt, greedy.Length);
+            string? fault = !(error <= allowed) ? $"‖Δ‖/‖expected‖ of the logits is {error:g3}, allowed is {allowed:g3}" : Difference(greedy, tokens);
+            return new KnownAnswerResult(tokens.Length, error, allowed, fault);
+        }
+        catch (MachineException failed)
+        {
+            return new KnownAnswerResult(0, double.NaN, allowed, failed.Message);
+        }
+    }
+
+    private static double LogitsError(LoadedModel model, int[] prompt, Tensor expected)
+    {
+        using ScoreResult scored = new Scorer(model).Score(prompt, new ScoreOptions { Logits = true });
+        Tensor all = scored.Tensors[0].Value;
+        ReadOnlySpan<float> e = expected.AsSpan<float>(), a = all.Rows(all.Shape[0] - expected.Shape[0], expected.Shape[0]).AsSpan<float>();
+        double difference = 0, norm = 0;
+        for (int i = 0; i < e.Length; i++)
+        {
+            difference += ((double)a[i] - e[i]) * ((double)a[i] - e[i]);
+            norm += (double)e[i] * e[i];
+        }
+
+        return Math.Sqrt(difference / norm);
+    }
+
+    private static int[] Continue(LoadedModel model, int[] prompt, int tokens)
+    {
+        var request = new GenerationRequest { Prompt = prompt, MaxTokens = tokens, IgnoreEndOfSequence = true };
+        using var engine = new GenerationEngine(model.Model, model.Ops, [request], new EngineOptions());
+        while (engine.Step())
+        {
+        }
+
+        return [.. engine.Sequences[0].Output];
+    }
+
+    private static string? Difference(int[] expected, int[] found)
+    {
+        int at = found.AsSpan().CommonPrefixLength(expected);
+        return at == expected.Length ? null
+            : at == found.Length ? $"the continuation ends after {at} tokens, expected {expected.Length}: the logits behind the next are not finite"
+            : $"token {at + 1} of the continuation is {found[at]}, expected {expected[at]}";
+    }
+
+    private static int[] Ids(Tensor ids)
+    {
+        int[] result = new int[ids.Shape.Count];
+        for (int i = 0; i < result.Length; i++)
+        {
+            result[i] = (int)ids.AsSpan<long>()[i];
+        }
+
+        return result;
+    }
+
+    private static Tensor Get(SafetensorsFile file, string name, DType type) => file.TryGet(name, out Tensor tensor) && tensor.Type == type
+        ? tensor
+        : throw new InputException($"the demo's {FileName} has no {type.Name()} tensor {name}");
+}
