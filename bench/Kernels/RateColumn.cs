@@ -2,8 +2,8 @@ using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using Lean.Bench.Data;
-
 using Lean.Engine.Bench.Ops;
+
 namespace Lean.Bench.Kernels;
 
 /// <summary>A column computed from a benchmark's median time and its <see cref="Work"/>.</summary>

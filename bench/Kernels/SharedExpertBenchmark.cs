@@ -1,7 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using Lean.Bench.Data;
-using Lean.Kernels;
 using Lean.Engine.Bench.Ops;
+using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Bench.Kernels;

@@ -3,7 +3,6 @@ using BenchmarkDotNet.Reports;
 using Lean.Bench.Data;
 using Lean.Bench.Kernels;
 
-using Lean.Engine.Bench.Ops;
 namespace Lean.Bench.Results;
 
 /// <summary>One line of a result file.</summary>
