@@ -63,8 +63,12 @@ internal sealed class AdjustLogitsBench : OpBench
 
     public override void Launch(KernelSet ops, int turn) => ops.AdjustLogits.Run(Data.Written(_logits, turn), new LogitAdjustments
     {
-        BiasStarts = Data.Own(_biasStarts), Biased = Data.Own(_biased), Biases = Data.Own(_biases),
-        SeenStarts = Data.Own(_seenStarts), Seen = Data.Own(_seen), Penalties = Data.Own(_penalties),
+        BiasStarts = Data.Own(_biasStarts),
+        Biased = Data.Own(_biased),
+        Biases = Data.Own(_biases),
+        SeenStarts = Data.Own(_seenStarts),
+        Seen = Data.Own(_seen),
+        Penalties = Data.Own(_penalties),
     });
 
     public override void Check(CheckRun check)
@@ -78,9 +82,12 @@ internal sealed class AdjustLogitsBench : OpBench
         {
             check.Exact.AdjustLogits.Run(expected[i], new LogitAdjustments
             {
-                BiasStarts = check.New([0, Biased], 2), SeenStarts = check.New([0, Seen], 2),
-                Biased = check.Copy(Data.Own(_biased).Rows(rows[i] * Biased, Biased)), Biases = check.Copy(Data.Own(_biases).Rows(rows[i] * Biased, Biased)),
-                Seen = check.Copy(Data.Own(_seen).Rows(rows[i] * Seen, Seen)), Penalties = check.Copy(Data.Own(_penalties).Rows(rows[i], 1)),
+                BiasStarts = check.New([0, Biased], 2),
+                SeenStarts = check.New([0, Seen], 2),
+                Biased = check.Copy(Data.Own(_biased).Rows(rows[i] * Biased, Biased)),
+                Biases = check.Copy(Data.Own(_biases).Rows(rows[i] * Biased, Biased)),
+                Seen = check.Copy(Data.Own(_seen).Rows(rows[i] * Seen, Seen)),
+                Penalties = check.Copy(Data.Own(_penalties).Rows(rows[i], 1)),
             });
             check.Close($"row {rows[i]}", logits.Rows(rows[i], 1), expected[i], SumsInF32);
         }
