@@ -83,5 +83,8 @@ public sealed class KernelSet
     /// <summary>The most likely tokens and their log-probabilities.</summary>
     public TopLogProbabilities TopLogProbabilities { get => field ?? Missing<TopLogProbabilities>("top_log_probabilities"); init; }
 
+    /// <summary>What the device does at best; no part of a model.</summary>
+    public Probes Probes { get => field ?? Missing<Probes>("probe"); init; }
+
     private T Missing<T>(string op) => throw new MachineException($"{Description} has no {op}: this version cannot run the model there");
 }

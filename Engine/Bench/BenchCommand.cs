@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Lean.Engine.Bench.Ops;
 using Lean.Engine.Cli;
 
 namespace Lean.Engine.Bench;
@@ -58,7 +59,7 @@ internal sealed class BenchCommand
 
         return new Command("bench", "Measures how fast a model runs on this machine")
         {
-            decode, prefill, Later.Command("serve", "A server under load"), Later.Command("kernels", "Each kernel alone"),
+            decode, prefill, Later.Command("serve", "A server under load"), new KernelBenchCommand().Build(),
         };
     }
 

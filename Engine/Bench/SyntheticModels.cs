@@ -48,6 +48,20 @@ internal static class SyntheticModels
             : throw new InputException($"--layers is {kept}, but {name} has {config.Layers}");
     }
 
+    /// <summary>What <see cref="Small"/> is called.</summary>
+    public const string SmallName = "small";
+
+    /// <summary>Shapes of no published model: every kind of layer, small enough to run through in seconds.</summary>
+    public static ModelConfig Small() => Moe(Base(4, 256, 8, 2, 8), 16, 4, 64) with
+    {
+        Vocabulary = 2048,
+        HeadDim = 64,
+        Rope = new RopeConfig { Theta = 1e7, RotaryDim = 16 },
+        KeyHeads = 4,
+        KeyDim = 32,
+        ValueDim = 32,
+    };
+
     // What all of them share, and a dense model's family; every fourth layer is attention.
     private static ModelConfig Base(int layers, int hidden, int heads, int kvHeads, int valueHeads) => new()
     {

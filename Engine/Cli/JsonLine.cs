@@ -12,6 +12,14 @@ internal static class JsonLine
     /// <summary>Prints what <paramref name="write"/> writes.</summary>
     public static void Print(Action<Utf8JsonWriter> write)
     {
+        using Stream output = Console.OpenStandardOutput();
+        output.Write(Bytes(write));
+        output.Flush();
+    }
+
+    /// <summary>What <paramref name="write"/> writes, and the end of its line.</summary>
+    public static ReadOnlySpan<byte> Bytes(Action<Utf8JsonWriter> write)
+    {
         var line = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(line, Options))
         {
@@ -19,9 +27,7 @@ internal static class JsonLine
         }
 
         line.Write("\n"u8);
-        using Stream output = Console.OpenStandardOutput();
-        output.Write(line.WrittenSpan);
-        output.Flush();
+        return line.WrittenSpan;
     }
 
     /// <summary>Writes a list of numbers under a name.</summary>

@@ -70,6 +70,9 @@ internal static unsafe class CpuDispatch<V> where V : struct, IVec<V>
             case CpuKernel.TopLogProbabilities:
                 TopLogProbabilitiesBody<V>.Run((TopLogProbabilitiesArguments*)arguments, begin, end);
                 break;
+            case CpuKernel.Probe:
+                ProbeBody<V>.Run((ProbeArguments*)arguments, begin, end);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(kernel), kernel, "not a CPU kernel");
         }

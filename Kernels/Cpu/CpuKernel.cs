@@ -24,4 +24,5 @@ internal enum CpuKernel
     SampleTokens,
     LogProbabilities,
     TopLogProbabilities,
+    Probe,
 }

@@ -26,5 +26,6 @@ public static class CpuKernels
         SampleTokens = new SampleTokensCpu(backend),
         LogProbabilities = new LogProbabilitiesCpu(backend),
         TopLogProbabilities = new TopLogProbabilitiesCpu(backend),
+        Probes = new ProbesCpu(backend),
     };
 }

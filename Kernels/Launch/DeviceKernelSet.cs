@@ -30,6 +30,7 @@ public static class DeviceKernelSet
             SampleTokens = new SampleTokensDevice(stream),
             LogProbabilities = new LogProbabilitiesDevice(stream),
             TopLogProbabilities = new TopLogProbabilitiesDevice(stream),
+            Probes = new ProbesDevice(stream),
         };
     }
 }

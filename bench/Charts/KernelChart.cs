@@ -1,4 +1,5 @@
 using Lean.Bench.Results;
+using Lean.Engine.Bench.Charts;
 
 namespace Lean.Bench.Charts;
 

@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Attributes;
+using Lean.Engine.Bench.Ops;
 using Lean.Tensors;
 
 namespace Lean.Bench.Kernels;

@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using Lean.Bench.Data;
+using Lean.Engine.Bench.Ops;
 using Lean.Kernels;
 using Lean.Tensors;
 

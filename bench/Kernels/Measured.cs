@@ -1,3 +1,5 @@
+using Lean.Engine.Bench.Ops;
+
 namespace Lean.Bench.Kernels;
 
 /// <summary>What is known of a benchmark besides its times.</summary>

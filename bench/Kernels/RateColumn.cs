@@ -2,6 +2,7 @@ using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using Lean.Bench.Data;
+using Lean.Engine.Bench.Ops;
 
 namespace Lean.Bench.Kernels;
 

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Lean.Bench.Charts;
+using Lean.Engine.Bench.Charts;
 
 namespace Lean.Bench.Results;
 
@@ -29,15 +30,20 @@ internal static class ResultFiles
     /// <summary>Draws the charts and tables of all saved runs again and returns how many there are.</summary>
     public static int DrawAll()
     {
-        string[] files = Directory.GetFiles(Folder(), "*.json");
-        foreach (string file in files)
+        int drawn = 0;
+        foreach (string file in Directory.GetFiles(Folder(), "*.json"))
         {
-            SuiteRun run = JsonSerializer.Deserialize<SuiteRun>(File.ReadAllText(file), Json)
-                ?? throw new InvalidDataException($"{file} holds no run");
-            Draw(run, Path.ChangeExtension(file, null));
+            // Whole models' figures lie here too.
+            using var document = JsonDocument.Parse(File.ReadAllText(file));
+            if (document.RootElement.TryGetProperty("kernels", out _))
+            {
+                SuiteRun run = document.Deserialize<SuiteRun>(Json) ?? throw new InvalidDataException($"{file} holds no run");
+                Draw(run, Path.ChangeExtension(file, null));
+                drawn++;
+            }
         }
 
-        return files.Length;
+        return drawn;
     }
 
     private static void Draw(SuiteRun run, string path)

@@ -18,6 +18,7 @@ public sealed class CommandTests
     [InlineData("bench")]
     [InlineData("bench", "decode")]
     [InlineData("bench", "prefill")]
+    [InlineData("bench", "kernels")]
     [InlineData("serve")]
     public void Every_command_has_help(params string[] command)
     {

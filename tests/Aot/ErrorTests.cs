@@ -48,7 +48,6 @@ public sealed class ErrorTests
         { ["serve", "--port", "8000", "--api-key", "k"], "serve" },
         { ["diagnose", "dump"], "diagnose" },
         { ["bench", "serve"], "bench serve" },
-        { ["bench", "kernels", "--json"], "bench kernels" },
         { ["generate", "a", "--speculate", "2"], "--speculate 2" },
         { ["generate", "a", "--cache-memory", "1GiB"], "--cache-memory 1GiB" },
         { ["generate", "a", "--tp", "2"], "--tp 2" },

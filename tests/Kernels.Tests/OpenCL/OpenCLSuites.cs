@@ -37,3 +37,5 @@ public sealed class OpenCLPrepareAttentionTests : PrepareAttentionTests<OpenCLTa
 public sealed class OpenCLPagedAttentionTests : PagedAttentionTests<OpenCLTarget>;
 
 public sealed class OpenCLCausalConvolutionTests : CausalConvolutionTests<OpenCLTarget>;
+
+public sealed class OpenCLProbesTests : ProbesTests<OpenCLTarget>;

@@ -1,14 +1,14 @@
 using Lean.Tensors;
 
-namespace Lean.Bench.Kernels;
+namespace Lean.Engine.Bench.Ops;
 
-/// <summary>The check that stands before every measurement.</summary>
+/// <summary>The comparisons that stand before every measurement.</summary>
 internal static class Oracle
 {
-    /// <summary>The largest relative error of f32 sums that is not an error of the kernel.</summary>
+    /// <summary>The largest relative error of f32 sums that is not an error of a CPU's kernel.</summary>
     public const double Tolerance = 1e-5;
 
-    /// <summary>‖found − expected‖ / ‖expected‖ (Euclidean) over a sample; NaN where anything in it is NaN.</summary>
+    /// <summary>‖found − expected‖ / ‖expected‖ (Euclidean) over a sample; NaN where anything in it is NaN, or all that is expected is 0.</summary>
     public static double RelativeError(Tensor found, Tensor expected)
     {
         ReadOnlySpan<float> f = found.AsSpan<float>(), e = expected.AsSpan<float>();
@@ -28,5 +28,8 @@ internal static class Oracle
     }
 
     /// <summary>Whether every element was written: outputs are poisoned with NaN before a check.</summary>
-    public static bool IsWritten(Tensor output) => !output.AsSpan<float>().ContainsAnyExceptInRange(float.MinValue, float.MaxValue);
+    public static bool IsWritten(Tensor output) => FirstUnwritten(output) < 0;
+
+    /// <summary>The first element that is no finite number, or −1.</summary>
+    public static int FirstUnwritten(Tensor output) => output.AsSpan<float>().IndexOfAnyExceptInRange(float.MinValue, float.MaxValue);
 }

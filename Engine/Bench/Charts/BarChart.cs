@@ -1,4 +1,4 @@
-namespace Lean.Bench.Charts;
+namespace Lean.Engine.Bench.Charts;
 
 /// <summary>Horizontal bars in groups; every bar has a value in each of the panels, which stand side by side.</summary>
 /// <param name="Title">The first line.</param>

@@ -1,7 +1,7 @@
 using System.Security;
 using System.Text;
 
-namespace Lean.Bench.Charts;
+namespace Lean.Engine.Bench.Charts;
 
 /// <summary>
 /// Writes a chart as SVG without scripts, fonts or outside references. The background is the chart's own and follows the

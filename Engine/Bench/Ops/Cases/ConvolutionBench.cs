@@ -1,0 +1,45 @@
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Bench.Ops;
+
+/// <summary>
+/// The convolution before the delta rule, on columns of the input projection. Generated rows: a sequence each. Prompt
+/// rows: one sequence that began earlier.
+/// </summary>
+internal sealed class ConvolutionBench : OpBench
+{
+    private readonly int _channels, _taps, _sequences, _projected, _weight, _segments, _history, _y;
+
+    /// <param name="channels">C.</param>
+    /// <param name="taps">W.</param>
+    /// <param name="projectedWidth">Width of the rows whose first columns are convolved.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="rowClass">The rows' class.</param>
+    public ConvolutionBench(int channels, int taps, int projectedWidth, int rows, RowClass rowClass)
+        : base("causal_convolution", $"{channels} channels, {taps} taps", rows, rowClass)
+    {
+        (_channels, _taps, _sequences) = (channels, taps, rowClass == RowClass.Prompt ? 1 : rows);
+        (_projected, _weight, _y) = (Random(rows, projectedWidth), Random(channels, taps), Output(rows, channels));
+        _segments = Integers(SegmentTable.Of(rows, rowClass, Grid.Cell), _sequences, Segments.Columns);
+        _history = Written.Add(DType.F32, new Shape(_sequences, taps - 1, channels));
+    }
+
+    // silu: negate, exponential, add, divide, multiply.
+    public override Work Work => new(
+        sizeof(float) * _channels * ((2.0 * Rows) + (2.0 * _sequences * (_taps - 1)) + _taps), Rows * (double)_channels * ((2 * _taps) + 5));
+
+    public override void Launch(KernelSet ops, int turn) => ops.CausalConvolution.Run(
+        Data.Own(_projected).Columns(0, _channels), Data.Own(_weight), Data.Written(_history, turn), Data.Own(_segments), Data.Own(_y));
+
+    public override void Check(CheckRun check)
+    {
+        Tensor y = Data.Own(_y), history = Data.Written(_history, 0), before = check.Copy(history), expected = check.New(DType.F32, Rows, _channels);
+        check.Poison(y);
+        Launch(check.Ops, 0);
+        check.Exact.CausalConvolution.Run(
+            check.Copy(Data.Own(_projected).Columns(0, _channels)), check.Host(Data.Own(_weight)), before, check.Host(Data.Own(_segments)), expected);
+        check.Close("the output", y, expected, SumsInF32);
+        check.Close("the history", history, before, 0);
+    }
+}

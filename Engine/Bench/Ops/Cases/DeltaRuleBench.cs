@@ -1,0 +1,96 @@
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Bench.Ops;
+
+/// <summary>
+/// The gated delta rule. Generated rows: a sequence each. Prompt rows: one sequence that began earlier.
+/// </summary>
+internal sealed class DeltaRuleBench : OpBench
+{
+    private readonly DeltaRuleShape _heads;
+    private readonly int _sequences, _convolved, _b, _a, _decay, _timeBias, _segments, _states, _y;
+
+    public DeltaRuleBench(DeltaRuleShape heads, int rows, RowClass rowClass)
+        : base("gated_delta_rule", $"{heads.ValueHeads} heads {heads.KeyDim}×{heads.ValueDim}", rows, rowClass)
+    {
+        (_heads, _sequences) = (heads, rowClass == RowClass.Prompt ? 1 : rows);
+        (_convolved, _b, _a, _y) = (Random(rows, heads.Channels), Random(rows, heads.ValueHeads), Random(rows, heads.ValueHeads), Output(rows, heads.ValueWidth));
+        (_decay, _timeBias) = (Random(heads.ValueHeads), Random(heads.ValueHeads));
+        _segments = Integers(SegmentTable.Of(rows, rowClass, Grid.Cell), _sequences, Segments.Columns);
+        _states = Written.Add(DType.F32, heads.State(_sequences));
+    }
+
+    // The state decays (1 flop an element), meets k (2), takes up k uᵀ (2) and meets q (2); both forms count these.
+    public override Work Work
+    {
+        get
+        {
+            double state = (double)_heads.ValueHeads * _heads.KeyDim * _heads.ValueDim;
+            double rows = (double)Rows * (_heads.Channels + _heads.ValueWidth + (2 * _heads.ValueHeads));
+            return new Work(sizeof(float) * ((2 * state * _sequences) + rows), 7 * state * Rows);
+        }
+    }
+
+    public override void Launch(KernelSet ops, int turn) => (Class == RowClass.Prompt ? ops.PromptDeltaRule : ops.GeneratedDeltaRule).Run(
+        _heads, Data.Own(_convolved), Data.Own(_b), Data.Own(_a), Data.Own(_decay), Data.Own(_timeBias), Data.Written(_states, turn), Data.Own(_segments), Data.Own(_y));
+
+    public override void Check(CheckRun check)
+    {
+        Tensor y = Data.Own(_y), states = Data.Written(_states, 0);
+        check.Poison(y);
+        if (Class == RowClass.Prompt)
+        {
+            Tensor before = check.Copy(states);
+            Launch(check.Ops, 0);
+            check.Whole("the output", y);
+            CheckHeads(check, before);
+            return;
+        }
+
+        int[] rows = Sampled();
+        Tensor[] slots = [.. rows.Select(row => check.Copy(states.Rows(row, 1)))];
+        Launch(check.Ops, 0);
+        check.Whole("the output", y);
+        Tensor segment = check.New([0, 1, Grid.Cell, 0], 1, Segments.Columns);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            Tensor expected = check.New(DType.F32, 1, _heads.ValueWidth);
+            check.Exact.GeneratedDeltaRule.Run(
+                _heads, check.Copy(Data.Own(_convolved).Rows(rows[i], 1)), check.Copy(Data.Own(_b).Rows(rows[i], 1)), check.Copy(Data.Own(_a).Rows(rows[i], 1)),
+                check.Host(Data.Own(_decay)), check.Host(Data.Own(_timeBias)), slots[i], segment, expected);
+            check.Close($"row {rows[i]}", y.Rows(rows[i], 1), expected, SumsInF32);
+            check.Close($"the state of row {rows[i]}", states.Rows(rows[i], 1), slots[i], SumsInF32);
+        }
+    }
+
+    // A prompt's last row depends on every row before it, so whole heads are sampled instead: a key head and its value heads.
+    private void CheckHeads(CheckRun check, Tensor before)
+    {
+        int each = _heads.ValueHeads / _heads.KeyHeads, values = each * _heads.ValueDim, keys = _heads.KeyHeads * _heads.KeyDim;
+        var one = new DeltaRuleShape(1, each, _heads.KeyDim, _heads.ValueDim);
+        Tensor convolved = Data.Own(_convolved), decay = check.Host(Data.Own(_decay)), timeBias = check.Host(Data.Own(_timeBias));
+        Tensor segment = check.New([0, Rows, Grid.Cell, 0], 1, Segments.Columns);
+        int[] sampled = [.. ((int[])[0, _heads.KeyHeads / 2, _heads.KeyHeads - 1]).Distinct()];
+        Tensor[] inputs = Array.ConvertAll(sampled, head =>
+        {
+            Tensor input = check.New(DType.F32, Rows, one.Channels);
+            check.Into(convolved.Columns(head * one.KeyDim, one.KeyDim), input.Columns(0, one.KeyDim));
+            check.Into(convolved.Columns(keys + (head * one.KeyDim), one.KeyDim), input.Columns(one.KeyDim, one.KeyDim));
+            check.Into(convolved.Columns((2 * keys) + (head * values), values), input.Columns(2 * one.KeyDim, values));
+            return input;
+        });
+        Tensor b = check.Host(Data.Own(_b)), a = check.Host(Data.Own(_a));
+        Tensor[] expected = Array.ConvertAll(sampled, _ => check.New(DType.F32, Rows, values));
+        Tensor[] states = Array.ConvertAll(sampled, head => before.Slice(0).Rows(head * each, each).Reshape(one.State(1)));
+        Parallel.For(0, sampled.Length, i => check.Exact.PromptDeltaRule.Run(
+            one, inputs[i], b.Columns(sampled[i] * each, each), a.Columns(sampled[i] * each, each),
+            decay.Rows(sampled[i] * each, each), timeBias.Rows(sampled[i] * each, each), states[i], segment, expected[i]));
+        for (int i = 0; i < sampled.Length; i++)
+        {
+            check.Close($"key head {sampled[i]}", Data.Own(_y).Columns(sampled[i] * values, values), expected[i], SumsInF32);
+            Tensor found = Data.Written(_states, 0).Slice(0).Rows(sampled[i] * each, each);
+            check.Close($"the state of key head {sampled[i]}", found.Reshape(one.State(1)), states[i], SumsInF32);
+        }
+    }
+}

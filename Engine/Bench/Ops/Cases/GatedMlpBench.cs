@@ -1,0 +1,58 @@
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Bench.Ops;
+
+/// <summary>A dense MLP, or the shared expert with its gate on top of the routed experts' sum.</summary>
+internal sealed class GatedMlpBench : OpBench
+{
+    private readonly int _hidden, _width, _gateUp, _down, _x, _gate, _add, _scratch, _y;
+    private readonly bool _shared;
+    private LinearWeight[] _gateUps = [], _downs = [];
+
+    public GatedMlpBench(string name, int hidden, int width, bool shared, int rows, RowClass rowClass)
+        : base(name, $"{2 * width}×{hidden} + {hidden}×{width}", rows, rowClass)
+    {
+        (_hidden, _width, _shared) = (hidden, width, shared);
+        (_gateUp, _down) = (Fixed.Add(DType.BF16, new Shape(2 * width, hidden)), Fixed.Add(DType.BF16, new Shape(hidden, width)));
+        (_x, _scratch, _y) = (Random(rows, hidden), Output(rows, 2 * width), Output(rows, hidden));
+        (_gate, _add) = shared ? (Random(rows, 1), Random(rows, hidden)) : (-1, -1);
+    }
+
+    public override Work Work => new(
+        (6.0 * _width * _hidden) + (sizeof(float) * (double)Rows * ((2 * _hidden) + (_shared ? _hidden + 1 : 0))), 6.0 * Rows * _hidden * _width);
+
+    public override void Launch(KernelSet ops, int turn)
+    {
+        int set = turn % _gateUps.Length;
+        ops.GatedMlp.Run(
+            Data.Own(_x), _gateUps[set], _downs[set], _shared ? Data.Own(_gate) : default, _shared ? Data.Own(_add) : default,
+            Data.Own(_scratch), Data.Own(_y), PromptRows);
+    }
+
+    public override void Check(CheckRun check)
+    {
+        Tensor y = Data.Own(_y);
+        LinearWeight gateUp = new(check.Host(Data.Fixed(_gateUp, 0))), down = new(check.Host(Data.Fixed(_down, 0)));
+        check.Poison(y);
+        Launch(check.Ops, 0);
+        check.Whole("the output", y);
+        int[] rows = Sampled();
+        var inputs = Array.ConvertAll(rows, row => (
+            X: check.Copy(Data.Own(_x).Rows(row, 1)), Gate: _shared ? check.Copy(Data.Own(_gate).Rows(row, 1)) : default,
+            Add: _shared ? check.Copy(Data.Own(_add).Rows(row, 1)) : default, Scratch: check.New(DType.F32, 1, 2 * _width), Expected: check.New(DType.F32, 1, _hidden)));
+        Parallel.For(0, rows.Length, i => check.Exact.GatedMlp.Run(
+            inputs[i].X, gateUp, down, inputs[i].Gate, inputs[i].Add, inputs[i].Scratch, inputs[i].Expected, 0));
+        for (int i = 0; i < rows.Length; i++)
+        {
+            check.Close($"row {rows[i]}", y.Rows(rows[i], 1), inputs[i].Expected, SumsInF32);
+        }
+    }
+
+    protected override void Arrange()
+    {
+        int sets = int.Min(Data.FixedSets, 4096);
+        _gateUps = [.. Enumerable.Range(0, sets).Select(turn => new LinearWeight(Data.Fixed(_gateUp, turn)))];
+        _downs = [.. Enumerable.Range(0, sets).Select(turn => new LinearWeight(Data.Fixed(_down, turn)))];
+    }
+}
