@@ -70,7 +70,7 @@ public sealed class LinearTextTests
         var call = new Call(130, 272, 136, terms: 1);
         ushort[] output = [.. Enumerable.Repeat((ushort)0xffff, call.Rows * call.Stride)];
         PtxMachine machine = Machine("sm_90a", $"linear_warpgroup_{tile}_single", LinearWarpGroup.SharedBytes, true, true);
-        Maps(machine, call, new PtxTensor(output, call.Rows, call.Outputs, call.Stride, 64)).Run(2);
+        Maps(machine, call, new PtxTensor(new PtxMemory(output), 2, call.Rows, call.Outputs, call.Stride, 64)).Run(2);
         for (int i = 0; i < output.Length; i++)
         {
             double expected = call.Expected(i / call.Stride, i % call.Stride);
@@ -88,8 +88,8 @@ public sealed class LinearTextTests
         (x[0], x[1], x[2], x[3]) = (3.3895314e38f, float.PositiveInfinity, float.NaN, -1e-30f);
         int[] words = [.. Enumerable.Repeat(-1, Rows * Padded * terms / 2)];
         PtxMachine machine = Machine("sm_90", $"activation_terms_{(terms == 1 ? "single" : "split")}", 0, true, true);
-        machine.View(x);
-        machine.View(words);
+        machine.View(new PtxMemory(x), x.Length);
+        machine.View(new PtxMemory(words), words.Length);
         Array.ForEach([Inputs, Padded * terms / 2, Stride], machine.Number);
         machine.Run(Rows);
         for (int i = 0; i < Rows * Padded; i++)
@@ -154,10 +154,10 @@ public sealed class LinearTextTests
     private static float[] Warp(Call call, string? text = null)
     {
         float[] output = call.NewOutput();
-        var machine = new PtxMachine(text ?? Text("sm_80", "linear_warp"), LinearWarp.SharedBytes);
-        machine.View(call.Terms);
-        machine.View(call.Weight);
-        machine.View(output);
+        var machine = new PtxMachine(new PtxProgram(text ?? Text("sm_80", "linear_warp")), LinearWarp.SharedBytes);
+        machine.View(new PtxMemory(call.Terms), call.Terms.Length);
+        machine.View(new PtxMemory(call.Weight), call.Weight.Length);
+        machine.View(new PtxMemory(output), output.Length);
         Array.ForEach([call.Rows, call.Packed, call.Inputs, call.Outputs, call.Stride], machine.Number);
         machine.Run((call.Rows + 127) / 128, (call.Outputs + 127) / 128);
         return output;
@@ -166,22 +166,22 @@ public sealed class LinearTextTests
     private static float[] WarpGroup(Call call, string tile, int groups, bool lateCopies, bool lateProducts, string? text = null)
     {
         float[] output = call.NewOutput();
-        var machine = new PtxMachine(text ?? Text("sm_90a", $"linear_warpgroup_{tile}_split"), LinearWarpGroup.SharedBytes) { LateCopies = lateCopies, LateProducts = lateProducts };
-        Maps(machine, call, new PtxTensor(output, call.Rows, call.Outputs, call.Stride, 64)).Run(groups);
+        var machine = new PtxMachine(new PtxProgram(text ?? Text("sm_90a", $"linear_warpgroup_{tile}_split")), LinearWarpGroup.SharedBytes) { LateCopies = lateCopies, LateProducts = lateProducts };
+        Maps(machine, call, new PtxTensor(new PtxMemory(output), 4, call.Rows, call.Outputs, call.Stride, 64)).Run(groups);
         return output;
     }
 
     private static PtxMachine Maps(PtxMachine machine, Call call, PtxTensor output)
     {
-        machine.Map(new PtxTensor(call.Terms, call.Rows, call.Packed, call.Packed, 128));
-        machine.Map(new PtxTensor(call.Weight, call.Outputs, call.Inputs, call.Inputs, 128));
+        machine.Map(new PtxTensor(new PtxMemory(call.Terms), 2, call.Rows, call.Packed, call.Packed, 128));
+        machine.Map(new PtxTensor(new PtxMemory(call.Weight), 2, call.Outputs, call.Inputs, call.Inputs, 128));
         machine.Map(output);
         Array.ForEach([call.Rows, call.Packed, call.Outputs], machine.Number);
         return machine;
     }
 
     private static PtxMachine Machine(string target, string kernel, int sharedBytes, bool lateCopies, bool lateProducts) =>
-        new(Text(target, kernel), sharedBytes) { LateCopies = lateCopies, LateProducts = lateProducts };
+        new(new PtxProgram(Text(target, kernel)), sharedBytes) { LateCopies = lateCopies, LateProducts = lateProducts };
 
     private static string Text(string target, string kernel) => Encoding.UTF8.GetString(KernelArchive.Read(target, kernel + ".ptx"));
 

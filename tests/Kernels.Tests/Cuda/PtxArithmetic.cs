@@ -45,8 +45,15 @@ internal static class PtxArithmetic
         ulong result = words[0] switch
         {
             "mov" or "cvta" => a,
+            "add" when words[^1] == "f32" => Bits(Float(a) + Float(b)),
+            "sub" when words[^1] == "f32" => Bits(Float(a) - Float(b)),
+            "mul" when words[^1] == "f32" => Bits(Float(a) * Float(b)),
+            "div" when words[^1] == "f32" => Bits(Float(a) / Float(b)),
+            "fma" => Bits(MathF.FusedMultiplyAdd(Float(a), Float(b), Float(c))),
+            "ex2" => Bits(MathF.Pow(2, Float(a))),
+            "neg" when words[^1] == "f32" => a ^ 0x80000000,
+            "abs" when words[^1] == "f32" => a & 0x7fffffff,
             "add" => a + b,
-            "sub" when words[^1] == "f32" => BitConverter.SingleToUInt32Bits(Float(a) - Float(b)),
             "sub" => a - b,
             "mul" => a * b,
             "mad" => (a * b) + c,
@@ -59,6 +66,8 @@ internal static class PtxArithmetic
             "shr" when words[1] == "s32" => (ulong)((int)a >> (int)b),
             "shr" when words[1] == "u32" => (uint)a >> (int)b,
             "selp" => c != 0 ? a : b,
+            "setp" when words[2] == "f32" => words[1] == "lt" && Float(a) < Float(b) ? 1ul : 0,
+            "setp" when words[2] == "s64" => words[1] == "gt" && (long)a > (long)b ? 1ul : 0,
             "setp" => Holds(words[1], words[2] == "s32", (uint)a, (uint)b) ? 1ul : 0,
             "cvt" when words is [_, "s64", "s32"] => (ulong)(int)a,
             "cvt" when words is [_, "u64", "u32"] => (uint)a,
@@ -78,6 +87,8 @@ internal static class PtxArithmetic
         "ge" when signed => (int)a >= (int)b,
         _ => throw new InvalidOperationException($"the model does not compare by {relation}"),
     };
+
+    private static ulong Bits(float value) => BitConverter.SingleToUInt32Bits(value);
 
     private static float Float(ulong bits) => BitConverter.UInt32BitsToSingle((uint)bits);
 }

@@ -8,14 +8,13 @@ namespace Lean.Kernels.Tests;
 /// each other, shared memory and outputs that begin as NaN, and copies and products that take place as late as the text
 /// allows or at once. What reads too early, overwrites too early, leaves a buffer or waits for ever fails here, without a card.
 /// </summary>
-internal sealed class PtxMachine(string text, int sharedBytes)
+internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
 {
     private const ulong SharedBase = 1024;
 
-    private readonly PtxProgram _program = new(text);
     private readonly List<byte[]> _arguments = [];
     private readonly List<PtxTensor?> _maps = [];
-    private readonly List<Array> _buffers = [];
+    private readonly List<PtxMemory> _buffers = [];
 
     /// <summary>Whether the copy engine waits until nothing else can happen.</summary>
     public bool LateCopies { get; init; }
@@ -23,13 +22,13 @@ internal sealed class PtxMachine(string text, int sharedBytes)
     /// <summary>Whether products read their tiles only when they are waited for.</summary>
     public bool LateProducts { get; init; }
 
-    /// <summary>A view of an array.</summary>
-    public void View(Array array)
+    /// <summary>A view.</summary>
+    public void View(PtxMemory memory, long elements)
     {
-        _buffers.Add(array);
+        _buffers.Add(memory);
         var bytes = new byte[16];
         MemoryMarshal.Write(bytes, (long)_buffers.Count << 40);
-        MemoryMarshal.Write(bytes.AsSpan(8), (long)array.Length);
+        MemoryMarshal.Write(bytes.AsSpan(8), elements);
         Argument(bytes, null);
     }
 
@@ -47,14 +46,14 @@ internal sealed class PtxMachine(string text, int sharedBytes)
     /// <summary>Runs groups one after the other.</summary>
     public void Run(int groupsX, int groupsY = 1)
     {
-        Assert.Equal(_program.Parameters.Count, _arguments.Count);
+        Assert.Equal(program.Parameters.Count, _arguments.Count);
         for (int y = 0; y < groupsY; y++)
         {
             for (int x = 0; x < groupsX; x++)
             {
                 var shared = new byte[sharedBytes];
                 shared.AsSpan().Fill(0xff);
-                new PtxGroup(_program, this, shared, x, y, groupsX).Run();
+                new PtxGroup(program, this, shared, x, y, groupsX).Run();
             }
         }
     }
@@ -81,7 +80,7 @@ internal sealed class PtxMachine(string text, int sharedBytes)
     {
         int buffer = (int)(address >> 40) - 1;
         long offset = (long)(address & ((1UL << 40) - 1));
-        Span<byte> all = buffer >= 0 && buffer < _buffers.Count ? Bytes(_buffers[buffer]) : throw Fault(at, $"address {address:x} is in no buffer");
+        Span<byte> all = buffer >= 0 && buffer < _buffers.Count ? _buffers[buffer].Bytes : throw Fault(at, $"address {address:x} is in no buffer");
         return offset % bytes == 0 && offset + bytes <= all.Length
             ? all.Slice((int)offset, bytes)
             : throw Fault(at, $"{bytes} bytes at {offset} of buffer {buffer}, which has {all.Length}");
@@ -99,13 +98,11 @@ internal sealed class PtxMachine(string text, int sharedBytes)
     internal static InvalidOperationException Fault(PtxInstruction at, string what) =>
         new(string.Create(CultureInfo.InvariantCulture, $"line {at.Line}, {at.Text[..int.Min(at.Text.Length, 120)]}: {what}"));
 
-    private static Span<byte> Bytes(Array array) => MemoryMarshal.CreateSpan(ref MemoryMarshal.GetArrayDataReference(array), Buffer.ByteLength(array));
-
     private int Parameter(string name)
     {
-        for (int i = 0; i < _program.Parameters.Count; i++)
+        for (int i = 0; i < program.Parameters.Count; i++)
         {
-            if (_program.Parameters[i].Name == name)
+            if (program.Parameters[i].Name == name)
             {
                 return i;
             }
@@ -116,26 +113,40 @@ internal sealed class PtxMachine(string text, int sharedBytes)
 
     private void Argument(byte[] bytes, PtxTensor? map)
     {
-        Assert.Equal(_program.Parameters[_arguments.Count].Bytes, bytes.Length);
+        Assert.Equal(program.Parameters[_arguments.Count].Bytes, bytes.Length);
         _arguments.Add(bytes);
         _maps.Add(map);
     }
 }
 
+/// <summary>Memory of the host that stands for the card's.</summary>
+internal sealed unsafe class PtxMemory
+{
+    private readonly Array? _array;
+    private readonly nint _address;
+    private readonly long _bytes;
+
+    public PtxMemory(Array array) => _array = array;
+
+    public PtxMemory(nint address, long bytes) => (_address, _bytes) = (address, bytes);
+
+    public Span<byte> Bytes => _array is null
+        ? new Span<byte>((void*)_address, checked((int)_bytes))
+        : MemoryMarshal.CreateSpan(ref MemoryMarshal.GetArrayDataReference(_array), Buffer.ByteLength(_array));
+}
+
 /// <summary>A tensor [rows, columns] and the tile that one copy moves.</summary>
-/// <param name="Data">ushort or float.</param>
+/// <param name="Memory">From its first element on.</param>
+/// <param name="Size">Bytes of an element.</param>
 /// <param name="Rows">Rows.</param>
 /// <param name="Columns">Columns.</param>
 /// <param name="Stride">Elements from row to row.</param>
 /// <param name="TileRows">Rows of a tile; each has 128 bytes.</param>
-internal sealed record PtxTensor(Array Data, int Rows, int Columns, int Stride, int TileRows)
+internal sealed record PtxTensor(PtxMemory Memory, int Size, int Rows, int Columns, int Stride, int TileRows)
 {
-    public int Size => Data is ushort[] ? 2 : 4;
-
     /// <summary>An element's bytes, or none outside of the tensor.</summary>
-    public Span<byte> At(int row, int column) => row >= Rows || column >= Columns
-        ? []
-        : MemoryMarshal.CreateSpan(ref MemoryMarshal.GetArrayDataReference(Data), Buffer.ByteLength(Data)).Slice(((row * Stride) + column) * Size, Size);
+    public Span<byte> At(int row, int column) =>
+        row >= Rows || column >= Columns ? [] : Memory.Bytes.Slice(((row * Stride) + column) * Size, Size);
 }
 
 /// <summary>One thread: its registers, and what it waits for.</summary>
