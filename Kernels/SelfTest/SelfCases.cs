@@ -25,7 +25,7 @@ internal static class SelfCases
     private static readonly DType[] WeightTypes = [DType.BF16, DType.F32];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. Linear(), .. LinearTiles(), .. DeltaRuleSelfCases.All(), .. ExpertSelfCases.All(), .. AttentionSelfCases.All(), .. GreedyPick(), .. SamplingSelfCases.All()];
+    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. Linear(), .. LinearTiles(), .. LinearCuts(), .. DeltaRuleSelfCases.All(), .. ExpertSelfCases.All(), .. AttentionSelfCases.All(), .. GreedyPick(), .. SamplingSelfCases.All()];
 
     private static IEnumerable<SelfCase> Embedding() => WeightTypes.SelectMany(type => RowCounts.Select(rows => new SelfCase(
         "embedding", $"{type.Name()} [{rows}, 67]", 0, (set, memory) =>
@@ -70,6 +70,29 @@ internal static class SelfCases
             set.Linear.Run(x, new LinearWeight(weight), output, shape.Rows);
             return [output];
         }, IsAligned: true));
+
+    // So many rows that a card of 72 to 143 multiprocessors takes wide tiles for them, then the same rows in pieces that take
+    // narrow ones: no bit may differ.
+    private static IEnumerable<SelfCase> LinearCuts() => [new SelfCase("linear_cuts", "bf16 [1152, 72] to 2048, whole less in pieces", 0, (set, memory) =>
+    {
+        const int Rows = 1152, Inputs = 72, Outputs = 2048;
+        Tensor x = memory.New("x", DType.F32, new Shape(Rows, Inputs), Normal(8, Rows * Inputs));
+        var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(Outputs, Inputs), Normal(9, Outputs * Inputs)));
+        Tensor whole = memory.New("whole", DType.F32, new Shape(Rows, Outputs)), pieces = memory.New("pieces", DType.F32, whole.Shape);
+        set.Linear.Run(x, weight, whole, Rows);
+        foreach ((int first, int count) in ((int, int)[])[(0, 1), (1, 64), (65, 500), (565, 587)])
+        {
+            set.Linear.Run(x.Rows(first, count), weight, pieces.Rows(first, count), count);
+        }
+
+        Tensor difference = memory.New("difference", DType.F32, whole.Shape);
+        for (int i = 0; i < Rows * Outputs; i++)
+        {
+            difference.AsSpan<float>()[i] = whole.AsSpan<float>()[i] - pieces.AsSpan<float>()[i];
+        }
+
+        return [difference];
+    }, IsAligned: true)];
 
     private static IEnumerable<SelfCase> GreedyPick() =>
         from width in Vocabularies

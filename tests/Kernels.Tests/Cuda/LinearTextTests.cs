@@ -45,6 +45,8 @@ public sealed class LinearTextTests
     [InlineData(1000, 12352, true)]
     [InlineData(512, 12288, false)]
     [InlineData(333, 2048, false)]
+    [InlineData(1152, 2048, true)]
+    [InlineData(587, 2048, false)]
     [InlineData(1, 2048, false)]
     public void Tiles_are_as_wide_as_pays(int rows, int outputs, bool wide) =>
         Assert.Equal(wide, LinearMatrixUnits.IsWide(Tiles(rows, outputs, 256), Tiles(rows, outputs, 128), 132));

@@ -12,7 +12,7 @@ public sealed class MatrixUnitTests
     {
         using var stream = new PtxStream(Enum.Parse<MatrixUnits>(units));
         KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
-        SelfCase[] cases = [.. SelfCases.All().Where(c => c.IsAligned)];
+        SelfCase[] cases = [.. SelfCases.All().Where(c => c.Op.EndsWith("_tiles", StringComparison.Ordinal))];
         Assert.Equal(2, cases.Select(c => c.Op).Distinct().Count());
         foreach (SelfCase test in cases)
         {
