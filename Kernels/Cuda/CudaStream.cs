@@ -196,7 +196,7 @@ public sealed unsafe class CudaStream : KernelStream
     internal override TensorMap Encode(string kernel, string argument, in Tensor tensor, int tileRows)
     {
         int size = tensor.Type.Size();
-        long stride = (tensor.IsContiguous ? tensor.Shape.RowCount : tensor.RowStride) * size;
+        long stride = tensor.RowStride * size;
         if (tensor.Address % 16 != 0 || stride % 16 != 0)
         {
             throw new LaunchException($"{kernel}: '{argument}' is {tensor.Shape} {tensor.Type.Name()} on {DeviceName} at {tensor.Address} with {stride} bytes from row to row, expected multiples of 16");
