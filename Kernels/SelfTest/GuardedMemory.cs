@@ -12,14 +12,19 @@ internal sealed unsafe class GuardedMemory(KernelSet kernels) : IDisposable
 
     private readonly List<(string Name, IDeviceBuffer Buffer, int Start, int Bytes)> _blocks = [];
 
+    /// <summary>
+    /// Whether tensors begin at multiples of 64, as a model's do: then the kernels run that load many elements at once.
+    /// Otherwise each begins one element further than the last.
+    /// </summary>
+    public bool IsAligned { get; set; }
+
     /// <summary>A tensor of NaN.</summary>
     /// <param name="name">What messages call it.</param>
     /// <param name="type">Its element type.</param>
     /// <param name="shape">Its extents.</param>
     public Tensor New(string name, DType type, Shape shape)
     {
-        // Each begins one element further than the last: no kernel may rely on more than the element's alignment.
-        int start = Redzone + ((_blocks.Count + 1) * type.Size() % 64), bytes = checked((int)(shape.Count * type.Size()));
+        int start = Redzone + (IsAligned ? 0 : (_blocks.Count + 1) * type.Size() % 64), bytes = checked((int)(shape.Count * type.Size()));
         long all = start + bytes + Redzone;
         IDeviceBuffer buffer = kernels.Stream?.AllocateShared(all) ?? new HostBuffer(all);
         _blocks.Add((name, buffer, start, bytes));
