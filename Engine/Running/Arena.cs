@@ -33,6 +33,11 @@ internal sealed class Arena : IDisposable
         _blocks.Add(allocate(FirstBytes));
     }
 
+    /// <summary>Memory of the host.</summary>
+    public Arena() : this(CpuDevice.Shared, queue: null)
+    {
+    }
+
     /// <summary>Changes when the memory moves: the same calls give the same addresses as long as it stays.</summary>
     public int Version { get; private set; }
 

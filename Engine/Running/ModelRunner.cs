@@ -1,6 +1,5 @@
 using Lean.Engine.Models;
 using Lean.Engine.Sampling;
-using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Running;
