@@ -14,7 +14,7 @@ internal sealed class RowUnits(KernelStream stream)
 
     /// <summary>Whether a weight's products run here; what decides is the same for every number of rows.</summary>
     public bool Takes(in Tensor x, in Tensor weight) =>
-        stream.MatrixUnits != MatrixUnits.None && weight.Type == DType.BF16 && weight.Shape[^1] % 8 == 0
+        stream.MatrixUnits != MatrixUnits.None && weight.Type == DType.BF16 && weight.Shape[weight.Shape.Rank - 1] % 8 == 0
         && IsAligned(weight.Address, weight.RowStride * 2) && IsAligned(x.Address, x.RowStride * 4);
 
     /// <summary>output = add + sigmoid(gate) · x·weightᵀ; gate and add may be empty.</summary>

@@ -65,8 +65,8 @@ public static class RowProducts
                 long at = k < inputs ? k : 0;
                 for (int m = 0; m < TTile.Outputs; m++)
                 {
-                    U4 upper = m == 0 ? WideLoads.Stream(ref weight[weightRows[0] + at]) : WideLoads.Stream(ref other[weightRows[2] + at]);
-                    U4 lower = m == 0 ? WideLoads.Stream(ref weight[weightRows[1] + at]) : WideLoads.Stream(ref other[weightRows[3] + at]);
+                    U4 upper = m == 0 ? WideAccess.Stream(ref weight[weightRows[0] + at]) : WideAccess.Stream(ref other[weightRows[2] + at]);
+                    U4 lower = m == 0 ? WideAccess.Stream(ref weight[weightRows[1] + at]) : WideAccess.Stream(ref other[weightRows[3] + at]);
                     int place = ((u * TTile.Outputs) + m) * 8;
                     w[place] = upper.X;
                     w[place + 1] = lower.X;
@@ -86,7 +86,7 @@ public static class RowProducts
                 long at = inside ? k : 0;
                 for (int t = 0; t < TTile.Rows; t++)
                 {
-                    U4 first = WideLoads.Load(ref x[xRows[t] + at]), second = WideLoads.Load(ref x[xRows[t] + at + 4]);
+                    U4 first = WideAccess.Load(ref x[xRows[t] + at]), second = WideAccess.Load(ref x[xRows[t] + at + 4]);
                     float x0 = Value(first.X, inside), x1 = Value(first.Y, inside), x2 = Value(first.Z, inside), x3 = Value(first.W, inside);
                     float x4 = Value(second.X, inside), x5 = Value(second.Y, inside), x6 = Value(second.Z, inside), x7 = Value(second.W, inside);
                     uint h0 = BF16.Pack(x0, x1), h1 = BF16.Pack(x2, x3), h2 = BF16.Pack(x4, x5), h3 = BF16.Pack(x6, x7);
