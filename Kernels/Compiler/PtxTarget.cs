@@ -35,7 +35,7 @@ internal sealed partial class PtxTarget : IDisposable
             // One group at a time is what a CUDA kernel is written for, and what lets warp groups pass registers on.
             new KernelSpecialization(kernel.Attribute.Threads, kernel.Cuda is null ? null : 1));
         string text = Finish(compiled.PTXAssembly, compiled.Name, kernel.Name, Name);
-        text = kernel.Cuda is null ? text : CudaText.Complete(kernel, Name, text);
+        text = DependentLaunches.Apply(Name, kernel.Cuda is null ? text : CudaText.Complete(kernel, Name, text));
         Gates.CheckPtx(kernel, Name, text);
         return new CompiledText(kernel, text);
     }

@@ -13,19 +13,20 @@ internal sealed class LinearDevice(KernelStream stream) : Linear
 
     private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows)
     {
-        Tensor terms = default;
         long generated = x.Shape[0] - promptRows;
+        bool onUnits = promptRows > 0 && _units.Takes(weight);
+        if (onUnits)
+        {
+            Tensor terms = LinearMatrixUnits.Terms(stream.Scratch(LinearMatrixUnits.TermBytes(promptRows, weight.Inputs)).Address, promptRows, weight.Inputs);
+            ActivationTermsSplitLauncher.Launch(stream, x.Rows(0, promptRows), LinearMatrixUnits.Pairs(terms));
+            _units.Run(terms, weight, output.Rows(0, promptRows));
+        }
+
         foreach (LinearWeight.Part part in weight.Parts)
         {
             var matrix = new Tensor(weight.Type, new Shape(part.Rows, weight.Inputs), part.Address);
             Tensor columns = output.Columns(part.Column, part.Rows);
-            if (promptRows > 0 && _units.Takes(matrix))
-            {
-                // All ranges multiply the same rows.
-                terms = terms.IsEmpty ? _units.Round(x.Rows(0, promptRows)) : terms;
-                _units.Run(terms, matrix, columns.Rows(0, promptRows));
-            }
-            else if (promptRows > 0)
+            if (promptRows > 0 && !onUnits)
             {
                 Prompt(x.Rows(0, promptRows), matrix, columns.Rows(0, promptRows));
             }

@@ -22,35 +22,60 @@ namespace Lean.Kernels;
 /// </summary>
 internal sealed class LinearMatrixUnits(KernelStream stream)
 {
-    private const int Terms = 2;
+    private const int Count = 2;
 
     // What ActivationTerms pads a term to.
     private const long Block = 64;
 
     /// <summary>Whether a weight's products run here; what decides is the same for every number of rows.</summary>
-    public bool Takes(in Tensor weight) =>
-        stream.MatrixUnits != MatrixUnits.None && weight.Type == DType.BF16 && IsAligned(weight.Address, weight.Shape[1] * 2);
-
-    /// <summary>Rounds rows to their terms, into memory that lasts until another op wants it.</summary>
-    /// <param name="x">f32 [T, K], rows may be strided.</param>
-    /// <returns>bf16 [T, 2 · (K rounded up to 64)].</returns>
-    public Tensor Round(in Tensor x)
+    public bool Takes(LinearWeight weight)
     {
-        long width = (x.Shape[1] + Block - 1) / Block * Block * Terms;
-        Tensor terms = stream.Scratch(x.Shape[0] * width * 2);
-        ActivationTermsSplitLauncher.Launch(stream, x, new Tensor(DType.I32, new Shape(x.Shape[0], width / 2), terms.Address));
-        return new Tensor(DType.BF16, new Shape(x.Shape[0], width), terms.Address);
+        bool takes = stream.MatrixUnits != MatrixUnits.None && weight.Type == DType.BF16;
+        foreach (LinearWeight.Part part in weight.Parts)
+        {
+            takes &= IsAligned(part.Address, weight.Inputs * 2);
+        }
+
+        return takes;
     }
 
-    /// <summary>Multiplies rounded rows.</summary>
-    /// <param name="terms">What <see cref="Round"/> returned.</param>
-    /// <param name="weight">A matrix that <see cref="Takes"/>.</param>
+    /// <summary>Bytes of the terms of rows.</summary>
+    public static long TermBytes(long rows, long inputs) => rows * Width(inputs) * 2;
+
+    /// <summary>Memory as the terms of rows.</summary>
+    /// <param name="address">Where it begins: a multiple of 64, <see cref="TermBytes"/> long.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="inputs">K.</param>
+    /// <returns>bf16 [T, 2 · (K rounded up to 64)].</returns>
+    public static Tensor Terms(nint address, long rows, long inputs) => new(DType.BF16, new Shape(rows, Width(inputs)), address);
+
+    /// <summary>Terms as the kernels that make them see them: pairs of bf16.</summary>
+    public static Tensor Pairs(in Tensor terms) => new(DType.I32, new Shape(terms.Shape[0], terms.Shape[1] / 2), terms.Address);
+
+    /// <summary>Multiplies rows.</summary>
+    /// <param name="terms">Of the rows.</param>
+    /// <param name="weight">A weight that <see cref="Takes"/>.</param>
     /// <param name="output">f32 [T, N], rows may be strided.</param>
-    public void Run(in Tensor terms, in Tensor weight, in Tensor output)
+    public void Run(in Tensor terms, LinearWeight weight, in Tensor output)
     {
-        if (stream.MatrixUnits != MatrixUnits.WarpGroup || !IsAligned(output.Address, (output.IsContiguous ? output.Shape[1] : output.RowStride) * 4))
+        foreach (LinearWeight.Part part in weight.Parts)
         {
-            // Where a model's outputs lie does not change either.
+            Run(terms, new Tensor(DType.BF16, new Shape(part.Rows, weight.Inputs), part.Address), output.Columns(part.Column, part.Rows));
+        }
+    }
+
+    /// <summary>
+    /// Which tiles are done sooner: wide ones take twice as long as narrow ones and are a twentieth faster, but there are
+    /// half as many to share. Either way an output is the same chain of the same products.
+    /// </summary>
+    internal static bool IsWide(long wide, long narrow, int multiprocessors) =>
+        Rounds(wide, multiprocessors) * 2 * 20 <= Rounds(narrow, multiprocessors) * 21;
+
+    private void Run(in Tensor terms, in Tensor weight, in Tensor output)
+    {
+        if (stream.MatrixUnits != MatrixUnits.WarpGroup || !IsAligned(output.Address, output.RowStride * 4))
+        {
+            // A matter of the model too: a view of one row keeps the stride of the rows beside it.
             LinearWarpLauncher.Launch(stream, terms, weight, output);
             return;
         }
@@ -67,16 +92,11 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
         }
     }
 
-    /// <summary>
-    /// Which tiles are done sooner: wide ones take twice as long as narrow ones and are a twentieth faster, but there are
-    /// half as many to share. Either way an output is the same chain of the same products.
-    /// </summary>
-    internal static bool IsWide(long wide, long narrow, int multiprocessors) =>
-        Rounds(wide, multiprocessors) * 2 * 20 <= Rounds(narrow, multiprocessors) * 21;
-
     private static long Rounds(long tiles, int multiprocessors) => (tiles + multiprocessors - 1) / multiprocessors;
 
     private static long Tiles(in Tensor output, int columns) => (output.Shape[0] + 127) / 128 * ((output.Shape[1] + columns - 1) / columns);
+
+    private static long Width(long inputs) => (inputs + Block - 1) / Block * Block * Count;
 
     // The copy engine and 16-byte copies alike.
     private static bool IsAligned(nint address, long rowBytes) => address % 16 == 0 && rowBytes % 16 == 0;

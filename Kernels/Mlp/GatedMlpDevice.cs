@@ -2,10 +2,14 @@ using Lean.Tensors;
 
 namespace Lean.Kernels;
 
-/// <summary>Dense MLP and shared expert on a device, for each class of rows in two launches: gate and up with silu, then down.</summary>
+/// <summary>
+/// Dense MLP and shared expert on a device, for each class of rows in two launches: gate and up with silu, then down. Prompt
+/// rows run on the matrix units where the device has them, with what stands between the products in launches of its own.
+/// </summary>
 internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
 {
     private readonly RowUnits _rows = new(stream);
+    private readonly LinearMatrixUnits _units = new(stream);
 
     private protected override void Launch(
         Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows)
@@ -13,7 +17,13 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
         long rows = x.Shape[0], generated = rows - promptRows, width = down.Inputs;
         Tensor gate = gateUp.Rows(0, width), up = gateUp.Rows(width, width);
         var inner = new Tensor(DType.F32, new Shape(rows, width), scratch.Address);
-        if (promptRows > 0)
+        if (promptRows > 0 && _units.Takes(gateUp) && _units.Takes(down))
+        {
+            OnUnits(
+                x.Rows(0, promptRows), gateUp, down, Cut(gateLogit, 0, promptRows), Cut(add, 0, promptRows),
+                new Tensor(DType.F32, new Shape(promptRows, 2 * width), scratch.Address), output.Rows(0, promptRows));
+        }
+        else if (promptRows > 0)
         {
             Tensor mine = inner.Rows(0, promptRows);
             PromptGateUp(x.Rows(0, promptRows), gate, up, mine);
@@ -36,6 +46,26 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
                     Cut(add, promptRows, generated, part), Cut(output, promptRows, generated, part));
             }
         }
+    }
+
+    private void OnUnits(Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor products, Tensor output)
+    {
+        long rows = x.Shape[0], bytes = LinearMatrixUnits.TermBytes(rows, gateUp.Inputs);
+        nint memory = stream.Scratch(bytes + LinearMatrixUnits.TermBytes(rows, down.Inputs)).Address;
+        Tensor terms = LinearMatrixUnits.Terms(memory, rows, gateUp.Inputs), inner = LinearMatrixUnits.Terms(memory + (nint)bytes, rows, down.Inputs);
+        ActivationTermsSplitLauncher.Launch(stream, x, LinearMatrixUnits.Pairs(terms));
+        _units.Run(terms, gateUp, products);
+        MlpTermsLauncher.Launch(stream, products, LinearMatrixUnits.Pairs(inner));
+        if (gateLogit.IsEmpty && add.IsEmpty)
+        {
+            _units.Run(inner, down, output);
+            return;
+        }
+
+        // What is added may be what is written, so the product has a place of its own: that of x's terms, which are as large.
+        var product = new Tensor(DType.F32, output.Shape, memory);
+        _units.Run(inner, down, product);
+        MlpCombineLauncher.Launch(stream, product, gateLogit, add, output);
     }
 
     private void PromptGateUp(Tensor x, Tensor gate, Tensor up, Tensor inner)

@@ -11,7 +11,7 @@ internal static class ExpertSelfCases
     private static readonly DType[] WeightTypes = [DType.BF16, DType.F32];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Router(), .. Grouped(), .. Mlp()];
+    public static IEnumerable<SelfCase> All() => [.. Router(), .. Grouped(), .. Mlp(), .. MlpTiles()];
 
     private static IEnumerable<SelfCase> Router() =>
         from experts in (int[])[37, 256, 512]
@@ -54,15 +54,23 @@ internal static class ExpertSelfCases
         from shape in ((int Hidden, int Width)[])[(33, 40), (129, 70)]
         from rows in RowCounts
         from prompts in (int[])[0, rows / 2, rows]
-        select new SelfCase("gated_mlp", $"{type.Name()} [{rows}, {shape.Hidden}] by {shape.Width}, {prompts} of prompts", F32, (set, memory) =>
+        select Mlp("gated_mlp", type, rows, shape.Hidden, shape.Width, prompts, isAligned: false);
+
+    // What tensor cores take; see SelfCases.
+    private static IEnumerable<SelfCase> MlpTiles() =>
+        from shape in ((int Rows, int Hidden, int Width)[])[(1, 64, 8), (5, 136, 200), (130, 264, 72)]
+        select Mlp("gated_mlp_tiles", DType.BF16, shape.Rows, shape.Hidden, shape.Width, shape.Rows, isAligned: true);
+
+    private static SelfCase Mlp(string op, DType type, int rows, int hidden, int width, int prompts, bool isAligned) => new(
+        op, $"{type.Name()} [{rows}, {hidden}] by {width}, {prompts} of prompts{(isAligned ? ", aligned" : "")}", isAligned ? 2 * F32 : F32, (set, memory) =>
         {
-            Shape full = new(rows, shape.Hidden), inner = new(shape.Width, shape.Hidden);
+            Shape full = new(rows, hidden), inner = new(width, hidden);
             Tensor x = memory.New("x", DType.F32, full, SelfCases.Normal(26, full.Count)), add = memory.New("add", DType.F32, full, SelfCases.Normal(27, full.Count));
             Tensor gate = memory.New("gate", type, inner, SelfCases.Normal(28, inner.Count)), up = memory.New("up", type, inner, SelfCases.Normal(29, inner.Count));
-            Tensor down = memory.New("down", type, new Shape(shape.Hidden, shape.Width), SelfCases.Normal(30, inner.Count));
+            Tensor down = memory.New("down", type, new Shape(hidden, width), SelfCases.Normal(30, inner.Count));
             Tensor logit = memory.New("gateLogit", DType.F32, new Shape(rows, 1), SelfCases.Normal(31, rows));
-            Tensor scratch = memory.New("scratch", DType.F32, new Shape(rows, 2 * shape.Width)), output = memory.New("output", DType.F32, full);
+            Tensor scratch = memory.New("scratch", DType.F32, new Shape(rows, 2 * width)), output = memory.New("output", DType.F32, full);
             set.GatedMlp.Run(x, new LinearWeight(gate, up), new LinearWeight(down), logit, add, scratch, output, prompts);
             return [output];
-        });
+        }, isAligned);
 }

@@ -12,11 +12,8 @@ internal sealed unsafe class GuardedMemory(KernelSet kernels) : IDisposable
 
     private readonly List<(string Name, IDeviceBuffer Buffer, int Start, int Bytes)> _blocks = [];
 
-    /// <summary>
-    /// Whether tensors begin at multiples of 64, as a model's do: then the kernels run that load many elements at once.
-    /// Otherwise each begins one element further than the last.
-    /// </summary>
-    public bool IsAligned { get; set; }
+    /// <summary>Whether tensors begin at multiples of 256, as a model's do: some kernels run only then.</summary>
+    public bool IsAligned { get; init; }
 
     /// <summary>A tensor of NaN.</summary>
     /// <param name="name">What messages call it.</param>
@@ -24,6 +21,7 @@ internal sealed unsafe class GuardedMemory(KernelSet kernels) : IDisposable
     /// <param name="shape">Its extents.</param>
     public Tensor New(string name, DType type, Shape shape)
     {
+        // Else each begins one element further than the last: no kernel may rely on more without asking.
         int start = Redzone + (IsAligned ? 0 : (_blocks.Count + 1) * type.Size() % 64), bytes = checked((int)(shape.Count * type.Size()));
         long all = start + bytes + Redzone;
         IDeviceBuffer buffer = kernels.Stream?.AllocateShared(all) ?? new HostBuffer(all);

@@ -21,21 +21,19 @@ internal static class ProductSelfCases
         from prompts in (int[])[0, rows]
         select new SelfCase("linear", $"bf16 aligned [{rows}, {shape.Inputs}] to {shape.Outputs}, {prompts} of prompts", F32, (set, memory) =>
         {
-            memory.IsAligned = true;
             Tensor x = memory.New("x", DType.F32, new Shape(rows, shape.Inputs), SelfCases.Normal(51, rows * shape.Inputs));
             var weight = new LinearWeight(memory.New(
                 "weight", DType.BF16, new Shape(shape.Outputs, shape.Inputs), SelfCases.Normal(52, shape.Outputs * shape.Inputs)));
             Tensor output = memory.New("output", DType.F32, new Shape(rows, shape.Outputs)), alone = memory.New("alone", DType.F32, new Shape(1, shape.Outputs));
             set.Linear.Run(x, weight, output, prompts);
             return [output, Compare(memory, output, alone, row => set.Linear.Run(x.Rows(row, 1), weight, alone, int.Min(prompts, 1)))];
-        });
+        }) { IsAligned = true };
 
     private static IEnumerable<SelfCase> Grouped() =>
         from shape in ((int Hidden, int Width, int Experts, int TopK)[])[(72, 40, 40, 8), (512, 128, 12, 2), (2048, 24, 5, 3)]
         from rows in RowCounts
         select new SelfCase("grouped_experts", $"bf16 aligned [{rows}, {shape.Hidden}] by {shape.Width}, {shape.TopK} of {shape.Experts} experts", F32, (set, memory) =>
         {
-            memory.IsAligned = true;
             (int hidden, int width, int experts, int topK) = shape;
             Shape pairs = new(rows, topK), both = new(experts, 2 * width, hidden), single = new(experts, hidden, width);
             Tensor x = memory.New("x", DType.F32, new Shape(rows, hidden), SelfCases.Normal(53, rows * hidden));
@@ -48,14 +46,13 @@ internal static class ProductSelfCases
             set.GroupedExperts.Run(x, weights, chosen, mix, scratch, output, promptRows: 0);
             return [output, Compare(memory, output, alone, row => set.GroupedExperts.Run(
                 x.Rows(row, 1), weights, chosen.Rows(row, 1), mix.Rows(row, 1), scratch, alone, promptRows: 0))];
-        });
+        }) { IsAligned = true };
 
     private static IEnumerable<SelfCase> Mlp() =>
         from shape in ((int Hidden, int Width)[])[(72, 40), (1024, 72), (2048, 24)]
         from rows in RowCounts
         select new SelfCase("gated_mlp", $"bf16 aligned [{rows}, {shape.Hidden}] by {shape.Width}", F32, (set, memory) =>
         {
-            memory.IsAligned = true;
             Shape full = new(rows, shape.Hidden), inner = new(shape.Width, shape.Hidden);
             Tensor x = memory.New("x", DType.F32, full, SelfCases.Normal(57, full.Count)), add = memory.New("add", DType.F32, full, SelfCases.Normal(58, full.Count));
             var gateUp = new LinearWeight(
@@ -67,7 +64,7 @@ internal static class ProductSelfCases
             set.GatedMlp.Run(x, gateUp, down, logit, add, scratch, output, promptRows: 0);
             return [output, Compare(memory, output, alone, row => set.GatedMlp.Run(
                 x.Rows(row, 1), gateUp, down, logit.Rows(row, 1), add.Rows(row, 1), scratch.Rows(0, 1), alone, promptRows: 0))];
-        });
+        }) { IsAligned = true };
 
     // How many values of the first, a middle and the last row differ when the row is computed alone: none.
     private static Tensor Compare(GuardedMemory memory, Tensor output, Tensor alone, Action<int> run)

@@ -16,12 +16,16 @@ internal static class SelfCases
 
     private static readonly (int Inputs, int Outputs)[] Matrices = [(33, 19), (129, 82), (2048, 70)];
 
+    // What tensor cores take: more than a tile of rows and of outputs, blocks that are not full, few rows of many outputs,
+    // and rows of outputs that the copy engine cannot reach.
+    private static readonly (int Rows, int Inputs, int Outputs)[] Tiles = [(1, 8, 8), (3, 64, 1000), (130, 200, 264), (333, 2048, 132), (65, 5120, 24), (64, 512, 33)];
+
     private static readonly float[] Faults = [0, float.NaN, float.PositiveInfinity, float.NegativeInfinity];
 
     private static readonly DType[] WeightTypes = [DType.BF16, DType.F32];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. Linear(), .. DeltaRuleSelfCases.All(), .. ExpertSelfCases.All(), .. AttentionSelfCases.All(), .. GreedyPick(), .. SamplingSelfCases.All(), .. ProductSelfCases.All()];
+    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. Linear(), .. LinearTiles(), .. DeltaRuleSelfCases.All(), .. ExpertSelfCases.All(), .. AttentionSelfCases.All(), .. GreedyPick(), .. SamplingSelfCases.All(), .. ProductSelfCases.All()];
 
     private static IEnumerable<SelfCase> Embedding() => WeightTypes.SelectMany(type => RowCounts.Select(rows => new SelfCase(
         "embedding", $"{type.Name()} [{rows}, 67]", 0, (set, memory) =>
@@ -55,6 +59,17 @@ internal static class SelfCases
             set.Linear.Run(x, new LinearWeight(weight), output, prompts);
             return [output];
         });
+
+    // Activations of two bf16 terms hold 16 bits, 3e-6; tensor cores cut sums off where others round.
+    private static IEnumerable<SelfCase> LinearTiles() => Tiles.Select(shape => new SelfCase(
+        "linear_tiles", $"bf16 [{shape.Rows}, {shape.Inputs}] to {shape.Outputs}, aligned", 2 * F32, (set, memory) =>
+        {
+            Tensor x = memory.New("x", DType.F32, new Shape(shape.Rows, shape.Inputs), Normal(5, shape.Rows * shape.Inputs));
+            Tensor weight = memory.New("weight", DType.BF16, new Shape(shape.Outputs, shape.Inputs), Normal(6, shape.Outputs * shape.Inputs));
+            Tensor output = memory.New("output", DType.F32, new Shape(shape.Rows, shape.Outputs));
+            set.Linear.Run(x, new LinearWeight(weight), output, shape.Rows);
+            return [output];
+        }, IsAligned: true));
 
     private static IEnumerable<SelfCase> GreedyPick() =>
         from width in Vocabularies

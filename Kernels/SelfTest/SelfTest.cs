@@ -37,7 +37,7 @@ public static class SelfTest
 
     private static float[][] Outputs(SelfCase test, KernelSet kernels, out string? overrun)
     {
-        using var memory = new GuardedMemory(kernels);
+        using var memory = new GuardedMemory(kernels) { IsAligned = test.IsAligned };
         Tensor[] outputs = test.Run(kernels, memory);
         overrun = memory.Fault();
         return [.. outputs.Select(Read)];

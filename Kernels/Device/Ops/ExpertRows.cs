@@ -30,6 +30,8 @@ public static class ExpertRows
         where TSlices : struct, ISlices
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(RowProducts.Warps * 128 * TTile.Outputs * TTile.Rows);
+        DependentLaunch.Allow();
+        DependentLaunch.Wait();
         int tile = Grid.IdxX % tileCount * TileColumns, expert = tiles[tile], place = tiles[tile + 1], count = tiles[tile + 2];
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, groupWidth = RowProducts.Warps / TSlices.Count * 16;
         int first = Grid.IdxX / tileCount * groupWidth, lineFirst = first + (warp / TSlices.Count * 16);
@@ -43,7 +45,14 @@ public static class ExpertRows
             weightRows[i] = ((long)expert * (i < 2 ? gateStride : upStride)) + ((long)Math.Min(lineFirst + (i % 2 * 8) + (lane >> 2), width - 1) * inputs);
         }
 
-        RowProducts.Multiply<TTile, TSlices>(x, xRows, gate, up, weightRows, count > 0 ? inputs : 0);
+        var ahead = new uint[TTile.Ahead * TTile.Outputs * 8];
+        int depth = count > 0 ? inputs : 0;
+        if (depth > 0)
+        {
+            RowProducts.Bring<TTile>(ahead, gate, up, weightRows, RowProducts.Begin<TSlices>(depth), depth);
+        }
+
+        RowProducts.Multiply<TTile, TSlices>(ahead, x, xRows, gate, up, weightRows, depth);
         RowProducts.Leave<TTile>(shared);
         Group.Barrier();
         for (int i = Group.IdxX; i < groupWidth * 8; i += RowProducts.Threads)
@@ -77,6 +86,8 @@ public static class ExpertRows
         where TSlices : struct, ISlices
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(RowProducts.Warps * 128 * TTile.Outputs * TTile.Rows);
+        DependentLaunch.Allow();
+        DependentLaunch.Wait();
         int tile = Grid.IdxX % tileCount * TileColumns, expert = tiles[tile], place = tiles[tile + 1], count = tiles[tile + 2];
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, own = 16 * TTile.Outputs;
         int firstOutput = Grid.IdxX / tileCount * RowProducts.GroupOutputs<TTile, TSlices>(), lineOutput = firstOutput + (warp / TSlices.Count * own);
@@ -90,7 +101,14 @@ public static class ExpertRows
             weightRows[i] = ((long)expert * downStride) + ((long)Math.Min(lineOutput + (i * 8) + (lane >> 2), outputs - 1) * inputs);
         }
 
-        RowProducts.Multiply<TTile, TSlices>(inner, xRows, down, down, weightRows, count > 0 ? inputs : 0);
+        var ahead = new uint[TTile.Ahead * TTile.Outputs * 8];
+        int depth = count > 0 ? inputs : 0;
+        if (depth > 0)
+        {
+            RowProducts.Bring<TTile>(ahead, down, down, weightRows, RowProducts.Begin<TSlices>(depth), depth);
+        }
+
+        RowProducts.Multiply<TTile, TSlices>(ahead, inner, xRows, down, down, weightRows, depth);
         RowProducts.Leave<TTile>(shared);
         Group.Barrier();
         for (int i = Group.IdxX; i < RowProducts.GroupOutputs<TTile, TSlices>() * 8; i += RowProducts.Threads)

@@ -38,6 +38,7 @@ public static class GateUpRows
         where TSlices : struct, ISlices
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(RowProducts.Warps * 128 * TTile.Outputs * TTile.Rows);
+        DependentLaunch.Allow();
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, tileRows = 8 * TTile.Rows, groupWidth = RowProducts.Warps / TSlices.Count * 16;
         int first = Grid.IdxX / rowTiles * groupWidth, firstRow = Grid.IdxX % rowTiles * tileRows, lineFirst = first + (warp / TSlices.Count * 16);
 
@@ -54,7 +55,11 @@ public static class GateUpRows
             weightRows[i] = (long)Math.Min(lineFirst + (i % 2 * 8) + (lane >> 2), width - 1) * inputs;
         }
 
-        RowProducts.Multiply<TTile, TSlices>(x, xRows, gate, up, weightRows, inputs);
+        // Weights are nobody's output: they may come while the kernel before this one still runs.
+        var ahead = new uint[TTile.Ahead * TTile.Outputs * 8];
+        RowProducts.Bring<TTile>(ahead, gate, up, weightRows, RowProducts.Begin<TSlices>(inputs), inputs);
+        DependentLaunch.Wait();
+        RowProducts.Multiply<TTile, TSlices>(ahead, x, xRows, gate, up, weightRows, inputs);
         RowProducts.Leave<TTile>(shared);
         Group.Barrier();
         for (int i = Group.IdxX; i < groupWidth * tileRows; i += RowProducts.Threads)

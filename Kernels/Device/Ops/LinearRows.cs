@@ -49,6 +49,7 @@ public static class LinearRows
         where TSlices : struct, ISlices
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(RowProducts.Warps * 128 * TTile.Outputs * TTile.Rows);
+        DependentLaunch.Allow();
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, own = 16 * TTile.Outputs, tileRows = 8 * TTile.Rows;
         int firstOutput = Grid.IdxX / rowTiles * RowProducts.GroupOutputs<TTile, TSlices>(), firstRow = Grid.IdxX % rowTiles * tileRows;
         int lineOutput = firstOutput + (warp / TSlices.Count * own);
@@ -66,7 +67,11 @@ public static class LinearRows
             weightRows[i] = (long)Math.Min(lineOutput + (i * 8) + (lane >> 2), outputs - 1) * inputs;
         }
 
-        RowProducts.Multiply<TTile, TSlices>(x, xRows, weight, weight, weightRows, inputs);
+        // Weights are nobody's output: they may come while the kernel before this one still runs.
+        var ahead = new uint[TTile.Ahead * TTile.Outputs * 8];
+        RowProducts.Bring<TTile>(ahead, weight, weight, weightRows, RowProducts.Begin<TSlices>(inputs), inputs);
+        DependentLaunch.Wait();
+        RowProducts.Multiply<TTile, TSlices>(ahead, x, xRows, weight, weight, weightRows, inputs);
         RowProducts.Leave<TTile>(shared);
         Group.Barrier();
         for (int i = Group.IdxX; i < RowProducts.GroupOutputs<TTile, TSlices>() * tileRows; i += RowProducts.Threads)

@@ -35,22 +35,56 @@ public static class RowProducts
         where TTile : struct, IRowTile
         where TSlices : struct, ISlices => Warps / TSlices.Count * Side * TTile.Outputs;
 
+    /// <summary>Where this warp's slice of k begins, in blocks.</summary>
+    public static int Begin<TSlices>(int inputs)
+        where TSlices : struct, ISlices => Math.Min((Group.IdxX >> 5) % TSlices.Count * Share<TSlices>(inputs), Blocks(inputs));
+
+    /// <summary>Starts loading the weights of a tile's next blocks.</summary>
+    /// <param name="w">Gets them: for each block and sixteen, the left sides of two products.</param>
+    /// <param name="weight">bf16; rows begin at multiples of 8.</param>
+    /// <param name="other">Holds the second sixteen's rows.</param>
+    /// <param name="weightRows">Where rows l / 4 and l / 4 + 8 of each sixteen begin.</param>
+    /// <param name="block">The first of the blocks.</param>
+    /// <param name="inputs">K.</param>
+    public static void Bring<TTile>(uint[] w, ArrayView<ushort> weight, ArrayView<ushort> other, long[] weightRows, int block, int inputs)
+        where TTile : struct, IRowTile
+    {
+        for (int u = 0; u < TTile.Ahead; u++)
+        {
+            // Beyond K a row's first weights, times zeros.
+            int k = ((block + u) * Block) + ((Group.IdxX & 3) * Eight);
+            long at = k < inputs ? k : 0;
+            for (int m = 0; m < TTile.Outputs; m++)
+            {
+                U4 upper = m == 0 ? WideAccess.Stream(ref weight[weightRows[0] + at]) : WideAccess.Stream(ref other[weightRows[2] + at]);
+                U4 lower = m == 0 ? WideAccess.Stream(ref weight[weightRows[1] + at]) : WideAccess.Stream(ref other[weightRows[3] + at]);
+                int place = ((u * TTile.Outputs) + m) * 8;
+                w[place] = upper.X;
+                w[place + 1] = lower.X;
+                w[place + 2] = upper.Y;
+                w[place + 3] = lower.Y;
+                w[place + 4] = upper.Z;
+                w[place + 5] = lower.Z;
+                w[place + 6] = upper.W;
+                w[place + 7] = lower.W;
+            }
+        }
+    }
+
     /// <summary>Adds up this warp's products.</summary>
+    /// <param name="w">What <see cref="Bring"/> brought of the slice's first blocks.</param>
     /// <param name="x">f32; rows begin at multiples of 4.</param>
     /// <param name="xRows">Where row l / 4 of each eight begins.</param>
     /// <param name="weight">bf16; rows begin at multiples of 8.</param>
-    /// <param name="weightRows">Where rows l / 4 and l / 4 + 8 of each sixteen begin.</param>
     /// <param name="other">Holds the second sixteen's rows.</param>
+    /// <param name="weightRows">Where rows l / 4 and l / 4 + 8 of each sixteen begin.</param>
     /// <param name="inputs">K, a multiple of 8; 0 adds nothing up.</param>
     public static void Multiply<TTile, TSlices>(
-        ArrayView<float> x, long[] xRows, ArrayView<ushort> weight, ArrayView<ushort> other, long[] weightRows, int inputs)
+        uint[] w, ArrayView<float> x, long[] xRows, ArrayView<ushort> weight, ArrayView<ushort> other, long[] weightRows, int inputs)
         where TTile : struct, IRowTile
         where TSlices : struct, ISlices
     {
-        int slice = (Group.IdxX >> 5) % TSlices.Count, offset = (Group.IdxX & 3) * Eight;
-        int blocks = (inputs + (Block * Rounded) - 1) / (Block * Rounded) * Rounded;
-        int share = (blocks + (TSlices.Count * Rounded) - 1) / (TSlices.Count * Rounded) * Rounded;
-        int begin = Math.Min(slice * share, blocks), end = Math.Min(begin + share, blocks);
+        int begin = Begin<TSlices>(inputs), end = Math.Min(begin + Share<TSlices>(inputs), Blocks(inputs));
         for (int i = 0; i < TTile.Outputs * TTile.Rows * 2; i++)
         {
             Accumulators.Clear4(i * 4);
@@ -58,30 +92,9 @@ public static class RowProducts
 
         for (int block = begin; block < end; block += TTile.Ahead)
         {
-            var w = new uint[TTile.Ahead * TTile.Outputs * 8];
             for (int u = 0; u < TTile.Ahead; u++)
             {
-                int k = ((block + u) * Block) + offset;
-                long at = k < inputs ? k : 0;
-                for (int m = 0; m < TTile.Outputs; m++)
-                {
-                    U4 upper = m == 0 ? WideAccess.Stream(ref weight[weightRows[0] + at]) : WideAccess.Stream(ref other[weightRows[2] + at]);
-                    U4 lower = m == 0 ? WideAccess.Stream(ref weight[weightRows[1] + at]) : WideAccess.Stream(ref other[weightRows[3] + at]);
-                    int place = ((u * TTile.Outputs) + m) * 8;
-                    w[place] = upper.X;
-                    w[place + 1] = lower.X;
-                    w[place + 2] = upper.Y;
-                    w[place + 3] = lower.Y;
-                    w[place + 4] = upper.Z;
-                    w[place + 5] = lower.Z;
-                    w[place + 6] = upper.W;
-                    w[place + 7] = lower.W;
-                }
-            }
-
-            for (int u = 0; u < TTile.Ahead; u++)
-            {
-                int k = ((block + u) * Block) + offset;
+                int k = ((block + u) * Block) + ((Group.IdxX & 3) * Eight);
                 bool inside = k < inputs;
                 long at = inside ? k : 0;
                 for (int t = 0; t < TTile.Rows; t++)
@@ -105,6 +118,11 @@ public static class RowProducts
                         WarpMatrix.Multiply(sum + 4, left, l2, l3);
                     }
                 }
+            }
+
+            if (block + TTile.Ahead < end)
+            {
+                Bring<TTile>(w, weight, other, weightRows, block + TTile.Ahead, inputs);
             }
         }
     }
@@ -147,6 +165,12 @@ public static class RowProducts
 
         return sum;
     }
+
+    // Blocks of k, and how many of them a slice has.
+    private static int Blocks(int inputs) => (inputs + (Block * Rounded) - 1) / (Block * Rounded) * Rounded;
+
+    private static int Share<TSlices>(int inputs)
+        where TSlices : struct, ISlices => (Blocks(inputs) + (TSlices.Count * Rounded) - 1) / (TSlices.Count * Rounded) * Rounded;
 
     private static float Value(uint bits, bool inside) => inside ? Interop.IntAsFloat(bits) : 0;
 }

@@ -1,0 +1,91 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels.Tests;
+
+/// <summary>Ops whose prompt rows run on matrix units: from the op down to the kernels' text, on the model of a card.</summary>
+public sealed class MatrixUnitTests
+{
+    [Theory]
+    [InlineData("Warp", "linear_warp")]
+    [InlineData("WarpGroup", "linear_warpgroup_narrow_split")]
+    public void The_selftests_calls_are_right(string units, string kernel)
+    {
+        using var stream = new PtxStream(Enum.Parse<MatrixUnits>(units));
+        KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
+        SelfCase[] cases = [.. SelfCases.All().Where(c => c.IsAligned)];
+        Assert.Equal(2, cases.Select(c => c.Op).Distinct().Count());
+        foreach (SelfCase test in cases)
+        {
+            float[][] expected = Outputs(test, reference), found = Outputs(test, kernels);
+            double error = expected.Zip(found).Max(p => Distance(p.First, p.Second));
+            Assert.True(error <= test.Allowed, $"{test.Name}: {error:g3}");
+        }
+
+        Assert.Contains(kernel, stream.Ran);
+        Assert.Contains("activation_terms_split", stream.Ran);
+        Assert.Contains("mlp_terms", stream.Ran);
+        Assert.Contains("mlp_combine", stream.Ran);
+        Assert.DoesNotContain(stream.Ran, k => k.Contains("prompt", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_dense_MLP_writes_its_product_where_it_belongs()
+    {
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        KernelSet kernels = DeviceKernelSet.Create(stream);
+        float[][] expected = Outputs(Dense, ReferenceKernels.Create(kernels.CacheType)), found = Outputs(Dense, kernels);
+        Assert.True(Distance(expected[0], found[0]) < 1e-5);
+        Assert.DoesNotContain("mlp_combine", stream.Ran);
+    }
+
+    [Fact]
+    public void Outputs_that_the_copy_engine_cannot_reach_have_the_same_bits_for_every_number_of_rows()
+    {
+        // A router's beside the shared expert's gate: rows are 257 apart.
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        float[] three = Router(stream, 3), one = Router(stream, 1);
+        Assert.Equal(one, three[..one.Length]);
+        Assert.All(stream.Ran, k => Assert.True(k is "linear_warp" or "activation_terms_split"));
+    }
+
+    private static SelfCase Dense { get; } = new("gated_mlp", "dense", 0, (set, memory) =>
+    {
+        Shape full = new(5, 64), inner = new(72, 64);
+        Tensor x = memory.New("x", DType.F32, full, SelfCases.Normal(1, full.Count)), output = memory.New("output", DType.F32, full);
+        var gateUp = new LinearWeight(memory.New("gate", DType.BF16, inner, SelfCases.Normal(2, inner.Count)), memory.New("up", DType.BF16, inner, SelfCases.Normal(3, inner.Count)));
+        var down = new LinearWeight(memory.New("down", DType.BF16, new Shape(64, 72), SelfCases.Normal(4, inner.Count)));
+        set.GatedMlp.Run(x, gateUp, down, default, default, memory.New("scratch", DType.F32, new Shape(5, 144)), output, promptRows: 5);
+        return [output];
+    }, IsAligned: true);
+
+    private static float[] Router(PtxStream stream, int rows)
+    {
+        KernelSet kernels = DeviceKernelSet.Create(stream);
+        using var memory = new GuardedMemory(kernels) { IsAligned = true };
+        Tensor x = memory.New("x", DType.F32, new Shape(rows, 64), SelfCases.Normal(5, 3 * 64).AsSpan(0, rows * 64));
+        Tensor router = memory.New("router", DType.BF16, new Shape(256, 64), SelfCases.Normal(6, 256 * 64));
+        Tensor gate = memory.New("gate", DType.BF16, new Shape(1, 64), SelfCases.Normal(7, 64)), output = memory.New("output", DType.F32, new Shape(rows, 257));
+        kernels.Linear.Run(x, new LinearWeight(router, gate), output, rows);
+        return output.AsSpan<float>().ToArray();
+    }
+
+    private static float[][] Outputs(SelfCase test, KernelSet kernels)
+    {
+        using var memory = new GuardedMemory(kernels) { IsAligned = test.IsAligned };
+        Tensor[] outputs = test.Run(kernels, memory);
+        Assert.Null(memory.Fault());
+        return [.. outputs.Select(t => t.AsSpan<float>().ToArray())];
+    }
+
+    private static double Distance(float[] expected, float[] found)
+    {
+        double off = 0, size = 0;
+        foreach ((float e, float f) in expected.Zip(found))
+        {
+            off += ((double)f - e) * ((double)f - e);
+            size += (double)e * e;
+        }
+
+        return Math.Sqrt(off / size);
+    }
+}

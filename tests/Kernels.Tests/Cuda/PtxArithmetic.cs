@@ -1,0 +1,94 @@
+using System.Runtime.InteropServices;
+using Lean.Kernels.Device;
+
+namespace Lean.Kernels.Tests;
+
+/// <summary>What a thread does alone.</summary>
+internal static class PtxArithmetic
+{
+    public delegate Span<byte> Memory(string space, ulong address, int bytes);
+
+    public delegate ReadOnlySpan<byte> Parameters(PtxOperand name);
+
+    /// <summary>Runs an instruction.</summary>
+    public static void Run(PtxInstruction instruction, PtxThread thread, Func<PtxOperand, ulong> read, Parameters parameters, Memory memory)
+    {
+        PtxOperand[] o = instruction.Operands;
+        string[] words = instruction.Operation.Split('.');
+        switch (words[0])
+        {
+            case "ld" when words[1] == "param":
+                ReadOnlySpan<byte> parameter = parameters(o[1].Parts[0]);
+                thread.Registers[o[0].Register] = words[^1] == "b64" ? MemoryMarshal.Read<ulong>(parameter) : MemoryMarshal.Read<uint>(parameter);
+                return;
+            case "ld":
+                thread.Registers[o[0].Register] = MemoryMarshal.Read<uint>(memory(words[1], read(o[1]), 4));
+                return;
+            case "st":
+                PtxOperand[] values = o[1].Parts.Length > 0 ? o[1].Parts : [o[1]];
+                Span<byte> target = memory(words[1], read(o[0]), values.Length * 4);
+                for (int i = 0; i < values.Length; i++)
+                {
+                    MemoryMarshal.Write(target[(i * 4)..], (uint)read(values[i]));
+                }
+
+                return;
+            default:
+                thread.Registers[o[0].Register] = Result(instruction, words, o.Length > 1 ? read(o[1]) : 0, o.Length > 2 ? read(o[2]) : 0, o.Length > 3 ? read(o[3]) : 0);
+                return;
+        }
+    }
+
+    private static ulong Result(PtxInstruction instruction, string[] words, ulong a, ulong b, ulong c)
+    {
+        bool wide = words[^1] is "b64" or "s64" or "u64";
+        ulong result = words[0] switch
+        {
+            "mov" or "cvta" => a,
+            "add" when words[^1] == "f32" => Bits(Float(a) + Float(b)),
+            "sub" when words[^1] == "f32" => Bits(Float(a) - Float(b)),
+            "mul" when words[^1] == "f32" => Bits(Float(a) * Float(b)),
+            "div" when words[^1] == "f32" => Bits(Float(a) / Float(b)),
+            "fma" => Bits(MathF.FusedMultiplyAdd(Float(a), Float(b), Float(c))),
+            "ex2" => Bits(MathF.Pow(2, Float(a))),
+            "neg" when words[^1] == "f32" => a ^ 0x80000000,
+            "abs" when words[^1] == "f32" => a & 0x7fffffff,
+            "add" => a + b,
+            "sub" => a - b,
+            "mul" => a * b,
+            "mad" => (a * b) + c,
+            "div" when words[1] == "s32" => (ulong)((int)a / (int)b),
+            "min" when words[1] == "s32" => (ulong)int.Min((int)a, (int)b),
+            "and" => a & b,
+            "or" => a | b,
+            "xor" => a ^ b,
+            "shl" => a << (int)b,
+            "shr" when words[1] == "s32" => (ulong)((int)a >> (int)b),
+            "shr" when words[1] == "u32" => (uint)a >> (int)b,
+            "selp" => c != 0 ? a : b,
+            "setp" when words[2] == "f32" => words[1] == "lt" && Float(a) < Float(b) ? 1ul : 0,
+            "setp" when words[2] == "s64" => words[1] == "gt" && (long)a > (long)b ? 1ul : 0,
+            "setp" => Holds(words[1], words[2] == "s32", (uint)a, (uint)b) ? 1ul : 0,
+            "cvt" when words is [_, "s64", "s32"] => (ulong)(int)a,
+            "cvt" when words is [_, "u64", "u32"] => (uint)a,
+            "cvt" when words is [_, "rn", "bf16x2", "f32"] => BF16.PackPortable(Float(b), Float(a)),
+            _ => throw PtxMachine.Fault(instruction, "the model has no such instruction"),
+        };
+        return wide || words[0] is "cvt" or "mov" or "cvta" ? result : (uint)result;
+    }
+
+    private static bool Holds(string relation, bool signed, uint a, uint b) => relation switch
+    {
+        "eq" => a == b,
+        "ne" => a != b,
+        "lt" when signed => (int)a < (int)b,
+        "le" when signed => (int)a <= (int)b,
+        "gt" when signed => (int)a > (int)b,
+        "ge" when signed => (int)a >= (int)b,
+        _ => throw new InvalidOperationException($"the model does not compare by {relation}"),
+    };
+
+    private static ulong Bits(float value) => BitConverter.SingleToUInt32Bits(value);
+
+    private static float Float(ulong bits) => BitConverter.UInt32BitsToSingle((uint)bits);
+}

@@ -1,0 +1,321 @@
+namespace Lean.Kernels.Tests;
+
+/// <summary>A group of threads on the model of a card. Threads run one after the other up to what they must wait for.</summary>
+internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] shared, int x, int y, int countX)
+{
+    private readonly PtxThread[] _threads = [.. Enumerable.Range(0, program.ThreadCount).Select(i => new PtxThread(i, program.RegisterCount))];
+    private readonly Dictionary<ulong, Barrier> _barriers = [];
+    private readonly Queue<Action> _loads = [];
+    private readonly Dictionary<int, List<List<Action>>> _products = [];
+
+    public int X => x;
+
+    public int Y => y;
+
+    public int CountX => countX;
+
+    /// <summary>Runs to the end.</summary>
+    /// <exception cref="InvalidOperationException">The text does what the card would not forgive, or waits for ever.</exception>
+    public void Run()
+    {
+        while (_threads.Any(t => !t.Done))
+        {
+            bool moved = false;
+            foreach (PtxThread thread in _threads.Where(t => !t.Done && t.Waits is null))
+            {
+                moved = true;
+                while (!thread.Done && thread.Waits is null)
+                {
+                    Step(thread);
+                }
+            }
+
+            moved |= Meet();
+            if (moved)
+            {
+                continue;
+            }
+
+            if (_loads.TryDequeue(out Action? load))
+            {
+                load();
+            }
+            else if (_threads.FirstOrDefault(t => !t.Done) is { } stuck)
+            {
+                throw PtxMachine.Fault(stuck.Waits!, $"thread {stuck.Number} of group {x}, {y} waits for ever");
+            }
+        }
+    }
+
+    private void Step(PtxThread thread)
+    {
+        PtxInstruction instruction = program.Code[thread.At];
+        if (instruction.Predicate >= 0 && (thread.Registers[instruction.Predicate] != 0) == instruction.Negated)
+        {
+            thread.At++;
+        }
+        else if (IsShared(instruction.Operation))
+        {
+            thread.Waits = instruction;
+        }
+        else if (instruction.Operation is "bra" or "bra.uni")
+        {
+            thread.At = program.Label(instruction.Operands[0].Name!);
+        }
+        else if (instruction.Operation == "ret")
+        {
+            thread.Done = true;
+            Complete(thread.Copies, 0);
+        }
+        else
+        {
+            thread.At++;
+            PtxOperand[] o = instruction.Operands;
+            if (!Asynchronous(thread, instruction, o))
+            {
+                PtxArithmetic.Run(instruction, thread, Read, name => machine.Parameter(name.Name!, name.Offset), (space, address, bytes) => space == "shared"
+                    ? PtxMachine.Shared(shared, address, bytes, instruction)
+                    : machine.Global(address, bytes, instruction));
+            }
+        }
+
+        ulong Read(PtxOperand operand) => Value(thread, operand);
+    }
+
+    private ulong Value(PtxThread thread, PtxOperand operand) => operand.Register >= 0 ? thread.Registers[operand.Register]
+        : operand.Name is not null ? machine.Named(operand.Name, thread, this)
+        : operand.Parts.Length == 1 ? Value(thread, operand.Parts[0])
+        : operand.Value;
+
+    // What a thread cannot do alone.
+    private static bool IsShared(string operation) => operation.Contains(".sync", StringComparison.Ordinal) || operation.StartsWith("mbarrier.try_wait", StringComparison.Ordinal);
+
+    // Lets those go on that have met.
+    private bool Meet()
+    {
+        bool moved = false;
+        foreach (PtxThread thread in _threads.Where(t => t.Waits is not null && t.Waits.Operation.StartsWith("mbarrier", StringComparison.Ordinal)))
+        {
+            PtxOperand[] o = thread.Waits!.Operands;
+            if (_barriers[Value(thread, o[1])].Parity != (int)Value(thread, o[2]))
+            {
+                thread.Registers[o[0].Register] = 1;
+                Go(thread);
+                moved = true;
+            }
+        }
+
+        foreach (var met in _threads
+            .Where(t => t.Waits?.Operation == "bar.sync")
+            .GroupBy(t => (Number: Value(t, t.Waits!.Operands[0]), Count: t.Waits!.Operands.Length > 1 ? (int)t.Waits.Operands[1].Value : program.ThreadCount))
+            .Select(g => (Threads: g.ToArray(), g.Key.Count)).ToList())
+        {
+            moved |= Pass(met.Threads, met.Threads.Length == met.Count, null);
+        }
+
+        foreach (PtxThread[] warp in _threads.Chunk(32))
+        {
+            moved |= Pass(warp, Together(warp) && !warp[0].Waits!.Operation.StartsWith("wgmma", StringComparison.Ordinal), i => PtxWarp.Run(i, warp, Value, shared));
+        }
+
+        foreach (PtxThread[] four in _threads.Chunk(128))
+        {
+            moved |= Pass(four, Together(four) && four[0].Waits!.Operation.StartsWith("wgmma", StringComparison.Ordinal), i => Product(i, four));
+        }
+
+        return moved;
+    }
+
+    private static bool Together(PtxThread[] threads) =>
+        threads[0].Waits is { } first && first.Operation != "bar.sync" && !first.Operation.StartsWith("mbarrier", StringComparison.Ordinal) && threads.All(t => t.Waits == first);
+
+    private static bool Pass(PtxThread[] threads, bool met, Action<PtxInstruction>? act)
+    {
+        if (met)
+        {
+            act?.Invoke(threads[0].Waits!);
+            foreach (PtxThread thread in threads)
+            {
+                Go(thread);
+            }
+        }
+
+        return met;
+    }
+
+    private static void Go(PtxThread thread)
+    {
+        thread.Waits = null;
+        thread.At++;
+    }
+
+    private bool Asynchronous(PtxThread thread, PtxInstruction instruction, PtxOperand[] o)
+    {
+        string operation = instruction.Operation;
+        if (operation == "cp.async.cg.shared.global")
+        {
+            (ulong to, ulong from, int bytes) = (Value(thread, o[0]), Value(thread, o[1]), (int)Value(thread, o[3]));
+            thread.Copies[^1].Add(() =>
+            {
+                Span<byte> target = PtxMachine.Shared(shared, to, 16, instruction);
+                target.Clear();
+                machine.Global(from, 16, instruction)[..bytes].CopyTo(target);
+            });
+        }
+        else if (operation is "cp.async.commit_group" or "cp.async.bulk.commit_group")
+        {
+            thread.Copies.Add([]);
+        }
+        else if (operation is "cp.async.wait_group" or "cp.async.bulk.wait_group.read")
+        {
+            Complete(thread.Copies, (int)o[0].Value + 1);
+        }
+        else if (operation.StartsWith("cp.async.bulk.tensor.2d.global", StringComparison.Ordinal))
+        {
+            (PtxTensor tensor, int column, int row) = Tile(thread, o[0]);
+            ulong from = Value(thread, o[1]);
+            thread.Copies[^1].Add(() => CopyTile(tensor, column, row, from, instruction, toShared: false));
+        }
+        else if (operation.StartsWith("cp.async.bulk.tensor.2d.shared", StringComparison.Ordinal))
+        {
+            (PtxTensor tensor, int column, int row) = Tile(thread, o[1]);
+            (ulong to, Barrier barrier) = (Value(thread, o[0]), _barriers[Value(thread, o[2])]);
+            _loads.Enqueue(() =>
+            {
+                CopyTile(tensor, column, row, to, instruction, toShared: true);
+                barrier.Come(-tensor.TileRows * 128);
+            });
+            if (!machine.LateCopies)
+            {
+                _loads.Dequeue()();
+            }
+        }
+        else if (operation.StartsWith("mbarrier.init", StringComparison.Ordinal))
+        {
+            _barriers[Value(thread, o[0])] = new Barrier((int)Value(thread, o[1]));
+        }
+        else if (operation.StartsWith("mbarrier.arrive", StringComparison.Ordinal))
+        {
+            Barrier barrier = _barriers[Value(thread, o[1])];
+            if (operation.Contains("expect_tx", StringComparison.Ordinal))
+            {
+                barrier.Expect((int)Value(thread, o[2]));
+            }
+
+            barrier.Arrive();
+        }
+        else
+        {
+            return operation.StartsWith("fence", StringComparison.Ordinal) || operation.StartsWith("griddepcontrol", StringComparison.Ordinal);
+        }
+
+        return true;
+    }
+
+    private (PtxTensor Tensor, int Column, int Row) Tile(PtxThread thread, PtxOperand place) =>
+        (machine.Tensor(Value(thread, place.Parts[0])), (int)Value(thread, place.Parts[1].Parts[0]), (int)Value(thread, place.Parts[1].Parts[1]));
+
+    private void CopyTile(PtxTensor tensor, int column, int row, ulong address, PtxInstruction at, bool toShared)
+    {
+        if (address % 1024 != 0)
+        {
+            throw PtxMachine.Fault(at, $"a tile at {address}, expected a multiple of 1024");
+        }
+
+        for (int r = 0; r < tensor.TileRows; r++)
+        {
+            for (int c = 0; c < 128 / tensor.Size; c++)
+            {
+                Span<byte> inside = tensor.At(row + r, column + c);
+                Span<byte> place = PtxMachine.Shared(shared, PtxWarp.Swizzled(address + (ulong)((r * 128) + (c * tensor.Size))), tensor.Size, at);
+                if (toShared)
+                {
+                    place.Clear();
+                    inside.CopyTo(place);
+                }
+                else if (!inside.IsEmpty)
+                {
+                    place.CopyTo(inside);
+                }
+            }
+        }
+    }
+
+    private void Product(PtxInstruction instruction, PtxThread[] four)
+    {
+        int number = four[0].Number / 128;
+        if (!_products.TryGetValue(number, out List<List<Action>>? groups))
+        {
+            _products.Add(number, groups = [[]]);
+        }
+
+        PtxOperand[] o = instruction.Operands;
+        if (instruction.Operation.StartsWith("wgmma.commit", StringComparison.Ordinal))
+        {
+            groups.Add([]);
+        }
+        else if (instruction.Operation.StartsWith("wgmma.wait", StringComparison.Ordinal))
+        {
+            Complete(groups, (int)o[0].Value + 1);
+        }
+        else if (instruction.Operation.StartsWith("wgmma.mma", StringComparison.Ordinal))
+        {
+            (ulong a, ulong b, bool add) = (Value(four[0], o[1]), Value(four[0], o[2]), Value(four[0], o[3]) != 0);
+            groups[^1].Add(() => PtxWarp.Multiply(instruction, four, a, b, add, shared));
+            if (!machine.LateProducts)
+            {
+                groups[^1][^1]();
+                groups[^1].Clear();
+            }
+        }
+    }
+
+    // All groups but the newest, the open one counted.
+    private static void Complete(List<List<Action>> groups, int keep)
+    {
+        while (groups.Count > keep)
+        {
+            groups[0].ForEach(a => a());
+            groups.RemoveAt(0);
+        }
+
+        if (groups.Count == 0)
+        {
+            groups.Add([]);
+        }
+    }
+
+    /// <summary>An mbarrier.</summary>
+    private sealed class Barrier(int arrivals)
+    {
+        private int _come;
+        private int _bytes;
+
+        /// <summary>Of the phase that runs.</summary>
+        public int Parity { get; private set; }
+
+        public void Expect(int bytes) => _bytes += bytes;
+
+        public void Come(int bytes)
+        {
+            _bytes += bytes;
+            End();
+        }
+
+        public void Arrive()
+        {
+            _come++;
+            Assert.True(_come <= arrivals, "more have arrived at a barrier than it waits for");
+            End();
+        }
+
+        private void End()
+        {
+            if (_come == arrivals && _bytes == 0)
+            {
+                Parity ^= 1;
+                _come = 0;
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Lean.Tensors;
+
+namespace Lean.Kernels.Tests;
+
+/// <summary>A stream that runs each kernel at once, as the text that this binary carries, on <see cref="PtxMachine"/>.</summary>
+internal sealed class PtxStream(MatrixUnits units) : KernelStream
+{
+    private readonly Dictionary<string, PtxProgram> _programs = [];
+    private readonly List<PtxTensor> _maps = [];
+
+    /// <summary>What has run.</summary>
+    public List<string> Ran { get; } = [];
+
+    public override string DeviceName => "model:0";
+
+    public override KernelDevice Device { get; } = new PtxDevice();
+
+    internal override MatrixUnits MatrixUnits => units;
+
+    internal override int Multiprocessors => 3;
+
+    public override void CopyToDevice(Tensor host, Tensor device) => throw new NotSupportedException();
+
+    public override void CopyToHost(Tensor device, Tensor host) => throw new NotSupportedException();
+
+    public override void CopyOnDevice(Tensor source, Tensor target) => throw new NotSupportedException();
+
+    public override void Fill(Tensor device, byte value) => throw new NotSupportedException();
+
+    public override IDeviceEvent Record() => throw new NotSupportedException();
+
+    public override void Wait(IDeviceEvent after) => throw new NotSupportedException();
+
+    public override void Synchronize()
+    {
+    }
+
+    public override void TakeTimes(Action<DeviceKernel, TimeSpan> report) => throw new NotSupportedException();
+
+    internal override IDeviceBuffer AllocateShared(long bytes) => new HostBuffer(bytes);
+
+    internal override TensorMap Encode(string kernel, string argument, in Tensor tensor, int tileRows)
+    {
+        Assert.True(tensor.Address % 16 == 0 && tensor.RowStride * tensor.Type.Size() % 16 == 0, $"{kernel}: the copy engine cannot reach '{argument}'");
+        int size = tensor.Type.Size(), rows = (int)tensor.Shape[0], columns = (int)tensor.Shape[1];
+        _maps.Add(new PtxTensor(new PtxMemory(tensor.Address, (((rows - 1) * tensor.RowStride) + columns) * size), size, rows, columns, (int)tensor.RowStride, tileRows));
+        TensorMap map = default;
+        MemoryMarshal.Write(MemoryMarshal.AsBytes(MemoryMarshal.CreateSpan(ref map, 1)), _maps.Count - 1);
+        return map;
+    }
+
+    internal override unsafe void Launch(DeviceKernel kernel, int groupsX, int groupsY, ReadOnlySpan<KernelArgument> arguments)
+    {
+        string target = kernel.Targets.Contains("sm_90a") ? "sm_90a" : "sm_80";
+        if (!_programs.TryGetValue(kernel.Entry, out PtxProgram? program))
+        {
+            _programs.Add(kernel.Entry, program = new PtxProgram(Encoding.UTF8.GetString(KernelArchive.Read(target, kernel.Entry + ".ptx"))));
+        }
+
+        var machine = new PtxMachine(program, kernel.DynamicBytes) { LateCopies = Ran.Count % 2 == 0, LateProducts = Ran.Count % 2 == 1 };
+        foreach (ref readonly KernelArgument argument in arguments)
+        {
+            if (argument.IsView)
+            {
+                machine.View(new PtxMemory(argument.Address, argument.Count * argument.ElementSize), argument.Count);
+            }
+            else if (argument.IsMap)
+            {
+                machine.Map(_maps[*(int*)argument.Address]);
+            }
+            else
+            {
+                machine.Number(argument.Bits);
+            }
+        }
+
+        machine.Run(groupsX, groupsY);
+        Ran.Add(kernel.Entry);
+    }
+
+    private sealed class PtxDevice : KernelDevice
+    {
+        public override string Name => "model:0";
+
+        public override string Description => "a model of a card";
+
+        public override DeviceKind Kind => DeviceKind.Cuda;
+
+        public override long FreeMemory => long.MaxValue;
+
+        public override long TotalMemory => long.MaxValue;
+
+        public override TimeSpan KernelLoadTime => TimeSpan.Zero;
+
+        public override IDeviceBuffer Allocate(long bytes)
+        {
+            // What nobody has written must not be read.
+            var buffer = new HostBuffer(bytes);
+            buffer.View(DType.I8, new Shape(bytes)).AsSpan<byte>().Fill(0xff);
+            return buffer;
+        }
+
+        public override KernelStream CreateStream(bool profile) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+        }
+    }
+}

@@ -1,0 +1,140 @@
+using System.Runtime.InteropServices;
+
+namespace Lean.Kernels.Tests;
+
+/// <summary>What 32 or 128 threads do together, by the layouts of the PTX ISA's tables, which nothing here takes from the kernels.</summary>
+internal static class PtxWarp
+{
+    /// <summary>An instruction of a warp.</summary>
+    public static void Run(PtxInstruction instruction, PtxThread[] warp, Func<PtxThread, PtxOperand, ulong> value, byte[] shared)
+    {
+        PtxOperand[] o = instruction.Operands;
+        switch (instruction.Operation)
+        {
+            case "shfl.sync.idx.b32":
+                ulong first = value(warp[0], o[1]);
+                Array.ForEach(warp, t => t.Registers[o[0].Register] = first);
+                break;
+            case "ldmatrix.sync.aligned.m8n8.x4.shared.b16":
+                foreach (PtxThread thread in warp)
+                {
+                    int lane = thread.Number % 32;
+                    for (int matrix = 0; matrix < 4; matrix++)
+                    {
+                        ulong row = value(warp[(matrix * 8) + (lane / 4)], o[1]);
+                        Check(row % 16 == 0, instruction);
+                        thread.Registers[o[0].Parts[matrix].Register] = MemoryMarshal.Read<uint>(PtxMachine.Shared(shared, row + (ulong)(lane % 4 * 4), 4, instruction));
+                    }
+                }
+
+                break;
+            case "stmatrix.sync.aligned.m8n8.x4.shared.b16":
+                foreach (PtxThread thread in warp)
+                {
+                    int lane = thread.Number % 32;
+                    for (int matrix = 0; matrix < 4; matrix++)
+                    {
+                        ulong row = value(warp[(matrix * 8) + (lane / 4)], o[0]);
+                        Check(row % 16 == 0, instruction);
+                        MemoryMarshal.Write(PtxMachine.Shared(shared, row + (ulong)(lane % 4 * 4), 4, instruction), (uint)value(thread, o[1].Parts[matrix]));
+                    }
+                }
+
+                break;
+            case "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32":
+                Multiply(warp, o, value);
+                break;
+            case "setmaxnreg.inc.sync.aligned.u32" or "setmaxnreg.dec.sync.aligned.u32":
+                break;
+            default:
+                throw PtxMachine.Fault(instruction, "the model has no such instruction");
+        }
+    }
+
+    /// <summary>wgmma: a of 64 rows, b of as many as a thread has sums, twice; both described by where they lie.</summary>
+    public static void Multiply(PtxInstruction instruction, PtxThread[] four, ulong a, ulong b, bool add, byte[] shared)
+    {
+        PtxOperand[] sums = instruction.Operands[0].Parts;
+        float[] left = Matrix(a, 64), right = Matrix(b, sums.Length * 2);
+        foreach (PtxThread thread in four)
+        {
+            int t = thread.Number % 128;
+            for (int i = 0; i < sums.Length; i++)
+            {
+                int row = (t / 32 * 16) + (t % 32 / 4) + (i / 2 % 2 * 8), column = (i / 4 * 8) + (t % 4 * 2) + (i % 2);
+                double sum = add ? BitConverter.UInt32BitsToSingle((uint)thread.Registers[sums[i].Register]) : 0;
+                for (int k = 0; k < 16; k++)
+                {
+                    sum += (double)left[(row * 16) + k] * right[(column * 16) + k];
+                }
+
+                thread.Registers[sums[i].Register] = BitConverter.SingleToUInt32Bits((float)sum);
+            }
+        }
+
+        // 128-byte swizzle; eight rows of 128 bytes, then the next eight a stride further on.
+        float[] Matrix(ulong descriptor, int rows)
+        {
+            Check(descriptor >> 62 == 1, instruction);
+            ulong start = (descriptor & 0x3fff) << 4, stride = ((descriptor >> 32) & 0x3fff) << 4;
+            var matrix = new float[rows * 16];
+            for (int i = 0; i < matrix.Length; i++)
+            {
+                int row = i / 16, k = i % 16;
+                ulong at = start + ((ulong)(row / 8) * stride) + (ulong)((row % 8 * 128) + (k * 2));
+                matrix[i] = Widen(MemoryMarshal.Read<ushort>(PtxMachine.Shared(shared, Swizzled(at), 2, instruction)));
+            }
+
+            return matrix;
+        }
+    }
+
+    /// <summary>Address bits 4…6 are mixed with bits 7…9.</summary>
+    public static ulong Swizzled(ulong address) => address ^ ((address >> 3) & 0x70);
+
+    public static float Widen(uint bf16) => BitConverter.UInt32BitsToSingle(bf16 << 16);
+
+    private static void Multiply(PtxThread[] warp, PtxOperand[] o, Func<PtxThread, PtxOperand, ulong> value)
+    {
+        var left = new float[16, 16];
+        var right = new float[16, 8];
+        foreach (PtxThread thread in warp)
+        {
+            int lane = thread.Number % 32, group = lane / 4, k = lane % 4 * 2;
+            for (int i = 0; i < 4; i++)
+            {
+                uint pair = (uint)value(thread, o[1].Parts[i]);
+                (left[group + (i % 2 * 8), k + (i / 2 * 8)], left[group + (i % 2 * 8), k + (i / 2 * 8) + 1]) = (Widen(pair & 0xffff), Widen(pair >> 16));
+            }
+
+            for (int i = 0; i < 2; i++)
+            {
+                uint pair = (uint)value(thread, o[2].Parts[i]);
+                (right[k + (i * 8), group], right[k + (i * 8) + 1, group]) = (Widen(pair & 0xffff), Widen(pair >> 16));
+            }
+        }
+
+        foreach (PtxThread thread in warp)
+        {
+            int lane = thread.Number % 32;
+            for (int i = 0; i < 4; i++)
+            {
+                double sum = BitConverter.UInt32BitsToSingle((uint)value(thread, o[3].Parts[i]));
+                for (int k = 0; k < 16; k++)
+                {
+                    sum += (double)left[(lane / 4) + (i / 2 * 8), k] * right[k, (lane % 4 * 2) + (i % 2)];
+                }
+
+                thread.Registers[o[0].Parts[i].Register] = BitConverter.SingleToUInt32Bits((float)sum);
+            }
+        }
+    }
+
+    private static void Check(bool holds, PtxInstruction instruction)
+    {
+        if (!holds)
+        {
+            throw PtxMachine.Fault(instruction, "an address or a descriptor that the card would refuse");
+        }
+    }
+}
