@@ -22,7 +22,7 @@ internal sealed class RowUnits(KernelStream stream)
     {
         long rows = x.Shape[0], inputs = weight.Shape[1];
         int tileRows = rows <= 8 ? 8 : rows <= 16 ? 16 : 32, rowTiles = Count(rows, tileRows);
-        int lines = Warps / Slices(inputs), groups = Count(weight.Shape[0], lines * LineOutputs * (tileRows == 8 ? 1 : 2)) * rowTiles;
+        int lines = Warps / Slices(inputs), groups = Count(weight.Shape[0], lines * LineOutputs) * rowTiles;
         switch (tileRows, Slices(inputs))
         {
             case (8, 2):

@@ -13,7 +13,7 @@ public static class ExpertRows
     [Instance("slices2x", typeof(EightRowsTwice), typeof(TwoSlices))]
     [Instance("slices4x", typeof(EightRowsTwice), typeof(FourSlices))]
     [Instance("slices8x", typeof(EightRowsTwice), typeof(EightSlices))]
-    [Cuda("sm_80")]
+    [Cuda("sm_80", GroupsTogether = 3)]
     public static void GateUp<TTile, TSlices>(
         [Shape("T", "H")] ArrayView<float> x,
         [Shape("N", "I")] ArrayView<float> inner,
@@ -72,7 +72,7 @@ public static class ExpertRows
     [Instance("slices2x", typeof(EightRows), typeof(TwoSlices))]
     [Instance("slices4x", typeof(EightRows), typeof(FourSlices))]
     [Instance("slices8x", typeof(EightRows), typeof(EightSlices))]
-    [Cuda("sm_80")]
+    [Cuda("sm_80", GroupsTogether = 3)]
     public static void Down<TTile, TSlices>(
         [Shape("N", "I")] ArrayView<float> inner,
         [Shape("N", "H")] ArrayView<float> parts,

@@ -20,10 +20,10 @@ public static class GateUpRows
     [Instance("eight_slices2x", typeof(EightRowsTwice), typeof(TwoSlices))]
     [Instance("eight_slices4x", typeof(EightRowsTwice), typeof(FourSlices))]
     [Instance("eight_slices8x", typeof(EightRowsTwice), typeof(EightSlices))]
-    [Instance("thirtytwo_slices2x", typeof(ThirtyTwoRows), typeof(TwoSlices))]
-    [Instance("thirtytwo_slices4x", typeof(ThirtyTwoRows), typeof(FourSlices))]
-    [Instance("thirtytwo_slices8x", typeof(ThirtyTwoRows), typeof(EightSlices))]
-    [Cuda("sm_80")]
+    [Instance("thirtytwo_slices2x", typeof(ThirtyTwoRowsTwice), typeof(TwoSlices))]
+    [Instance("thirtytwo_slices4x", typeof(ThirtyTwoRowsTwice), typeof(FourSlices))]
+    [Instance("thirtytwo_slices8x", typeof(ThirtyTwoRowsTwice), typeof(EightSlices))]
+    [Cuda("sm_80", GroupsTogether = 2)]
     public static void Run<TTile, TSlices>(
         [Shape("T", "H")] ArrayView<float> x,
         [Shape("I", "H")] ArrayView<ushort> gate,

@@ -23,7 +23,33 @@ public struct EightRows : IRowTile
     public static int Rows => 1;
 
     /// <inheritdoc/>
-    public static int Ahead => 8;
+    public static int Ahead => 4;
+}
+
+/// <summary>16 outputs of 16 rows.</summary>
+public struct SixteenRows : IRowTile
+{
+    /// <inheritdoc/>
+    public static int Outputs => 1;
+
+    /// <inheritdoc/>
+    public static int Rows => 2;
+
+    /// <inheritdoc/>
+    public static int Ahead => 4;
+}
+
+/// <summary>16 outputs of 32 rows.</summary>
+public struct ThirtyTwoRows : IRowTile
+{
+    /// <inheritdoc/>
+    public static int Outputs => 1;
+
+    /// <inheritdoc/>
+    public static int Rows => 4;
+
+    /// <inheritdoc/>
+    public static int Ahead => 4;
 }
 
 /// <summary>16 outputs each of two matrices, of 8 rows.</summary>
@@ -36,24 +62,11 @@ public struct EightRowsTwice : IRowTile
     public static int Rows => 1;
 
     /// <inheritdoc/>
-    public static int Ahead => 4;
+    public static int Ahead => 2;
 }
 
-/// <summary>32 outputs of 16 rows.</summary>
-public struct SixteenRows : IRowTile
-{
-    /// <inheritdoc/>
-    public static int Outputs => 2;
-
-    /// <inheritdoc/>
-    public static int Rows => 2;
-
-    /// <inheritdoc/>
-    public static int Ahead => 4;
-}
-
-/// <summary>32 outputs of 32 rows.</summary>
-public struct ThirtyTwoRows : IRowTile
+/// <summary>16 outputs each of two matrices, of 32 rows.</summary>
+public struct ThirtyTwoRowsTwice : IRowTile
 {
     /// <inheritdoc/>
     public static int Outputs => 2;
@@ -62,5 +75,5 @@ public struct ThirtyTwoRows : IRowTile
     public static int Rows => 4;
 
     /// <inheritdoc/>
-    public static int Ahead => 4;
+    public static int Ahead => 2;
 }

@@ -30,7 +30,7 @@ public static class LinearRows
     [Instance("thirtytwo_slices2x", typeof(ThirtyTwoRows), typeof(TwoSlices))]
     [Instance("thirtytwo_slices4x", typeof(ThirtyTwoRows), typeof(FourSlices))]
     [Instance("thirtytwo_slices8x", typeof(ThirtyTwoRows), typeof(EightSlices))]
-    [Cuda("sm_80")]
+    [Cuda("sm_80", GroupsTogether = 3)]
     public static void Run<TTile, TSlices>(
         [Shape("T", "K")] ArrayView<float> x,
         [Shape("N", "K")] ArrayView<ushort> weight,
