@@ -15,8 +15,9 @@ internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelA
     /// <summary>The parameters as launchers see them.</summary>
     public IReadOnlyList<KernelParameter> Parameters { get; } = [.. Method.GetParameters().Select(p => KernelParameter.Of(Name, p))];
 
-    /// <summary>Whether it is compiled for a target.</summary>
-    public bool Has(string target) => Cuda is null ? target != KernelBuild.HopperAlone : target == Cuda.Target;
+    /// <summary>Whether it is compiled for a target. What is for Ampere is compiled for Hopper again, where launches may overlap.</summary>
+    public bool Has(string target) => Cuda is null ? target != KernelBuild.HopperAlone
+        : target == Cuda.Target || (Cuda.Target == DependentLaunches.Before && target == DependentLaunches.Since);
 
     /// <summary>Every kernel of an assembly, by name.</summary>
     /// <exception cref="BuildException">A declaration contradicts itself.</exception>

@@ -32,10 +32,9 @@ internal sealed partial class PtxTarget : IDisposable
     {
         var compiled = (PTXCompiledKernel)(kernel.Attribute.Unroll ? _unrolled : _plain).Compile(
             EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method),
-            // One group at a time is what a CUDA kernel is written for, and what lets warp groups pass registers on.
-            new KernelSpecialization(kernel.Attribute.Threads, kernel.Cuda is null ? null : 1));
+            new KernelSpecialization(kernel.Attribute.Threads, kernel.Cuda?.GroupsTogether));
         string text = Finish(compiled.PTXAssembly, compiled.Name, kernel.Name, Name);
-        text = kernel.Cuda is null ? text : CudaText.Complete(kernel, Name, text);
+        text = DependentLaunches.Apply(Name, kernel.Cuda is null ? text : CudaText.Complete(kernel, Name, text));
         Gates.CheckPtx(kernel, Name, text);
         return new CompiledText(kernel, text);
     }

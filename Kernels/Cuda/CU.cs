@@ -18,6 +18,7 @@ internal static unsafe partial class CU
 
     public const uint StreamNonBlocking = 1, EventDisableTiming = 2, HostPortable = 1, HostDeviceMapped = 2;
     public const int CaptureThreadLocal = 1;
+    public const int ProgrammaticStreamSerialization = 6;
     public const int FunctionMaxDynamicSharedBytes = 8;
     public const int TensorMapF32 = 7, TensorMapBF16 = 9, TensorMapSwizzle128 = 3, TensorMapFetch256 = 3;
 
@@ -147,6 +148,9 @@ internal static unsafe partial class CU
     public static partial int TensorMapEncodeTiled(
         void* map, int type, uint rank, nint address, ulong* extents, ulong* strides, uint* box, uint* steps, int interleave, int swizzle, int fetch, int outside);
 
+    [LibraryImport(Library, EntryPoint = "cuLaunchKernelEx")]
+    public static partial int LaunchKernelEx(in LaunchConfiguration configuration, nint function, void** parameters, void** extra);
+
     [LibraryImport(Library, EntryPoint = "cuStreamBeginCapture_v2")]
     public static partial int StreamBeginCapture(nint stream, int mode);
 
@@ -164,6 +168,27 @@ internal static unsafe partial class CU
 
     [LibraryImport(Library, EntryPoint = "cuGraphDestroy")]
     public static partial int GraphDestroy(nint graph);
+
+    /// <summary>CUlaunchConfig.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct LaunchConfiguration
+    {
+        public uint GridX, GridY, GridZ, BlockX, BlockY, BlockZ, SharedBytes;
+        public nint Stream;
+        public LaunchAttribute* Attributes;
+        public uint AttributeCount;
+    }
+
+    /// <summary>CUlaunchAttribute: what, and a union of 64 bytes of which a flag takes the first 4.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 72)]
+    public struct LaunchAttribute
+    {
+        [FieldOffset(0)]
+        public int What;
+
+        [FieldOffset(8)]
+        public int Flag;
+    }
 
     /// <summary>CUDA_MEMCPY2D: heights are rows, widths and pitches bytes.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -9,6 +9,9 @@ public sealed unsafe class CudaDeviceInfo
     /// <summary>The oldest compute capability that kernels are compiled for.</summary>
     private const int Oldest = 80;
 
+    /// <summary>The first whose kernels may overlap.</summary>
+    internal const int Hopper = 90;
+
     internal CudaDeviceInfo(int index, int handle, int driver)
     {
         (Index, Handle) = (index, handle);

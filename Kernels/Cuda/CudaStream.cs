@@ -8,6 +8,7 @@ public sealed unsafe class CudaStream : KernelStream
 {
     private readonly CudaDevice _device;
     private readonly List<(DeviceKernel Kernel, nint Start, nint End)>? _timed;
+    private readonly bool _overlaps;
     private PinnedRing? _staging;
     private nint _stream;
 
@@ -15,6 +16,7 @@ public sealed unsafe class CudaStream : KernelStream
     {
         _device = device;
         _timed = profile ? [] : null;
+        _overlaps = !profile && device.Info.Capability >= CudaDeviceInfo.Hopper && Environment.GetEnvironmentVariable("LEAN_NO_OVERLAP") is null;
         device.Enter();
         Check(CU.StreamCreate(out _stream, CU.StreamNonBlocking), "make a stream");
     }
@@ -238,7 +240,7 @@ public sealed unsafe class CudaStream : KernelStream
         }
 
         nint start = _timed is null ? 0 : Mark();
-        int error = CU.LaunchKernel(function, (uint)groupsX, (uint)groupsY, 1, (uint)kernel.Threads, 1, 1, (uint)kernel.DynamicBytes, Handle, pointers, null);
+        int error = Start(kernel, function, (uint)groupsX, (uint)groupsY, pointers);
         if (error != CU.Success)
         {
             Check(error, $"launch {kernel.Entry}");
@@ -272,6 +274,31 @@ public sealed unsafe class CudaStream : KernelStream
         base.Dispose(disposing);
         _ = CU.StreamDestroy(_stream);
         _stream = 0;
+    }
+
+    // On Hopper every kernel says where it must wait for the one before it, so that it may be started early.
+    private int Start(DeviceKernel kernel, nint function, uint groupsX, uint groupsY, void** parameters)
+    {
+        if (!_overlaps)
+        {
+            return CU.LaunchKernel(function, groupsX, groupsY, 1, (uint)kernel.Threads, 1, 1, (uint)kernel.DynamicBytes, Handle, parameters, null);
+        }
+
+        var early = new CU.LaunchAttribute { What = CU.ProgrammaticStreamSerialization, Flag = 1 };
+        var configuration = new CU.LaunchConfiguration
+        {
+            GridX = groupsX,
+            GridY = groupsY,
+            GridZ = 1,
+            BlockX = (uint)kernel.Threads,
+            BlockY = 1,
+            BlockZ = 1,
+            SharedBytes = (uint)kernel.DynamicBytes,
+            Stream = Handle,
+            Attributes = &early,
+            AttributeCount = 1,
+        };
+        return CU.LaunchKernelEx(configuration, function, parameters, null);
     }
 
     private static void CheckSame(Tensor source, Tensor destination)

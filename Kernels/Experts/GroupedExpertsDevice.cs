@@ -13,6 +13,8 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
     private const int TileColumns = 3;
     private const int Alignment = 64;
 
+    private readonly RowUnits _units = new(stream);
+
     public override long ScratchBytes(ExpertWeights weights, long rows, long topK)
     {
         // Few rows have more slots as prompts' (one per expert at least), many as generated ones (one per entry).
@@ -45,8 +47,19 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
             long free = scratch.Address;
             var buffers = new Buffers(ref free, weights, generated * topK, generated * topK);
             Tensor chosen = experts.Rows(promptRows, generated);
-            ExpertsSortGeneratedLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts);
-            Generated(x.Rows(promptRows, generated), gates, ups, downs, buffers);
+            Tensor mine = x.Rows(promptRows, generated);
+            if (_units.Takes(mine, gates) && _units.Takes(mine, ups) && _units.Takes(buffers.Inner, downs) && weights.Hidden % 8 == 0 && weights.Width % 8 == 0)
+            {
+                ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts);
+                _units.ExpertGateUp(mine, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
+                _units.ExpertDown(buffers.Inner, buffers.Parts, buffers.Tiles, downs);
+            }
+            else
+            {
+                ExpertsSortGeneratedLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts);
+                Generated(mine, gates, ups, downs, buffers);
+            }
+
             ExpertsCombineLauncher.Launch(
                 stream, buffers.Places(topK), mix.Rows(promptRows, generated), buffers.Parts, output.Rows(promptRows, generated));
         }

@@ -4,11 +4,12 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// Linear on a device: prompt rows and generated rows each by their own kernel, whatever their number, and a launch for
-/// each range of the weight's rows. Prompt rows run on the matrix units where the device has them.
+/// each range of the weight's rows. Both run on the matrix units where the device has them.
 /// </summary>
 internal sealed class LinearDevice(KernelStream stream) : Linear
 {
     private readonly LinearMatrixUnits _units = new(stream);
+    private readonly RowUnits _rows = new(stream);
 
     private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows)
     {
@@ -51,7 +52,11 @@ internal sealed class LinearDevice(KernelStream stream) : Linear
 
     private void Generated(Tensor x, Tensor weight, Tensor output)
     {
-        if (weight.Type == DType.BF16)
+        if (_rows.Takes(x, weight))
+        {
+            _rows.Linear(x, weight, default, default, output);
+        }
+        else if (weight.Type == DType.BF16)
         {
             LinearGeneratedBf16Launcher.Launch(stream, x, weight, output);
         }

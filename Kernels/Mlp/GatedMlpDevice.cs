@@ -8,6 +8,7 @@ namespace Lean.Kernels;
 /// </summary>
 internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
 {
+    private readonly RowUnits _rows = new(stream);
     private readonly LinearMatrixUnits _units = new(stream);
 
     private protected override void Launch(
@@ -93,7 +94,11 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
 
     private void GeneratedGateUp(Tensor x, Tensor gate, Tensor up, Tensor inner)
     {
-        if (gate.Type == DType.BF16)
+        if (_rows.Takes(x, gate) && _rows.Takes(x, up))
+        {
+            _rows.GateUp(x, gate, up, inner);
+        }
+        else if (gate.Type == DType.BF16)
         {
             MlpGateUpGeneratedBf16Launcher.Launch(stream, x, gate, up, inner);
         }
@@ -105,7 +110,11 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
 
     private void GeneratedDown(Tensor inner, Tensor down, Tensor gateLogit, Tensor add, Tensor output)
     {
-        if (down.Type == DType.BF16)
+        if (_rows.Takes(inner, down))
+        {
+            _rows.Linear(inner, down, gateLogit, add, output);
+        }
+        else if (down.Type == DType.BF16)
         {
             MlpDownGeneratedBf16Launcher.Launch(stream, inner, down, gateLogit, add, output);
         }

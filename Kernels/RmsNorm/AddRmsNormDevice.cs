@@ -5,7 +5,22 @@ namespace Lean.Kernels;
 /// <summary>Residual add and RMSNorm on a device.</summary>
 internal sealed class AddRmsNormDevice(KernelStream stream) : AddRmsNorm
 {
+    // As in Kernels/Device/Ops/AddRmsNormRow.cs.
+    private const long WidestRow = 8192;
+
     private protected override void Launch(
-        Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor faults, int place) =>
+        Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor faults, int place)
+    {
+        if (stream.MatrixUnits != MatrixUnits.None && residual.Shape[1] <= WidestRow
+            && IsAligned(residual) && (delta.IsEmpty || IsAligned(delta)) && IsAligned(output) && weight.Address % 16 == 0)
+        {
+            AddRmsNormRowLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place);
+            return;
+        }
+
         AddRmsNormLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place);
+    }
+
+    // Which is so for all rows of a tensor or for none: a row's bits do not depend on where it lies.
+    private static bool IsAligned(in Tensor rows) => rows.Address % 16 == 0 && rows.RowStride % 4 == 0 && rows.Shape[1] % 4 == 0;
 }

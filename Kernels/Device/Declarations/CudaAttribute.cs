@@ -13,4 +13,10 @@ public sealed class CudaAttribute(string target) : Attribute
 
     /// <summary>Bytes of shared memory that a launch asks for: what <see cref="CudaShared.Base"/> is the address of.</summary>
     public int SharedBytes { get; init; }
+
+    /// <summary>
+    /// Groups that a multiprocessor should hold together: the assembler gives each thread no more registers than that allows.
+    /// 1 is what passing registers between warp groups needs.
+    /// </summary>
+    public int GroupsTogether { get; init; } = 1;
 }

@@ -14,6 +14,7 @@ public static class AttentionSpans
     private const int Cell = AttentionMath.Cell;
     private const int Lanes = Threads / Cell;
     private const int Depth = 64;
+    private const int Ahead = 8;
     private const int FirstRow = 0, Count = 1, FirstPosition = 2, Columns = 4;
 
     /// <summary>
@@ -96,19 +97,30 @@ public static class AttentionSpans
                         Group.Barrier();
                         for (int i = 0; i < THeads.Heads * Depth / Threads; i++)
                         {
-                            int at = (i * Threads) + thread, head = Math.Min(firstHead + (at / Depth), group - 1), d = Math.Min(depth + (at % Depth), dim - 1);
-                            query[at] = queries[((((long)row * heads) + (kvHead * group) + head) * dim) + d];
+                            // Beyond the head's end zeros, which add nothing to a score.
+                            int at = (i * Threads) + thread, head = Math.Min(firstHead + (at / Depth), group - 1), d = depth + (at % Depth);
+                            float q = queries[((((long)row * heads) + (kvHead * group) + head) * dim) + Math.Min(d, dim - 1)];
+                            query[at] = d < dim ? q : 0;
                         }
 
                         Group.Barrier();
                         int steps = Math.Min(Depth, dim - depth);
                         long key = (((place * dim) + depth) * Cell) + Math.Min(offset, visible - 1);
-                        for (int d = 0; d < steps; d++)
+                        for (int d = 0; d < steps; d += Ahead)
                         {
-                            float k = BF16.ToFloat(keys[key + ((long)d * Cell)]);
-                            for (int i = 0; i < THeads.Heads / Lanes; i++)
+                            // All on their way before the first is used: memory is far.
+                            var k = new float[Ahead];
+                            for (int u = 0; u < Ahead; u++)
                             {
-                                score[i] = Scalar.Fma(query[(((i * Lanes) + lane) * Depth) + d], k, score[i]);
+                                k[u] = BF16.ToFloat(keys[key + ((long)Math.Min(d + u, steps - 1) * Cell)]);
+                            }
+
+                            for (int u = 0; u < Ahead; u++)
+                            {
+                                for (int i = 0; i < THeads.Heads / Lanes; i++)
+                                {
+                                    score[i] = Scalar.Fma(query[(((i * Lanes) + lane) * Depth) + d + u], k[u], score[i]);
+                                }
                             }
                         }
                     }
@@ -153,12 +165,21 @@ public static class AttentionSpans
                     }
 
                     long from = (place * Cell * dim) + Math.Min(column, dim - 1);
-                    for (int j = 0; j < visible; j++)
+                    for (int j = 0; j < visible; j += Ahead)
                     {
-                        float v = BF16.ToFloat(values[from + ((long)j * dim)]);
-                        for (int h = 0; h < THeads.Heads; h++)
+                        // The weights of positions past the last visible one are zero.
+                        var v = new float[Ahead];
+                        for (int u = 0; u < Ahead; u++)
                         {
-                            mixed[h] = Scalar.Fma(scores[(h * Cell) + j], v, mixed[h]);
+                            v[u] = BF16.ToFloat(values[from + ((long)Math.Min(j + u, visible - 1) * dim)]);
+                        }
+
+                        for (int u = 0; u < Ahead; u++)
+                        {
+                            for (int h = 0; h < THeads.Heads; h++)
+                            {
+                                mixed[h] = Scalar.Fma(scores[(h * Cell) + j + u], v[u], mixed[h]);
+                            }
                         }
                     }
 

@@ -4,18 +4,18 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// causal_convolution: a group per 128 channels of 16 rows, a thread per channel. The thread at a segment's first row
+/// causal_convolution: a group per 128 channels of 2 rows, a thread per channel. The thread at a segment's first row
 /// also computes the other rows that reach back into the history, wherever they lie; so it alone reads the history of its
 /// channel, and may replace it.
 /// </summary>
 public static class CausalConvolution
 {
     private const int Threads = 128;
-    private const int Rows = 16;
+    private const int Rows = 2;
     private const int FirstRow = 0, Count = 1, FirstPosition = 2, Slot = 3, Columns = 4;
 
     /// <summary>output[t, c] = silu(Σ_i weight[c, i] · x[t − W + 1 + i, c]), the oldest first.</summary>
-    [Kernel("causal_convolution", Threads, groups: "C/128", groupsY: "T/16")]
+    [Kernel("causal_convolution", Threads, groups: "C/128", groupsY: "T/2")]
     public static void Run(
         [Shape("T", "C")] ArrayView<float> x,
         [Shape("C", "W")] ArrayView<float> weight,

@@ -10,9 +10,10 @@ namespace Lean.Kernels.Device;
 public static class ExpertRouter
 {
     private const int Threads = 256;
+    private const int Ahead = 16;
 
     /// <summary>Softmax over all experts; the K largest by rank, ties to the lower index, their shares divided by their sum where renormalise ≠ 0.</summary>
-    [Kernel("expert_router", Threads, groups: "T")]
+    [Kernel("expert_router", Threads, groups: "T", Unroll = true)]
     public static void Run(
         [Shape("T", "E")] ArrayView<float> logits,
         [Shape("T", "K")] ArrayView<int> experts,
@@ -49,14 +50,24 @@ public static class ExpertRouter
             float own = logits[row + Math.Min(e, count - 1)];
             for (int f0 = 0; f0 < count; f0 += Threads)
             {
+                // Past the end nothing beats anything.
+                float given = logits[row + Math.Min(f0 + thread, count - 1)];
                 Group.Barrier();
-                shared[thread] = logits[row + Math.Min(f0 + thread, count - 1)];
+                shared[thread] = f0 + thread < count ? given : float.NegativeInfinity;
                 Group.Barrier();
                 int others = Math.Min(Threads, count - f0);
-                for (int f = 0; f < others; f++)
+                for (int f1 = 0; f1 < others; f1 += Ahead)
                 {
-                    float other = shared[f];
-                    rank += other > own || (other == own && f0 + f < e) ? 1 : 0;
+                    var line = new float[Ahead];
+                    for (int u = 0; u < Ahead; u++)
+                    {
+                        line[u] = shared[f1 + u];
+                    }
+
+                    for (int u = 0; u < Ahead; u++)
+                    {
+                        rank += line[u] > own || (line[u] == own && f0 + f1 + u < e) ? 1 : 0;
+                    }
                 }
             }
 

@@ -17,6 +17,7 @@ public static class ExpertsSort
     /// <summary>Places of the entries, the rows behind the places, and tiles (expert, first place, rows).</summary>
     [Kernel("experts_sort", Threads, groups: "E")]
     [Instance("generated", typeof(GeneratedTiles))]
+    [Instance("eight", typeof(EightRowTiles))]
     [Instance("prompt", typeof(PromptTiles))]
     public static void Run<TTiles>(
         [Shape("T", "K")] ArrayView<int> experts,

@@ -3,28 +3,32 @@ using ILGPU.Runtime;
 
 namespace Lean.Kernels.Device;
 
-/// <summary>greedy_pick: a group per row.</summary>
+/// <summary>
+/// greedy_pick: a row is cut into parts of 4,096 logits, a group each, whose winners and sums a second kernel joins in
+/// the parts' order. An index says both where and whether: −1 for a fault, V for nothing seen.
+/// </summary>
 public static class GreedyPick
 {
     private const int Threads = 256;
+    private const int Part = 4096;
 
-    /// <summary>The lowest index of the largest logit and its log-probability; −1 and NaN where a logit is not finite.</summary>
-    [Kernel("greedy_pick", Threads, groups: "R")]
-    public static void Run(
+    /// <summary>Each part's lowest index of its largest logit, that logit, and Σ exp(logit − it).</summary>
+    [Kernel("greedy_pick_parts", Threads, groups: "R", groupsY: "V/4096")]
+    public static void Parts(
         [Shape("R", "V")] ArrayView<float> logits,
-        [Shape("R")] ArrayView<int> tokens,
-        [Shape("R")] ArrayView<float> logProbabilities,
-        [Extent("V")] int width)
+        [Shape("R", "P")] ArrayView<int> winners,
+        [Shape("R", "P")] ArrayView<float> largest,
+        [Shape("R", "P")] ArrayView<float> sums,
+        [Extent("V")] int width,
+        [Extent("P")] int parts)
     {
         ArrayView<float> values = SharedMemory.Allocate<float>(Threads);
         ArrayView<int> indices = SharedMemory.Allocate<int>(Threads);
-        int thread = Group.IdxX;
+        int thread = Group.IdxX, first = Grid.IdxY * Part, end = Math.Min(first + Part, width);
         long row = (long)Grid.IdxX * width;
-
-        // The index says both where and whether: −1 for a fault, width for nothing seen.
         float best = 0;
         int index = width;
-        for (int v = thread; v < width; v += Threads)
+        for (int v = first + thread; v < end; v += Threads)
         {
             float x = logits[row + v];
             if (!Scalar.IsFinite(x))
@@ -38,6 +42,70 @@ public static class GreedyPick
             }
         }
 
+        Winner(values, indices, best, index, width);
+        int winner = indices[0];
+        float maximum = values[0], sum = 0;
+        for (int v = first + thread; v < end; v += Threads)
+        {
+            sum += Scalar.Exp(logits[row + v] - maximum);
+        }
+
+        sum = GroupSum.All(values, sum);
+        if (thread == 0)
+        {
+            long place = ((long)Grid.IdxX * parts) + Grid.IdxY;
+            winners[place] = winner;
+            largest[place] = maximum;
+            sums[place] = sum;
+        }
+    }
+
+    /// <summary>The lowest index of the largest logit and its log-probability; −1 and NaN where a logit is not finite.</summary>
+    [Kernel("greedy_pick", Threads, groups: "R")]
+    public static void Join(
+        [Shape("R", "P")] ArrayView<int> winners,
+        [Shape("R", "P")] ArrayView<float> largest,
+        [Shape("R", "P")] ArrayView<float> sums,
+        [Shape("R")] ArrayView<int> tokens,
+        [Shape("R")] ArrayView<float> logProbabilities,
+        [Extent("P")] int parts,
+        int width)
+    {
+        ArrayView<float> values = SharedMemory.Allocate<float>(Threads);
+        ArrayView<int> indices = SharedMemory.Allocate<int>(Threads);
+        int thread = Group.IdxX;
+        long row = (long)Grid.IdxX * parts;
+        float best = 0;
+        int index = width;
+        for (int p = thread; p < parts; p += Threads)
+        {
+            float x = largest[row + p];
+            int other = winners[row + p];
+            bool better = index >= 0 && (index == width || x > best);
+            best = better ? x : best;
+            index = other < 0 ? other : better ? other : index;
+        }
+
+        Winner(values, indices, best, index, width);
+        int winner = indices[0];
+        float maximum = values[0], sum = 0;
+        for (int p = thread; p < parts; p += Threads)
+        {
+            sum = Scalar.Fma(sums[row + p], Scalar.Exp(largest[row + p] - maximum), sum);
+        }
+
+        sum = GroupSum.All(values, sum);
+        if (thread == 0)
+        {
+            tokens[Grid.IdxX] = winner;
+            logProbabilities[Grid.IdxX] = winner < 0 ? float.NaN : -Scalar.Log(sum);
+        }
+    }
+
+    // The best of all threads, left in the first entries.
+    private static void Winner(ArrayView<float> values, ArrayView<int> indices, float best, int index, int width)
+    {
+        int thread = Group.IdxX;
         values[thread] = best;
         indices[thread] = index;
         for (int step = Threads / 2; step > 0; step /= 2)
@@ -55,19 +123,5 @@ public static class GreedyPick
         }
 
         Group.Barrier();
-        int winner = indices[0];
-        float maximum = values[0];
-        float sum = 0;
-        for (int v = thread; v < width; v += Threads)
-        {
-            sum += Scalar.Exp(logits[row + v] - maximum);
-        }
-
-        sum = GroupSum.All(values, sum);
-        if (thread == 0)
-        {
-            tokens[Grid.IdxX] = winner;
-            logProbabilities[Grid.IdxX] = winner < 0 ? float.NaN : -Scalar.Log(sum);
-        }
     }
 }

@@ -24,6 +24,16 @@ public struct GeneratedTiles : ITiles
     public static bool EveryPlace => true;
 }
 
+/// <summary>Tiles of generated rows for <see cref="RowProducts"/>.</summary>
+public struct EightRowTiles : ITiles
+{
+    /// <inheritdoc/>
+    public static int Rows => 8;
+
+    /// <inheritdoc/>
+    public static bool EveryPlace => true;
+}
+
 /// <summary>Tiles of prompt rows.</summary>
 public struct PromptTiles : ITiles
 {

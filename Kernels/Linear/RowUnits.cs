@@ -1,0 +1,131 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// Products of generated rows on the matrix units of a warp (RowProducts in Kernels/Device has the order of their sums).
+/// How k is cut follows from K; the instance for 8, 16 or 32 rows at a time follows from the number of rows and changes
+/// no bit.
+/// </summary>
+internal sealed class RowUnits(KernelStream stream)
+{
+    private const int LineOutputs = 16;
+    private const int Warps = 8;
+
+    /// <summary>Whether a weight's products run here; what decides is the same for every number of rows.</summary>
+    public bool Takes(in Tensor x, in Tensor weight) =>
+        stream.MatrixUnits != MatrixUnits.None && weight.Type == DType.BF16 && weight.Shape[weight.Shape.Rank - 1] % 8 == 0
+        && IsAligned(weight.Address, weight.RowStride * 2) && IsAligned(x.Address, x.RowStride * 4);
+
+    /// <summary>output = add + sigmoid(gate) · x·weightᵀ; gate and add may be empty.</summary>
+    public void Linear(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
+    {
+        long rows = x.Shape[0], inputs = weight.Shape[1];
+        int tileRows = rows <= 8 ? 8 : rows <= 16 ? 16 : 32, rowTiles = Count(rows, tileRows);
+        int lines = Warps / Slices(inputs), groups = Count(weight.Shape[0], lines * LineOutputs) * rowTiles;
+        switch (tileRows, Slices(inputs))
+        {
+            case (8, 2):
+                LinearRowsEightSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            case (8, 4):
+                LinearRowsEightSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            case (8, _):
+                LinearRowsEightSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            case (16, 2):
+                LinearRowsSixteenSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            case (16, 4):
+                LinearRowsSixteenSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            case (16, _):
+                LinearRowsSixteenSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            case (_, 2):
+                LinearRowsThirtytwoSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            case (_, 4):
+                LinearRowsThirtytwoSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            default:
+                LinearRowsThirtytwoSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+        }
+    }
+
+    /// <summary>inner = silu(x·gateᵀ) · (x·upᵀ).</summary>
+    public void GateUp(in Tensor x, in Tensor gate, in Tensor up, in Tensor inner)
+    {
+        long rows = x.Shape[0], inputs = gate.Shape[1];
+        int tileRows = rows <= 8 ? 8 : 32, rowTiles = Count(rows, tileRows);
+        int groups = Count(gate.Shape[0], Warps / Slices(inputs) * LineOutputs) * rowTiles;
+        switch (tileRows, Slices(inputs))
+        {
+            case (8, 2):
+                GateUpRowsEightSlices2xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (8, 4):
+                GateUpRowsEightSlices4xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (8, _):
+                GateUpRowsEightSlices8xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (_, 2):
+                GateUpRowsThirtytwoSlices2xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (_, 4):
+                GateUpRowsThirtytwoSlices4xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            default:
+                GateUpRowsThirtytwoSlices8xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
+                break;
+        }
+    }
+
+    /// <summary>inner[place] = silu(x·gate) · (x·up) of each place's row and expert.</summary>
+    public void ExpertGateUp(in Tensor x, in Tensor inner, in Tensor rows, in Tensor tiles, in Tensor gate, in Tensor up)
+    {
+        long inputs = x.Shape[1];
+        int count = (int)tiles.Shape[0], groups = Count(inner.Shape[1], Warps / Slices(inputs) * LineOutputs) * count;
+        switch (Slices(inputs))
+        {
+            case 2:
+                ExpertGateUpRowsSlices2xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, groups);
+                break;
+            case 4:
+                ExpertGateUpRowsSlices4xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, groups);
+                break;
+            default:
+                ExpertGateUpRowsSlices8xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, groups);
+                break;
+        }
+    }
+
+    /// <summary>parts[place] = inner[place]·down of each place's expert.</summary>
+    public void ExpertDown(in Tensor inner, in Tensor parts, in Tensor tiles, in Tensor down)
+    {
+        long inputs = inner.Shape[1];
+        int count = (int)tiles.Shape[0], groups = Count(parts.Shape[1], Warps / Slices(inputs) * LineOutputs) * count;
+        switch (Slices(inputs))
+        {
+            case 2:
+                ExpertDownRowsSlices2xLauncher.Launch(stream, inner, parts, tiles, down, count, groups);
+                break;
+            case 4:
+                ExpertDownRowsSlices4xLauncher.Launch(stream, inner, parts, tiles, down, count, groups);
+                break;
+            default:
+                ExpertDownRowsSlices8xLauncher.Launch(stream, inner, parts, tiles, down, count, groups);
+                break;
+        }
+    }
+
+    // Few outputs need many warps each, long sums can feed them; a slice has at least eight blocks of 32.
+    private static int Slices(long inputs) => inputs >= 2048 ? 8 : inputs >= 1024 ? 4 : 2;
+
+    private static int Count(long extent, int size) => (int)((extent + size - 1) / size);
+
+    private static bool IsAligned(nint address, long rowBytes) => address % 16 == 0 && rowBytes % 16 == 0;
+}

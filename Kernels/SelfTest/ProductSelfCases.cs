@@ -1,0 +1,88 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// The self-test's calls of products as models make them: aligned, so that the kernels for matrix units run, and each
+/// generated row again alone, which must give the same bits.
+/// </summary>
+internal static class ProductSelfCases
+{
+    private const double F32 = 1e-5;
+
+    private static readonly int[] RowCounts = [1, 2, 8, 9, 17, 33, 64, 130];
+
+    /// <summary>All of them.</summary>
+    public static IEnumerable<SelfCase> All() => [.. Linear(), .. Grouped(), .. Mlp()];
+
+    private static IEnumerable<SelfCase> Linear() =>
+        from shape in ((int Inputs, int Outputs)[])[(72, 24), (512, 130), (1024, 40), (2048, 70), (2056, 33)]
+        from rows in RowCounts
+        from prompts in (int[])[0, rows]
+        select new SelfCase("linear", $"bf16 aligned [{rows}, {shape.Inputs}] to {shape.Outputs}, {prompts} of prompts", F32, (set, memory) =>
+        {
+            Tensor x = memory.New("x", DType.F32, new Shape(rows, shape.Inputs), SelfCases.Normal(51, rows * shape.Inputs));
+            var weight = new LinearWeight(memory.New(
+                "weight", DType.BF16, new Shape(shape.Outputs, shape.Inputs), SelfCases.Normal(52, shape.Outputs * shape.Inputs)));
+            Tensor output = memory.New("output", DType.F32, new Shape(rows, shape.Outputs)), alone = memory.New("alone", DType.F32, new Shape(1, shape.Outputs));
+            set.Linear.Run(x, weight, output, prompts);
+            return [output, Compare(memory, output, alone, row => set.Linear.Run(x.Rows(row, 1), weight, alone, int.Min(prompts, 1)))];
+        }) { IsAligned = true };
+
+    private static IEnumerable<SelfCase> Grouped() =>
+        from shape in ((int Hidden, int Width, int Experts, int TopK)[])[(72, 40, 40, 8), (512, 128, 12, 2), (2048, 24, 5, 3)]
+        from rows in RowCounts
+        select new SelfCase("grouped_experts", $"bf16 aligned [{rows}, {shape.Hidden}] by {shape.Width}, {shape.TopK} of {shape.Experts} experts", F32, (set, memory) =>
+        {
+            (int hidden, int width, int experts, int topK) = shape;
+            Shape pairs = new(rows, topK), both = new(experts, 2 * width, hidden), single = new(experts, hidden, width);
+            Tensor x = memory.New("x", DType.F32, new Shape(rows, hidden), SelfCases.Normal(53, rows * hidden));
+            Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * topK).Select(i => ((i / topK / 3 * 7) + (i % topK)) % experts)]);
+            Tensor mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(54, pairs.Count)), output = memory.New("output", DType.F32, new Shape(rows, hidden));
+            var weights = ExpertWeights.Fused(
+                memory.New("gateUp", DType.BF16, both, SelfCases.Normal(55, both.Count)), memory.New("down", DType.BF16, single, SelfCases.Normal(56, single.Count)));
+            Tensor scratch = memory.New("scratch", DType.I8, new Shape(long.Max(64, set.GroupedExperts.ScratchBytes(weights, rows, topK))));
+            Tensor alone = memory.New("alone", DType.F32, new Shape(1, hidden));
+            set.GroupedExperts.Run(x, weights, chosen, mix, scratch, output, promptRows: 0);
+            return [output, Compare(memory, output, alone, row => set.GroupedExperts.Run(
+                x.Rows(row, 1), weights, chosen.Rows(row, 1), mix.Rows(row, 1), scratch, alone, promptRows: 0))];
+        }) { IsAligned = true };
+
+    private static IEnumerable<SelfCase> Mlp() =>
+        from shape in ((int Hidden, int Width)[])[(72, 40), (1024, 72), (2048, 24)]
+        from rows in RowCounts
+        select new SelfCase("gated_mlp", $"bf16 aligned [{rows}, {shape.Hidden}] by {shape.Width}", F32, (set, memory) =>
+        {
+            Shape full = new(rows, shape.Hidden), inner = new(shape.Width, shape.Hidden);
+            Tensor x = memory.New("x", DType.F32, full, SelfCases.Normal(57, full.Count)), add = memory.New("add", DType.F32, full, SelfCases.Normal(58, full.Count));
+            var gateUp = new LinearWeight(
+                memory.New("gate", DType.BF16, inner, SelfCases.Normal(59, inner.Count)), memory.New("up", DType.BF16, inner, SelfCases.Normal(60, inner.Count)));
+            var down = new LinearWeight(memory.New("down", DType.BF16, new Shape(shape.Hidden, shape.Width), SelfCases.Normal(61, inner.Count)));
+            Tensor logit = memory.New("gateLogit", DType.F32, new Shape(rows, 1), SelfCases.Normal(62, rows));
+            Tensor scratch = memory.New("scratch", DType.F32, new Shape(rows, 2 * shape.Width)), output = memory.New("output", DType.F32, full);
+            Tensor alone = memory.New("alone", DType.F32, new Shape(1, shape.Hidden));
+            set.GatedMlp.Run(x, gateUp, down, logit, add, scratch, output, promptRows: 0);
+            return [output, Compare(memory, output, alone, row => set.GatedMlp.Run(
+                x.Rows(row, 1), gateUp, down, logit.Rows(row, 1), add.Rows(row, 1), scratch.Rows(0, 1), alone, promptRows: 0))];
+        }) { IsAligned = true };
+
+    // How many values of the first, a middle and the last row differ when the row is computed alone: none.
+    private static Tensor Compare(GuardedMemory memory, Tensor output, Tensor alone, Action<int> run)
+    {
+        int rows = (int)output.Shape[0];
+        int[] differences = [0, rows / 2, rows - 1];
+        for (int i = 0; i < differences.Length; i++)
+        {
+            int row = differences[i];
+            run(row);
+            ReadOnlySpan<int> batched = output.Rows(row, 1).AsSpan<int>(), single = alone.AsSpan<int>();
+            differences[i] = 0;
+            for (int n = 0; n < single.Length; n++)
+            {
+                differences[i] += batched[n] == single[n] ? 0 : 1;
+            }
+        }
+
+        return memory.New("differences", new Shape(differences.Length), differences);
+    }
+}
