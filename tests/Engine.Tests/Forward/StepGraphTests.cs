@@ -1,0 +1,52 @@
+using Lean.Engine.Running;
+using Lean.Engine.Sampling;
+using Lean.Kernels;
+
+namespace Lean.Engine.Tests.Forward;
+
+/// <summary>Decode steps that are captured once and launched again, on the machine's first OpenCL device.</summary>
+public sealed class StepGraphTests
+{
+    private const int Tokens = 90;
+
+    [Theory]
+    [InlineData("qwen3-next-moe")]
+    [InlineData("qwen3.5-dense")]
+    public void Captured_steps_give_the_bits_of_steps_that_were_not(string fixture)
+    {
+        Assert.SkipWhen(OpenCLDevices.List(out string? declined).Count == 0, declined ?? "");
+        string folder = TestData.Path($"fixtures/{fixture}");
+        using OpenCLDevice device = OpenCLDevices.Open(0);
+        using KernelStream plain = device.CreateStream(profile: false);
+        using var replayed = new ReplayStream(device.CreateStream(profile: false));
+
+        // Requests that end one after the other, contexts that grow beyond a span, one that is sampled.
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 4).Select(i => new GenerationRequest
+        {
+            Prompt = Prompts.Random(1 + (i * 83), vocabulary: 256, seed: i),
+            MaxTokens = Tokens - (i * 20),
+            IgnoreEndOfSequence = true,
+            Sampling = i == 2 ? new SamplingParameters { Temperature = 0.9, Seed = 5 } : new SamplingParameters(),
+        })];
+        Outcome[] expected = Generate(folder, plain, requests), found = Generate(folder, replayed, requests);
+        for (int i = 0; i < requests.Length; i++)
+        {
+            found[i].MustBe(expected[i], $"request {i}");
+        }
+
+        Assert.Equal(plain.Launches, replayed.Launches);
+        Assert.InRange(replayed.Captures, 4, 20);
+        Assert.InRange(replayed.Replays, Tokens / 2, Tokens);
+    }
+
+    private static Outcome[] Generate(string folder, KernelStream stream, GenerationRequest[] requests)
+    {
+        using LoadedModel model = LoadedModel.Open(folder, DeviceKernelSet.Create(stream));
+        using var engine = new GenerationEngine(model.Model, model.Ops, requests, new EngineOptions());
+        while (engine.Step())
+        {
+        }
+
+        return [.. engine.Sequences.Select(s => new Outcome(s.Output.ToArray(), s.LogProbabilities.ToArray()))];
+    }
+}
