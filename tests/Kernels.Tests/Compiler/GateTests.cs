@@ -95,6 +95,7 @@ public sealed class GateTests : IDisposable
         Assert.Equal("sm_90a", Assert.Single(one.Targets));
         Assert.Equal(LinearWarpGroup.SharedBytes, one.DynamicBytes);
         Assert.Equal("sm_80", Assert.Single(Assert.Single(DeviceKernels.All, k => k.Op == "linear_warp").Targets));
+        Assert.All(DeviceKernels.All.Where(k => k.Op is "linear_warp" or "expert_gate_up_warp" or "expert_down_warp"), k => Assert.Equal(WarpProducts.SharedBytes, k.DynamicBytes));
     }
 
     [Fact]
