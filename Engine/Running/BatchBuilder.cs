@@ -1,3 +1,4 @@
+using System.Numerics;
 using Lean.Engine.Scheduling;
 using Lean.Kernels;
 using Lean.Tensors;
@@ -10,7 +11,10 @@ namespace Lean.Engine.Running;
 /// </summary>
 internal sealed class BatchBuilder : IDisposable
 {
+    private const int FewestBlocks = 4;
+
     private readonly IDeviceBuffer _memory;
+    private readonly int _maxBlocks;
     private readonly Tensor _tokens;
     private readonly Tensor _positions;
     private readonly Tensor _cacheSlots;
@@ -24,6 +28,7 @@ internal sealed class BatchBuilder : IDisposable
     /// <param name="allocate">Gives memory of the host.</param>
     public BatchBuilder(int maxRows, int maxSegments, int maxBlocks, Func<long, IDeviceBuffer> allocate)
     {
+        _maxBlocks = maxBlocks;
         long rows = maxRows, segments = maxSegments;
         _memory = allocate(sizeof(int) * ((3 * rows) + (segments * (Segments.Columns + maxBlocks + 1))));
         long offset = 0;
@@ -61,6 +66,7 @@ internal sealed class BatchBuilder : IDisposable
             entry[Segments.Slot] = sequence.Slot;
             int own = int.Min(sequence.Blocks.Length, width);
             sequence.Blocks.AsSpan(0, own).CopyTo(blocks.Slice(s * width, own));
+            blocks.Slice((s * width) + own, width - own).Clear();
             for (int i = 0; i < segment.Rows; i++, row++)
             {
                 int position = segment.FirstPosition + i;
@@ -94,8 +100,9 @@ internal sealed class BatchBuilder : IDisposable
         };
     }
 
-    // The blocks that hold the step's positions: what attention launches follows the step, not the longest request.
-    private static int Width(StepPlan plan)
+    // The blocks that hold the step's positions: what attention launches follows the step, not the longest request. Rounded
+    // up by a quarter at most, so that steps keep their shape for a while (see StepGraphs).
+    private int Width(StepPlan plan)
     {
         int last = 0;
         for (int s = 0; s < plan.Segments.Count; s++)
@@ -104,7 +111,8 @@ internal sealed class BatchBuilder : IDisposable
             last = int.Max(last, segment.FirstPosition + segment.Rows - 1);
         }
 
-        return (last / Grid.Cell) + 1;
+        int blocks = (last / Grid.Cell) + 1, step = int.Max(FewestBlocks, (int)BitOperations.RoundUpToPowerOf2((uint)blocks) / 8);
+        return int.Min((blocks + step - 1) / step * step, _maxBlocks);
     }
 
     public void Dispose() => _memory.Dispose();

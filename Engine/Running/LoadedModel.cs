@@ -84,7 +84,7 @@ internal sealed class LoadedModel : IDisposable
     public static LoadedModel Synthetic(ModelConfig config, ulong seed, ComputeDevice device, IProgress<long>? progress)
     {
         long start = Stopwatch.GetTimestamp();
-        SyntheticOnDevice? onDevice = device.Ops.Stream is { } stream ? new SyntheticOnDevice(stream) : null;
+        using SyntheticOnDevice? onDevice = device.Ops.Stream is { } stream ? new SyntheticOnDevice(stream) : null;
         var binder = new SyntheticBinder(
             config, seed, onDevice is null ? progress : null, int.Max(device.Threads, Environment.ProcessorCount), onDevice);
         var parameters = new Parameters(device.Ops, progress, onDevice);

@@ -2,9 +2,12 @@ using Lean.Tensors;
 
 namespace Lean.Engine.Weights;
 
-/// <summary>Weights that are not in the host's memory: their tensors only name them.</summary>
+/// <summary>Weights that never are in the host's memory: a binder gives out addresses that only name them.</summary>
 internal interface IDeferredWeights
 {
+    /// <summary>Promises what a range of addresses would hold.</summary>
+    void Promise(nint address, long bytes, ulong key, SyntheticDistribution distribution);
+
     /// <summary>Queues that a weight, or part of one, is made on the device.</summary>
     /// <param name="named">What a binder gave out, or a contiguous part of it.</param>
     /// <param name="device">bf16 of the same extents, on the device.</param>

@@ -9,11 +9,14 @@ namespace Lean.Engine.Weights;
 /// </summary>
 internal sealed class SyntheticBinder : IWeightBinder, IDisposable
 {
+    // Smaller tensors are widened or computed with, on the host.
+    private const long DeferredFrom = 4 << 20;
+
     private readonly ModelConfig _config;
     private readonly ulong _seed;
     private readonly int _threads;
     private readonly IProgress<long>? _progress;
-    private readonly SyntheticOnDevice? _onDevice;
+    private readonly IDeferredWeights? _onDevice;
     private readonly List<SyntheticBuffer> _buffers = [];
     private readonly Dictionary<(string Kind, long Width), SyntheticDistribution> _distributions = [];
 
@@ -22,8 +25,8 @@ internal sealed class SyntheticBinder : IWeightBinder, IDisposable
     /// <param name="seed">The same seed gives the same weights, on any number of threads.</param>
     /// <param name="progress">Told the bytes made so far, after each tensor.</param>
     /// <param name="threads">The most threads to use; 0 for one per core.</param>
-    /// <param name="onDevice">Makes the large tensors on a device, or null; disposed with the binder.</param>
-    public SyntheticBinder(ModelConfig config, ulong seed, IProgress<long>? progress = null, int threads = 0, SyntheticOnDevice? onDevice = null) =>
+    /// <param name="onDevice">Makes the large tensors on a device, or null.</param>
+    public SyntheticBinder(ModelConfig config, ulong seed, IProgress<long>? progress = null, int threads = 0, IDeferredWeights? onDevice = null) =>
         (_config, _seed, _progress, _threads, _onDevice) = (config, seed, progress, threads > 0 ? threads : Environment.ProcessorCount, onDevice);
 
     /// <summary>The bytes made so far.</summary>
@@ -40,9 +43,9 @@ internal sealed class SyntheticBinder : IWeightBinder, IDisposable
         var buffer = new SyntheticBuffer(tensor.Bytes);
         _buffers.Add(buffer);
         ulong key = SyntheticFill.Key(_seed, spec.Name);
-        if (_onDevice is not null && tensor.Bytes >= SyntheticOnDevice.Worthwhile)
+        if (_onDevice is not null && tensor.Bytes >= DeferredFrom)
         {
-            _onDevice.Add(buffer.Address, tensor.Bytes, key, DistributionOf(spec));
+            _onDevice.Promise(buffer.Address, tensor.Bytes, key, DistributionOf(spec));
         }
         else
         {
@@ -63,7 +66,6 @@ internal sealed class SyntheticBinder : IWeightBinder, IDisposable
         }
 
         _buffers.Clear();
-        _onDevice?.Dispose();
     }
 
     private SyntheticDistribution DistributionOf(WeightSpec spec)

@@ -68,26 +68,23 @@ public sealed unsafe class CudaDevice : KernelDevice
         }
 
         Check(error, $"allocate {bytes:N0} bytes");
-        return new CudaBuffer(this, address, bytes, isHost: false);
+        return new CudaBuffer(this, address, bytes, CudaMemory.Device);
     }
 
     /// <inheritdoc/>
     /// <remarks>It is pinned, and the device reaches it at the same address.</remarks>
     public override IDeviceBuffer AllocateOnHost(long bytes) => Pin(bytes);
 
-    internal CudaBuffer Pin(long bytes)
+    internal CudaBuffer Pin(long bytes, CudaMemory kind = CudaMemory.Pinned)
     {
         Enter();
         Check(CU.MemHostAlloc(out nint address, (nuint)long.Max(bytes, 1), CU.HostPortable | CU.HostDeviceMapped), $"pin {bytes:N0} bytes of the host's memory");
-        return new CudaBuffer(this, address, bytes, isHost: true);
-    }
+        if (kind == CudaMemory.Shared)
+        {
+            Interlocked.Increment(ref _shared);
+        }
 
-    /// <summary>Memory for checks: while any exists, launches are waited for.</summary>
-    internal IDeviceBuffer AllocateShared(long bytes)
-    {
-        CudaBuffer buffer = Pin(bytes);
-        Interlocked.Increment(ref _shared);
-        return new SharedBuffer(this, buffer);
+        return new CudaBuffer(this, address, bytes, kind);
     }
 
     /// <summary>Makes the device's context the calling thread's.</summary>
@@ -100,12 +97,17 @@ public sealed unsafe class CudaDevice : KernelDevice
         return function != 0 ? function : Load(kernel);
     }
 
-    internal void Free(nint address, bool isHost)
+    internal void Free(nint address, CudaMemory kind)
     {
         if (_context != 0 && CU.ContextSetCurrent(_context) == CU.Success)
         {
             // A context that failed frees nothing more; the driver does at the end of the process.
-            _ = isHost ? CU.MemFreeHost(address) : CU.MemFree(address);
+            _ = kind == CudaMemory.Device ? CU.MemFree(address) : CU.MemFreeHost(address);
+        }
+
+        if (kind == CudaMemory.Shared)
+        {
+            Interlocked.Decrement(ref _shared);
         }
     }
 
@@ -189,25 +191,4 @@ public sealed unsafe class CudaDevice : KernelDevice
     }
 
     private void Check(int error, string what) => CudaError.Check(error, Name, what);
-
-    private sealed class SharedBuffer(CudaDevice device, CudaBuffer buffer) : IDeviceBuffer
-    {
-        private bool _disposed;
-
-        public long Bytes => buffer.Bytes;
-
-        public nint Address => buffer.Address;
-
-        public Tensor View(DType type, Shape shape, long byteOffset = 0) => buffer.View(type, shape, byteOffset);
-
-        public void Dispose()
-        {
-            if (!_disposed)
-            {
-                _disposed = true;
-                buffer.Dispose();
-                Interlocked.Decrement(ref device._shared);
-            }
-        }
-    }
 }

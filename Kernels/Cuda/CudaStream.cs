@@ -6,6 +6,9 @@ namespace Lean.Kernels;
 /// <summary>A CUDA stream that kernels, copies and fills are queued on.</summary>
 public sealed unsafe class CudaStream : KernelStream
 {
+    /// <summary>The environment variable that, set to off, keeps kernels from starting before the one before them has ended.</summary>
+    public const string OverlapVariable = "LEAN_OVERLAP";
+
     private readonly CudaDevice _device;
     private readonly List<(DeviceKernel Kernel, nint Start, nint End)>? _timed;
     private readonly bool _overlaps;
@@ -16,7 +19,7 @@ public sealed unsafe class CudaStream : KernelStream
     {
         _device = device;
         _timed = profile ? [] : null;
-        _overlaps = !profile && device.Info.Capability >= CudaDeviceInfo.Hopper && Environment.GetEnvironmentVariable("LEAN_NO_OVERLAP") is null;
+        _overlaps = !profile && device.Info.Capability >= CudaDeviceInfo.Hopper && Environment.GetEnvironmentVariable(OverlapVariable) != "off";
         device.Enter();
         Check(CU.StreamCreate(out _stream, CU.StreamNonBlocking), "make a stream");
     }
@@ -220,7 +223,7 @@ public sealed unsafe class CudaStream : KernelStream
         return *(TensorMap*)aligned;
     }
 
-    internal override IDeviceBuffer AllocateShared(long bytes) => _device.AllocateShared(bytes);
+    internal override IDeviceBuffer AllocateShared(long bytes) => _device.Pin(bytes, CudaMemory.Shared);
 
     internal override void Launch(DeviceKernel kernel, int groupsX, int groupsY, ReadOnlySpan<KernelArgument> arguments)
     {

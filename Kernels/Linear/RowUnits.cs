@@ -23,6 +23,12 @@ internal sealed class RowUnits(KernelStream stream)
         long rows = x.Shape[0], inputs = weight.Shape[1];
         int tileRows = rows <= 8 ? 8 : rows <= 16 ? 16 : 32, rowTiles = Count(rows, tileRows);
         int lines = Warps / Slices(inputs), groups = Count(weight.Shape[0], lines * LineOutputs) * rowTiles;
+        if (tileRows == 8 && groups <= stream.Multiprocessors)
+        {
+            Deep(x, weight, gate, add, output, rowTiles, groups);
+            return;
+        }
+
         switch (tileRows, Slices(inputs))
         {
             case (8, 2):
@@ -35,22 +41,22 @@ internal sealed class RowUnits(KernelStream stream)
                 LinearRowsEightSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
                 break;
             case (16, 2):
-                LinearRowsSixteenSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                LinearRowsWideSixteenSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
                 break;
             case (16, 4):
-                LinearRowsSixteenSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                LinearRowsWideSixteenSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
                 break;
             case (16, _):
-                LinearRowsSixteenSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                LinearRowsWideSixteenSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
                 break;
             case (_, 2):
-                LinearRowsThirtytwoSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                LinearRowsWideThirtytwoSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
                 break;
             case (_, 4):
-                LinearRowsThirtytwoSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                LinearRowsWideThirtytwoSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
                 break;
             default:
-                LinearRowsThirtytwoSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                LinearRowsWideThirtytwoSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
                 break;
         }
     }
@@ -118,6 +124,22 @@ internal sealed class RowUnits(KernelStream stream)
                 break;
             default:
                 ExpertDownRowsSlices8xLauncher.Launch(stream, inner, parts, tiles, down, count, groups);
+                break;
+        }
+    }
+
+    private void Deep(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int rowTiles, int groups)
+    {
+        switch (Slices(weight.Shape[1]))
+        {
+            case 2:
+                LinearRowsDeepEightSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            case 4:
+                LinearRowsDeepEightSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            default:
+                LinearRowsDeepEightSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
                 break;
         }
     }

@@ -1,8 +1,10 @@
+using Lean.Engine.Running;
+using Lean.Engine.Tests.Weights;
 using Lean.Engine.Weights;
 using Lean.Kernels;
 using Lean.Tensors;
 
-namespace Lean.Engine.Tests.Weights;
+namespace Lean.Engine.Tests.Running;
 
 public sealed class SyntheticOnDeviceTests
 {
@@ -16,7 +18,7 @@ public sealed class SyntheticOnDeviceTests
         using KernelStream stream = device.CreateStream(profile: false);
         var spec = new WeightSpec("model.layers.0.mlp.up_proj.weight", s_shape, "[]");
         using var host = new SyntheticBinder(Sample.Config("qwen3.5-dense"), 7);
-        var maker = new SyntheticOnDevice(stream);
+        using var maker = new SyntheticOnDevice(stream);
         using var named = new SyntheticBinder(Sample.Config("qwen3.5-dense"), 7, onDevice: maker);
         Tensor expected = host.Take(spec), name = named.Take(spec);
         using IDeviceBuffer buffer = device.Allocate(expected.Bytes);
@@ -43,7 +45,8 @@ public sealed class SyntheticOnDeviceTests
         using KernelStream stream = device.CreateStream(profile: false);
         var spec = new WeightSpec("model.norm.weight", new Shape(64), "[]");
         using var host = new SyntheticBinder(Sample.Config("qwen3.5-dense"), 7);
-        using var named = new SyntheticBinder(Sample.Config("qwen3.5-dense"), 7, onDevice: new SyntheticOnDevice(stream));
+        using var maker = new SyntheticOnDevice(stream);
+        using var named = new SyntheticBinder(Sample.Config("qwen3.5-dense"), 7, onDevice: maker);
         Assert.Equal(host.Take(spec).AsSpan<ushort>().ToArray(), named.Take(spec).AsSpan<ushort>().ToArray());
     }
 }

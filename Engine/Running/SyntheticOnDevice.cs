@@ -1,7 +1,8 @@
+using Lean.Engine.Weights;
 using Lean.Kernels;
 using Lean.Tensors;
 
-namespace Lean.Engine.Weights;
+namespace Lean.Engine.Running;
 
 /// <summary>
 /// The large tensors of a synthetic model that runs on a device: memory of the host is set aside for their addresses,
@@ -9,20 +10,17 @@ namespace Lean.Engine.Weights;
 /// </summary>
 internal sealed class SyntheticOnDevice : IDeferredWeights, IDisposable
 {
-    /// <summary>Bytes from which on a tensor is made on the device: smaller ones are widened or computed with, on the host.</summary>
-    public const long Worthwhile = 4 << 20;
-
     private readonly KernelStream _stream;
     private readonly SyntheticWeightsDevice _kernel;
-    private readonly SortedList<nint, Promise> _promises = [];
+    private readonly SortedList<nint, Range> _promises = [];
     private readonly Dictionary<SyntheticDistribution, IDeviceBuffer> _tables = [];
 
     /// <param name="stream">Where the kernel is queued.</param>
     public SyntheticOnDevice(KernelStream stream) => (_stream, _kernel) = (stream, new SyntheticWeightsDevice(stream));
 
-    /// <summary>Promises what a range of addresses would hold.</summary>
-    public void Add(nint address, long bytes, ulong key, SyntheticDistribution distribution) =>
-        _promises.Add(address, new Promise(bytes, key, distribution));
+    /// <inheritdoc/>
+    public void Promise(nint address, long bytes, ulong key, SyntheticDistribution distribution) =>
+        _promises.Add(address, new Range(bytes, key, distribution));
 
     /// <inheritdoc/>
     public bool TryMake(Tensor named, Tensor device)
@@ -33,7 +31,7 @@ internal sealed class SyntheticOnDevice : IDeferredWeights, IDisposable
             return false;
         }
 
-        (nint start, Promise promise) = (_promises.Keys[at], _promises.Values[at]);
+        (nint start, Range promise) = (_promises.Keys[at], _promises.Values[at]);
         long offset = named.Address - start;
         if (offset >= promise.Bytes)
         {
@@ -51,6 +49,8 @@ internal sealed class SyntheticOnDevice : IDeferredWeights, IDisposable
 
     public void Dispose()
     {
+        // What was queued still reads the tables.
+        _stream.Synchronize();
         foreach (IDeviceBuffer table in _tables.Values)
         {
             table.Dispose();
@@ -88,5 +88,5 @@ internal sealed class SyntheticOnDevice : IDeferredWeights, IDisposable
         return low - 1;
     }
 
-    private readonly record struct Promise(long Bytes, ulong Key, SyntheticDistribution Distribution);
+    private readonly record struct Range(long Bytes, ulong Key, SyntheticDistribution Distribution);
 }
