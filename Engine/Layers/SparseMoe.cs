@@ -30,7 +30,9 @@ internal sealed class SparseMoe : IMlp
         KernelSet ops = _layer.Ops;
         long rows = step.Batch.Rows, count = _experts.Count, topK = _layer.Config.TopK;
         ArenaMark mark = step.Arena.Mark();
-        Tensor logits = step.Arena.F32(rows, count + 1);
+
+        // A card's copy engine writes rows that begin at multiples of 16 bytes.
+        Tensor logits = step.Arena.F32(rows, (count + 1 + 3) / 4 * 4).Columns(0, count + 1);
         Tensor chosen = step.Arena.I32(rows, topK);
         Tensor mix = step.Arena.F32(rows, topK);
         Tensor scratch = step.Arena.Raw(ops.GroupedExperts.ScratchBytes(_experts, rows, topK));

@@ -4,7 +4,8 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// Routed experts on a device, for each class of rows in four launches: sort by expert, gate and up with silu, down, and
-/// the sum over ranks. The classes follow each other, so they share the scratch memory.
+/// the sum over ranks; on matrix units prompt rows' terms are made before. The classes follow each other, so they share the
+/// scratch memory.
 /// </summary>
 internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
 {
@@ -13,13 +14,14 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
     private const int TileColumns = 3;
     private const int Alignment = 64;
 
-    private readonly RowUnits _units = new(stream);
+    private readonly RowUnits _rowUnits = new(stream);
+    private readonly LinearMatrixUnits _units = new(stream);
 
     public override long ScratchBytes(ExpertWeights weights, long rows, long topK)
     {
         // Few rows have more slots as prompts' (one per expert at least), many as generated ones (one per entry).
         long free = 0;
-        _ = new Buffers(ref free, weights, rows * topK, long.Max(PromptSlots(weights, rows * topK), rows * topK));
+        _ = new Buffers(ref free, weights, rows, topK, long.Max(PromptSlots(weights, rows * topK), rows * topK));
         return free;
     }
 
@@ -35,24 +37,24 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
         if (promptRows > 0)
         {
             long free = scratch.Address;
-            var buffers = new Buffers(ref free, weights, promptRows * topK, PromptSlots(weights, promptRows * topK));
+            var buffers = new Buffers(ref free, weights, promptRows, topK, PromptSlots(weights, promptRows * topK));
             Tensor chosen = experts.Rows(0, promptRows);
             ExpertsSortPromptLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts);
-            Prompt(x.Rows(0, promptRows), gates, ups, downs, buffers);
+            Prompt(x.Rows(0, promptRows), weights, gates, ups, downs, buffers);
             ExpertsCombineLauncher.Launch(stream, buffers.Places(topK), mix.Rows(0, promptRows), buffers.Parts, output.Rows(0, promptRows));
         }
 
         if (generated > 0)
         {
             long free = scratch.Address;
-            var buffers = new Buffers(ref free, weights, generated * topK, generated * topK);
+            var buffers = new Buffers(ref free, weights, generated, topK, generated * topK);
             Tensor chosen = experts.Rows(promptRows, generated);
             Tensor mine = x.Rows(promptRows, generated);
-            if (_units.Takes(mine, gates) && _units.Takes(mine, ups) && _units.Takes(buffers.Inner, downs) && weights.Hidden % 8 == 0 && weights.Width % 8 == 0)
+            if (_rowUnits.Takes(mine, gates) && _rowUnits.Takes(mine, ups) && _rowUnits.Takes(buffers.Inner, downs) && weights.Hidden % 8 == 0 && weights.Width % 8 == 0)
             {
                 ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts);
-                _units.ExpertGateUp(mine, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
-                _units.ExpertDown(buffers.Inner, buffers.Parts, buffers.Tiles, downs);
+                _rowUnits.ExpertGateUp(mine, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
+                _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, buffers.Tiles, downs);
             }
             else
             {
@@ -65,9 +67,17 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
         }
     }
 
-    private void Prompt(Tensor x, Tensor gates, Tensor ups, Tensor downs, in Buffers buffers)
+    private void Prompt(Tensor x, ExpertWeights weights, Tensor gates, Tensor ups, Tensor downs, in Buffers buffers)
     {
-        if (gates.Type == DType.BF16)
+        long hidden = weights.Hidden, width = weights.Width;
+        if (_units.Takes(gates, hidden) && _units.Takes(ups, hidden) && _units.Takes(downs, width))
+        {
+            ActivationTermsSplitLauncher.Launch(stream, x, LinearMatrixUnits.Pairs(buffers.Terms));
+            ExpertGateUpWarpLauncher.Launch(
+                stream, buffers.Terms, LinearMatrixUnits.Pairs(buffers.InnerTerms), buffers.Rows, buffers.Tiles, gates, ups, (int)hidden, (int)width);
+            ExpertDownWarpLauncher.Launch(stream, buffers.InnerTerms, buffers.Parts, buffers.Tiles, downs, (int)width);
+        }
+        else if (gates.Type == DType.BF16)
         {
             ExpertsGateUpPromptBf16Launcher.Launch(stream, x, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
             ExpertsDownPromptBf16Launcher.Launch(stream, buffers.Inner, buffers.Parts, buffers.Tiles, downs);
@@ -95,14 +105,19 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
 
     private static long PromptSlots(ExpertWeights weights, long entries) => (entries / PromptTileRows) + weights.Count;
 
-    /// <summary>What lies in the scratch memory.</summary>
+    /// <summary>What lies in the scratch memory. Terms take no less than f32, and share the place of what is written after them.</summary>
     private readonly struct Buffers
     {
         /// <summary>Takes memory from <paramref name="free"/> on and leaves the address behind it there.</summary>
-        public Buffers(ref long free, ExpertWeights weights, long entries, long slots)
+        public Buffers(ref long free, ExpertWeights weights, long rows, long topK, long slots)
         {
-            Inner = Take(ref free, DType.F32, new Shape(entries, weights.Width));
-            Parts = Take(ref free, DType.F32, new Shape(entries, weights.Hidden));
+            long entries = rows * topK;
+            Inner = new Tensor(DType.F32, new Shape(entries, weights.Width), (nint)free);
+            InnerTerms = LinearMatrixUnits.Terms((nint)free, entries, weights.Width);
+            Skip(ref free, InnerTerms.Bytes);
+            Parts = new Tensor(DType.F32, new Shape(entries, weights.Hidden), (nint)free);
+            Terms = LinearMatrixUnits.Terms((nint)free, rows, weights.Hidden);
+            Skip(ref free, long.Max(Parts.Bytes, Terms.Bytes));
             Rows = Take(ref free, DType.I32, new Shape(entries));
             Order = Take(ref free, DType.I32, new Shape(entries));
             Tiles = Take(ref free, DType.I32, new Shape(slots, TileColumns));
@@ -112,8 +127,14 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
         /// <summary>f32 [N, I] by place.</summary>
         public Tensor Inner { get; }
 
+        /// <summary>The same as bf16 terms.</summary>
+        public Tensor InnerTerms { get; }
+
         /// <summary>f32 [N, H] by place.</summary>
         public Tensor Parts { get; }
+
+        /// <summary>bf16 terms of the rows, until the parts are written.</summary>
+        public Tensor Terms { get; }
 
         /// <summary>i32 [N]: the row of each place.</summary>
         public Tensor Rows { get; }
@@ -132,8 +153,10 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
         private static Tensor Take(ref long free, DType type, Shape shape)
         {
             var taken = new Tensor(type, shape, (nint)free);
-            free += (taken.Bytes + Alignment - 1) / Alignment * Alignment;
+            Skip(ref free, taken.Bytes);
             return taken;
         }
+
+        private static void Skip(ref long free, long bytes) => free += (bytes + Alignment - 1) / Alignment * Alignment;
     }
 }

@@ -13,7 +13,7 @@ public abstract class Linear
     /// <summary>Multiplies T rows.</summary>
     /// <param name="x">f32 [T, K], rows may be strided.</param>
     /// <param name="weight">[N, K].</param>
-    /// <param name="output">f32 [T, N].</param>
+    /// <param name="output">f32 [T, N], rows may be strided.</param>
     /// <param name="promptRows">
     /// How many rows are a prompt's; they come first, generated rows follow. On a GPU the classes run on different
     /// instructions (see <see cref="RowClass"/>); a CPU has one order for both.
@@ -21,7 +21,7 @@ public abstract class Linear
     public void Run(Tensor x, LinearWeight weight, Tensor output, long promptRows)
     {
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, new Shape(x.Shape[0], weight.Inputs), "[T, K]", strided: true);
-        LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(x.Shape[0], weight.Outputs), "[T, N]");
+        LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(x.Shape[0], weight.Outputs), "[T, N]", strided: true);
         LaunchCheck.That(promptRows >= 0 && promptRows <= x.Shape[0], Op, "0 ≤ promptRows ≤ T");
         if (x.Shape[0] > 0)
         {

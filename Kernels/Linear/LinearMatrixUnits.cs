@@ -39,6 +39,10 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
         return takes;
     }
 
+    /// <summary>Whether the products of experts' matrices run here, an expert in each row; what decides is the same for every number of rows.</summary>
+    public bool Takes(in Tensor experts, long inputs) =>
+        stream.MatrixUnits != MatrixUnits.None && experts.Type == DType.BF16 && inputs % 8 == 0 && IsAligned(experts.Address, experts.RowStride * 2);
+
     /// <summary>Bytes of the terms of rows.</summary>
     public static long TermBytes(long rows, long inputs) => rows * Width(inputs) * 2;
 
@@ -54,7 +58,7 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
 
     /// <summary>Multiplies rows.</summary>
     /// <param name="terms">Of the rows.</param>
-    /// <param name="weight">A weight that <see cref="Takes"/>.</param>
+    /// <param name="weight">A weight that <see cref="Takes(LinearWeight)"/>.</param>
     /// <param name="output">f32 [T, N], rows may be strided.</param>
     public void Run(in Tensor terms, LinearWeight weight, in Tensor output)
     {

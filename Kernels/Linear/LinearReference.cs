@@ -12,7 +12,7 @@ internal sealed unsafe class LinearReference : Linear
             double[] input = WeightReader.Widen(x, t);
             for (long n = 0; n < weight.Outputs; n++)
             {
-                ((float*)output.Address)[(t * weight.Outputs) + n] =
+                ((float*)output.Address)[(t * output.RowStride) + n] =
                     (float)WeightReader.Dot(input, weight.Type, WeightReader.Row(weight, n));
             }
         }

@@ -156,7 +156,7 @@ public sealed class LinearTextTests
     private static float[] Warp(Call call, string? text = null)
     {
         float[] output = call.NewOutput();
-        var machine = new PtxMachine(new PtxProgram(text ?? Text("sm_80", "linear_warp")), LinearWarp.SharedBytes);
+        var machine = new PtxMachine(new PtxProgram(text ?? Text("sm_80", "linear_warp")), WarpProducts.SharedBytes);
         machine.View(new PtxMemory(call.Terms), call.Terms.Length);
         machine.View(new PtxMemory(call.Weight), call.Weight.Length);
         machine.View(new PtxMemory(output), output.Length);

@@ -41,11 +41,28 @@ public sealed class MatrixUnitTests
     [Fact]
     public void Outputs_that_the_copy_engine_cannot_reach_have_the_same_bits_for_every_number_of_rows()
     {
-        // A router's beside the shared expert's gate: rows are 257 apart.
+        // Rows are 257 apart.
         using var stream = new PtxStream(MatrixUnits.WarpGroup);
-        float[] three = Router(stream, 3), one = Router(stream, 1);
+        float[] three = Router(stream, 3, 257), one = Router(stream, 1, 257);
         Assert.Equal(one, three[..one.Length]);
         Assert.All(stream.Ran, k => Assert.True(k is "linear_warp" or "activation_terms_split"));
+    }
+
+    [Fact]
+    public void A_routers_logits_are_where_the_copy_engine_reaches_them()
+    {
+        // As SparseMoe has them, beside the shared expert's gate.
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        float[] close = Router(stream, 3, 257);
+        stream.Ran.Clear();
+        float[] apart = Router(stream, 3, 260);
+        Assert.DoesNotContain("linear_warp", stream.Ran);
+        for (int i = 0; i < close.Length; i++)
+        {
+            Assert.Equal(close[i], apart[(i / 257 * 260) + (i % 257)], 1e-5f);
+        }
+
+        Assert.All(apart.Chunk(260), row => Assert.Equal([7, 7, 7], row[257..]));
     }
 
     private static SelfCase Dense { get; } = new("gated_mlp", "dense", 0, (set, memory) =>
@@ -58,14 +75,15 @@ public sealed class MatrixUnitTests
         return [output];
     }, IsAligned: true);
 
-    private static float[] Router(PtxStream stream, int rows)
+    private static float[] Router(PtxStream stream, int rows, int stride)
     {
         KernelSet kernels = DeviceKernelSet.Create(stream);
         using var memory = new GuardedMemory(kernels) { IsAligned = true };
         Tensor x = memory.New("x", DType.F32, new Shape(rows, 64), SelfCases.Normal(5, 3 * 64).AsSpan(0, rows * 64));
         Tensor router = memory.New("router", DType.BF16, new Shape(256, 64), SelfCases.Normal(6, 256 * 64));
-        Tensor gate = memory.New("gate", DType.BF16, new Shape(1, 64), SelfCases.Normal(7, 64)), output = memory.New("output", DType.F32, new Shape(rows, 257));
-        kernels.Linear.Run(x, new LinearWeight(router, gate), output, rows);
+        Tensor gate = memory.New("gate", DType.BF16, new Shape(1, 64), SelfCases.Normal(7, 64)), output = memory.New("output", DType.F32, new Shape(rows, stride));
+        output.AsSpan<float>().Fill(7);
+        kernels.Linear.Run(x, new LinearWeight(router, gate), output.Columns(0, 257), rows);
         return output.AsSpan<float>().ToArray();
     }
 

@@ -41,7 +41,7 @@ internal static class PtxArithmetic
 
     private static ulong Result(PtxInstruction instruction, string[] words, ulong a, ulong b, ulong c)
     {
-        bool wide = words[^1] is "b64" or "s64" or "u64";
+        bool wide = words[^1] is "b64" or "s64" or "u64" || words[1] == "wide";
         ulong result = words[0] switch
         {
             "mov" or "cvta" => a,
@@ -55,10 +55,12 @@ internal static class PtxArithmetic
             "abs" when words[^1] == "f32" => a & 0x7fffffff,
             "add" => a + b,
             "sub" => a - b,
+            "mul" when words is [_, "wide", "s32"] => (ulong)((long)(int)a * (int)b),
             "mul" => a * b,
             "mad" => (a * b) + c,
             "div" when words[1] == "s32" => (ulong)((int)a / (int)b),
             "min" when words[1] == "s32" => (ulong)int.Min((int)a, (int)b),
+            "max" when words[1] == "s32" => (ulong)int.Max((int)a, (int)b),
             "and" => a & b,
             "or" => a | b,
             "xor" => a ^ b,

@@ -51,7 +51,7 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
         {
             for (int x = 0; x < groupsX; x++)
             {
-                var shared = new byte[sharedBytes];
+                var shared = new byte[sharedBytes + program.SharedBytes];
                 shared.AsSpan().Fill(0xff);
                 new PtxGroup(program, this, shared, x, y, groupsX).Run();
             }
@@ -62,10 +62,12 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
     internal ulong Named(string name, PtxThread thread, PtxGroup group) => name switch
     {
         "%tid.x" => (ulong)thread.Number,
+        "%ntid.x" => (ulong)program.ThreadCount,
         "%ctaid.x" => (ulong)group.X,
         "%ctaid.y" => (ulong)group.Y,
         "%nctaid.x" => (ulong)group.CountX,
         "dynamic_shared" => SharedBase,
+        _ when program.TryShared(name, out int offset) => SharedBase + (ulong)(sharedBytes + offset),
         _ => (ulong)Parameter(name),
     };
 

@@ -8,6 +8,7 @@ internal sealed partial class PtxProgram
 {
     private readonly Dictionary<string, int> _labels = [];
     private readonly Dictionary<string, int> _registers = [];
+    private readonly Dictionary<string, int> _shared = [];
     private readonly List<(string Name, int Bytes)> _parameters = [];
 
     public PtxProgram(string text)
@@ -24,6 +25,11 @@ internal sealed partial class PtxProgram
             else if (Threads().Match(line) is { Success: true } threads)
             {
                 ThreadCount = int.Parse(threads.Groups[1].ValueSpan);
+            }
+            else if (SharedArray().Match(line) is { Success: true } array)
+            {
+                _shared.Add(array.Groups[1].Value, SharedBytes);
+                SharedBytes += (int.Parse(array.Groups[2].ValueSpan) + 15) / 16 * 16;
             }
             else if (!line.StartsWith("//", StringComparison.Ordinal) && !Header().IsMatch(line))
             {
@@ -42,6 +48,12 @@ internal sealed partial class PtxProgram
     public IReadOnlyList<(string Name, int Bytes)> Parameters => _parameters;
 
     public int RegisterCount => _registers.Count;
+
+    /// <summary>Of the arrays that the text declares.</summary>
+    public int SharedBytes { get; }
+
+    /// <summary>Where such an array begins, if the name is one's.</summary>
+    public bool TryShared(string name, out int offset) => _shared.TryGetValue(name, out offset);
 
     /// <summary>Where a label stands.</summary>
     public int Label(string name) => _labels[name];
@@ -150,6 +162,9 @@ internal sealed partial class PtxProgram
 
     [GeneratedRegex(@"^\.param (?:\.align \d+ )?\.b(\d+) (\w+)(?:\[(\d+)\])?")]
     private static partial Regex Parameter();
+
+    [GeneratedRegex(@"^\.shared \.align \d+ \.b8 (\w+)\[(\d+)\]")]
+    private static partial Regex SharedArray();
 
     [GeneratedRegex(@"^\.maxntid (\d+)")]
     private static partial Regex Threads();
