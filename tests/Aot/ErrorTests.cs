@@ -54,7 +54,6 @@ public sealed class ErrorTests
         { ["generate", "a", "--dp", "2"], "--dp 2" },
         { ["generate", "a", "--ep"], "--ep" },
         { ["generate", "a", "--comm", "nccl"], "--comm nccl" },
-        { ["generate", "a", "--device", "ze:0"], "--device ze:0" },
     };
 
     [Theory]
