@@ -75,6 +75,22 @@ public sealed class DeviceTests
         }
     }
 
+    [Fact]
+    public void Batches_of_2_to_64_give_each_row_its_own_bits()
+    {
+        using LoadedModel model = Open(TestData.Path("fixtures/qwen3-next-moe"));
+        int[][] prompts = [.. Enumerable.Range(0, 64).Select(i => Prompts.Random(1 + (i % 5), model.Model.Config.Vocabulary, seed: i))];
+        Outcome[] alone = [.. prompts.Select(p => Prompts.Generate(model, [p], 3)[0])];
+        foreach (int size in new[] { 2, 3, 4, 5, 8, 9, 16, 17, 31, 33, 64 })
+        {
+            Outcome[] together = Prompts.Generate(model, prompts[^size..], 3);
+            for (int i = 0; i < size; i++)
+            {
+                together[i].MustBe(alone[64 - size + i], $"request {i} of {size}");
+            }
+        }
+    }
+
     [Theory]
     [InlineData("qwen3-next-moe")]
     [InlineData("qwen3.5-dense")]
