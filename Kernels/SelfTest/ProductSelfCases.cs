@@ -27,7 +27,7 @@ internal static class ProductSelfCases
             Tensor output = memory.New("output", DType.F32, new Shape(rows, shape.Outputs)), alone = memory.New("alone", DType.F32, new Shape(1, shape.Outputs));
             set.Linear.Run(x, weight, output, prompts);
             return [output, Compare(memory, output, alone, row => set.Linear.Run(x.Rows(row, 1), weight, alone, int.Min(prompts, 1)))];
-        }) { IsAligned = true };
+        }, IsAligned: true);
 
     private static IEnumerable<SelfCase> Grouped() =>
         from shape in ((int Hidden, int Width, int Experts, int TopK)[])[(72, 40, 40, 8), (512, 128, 12, 2), (2048, 24, 5, 3)]
@@ -47,7 +47,7 @@ internal static class ProductSelfCases
             set.GroupedExperts.Run(x, weights, chosen, mix, scratch, output, prompts);
             return [output, Compare(memory, output, alone, row => set.GroupedExperts.Run(
                 x.Rows(row, 1), weights, chosen.Rows(row, 1), mix.Rows(row, 1), scratch, alone, promptRows: row < prompts ? 1 : 0))];
-        }) { IsAligned = true };
+        }, IsAligned: true);
 
     private static IEnumerable<SelfCase> Mlp() =>
         from shape in ((int Hidden, int Width)[])[(72, 40), (1024, 72), (2048, 24)]
@@ -65,7 +65,7 @@ internal static class ProductSelfCases
             set.GatedMlp.Run(x, gateUp, down, logit, add, scratch, output, promptRows: 0);
             return [output, Compare(memory, output, alone, row => set.GatedMlp.Run(
                 x.Rows(row, 1), gateUp, down, logit.Rows(row, 1), add.Rows(row, 1), scratch.Rows(0, 1), alone, promptRows: 0))];
-        }) { IsAligned = true };
+        }, IsAligned: true);
 
     // How many values of the first, a middle and the last row differ when the row is computed alone: none.
     private static Tensor Compare(GuardedMemory memory, Tensor output, Tensor alone, Action<int> run)
