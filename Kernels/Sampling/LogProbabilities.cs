@@ -4,7 +4,7 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// From the log-probability of each row's most likely token to that of the chosen one: y ← y + (x[token] − x[best]),
-/// in double, rounded once; unchanged where they are the same token, NaN where the choice is −1.
+/// in double (or twice f32's precision where a device has no doubles), rounded once; unchanged where they are the same token, NaN where the choice is −1.
 /// </summary>
 public abstract class LogProbabilities
 {

@@ -1,9 +1,11 @@
+using System.Text.Json;
+
 namespace Lean.Aot.Tests;
 
 /// <summary>Devices beside the CPU: the native binary finds OpenCL at run time, or does without.</summary>
 public sealed class DeviceTests
 {
-    private static readonly string[] Ops = ["embedding", "add_rms_norm", "linear", "gated_delta_rule, prompt", "gated_delta_rule, generated", "expert_router", "grouped_experts", "gated_mlp", "greedy_pick"];
+    private static readonly string[] Ops = ["embedding", "add_rms_norm", "linear", "gated_delta_rule, prompt", "gated_delta_rule, generated", "expert_router", "grouped_experts", "gated_mlp", "greedy_pick", "adjust_logits", "sample_tokens", "log_probabilities", "top_log_probabilities", "demo"];
 
     [Fact]
     public void Kernels_of_every_target_are_in_the_binary()
@@ -47,6 +49,53 @@ public sealed class DeviceTests
         Assert.Equal(2, run.ExitCode);
         Assert.Contains(problem, run.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_self_test_says_that_the_demo_is_absent_or_answers_wrongly()
+    {
+        using var folder = new TemporaryFolder();
+        string binary = folder.At("lean"), source = System.IO.Path.GetDirectoryName(LeanRun.Binary)!;
+        LeanRun.Of("--version").Good();
+        File.Copy(LeanRun.Binary, binary);
+        LeanRun absent = LeanRun.Program(binary, "selftest").Good();
+        Assert.Matches(@"(?m)^demo +ABSENT  the whole model was not checked: there is no demo model at '.+Demo'$", absent.Output);
+
+        Directory.CreateDirectory(folder.At("Demo"));
+        foreach (string file in Directory.GetFiles(System.IO.Path.Combine(source, "Demo")))
+        {
+            File.Copy(file, folder.At(System.IO.Path.Combine("Demo", System.IO.Path.GetFileName(file))));
+        }
+
+        string config = folder.At(System.IO.Path.Combine("Demo", "config.json"));
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 0.5", StringComparison.Ordinal));
+        LeanRun wrong = LeanRun.Program(binary, "selftest");
+        Assert.Equal(1, wrong.ExitCode);
+        Assert.Matches("^lean: cpu .* computes wrong results: see the lines above\n$", wrong.Error);
+        Assert.Matches(@"(?m)^demo +FAILED  .*of the logits is [0-9.]+, allowed is 0.0001$", wrong.Output);
+    }
+
+    [Fact]
+    public void Sampling_on_a_device_is_the_devices_work_and_repeats()
+    {
+        Assert.SkipWhen(!LeanRun.Of("devices").Good().Output.Contains("opencl:0", StringComparison.Ordinal), "this machine has no OpenCL device");
+        (string, string)[] path = Path();
+        string[] arguments = ["generate", "ROMEO:", "--device", "opencl", "--temperature", "0.8", "--top-p", "0.9", "--seed", "7", "--logprobs", "3", "--max-tokens", "24", "--json"];
+        JsonElement first = Assert.Single(LeanRun.With(path, arguments).Json()), second = Assert.Single(LeanRun.With(path, arguments).Json());
+        Assert.StartsWith("opencl:0 ", first.GetProperty("device").GetString(), StringComparison.Ordinal);
+        Assert.Equal(0, first.GetProperty("host_ops").GetInt32());
+        Assert.Equal(7, first.GetProperty("seed").GetInt64());
+        int[] ids = LeanRun.Ids(first.GetProperty("output_ids"));
+        Assert.InRange(ids.Length, 1, 24);
+        foreach (string property in (string[])["output_ids", "text", "logprobs"])
+        {
+            Assert.Equal(first.GetProperty(property).GetRawText(), second.GetProperty(property).GetRawText());
+        }
+
+        // Another seed draws another text, and so does the most likely one.
+        string[] other = [.. arguments];
+        other[Array.IndexOf(other, "7")] = "8";
+        Assert.NotEqual(ids, LeanRun.Ids(Assert.Single(LeanRun.With(path, other).Json()).GetProperty("output_ids")));
     }
 
     [Theory]

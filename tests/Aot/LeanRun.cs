@@ -35,6 +35,9 @@ internal sealed record LeanRun(int ExitCode, string Output, string Error)
         return Start("/bin/sh", [], ["-c", line, Binary]);
     }
 
+    /// <summary>Runs another file, such as a copy of the binary, with an empty environment.</summary>
+    internal static LeanRun Program(string program, params string[] arguments) => Start(program, [], arguments);
+
     private static LeanRun Start(string program, (string Name, string Value)[] environment, string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments)
