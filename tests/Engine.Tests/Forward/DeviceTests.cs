@@ -139,7 +139,7 @@ public sealed class DeviceTests
         using LoadedModel device = Open(TestData.Demo);
         using var cpu = LoadedModel.Open(TestData.Demo, CpuBackends.Open());
 
-        // Matrix products round to bf16 there, so a draw near a boundary may fall on its other side: seldom.
+        // Sums have another order there and the KV cache is bf16, so a draw near a boundary may fall on its other side: seldom.
         GenerationRequest[] requests = [.. Enumerable.Range(0, 48).Select(i => new GenerationRequest
         {
             Prompt = Prompts.Random(5 + (i % 3), 2048, seed: i % 3),
