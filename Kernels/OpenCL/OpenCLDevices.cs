@@ -5,9 +5,20 @@ namespace Lean.Kernels;
 /// <summary>The machine's OpenCL devices, numbered through all platforms in the loader's order.</summary>
 public static unsafe class OpenCLDevices
 {
+    // Drivers start when they are first asked, and some, asked twice at once, have nothing to say the second time.
+    private static readonly Lock s_asking = new();
+
     /// <summary>Finds them.</summary>
     /// <param name="declined">Why there are none, or null.</param>
     public static IReadOnlyList<OpenCLDeviceInfo> List(out string? declined)
+    {
+        lock (s_asking)
+        {
+            return Find(out declined);
+        }
+    }
+
+    private static List<OpenCLDeviceInfo> Find(out string? declined)
     {
         var found = new List<OpenCLDeviceInfo>();
         declined = CL.WhyUnavailable;
