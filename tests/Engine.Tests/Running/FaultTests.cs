@@ -50,6 +50,24 @@ public sealed partial class FaultTests
         Assert.Empty(wrong);
     }
 
+    [Theory]
+    [InlineData("model.layers.1.linear_attn.norm.weight")]
+    [InlineData("model.layers.2.mlp.gate.weight")]
+    [InlineData("model.layers.3.self_attn.k_proj.weight")]
+    [InlineData("lm_head.weight")]
+    public void A_device_finds_the_same(string name)
+    {
+        Assert.SkipWhen(OpenCLDevices.List(out string? declined).Count == 0, declined ?? "");
+        using var planted = PlantedCheckpoint.Fill(Moe, name, PlantedCheckpoint.NaN);
+        using var model = LoadedModel.Open(planted.Folder, CpuBackends.Open());
+        using var device = LoadedModel.Open(planted.Folder, ComputeDevice.Of(OpenCLDevices.Open(0)));
+        Sequence expected = Run(model, [[5, 6, 7]])[0], found = Run(device, [[5, 6, 7]])[0];
+        Assert.NotNull(expected.Fault);
+        Assert.Equal(expected.Fault, found.Fault);
+        Assert.Equal(0, found.Generated);
+        Assert.Equal(FaultReport.Error(model, "it", expected.Fault.Value).Message, FaultReport.Error(device, "it", found.Fault!.Value).Message);
+    }
+
     [Fact]
     public void The_reference_ops_find_the_same()
     {
