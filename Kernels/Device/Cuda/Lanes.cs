@@ -13,6 +13,11 @@ public static class Lanes
     [Ptx("shfl.sync.bfly.b32 $0, #0, @1, 31, 0xffffffff;")]
     public static float Xor(float value, int mask) => value;
 
+    /// <summary>The whole number of lane (own number ^ <paramref name="mask"/>).</summary>
+    [IntrinsicImplementation]
+    [Ptx("shfl.sync.bfly.b32 $0, #0, @1, 31, 0xffffffff;")]
+    public static int XorWhole(int value, int mask) => value;
+
     /// <summary>Lane 0's value: tells the assembler that all lanes agree.</summary>
     [IntrinsicImplementation]
     [Ptx("shfl.sync.idx.b32 $0, #0, 0, 31, 0xffffffff;")]

@@ -18,7 +18,12 @@ public static class CudaWords
         Accumulators.Clear4(0);
         U4 left = WarpMatrix.Load(memory), right = Streaming.Load(ref words[lane]);
         WarpMatrix.Multiply(4, left, right.X, right.Y);
-        x[lane] = Lanes.Xor(x[lane], 16) + Accumulators.Get(5);
+        U4 turned = WarpMatrix.LoadTransposed(memory);
+        Accumulators.Scale2(4, x[lane]);
+        CudaShared.Store(memory, turned.X);
+        CudaShared.Store2(memory, turned.Y, turned.Z);
+        CudaShared.Store4(memory, CudaShared.Load4(memory + CudaShared.Load(memory)));
+        x[Lanes.XorWhole(lane, 1)] = Lanes.Xor(x[lane], 16) + Accumulators.Get(5);
     }
 
     [Kernel("hopper_words", 384, groups: "*")]

@@ -10,6 +10,9 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
     private readonly Dictionary<string, PtxProgram> _programs = [];
     private readonly List<PtxTensor> _maps = [];
 
+    /// <summary>Whether kernels are noted and not run.</summary>
+    public bool IsIdle { get; init; }
+
     /// <summary>What has run.</summary>
     public List<string> Ran { get; } = [];
 
@@ -53,6 +56,12 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
 
     internal override unsafe void Launch(DeviceKernel kernel, int groupsX, int groupsY, ReadOnlySpan<KernelArgument> arguments)
     {
+        Ran.Add(kernel.Entry);
+        if (IsIdle)
+        {
+            return;
+        }
+
         string target = kernel.Targets.Contains("sm_90a") ? "sm_90a" : "sm_80";
         if (!_programs.TryGetValue(kernel.Entry, out PtxProgram? program))
         {
@@ -77,7 +86,6 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
         }
 
         machine.Run(groupsX, groupsY);
-        Ran.Add(kernel.Entry);
     }
 
     private sealed class PtxDevice : KernelDevice

@@ -15,6 +15,29 @@ internal static class PtxWarp
                 ulong first = value(warp[0], o[1]);
                 Array.ForEach(warp, t => t.Registers[o[0].Register] = first);
                 break;
+            case "shfl.sync.bfly.b32":
+                ulong[] given = Array.ConvertAll(warp, t => value(t, o[1]));
+                Array.ForEach(warp, t => t.Registers[o[0].Register] = given[(t.Number % 32) ^ (int)o[2].Value]);
+                break;
+            case "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16":
+                foreach (PtxThread thread in warp)
+                {
+                    int lane = thread.Number % 32;
+                    for (int matrix = 0; matrix < 4; matrix++)
+                    {
+                        uint pair = 0;
+                        for (int i = 0; i < 2; i++)
+                        {
+                            ulong row = value(warp[(matrix * 8) + (lane % 4 * 2) + i], o[1]);
+                            Check(row % 16 == 0, instruction);
+                            pair |= (uint)MemoryMarshal.Read<ushort>(PtxMachine.Shared(shared, row + (ulong)(lane / 4 * 2), 2, instruction)) << (i * 16);
+                        }
+
+                        thread.Registers[o[0].Parts[matrix].Register] = pair;
+                    }
+                }
+
+                break;
             case "ldmatrix.sync.aligned.m8n8.x4.shared.b16":
                 foreach (PtxThread thread in warp)
                 {

@@ -1,0 +1,108 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// Attention on a card's matrix units: generated rows by spans of their context since Ampere (AttentionRows in
+/// Kernels/Device has the order), prompt rows in tiles on Hopper (AttentionPrompt). What decides whether a call runs here is
+/// the same for every number of rows.
+/// </summary>
+internal sealed class AttentionUnits(KernelStream stream)
+{
+    // As the kernels have them: query heads of a group, columns of a group that joins, queries of a tile.
+    private const int GroupHeads = 8, JoinColumns = 64, TileQueries = 128;
+
+    // Bytes of spans that wait to be joined, before their rows are computed in several launches.
+    private const long MostScratch = 64L << 20;
+
+    /// <summary>Whether generated rows run here.</summary>
+    public bool TakesGenerated(AttentionShape shape, in Tensor queries, in Tensor projected, in Tensor keys, in Tensor values, in Tensor output) =>
+        stream.MatrixUnits != MatrixUnits.None && shape.HeadDim is 64 or 128 or 256
+        && IsAligned(queries) && IsAligned(projected) && IsAligned(keys) && IsAligned(values) && IsAligned(output);
+
+    /// <summary>Whether prompt rows run here.</summary>
+    public bool TakesPrompts(AttentionShape shape, in Tensor queries, in Tensor projected, in Tensor keys, in Tensor values, in Tensor output) =>
+        stream.MatrixUnits == MatrixUnits.WarpGroup && shape.Heads / shape.KvHeads <= TileQueries
+        && TakesGenerated(shape, queries, projected, keys, values, output);
+
+    /// <summary>Attends for rows from <paramref name="firstRow"/> on.</summary>
+    /// <param name="shape">The heads.</param>
+    /// <param name="queries">f32 [T, Heads, D].</param>
+    /// <param name="projected">f32 [T, P, D].</param>
+    /// <param name="keys">The cache.</param>
+    /// <param name="values">The cache.</param>
+    /// <param name="segments">All of the step.</param>
+    /// <param name="blocks">The cache blocks of each.</param>
+    /// <param name="output">f32 [T, Heads, D].</param>
+    /// <param name="firstRow">The first generated row.</param>
+    public void Generated(
+        AttentionShape shape, in Tensor queries, in Tensor projected, in Tensor keys, in Tensor values, in Tensor segments, in Tensor blocks,
+        in Tensor output, long firstRow)
+    {
+        long rows = queries.Shape[0];
+        long spans = Spans(blocks.Shape[1]);
+        long slot = shape.Heads * spans * sizeof(float) * (shape.HeadDim + 2), together = long.Clamp(MostScratch / slot, 1, rows - firstRow);
+        int headTiles = ((shape.Heads / shape.KvHeads) + GroupHeads - 1) / GroupHeads;
+        Tensor scratch = stream.Scratch(together * slot);
+        for (long row = firstRow; row < rows; row += together)
+        {
+            long count = long.Min(together, rows - row);
+            var sums = new Tensor(DType.F32, new Shape(count, shape.Heads, spans, shape.HeadDim), scratch.Address);
+            var totals = new Tensor(DType.F32, new Shape(count, shape.Heads, spans, 2), scratch.Address + (nint)sums.Bytes);
+            int groups = checked((int)(count * shape.KvHeads * headTiles));
+            switch (shape.HeadDim)
+            {
+                case 64:
+                    PagedAttentionRowsColumns64Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, (int)row, headTiles, groups);
+                    break;
+                case 128:
+                    PagedAttentionRowsColumns128Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, (int)row, headTiles, groups);
+                    break;
+                default:
+                    PagedAttentionRowsColumns256Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, (int)row, headTiles, groups);
+                    break;
+            }
+
+            if (spans > 1)
+            {
+                PagedAttentionRowsJoinLauncher.Launch(
+                    stream, projected, segments, sums, totals, output, (int)row, checked((int)(count * shape.Heads * (shape.HeadDim / JoinColumns))));
+            }
+        }
+    }
+
+    /// <summary>Attends for the first <paramref name="rows"/> rows.</summary>
+    /// <param name="shape">The heads.</param>
+    /// <param name="queries">f32 [T, Heads, D].</param>
+    /// <param name="projected">f32 [T, P, D].</param>
+    /// <param name="keys">The cache.</param>
+    /// <param name="values">The cache.</param>
+    /// <param name="segments">All of the step.</param>
+    /// <param name="blocks">The cache blocks of each.</param>
+    /// <param name="output">f32 [T, Heads, D].</param>
+    /// <param name="rows">Rows of prompts.</param>
+    public void Prompts(
+        AttentionShape shape, in Tensor queries, in Tensor projected, in Tensor keys, in Tensor values, in Tensor segments, in Tensor blocks,
+        in Tensor output, long rows)
+    {
+        long tileRows = TileQueries / (shape.Heads / shape.KvHeads);
+        int groups = checked((int)((rows + tileRows - 1) / tileRows * shape.KvHeads));
+        switch (shape.HeadDim)
+        {
+            case 64:
+                PagedAttentionPromptColumns64Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, output, (int)rows, groups);
+                break;
+            case 128:
+                PagedAttentionPromptColumns128Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, output, (int)rows, groups);
+                break;
+            default:
+                PagedAttentionPromptColumns256Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, output, (int)rows, groups);
+                break;
+        }
+    }
+
+    // The most spans that a row has in so many blocks: of four blocks up to 4 and from 32 on, of two between.
+    private static long Spans(long blocks) => blocks <= 4 ? 1 : long.Max((long.Min(blocks, 32) + 1) / 2, (blocks + 3) / 4);
+
+    private static bool IsAligned(in Tensor tensor) => tensor.Address % 16 == 0;
+}
