@@ -13,6 +13,9 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
     /// <summary>Whether kernels are noted and not run.</summary>
     public bool IsIdle { get; init; }
 
+    /// <summary>Multiprocessors.</summary>
+    public int Cores { get; init; } = 3;
+
     /// <summary>What has run.</summary>
     public List<string> Ran { get; } = [];
 
@@ -22,7 +25,7 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
 
     internal override MatrixUnits MatrixUnits => units;
 
-    internal override int Multiprocessors => 3;
+    internal override int Multiprocessors => Cores;
 
     public override void CopyToDevice(Tensor host, Tensor device) => throw new NotSupportedException();
 
