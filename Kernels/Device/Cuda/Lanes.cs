@@ -13,13 +13,23 @@ public static class Lanes
     [Ptx("shfl.sync.bfly.b32 $0, #0, @1, 31, 0xffffffff;")]
     public static float Xor(float value, int mask) => value;
 
-    /// <summary>The whole number of lane (own number ^ <paramref name="mask"/>).</summary>
-    [IntrinsicImplementation]
-    [Ptx("shfl.sync.bfly.b32 $0, #0, @1, 31, 0xffffffff;")]
-    public static int XorWhole(int value, int mask) => value;
-
     /// <summary>Lane 0's value: tells the assembler that all lanes agree.</summary>
     [IntrinsicImplementation]
     [Ptx("shfl.sync.idx.b32 $0, #0, 0, 31, 0xffffffff;")]
     public static int First(int value) => value;
+
+    /// <summary>The value of a lane.</summary>
+    [IntrinsicImplementation]
+    [Ptx("shfl.sync.idx.b32 $0, #0, #1, 31, 0xffffffff;")]
+    public static float From(float value, int lane) => value;
+
+    /// <summary>The largest of all lanes' values (PTX ISA, "redux.sync").</summary>
+    [IntrinsicImplementation]
+    [Ptx("redux.sync.max.u32 $0, #0, 0xffffffff;")]
+    public static uint Maximum(uint value) => value;
+
+    /// <summary>The smallest of all lanes' values.</summary>
+    [IntrinsicImplementation]
+    [Ptx("redux.sync.min.u32 $0, #0, 0xffffffff;")]
+    public static uint Minimum(uint value) => value;
 }

@@ -70,18 +70,14 @@ public static class AttentionCells
     /// <summary>The segment that a row belongs to, or -1. Every lane of a warp asks for the same row.</summary>
     public static int Segment(ArrayView<int> segments, int sequences, int row)
     {
-        int found = -1;
+        uint found = 0;
         for (int i = Group.IdxX & 31; i < sequences; i += 32)
         {
             int first = segments[(i * Columns) + FirstRow];
-            found = row >= first && row < first + segments[(i * Columns) + Count] ? i : found;
+            found = row >= first && row < first + segments[(i * Columns) + Count] ? (uint)(i + 1) : found;
         }
 
-        found = Math.Max(found, Lanes.XorWhole(found, 16));
-        found = Math.Max(found, Lanes.XorWhole(found, 8));
-        found = Math.Max(found, Lanes.XorWhole(found, 4));
-        found = Math.Max(found, Lanes.XorWhole(found, 2));
-        return Math.Max(found, Lanes.XorWhole(found, 1));
+        return (int)Lanes.Maximum(found) - 1;
     }
 
     /// <summary>The first row of a segment.</summary>

@@ -23,7 +23,7 @@ public static class CudaWords
         CudaShared.Store(memory, turned.X);
         CudaShared.Store2(memory, turned.Y, turned.Z);
         CudaShared.Store4(memory, CudaShared.Load4(memory + CudaShared.Load(memory)));
-        x[Lanes.XorWhole(lane, 1)] = Lanes.Xor(x[lane], 16) + Accumulators.Get(5);
+        x[lane] = Lanes.Xor(x[lane], 16) + Accumulators.Get(5);
     }
 
     [Kernel("hopper_words", 384, groups: "*")]
