@@ -9,11 +9,8 @@ namespace Lean.Kernels;
 /// </summary>
 internal sealed class AttentionUnits(KernelStream stream)
 {
-    // As the kernels have them: query heads of a group, columns of a group that joins, queries of a tile, spans of a run.
-    private const int RunSpans = 4, GroupHeads = 8, JoinColumns = 64, TileQueries = 128;
-
-    // Runs of a group: more would leave groups of longer contexts behind.
-    private const int MostRuns = 2;
+    // As the kernels have them: query heads of a group, columns of a group that joins, queries of a tile.
+    private const int GroupHeads = 8, JoinColumns = 64, TileQueries = 128;
 
     // Bytes of spans that wait to be joined, before their rows are computed in several launches.
     private const long MostScratch = 64L << 20;
@@ -44,34 +41,32 @@ internal sealed class AttentionUnits(KernelStream stream)
     {
         long rows = queries.Shape[0];
         long spans = Spans(blocks.Shape[1]);
-        int headTiles = ((shape.Heads / shape.KvHeads) + GroupHeads - 1) / GroupHeads, pieces = shape.KvHeads * headTiles;
-        int groupSpans = GroupSpans((rows - firstRow) * pieces, spans);
-        long parts = groupSpans == 1 ? spans : (spans + RunSpans - 1) / RunSpans;
-        long slot = shape.Heads * parts * sizeof(float) * (shape.HeadDim + 2), together = long.Clamp(MostScratch / slot, 1, rows - firstRow);
+        long slot = shape.Heads * spans * sizeof(float) * (shape.HeadDim + 2), together = long.Clamp(MostScratch / slot, 1, rows - firstRow);
+        int headTiles = ((shape.Heads / shape.KvHeads) + GroupHeads - 1) / GroupHeads;
         Tensor scratch = stream.Scratch(together * slot);
         for (long row = firstRow; row < rows; row += together)
         {
             long count = long.Min(together, rows - row);
-            var sums = new Tensor(DType.F32, new Shape(count, shape.Heads, parts, shape.HeadDim), scratch.Address);
-            var totals = new Tensor(DType.F32, new Shape(count, shape.Heads, parts, 2), scratch.Address + (nint)sums.Bytes);
-            int groups = checked((int)(count * pieces * ((spans + groupSpans - 1) / groupSpans)));
+            var sums = new Tensor(DType.F32, new Shape(count, shape.Heads, spans, shape.HeadDim), scratch.Address);
+            var totals = new Tensor(DType.F32, new Shape(count, shape.Heads, spans, 2), scratch.Address + (nint)sums.Bytes);
+            int groups = checked((int)(count * shape.KvHeads * headTiles));
             switch (shape.HeadDim)
             {
                 case 64:
-                    PagedAttentionRowsColumns64Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, (int)row, headTiles, groupSpans, groups);
+                    PagedAttentionRowsColumns64Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, (int)row, headTiles, groups);
                     break;
                 case 128:
-                    PagedAttentionRowsColumns128Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, (int)row, headTiles, groupSpans, groups);
+                    PagedAttentionRowsColumns128Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, (int)row, headTiles, groups);
                     break;
                 default:
-                    PagedAttentionRowsColumns256Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, (int)row, headTiles, groupSpans, groups);
+                    PagedAttentionRowsColumns256Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, (int)row, headTiles, groups);
                     break;
             }
 
             if (spans > 1)
             {
                 PagedAttentionRowsJoinLauncher.Launch(
-                    stream, projected, segments, sums, totals, output, (int)row, groupSpans, checked((int)(count * shape.Heads * (shape.HeadDim / JoinColumns))));
+                    stream, projected, segments, sums, totals, output, (int)row, checked((int)(count * shape.Heads * (shape.HeadDim / JoinColumns))));
             }
         }
     }
@@ -106,21 +101,8 @@ internal sealed class AttentionUnits(KernelStream stream)
         }
     }
 
-    // The most spans that a row has in so many blocks: of four blocks up to 4 and from 128 on, of two between.
-    private static long Spans(long blocks) => blocks <= 4 ? 1 : long.Max((long.Min(blocks, 128) + 1) / 2, (blocks + 3) / 4);
-
-    // Spans that a group computes: one, or whole runs where that leaves each multiprocessor, which holds two groups, one and a
-    // half. It changes no bit.
-    private int GroupSpans(long pieces, long spans)
-    {
-        int most = 1;
-        for (int n = RunSpans; n <= MostRuns * RunSpans && pieces * ((spans + n - 1) / n) * 2 >= stream.Multiprocessors * 3L; n *= 2)
-        {
-            most = n;
-        }
-
-        return most;
-    }
+    // The most spans that a row has in so many blocks: of four blocks up to 4 and from 32 on, of two between.
+    private static long Spans(long blocks) => blocks <= 4 ? 1 : long.Max((long.Min(blocks, 32) + 1) / 2, (blocks + 3) / 4);
 
     private static bool IsAligned(in Tensor tensor) => tensor.Address % 16 == 0;
 }

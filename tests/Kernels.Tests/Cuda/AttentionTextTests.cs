@@ -21,7 +21,7 @@ public sealed class AttentionTextTests
 
     [Fact]
     public void A_long_context_runs_in_longer_spans() =>
-        Check(new AttentionShape(2, 1, 64), prompts: false, (254, 3), (5, 1), (1400, 1));
+        Check(new AttentionShape(2, 1, 64), prompts: false, (254, 3), (5, 1), (2100, 1));
 
     [Fact]
     public void Scores_that_lie_far_apart_are_right()
@@ -61,15 +61,6 @@ public sealed class AttentionTextTests
                 Assert.Equal(whole.Row(from + i), piece.Row(i));
             }
         }
-    }
-
-    [Fact]
-    public void Spans_have_the_same_bits_whether_a_group_computes_one_or_more()
-    {
-        AttentionShape shape = new(2, 1, 64);
-        (AttentionStream, int, int)[] parts = [(new AttentionStream(720, shape, 1290), 1280, 2), (new AttentionStream(721, shape, 70), 69, 1), (new AttentionStream(722, shape, 520), 515, 1)];
-        using PtxStream few = new(MatrixUnits.WarpGroup) { Cores = 1 }, many = new(MatrixUnits.WarpGroup) { Cores = 1000 };
-        Assert.Null(Compare.Bits(Run(few, shape, prompts: false, 2, parts), Run(many, shape, prompts: false, 2, parts)));
     }
 
     [Fact]
@@ -132,11 +123,6 @@ public sealed class AttentionTextTests
     private static Outputs Run(AttentionShape shape, bool prompts, int seed, params (AttentionStream Stream, int From, int Count)[] parts)
     {
         using var stream = new PtxStream(MatrixUnits.WarpGroup);
-        return Run(stream, shape, prompts, seed, parts);
-    }
-
-    private static Outputs Run(PtxStream stream, AttentionShape shape, bool prompts, int seed, params (AttentionStream Stream, int From, int Count)[] parts)
-    {
         KernelSet set = DeviceKernelSet.Create(stream);
         using var arena = new Arena(set) { IsAligned = true };
         Outputs outputs = AttentionCases.Run(set, arena, shape, Parts(parts), seed, prompts);

@@ -13,9 +13,6 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
     /// <summary>Whether kernels are noted and not run.</summary>
     public bool IsIdle { get; init; }
 
-    /// <summary>Multiprocessors.</summary>
-    public int Cores { get; init; } = 3;
-
     /// <summary>What has run.</summary>
     public List<string> Ran { get; } = [];
 
@@ -25,7 +22,7 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
 
     internal override MatrixUnits MatrixUnits => units;
 
-    internal override int Multiprocessors => Cores;
+    internal override int Multiprocessors => 3;
 
     public override void CopyToDevice(Tensor host, Tensor device) => throw new NotSupportedException();
 
