@@ -17,4 +17,11 @@ public static class Lanes
     [IntrinsicImplementation]
     [Ptx("shfl.sync.idx.b32 $0, #0, 0, 31, 0xffffffff;")]
     public static int First(int value) => value;
+
+    /// <summary>Waits for the warp's lanes, and orders their accesses to memory (PTX ISA, "bar.warp.sync").</summary>
+    [IntrinsicImplementation]
+    [Ptx("bar.warp.sync 0xffffffff;")]
+    public static void Together()
+    {
+    }
 }

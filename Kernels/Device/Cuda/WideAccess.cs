@@ -22,4 +22,11 @@ public static class WideAccess
     public static void Store(ref float target, float a, float b, float c, float d)
     {
     }
+
+    /// <summary>Writes four words.</summary>
+    [IntrinsicImplementation]
+    [Ptx("st.global.v4.u32 [#0], {#1, #2, #3, #4};")]
+    public static void Store(ref float target, U4 value)
+    {
+    }
 }

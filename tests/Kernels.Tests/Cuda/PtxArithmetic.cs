@@ -22,7 +22,13 @@ internal static class PtxArithmetic
                 thread.Registers[o[0].Register] = words[^1] == "b64" ? MemoryMarshal.Read<ulong>(parameter) : MemoryMarshal.Read<uint>(parameter);
                 return;
             case "ld":
-                thread.Registers[o[0].Register] = MemoryMarshal.Read<uint>(memory(words[1], read(o[1]), 4));
+                PtxOperand[] targets = o[0].Parts.Length > 0 ? o[0].Parts : [o[0]];
+                Span<byte> source = memory(words[1], read(o[1]), targets.Length * 4);
+                for (int i = 0; i < targets.Length; i++)
+                {
+                    thread.Registers[targets[i].Register] = MemoryMarshal.Read<uint>(source[(i * 4)..]);
+                }
+
                 return;
             case "st":
                 PtxOperand[] values = o[1].Parts.Length > 0 ? o[1].Parts : [o[1]];
@@ -50,6 +56,7 @@ internal static class PtxArithmetic
             "mul" when words[^1] == "f32" => Bits(Float(a) * Float(b)),
             "div" when words[^1] == "f32" => Bits(Float(a) / Float(b)),
             "fma" => Bits(MathF.FusedMultiplyAdd(Float(a), Float(b), Float(c))),
+            "rsqrt" => Bits(1 / MathF.Sqrt(Float(a))),
             "ex2" => Bits(MathF.Pow(2, Float(a))),
             "neg" when words[^1] == "f32" => a ^ 0x80000000,
             "abs" when words[^1] == "f32" => a & 0x7fffffff,
@@ -59,6 +66,7 @@ internal static class PtxArithmetic
             "mul" => a * b,
             "mad" => (a * b) + c,
             "div" when words[1] == "s32" => (ulong)((int)a / (int)b),
+            "rem" when words[1] == "s32" => (ulong)((int)a % (int)b),
             "min" when words[1] == "s32" => (ulong)int.Min((int)a, (int)b),
             "max" when words[1] == "s32" => (ulong)int.Max((int)a, (int)b),
             "and" => a & b,
@@ -68,7 +76,7 @@ internal static class PtxArithmetic
             "shr" when words[1] == "s32" => (ulong)((int)a >> (int)b),
             "shr" when words[1] == "u32" => (uint)a >> (int)b,
             "selp" => c != 0 ? a : b,
-            "setp" when words[2] == "f32" => words[1] == "lt" && Float(a) < Float(b) ? 1ul : 0,
+            "setp" when words[2] == "f32" => (words[1] == "lt" && Float(a) < Float(b)) || (words[1] == "gt" && Float(a) > Float(b)) ? 1ul : 0,
             "setp" when words[2] == "s64" => words[1] == "gt" && (long)a > (long)b ? 1ul : 0,
             "setp" => Holds(words[1], words[2] == "s32", (uint)a, (uint)b) ? 1ul : 0,
             "cvt" when words is [_, "s64", "s32"] => (ulong)(int)a,

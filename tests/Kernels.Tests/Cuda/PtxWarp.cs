@@ -15,6 +15,28 @@ internal static class PtxWarp
                 ulong first = value(warp[0], o[1]);
                 Array.ForEach(warp, t => t.Registers[o[0].Register] = first);
                 break;
+            case "shfl.sync.bfly.b32":
+                ulong[] given = [.. warp.Select(t => value(t, o[1]))];
+                foreach (PtxThread thread in warp)
+                {
+                    thread.Registers[o[0].Register] = given[(thread.Number % 32) ^ (int)value(thread, o[2])];
+                }
+
+                break;
+            case "bar.warp.sync":
+                break;
+            case "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16":
+                foreach (PtxThread thread in warp)
+                {
+                    int lane = thread.Number % 32, column = lane / 4;
+                    for (int matrix = 0; matrix < 4; matrix++)
+                    {
+                        uint low = Element(matrix, lane % 4 * 2, column), high = Element(matrix, (lane % 4 * 2) + 1, column);
+                        thread.Registers[o[0].Parts[matrix].Register] = low | (high << 16);
+                    }
+                }
+
+                break;
             case "ldmatrix.sync.aligned.m8n8.x4.shared.b16":
                 foreach (PtxThread thread in warp)
                 {
@@ -48,6 +70,13 @@ internal static class PtxWarp
                 break;
             default:
                 throw PtxMachine.Fault(instruction, "the model has no such instruction");
+        }
+
+        uint Element(int matrix, int row, int column)
+        {
+            ulong at = value(warp[(matrix * 8) + row], o[1]);
+            Check(at % 16 == 0, instruction);
+            return MemoryMarshal.Read<ushort>(PtxMachine.Shared(shared, at + (ulong)(column * 2), 2, instruction));
         }
     }
 
