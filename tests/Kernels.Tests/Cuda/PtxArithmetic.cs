@@ -32,6 +32,12 @@ internal static class PtxArithmetic
                 return;
             case "st":
                 PtxOperand[] values = o[1].Parts.Length > 0 ? o[1].Parts : [o[1]];
+                if (words[^1] is "b16" or "u16")
+                {
+                    MemoryMarshal.Write(memory(words[1], read(o[0]), 2), (ushort)read(o[1]));
+                    return;
+                }
+
                 Span<byte> target = memory(words[1], read(o[0]), values.Length * 4);
                 for (int i = 0; i < values.Length; i++)
                 {
@@ -56,6 +62,7 @@ internal static class PtxArithmetic
             "mul" when words[^1] == "f32" => Bits(Float(a) * Float(b)),
             "div" when words[^1] == "f32" => Bits(Float(a) / Float(b)),
             "fma" => Bits(MathF.FusedMultiplyAdd(Float(a), Float(b), Float(c))),
+            "rcp" => Bits(1 / Float(a)),
             "rsqrt" => Bits(1 / MathF.Sqrt(Float(a))),
             "ex2" => Bits(MathF.Pow(2, Float(a))),
             "neg" when words[^1] == "f32" => a ^ 0x80000000,
@@ -72,6 +79,7 @@ internal static class PtxArithmetic
             "and" => a & b,
             "or" => a | b,
             "xor" => a ^ b,
+            "not" when words[1] == "pred" => a ^ 1,
             "shl" => a << (int)b,
             "shr" when words[1] == "s32" => (ulong)((int)a >> (int)b),
             "shr" when words[1] == "u32" => (uint)a >> (int)b,
@@ -81,6 +89,7 @@ internal static class PtxArithmetic
             "setp" => Holds(words[1], words[2] == "s32", (uint)a, (uint)b) ? 1ul : 0,
             "cvt" when words is [_, "s64", "s32"] => (ulong)(int)a,
             "cvt" when words is [_, "u64", "u32"] => (uint)a,
+            "cvt" when words is [_, "u16", "u32"] => (ushort)a,
             "cvt" when words is [_, "rn", "bf16x2", "f32"] => BF16.PackPortable(Float(b), Float(a)),
             _ => throw PtxMachine.Fault(instruction, "the model has no such instruction"),
         };
