@@ -44,7 +44,14 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream) : GatedDeltaRu
             Tensor solving = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords)), reading = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords));
             Tensor gates = Take(ref at, new Shape(count, shape.ValueHeads, GateWords));
             DeltaRuleCellsLauncher.Launch(stream, convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, (int)first);
-            DeltaRuleScanLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
+            if (stream.MatrixUnits == MatrixUnits.WarpGroup)
+            {
+                DeltaRuleScanLargeLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
+            }
+            else
+            {
+                DeltaRuleScanLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
+            }
         }
     }
 

@@ -15,11 +15,11 @@ public static class CausalConvolutionRows
     private const int Rows = 8;
     private const int Taps = 4;
     private const int Before = Taps - 1;
-    private const int FirstRow = 0, Count = 1, Columns = 4;
+    private const int FirstRow = 0, Count = 1, FirstPosition = 2, Slot = 3, Columns = 4;
 
     /// <summary>As <see cref="CausalConvolution"/>; C is a multiple of 4, and rows and weights lie at multiples of 16 bytes.</summary>
     [Kernel("causal_convolution_rows", Threads, groups: "C/512", groupsY: "T/8", Unroll = true)]
-    [Cuda("sm_80", GroupsTogether = 6)]
+    [Cuda("sm_80", GroupsTogether = 5)]
     public static void Run(
         [Shape("T", "C")] ArrayView<float> x,
         [Shape("C", "4")] ArrayView<float> weight,
@@ -40,10 +40,21 @@ public static class CausalConvolutionRows
             return;
         }
 
-        bool isInside = segment >= 0 && segment == owners[endRow - 1 - firstRow] && firstRow - segments[(Math.Max(segment, 0) * Columns) + FirstRow] >= Before;
-        if (isInside)
+        // All rows of one segment, past its history or right behind all of it.
+        int at = Math.Max(segment, 0) * Columns, start = firstRow - segments[at + FirstRow], count = segments[at + Count];
+        bool isOne = segment >= 0 && segment == owners[endRow - 1 - firstRow];
+        if (isOne && (start >= Before || (start == 0 && count >= Before)))
         {
-            Slide(x, weight, output, firstRow, endRow, channels, xStride, c);
+            bool isFresh = segments[at + FirstPosition] == 0;
+            long past = ((long)segments[at + Slot] * Before * channels) + c;
+            Slide(x, weight, history, output, firstRow, endRow, channels, xStride, c, start == 0, isFresh, past);
+            if (start == 0)
+            {
+                for (int i = 0; i < Before; i++)
+                {
+                    WideAccess.Store(ref history[past + ((long)i * channels)], WideAccess.Load(ref x[((long)(firstRow + count - Before + i) * xStride) + c]));
+                }
+            }
         }
         else
         {
@@ -62,14 +73,24 @@ public static class CausalConvolutionRows
     }
 
     private static void Slide(
-        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> output, int firstRow, int endRow, int channels, int xStride, int c)
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> history, ArrayView<float> output,
+        int firstRow, int endRow, int channels, int xStride, int c, bool isBegin, bool isFresh, long past)
     {
         var line = new float[(Rows + Before) * Own];
         var taps = new float[Taps * Own];
         for (int r = 0; r < Rows + Before; r++)
         {
-            // Past the end the last row comes again, for outputs that are not stored.
-            U4 bits = WideAccess.Load(ref x[((long)Math.Min(firstRow - Before + r, endRow - 1) * xStride) + c]);
+            // Past the end the last row comes again, for outputs that are not stored; before the first, the history or zeros.
+            var bits = default(U4);
+            if (r >= Before || !isBegin)
+            {
+                bits = WideAccess.Load(ref x[((long)Math.Min(firstRow - Before + r, endRow - 1) * xStride) + c]);
+            }
+            else if (!isFresh)
+            {
+                bits = WideAccess.Load(ref history[past + ((long)r * channels)]);
+            }
+
             line[r * Own] = Interop.IntAsFloat(bits.X);
             line[(r * Own) + 1] = Interop.IntAsFloat(bits.Y);
             line[(r * Own) + 2] = Interop.IntAsFloat(bits.Z);

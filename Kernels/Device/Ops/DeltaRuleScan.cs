@@ -19,7 +19,8 @@ public static class DeltaRuleScan
     /// <summary>Columns of a group.</summary>
     public const int Columns = 32;
 
-    private const int SharedBytes = GatesAt + (2 * GateBytes);
+    private const int SmallBytes = GatesAt + (2 * GateBytes);
+    private const int LargeBytes = ValuesAt + (Cell * ValueStride);
     private const int Warps = Threads / 32;
     private const int OwnColumns = 16;
     private const int Cell = DeltaRuleLayout.Cell;
@@ -39,6 +40,12 @@ public static class DeltaRuleScan
     private const int GateBytes = DeltaRuleLayout.GateWords * 4;
     private const int PieceBytes = DeltaRuleLayout.PieceWords * 4;
 
+    // Where there is room, queries, M and values too; rows of values lie so that eight columns of four of them are in different banks.
+    private const int QueriesAt = GatesAt + (2 * GateBytes);
+    private const int ReadingAt = QueriesAt + KeyBytes;
+    private const int ValuesAt = ReadingAt + (DeltaRuleLayout.TriangleWords * 4);
+    private const int ValueStride = (Columns + 4) * 4;
+
     // Sums: Sᵀ 16 × 128; then 16 × 64 twice: what S holds for the keys or the queries; u, or nothing.
     private const int State = 0;
     private const int Recalled = 64;
@@ -47,7 +54,7 @@ public static class DeltaRuleScan
 
     /// <summary>Runs the cells that <see cref="DeltaRuleCells"/> has prepared, of every sequence.</summary>
     [Kernel("delta_rule_scan", Threads, groups: "S*Heads", groupsY: "Dv/32", Unroll = true)]
-    [Cuda("sm_80", SharedBytes = SharedBytes)]
+    [Cuda("sm_80", SharedBytes = SmallBytes)]
     public static void Run(
         [Shape("T", "C")] ArrayView<float> convolved,
         [Shape("S", "4")] ArrayView<int> segments,
@@ -63,7 +70,47 @@ public static class DeltaRuleScan
         [Extent("KeyHeads")] int keyHeads,
         [Extent("Heads")] int heads,
         [Extent("Dv")] int valueDim,
+        int firstCell) =>
+        Walk<SmallScan>(convolved, segments, keys, queries, solving, reading, gates, state, output, channels, cells, keyHeads, heads, valueDim, firstCell);
+
+    /// <summary>The same on Hopper, whose shared memory holds all that a cell needs; bits are the same.</summary>
+    [Kernel("delta_rule_scan_large", Threads, groups: "S*Heads", groupsY: "Dv/32", Unroll = true)]
+    [Cuda("sm_90a", SharedBytes = LargeBytes)]
+    public static void RunLarge(
+        [Shape("T", "C")] ArrayView<float> convolved,
+        [Shape("S", "4")] ArrayView<int> segments,
+        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> keys,
+        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> queries,
+        [Shape("Cells", "Heads", "2560")] ArrayView<float> solving,
+        [Shape("Cells", "Heads", "2560")] ArrayView<float> reading,
+        [Shape("Cells", "Heads", "128")] ArrayView<float> gates,
+        [Shape("Slots", "Heads", "128", "Dv")] ArrayView<float> state,
+        [Shape("T", "Heads*Dv")] ArrayView<float> output,
+        [Extent("C")] int channels,
+        [Extent("Cells")] int cells,
+        [Extent("KeyHeads")] int keyHeads,
+        [Extent("Heads")] int heads,
+        [Extent("Dv")] int valueDim,
+        int firstCell) =>
+        Walk<LargeScan>(convolved, segments, keys, queries, solving, reading, gates, state, output, channels, cells, keyHeads, heads, valueDim, firstCell);
+
+    private static void Walk<TScan>(
+        ArrayView<float> convolved,
+        ArrayView<int> segments,
+        ArrayView<float> keys,
+        ArrayView<float> queries,
+        ArrayView<float> solving,
+        ArrayView<float> reading,
+        ArrayView<float> gates,
+        ArrayView<float> state,
+        ArrayView<float> output,
+        int channels,
+        int cells,
+        int keyHeads,
+        int heads,
+        int valueDim,
         int firstCell)
+        where TScan : struct, IScanMemory
     {
         var segment = DeltaRuleSegment.At(segments, Grid.IdxX / heads);
         int begin = Math.Max(firstCell - segment.FirstCell, 0), end = Math.Min(segment.Cells, firstCell + cells - segment.FirstCell);
@@ -93,7 +140,14 @@ public static class DeltaRuleScan
         long prepared = segment.FirstCell + begin - firstCell;
         int keyHead = head / (heads / keyHeads);
         BringKeys(memory, 0, keys, ((prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords, gates, ((prepared * heads) + head) * DeltaRuleLayout.GateWords);
-        BringTriangle(memory, solving, ((prepared * heads) + head) * DeltaRuleLayout.TriangleWords);
+        BringTriangle(memory + TriangleAt, solving, ((prepared * heads) + head) * DeltaRuleLayout.TriangleWords);
+        long values = ((long)segment.Row * channels) + (2 * keyHeads * KeyDim) + ((long)head * valueDim) + (Grid.IdxY * Columns);
+        if (TScan.IsLarge)
+        {
+            BringVectors(memory + QueriesAt, queries, ((prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords);
+            BringValues(memory, convolved, values + ((long)begin * Cell * channels), channels, Math.Min(Cell, segment.Rows - (begin * Cell)));
+        }
+
         CopyAsync.Commit();
         for (int cell = begin; cell < end; cell++)
         {
@@ -111,21 +165,36 @@ public static class DeltaRuleScan
 
             CopyAsync.Wait(0);
             Group.Barrier();
+            if (TScan.IsLarge)
+            {
+                BringTriangle(memory + ReadingAt, reading, triangles);
+            }
+
+            CopyAsync.Commit();
             BringKeys(
                 memory, buffer ^ 1, keys, ((next * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords, gates, ((next * heads) + head) * DeltaRuleLayout.GateWords);
             CopyAsync.Commit();
             if (solves)
             {
-                long values = ((long)row * channels) + (2 * keyHeads * KeyDim) + ((long)head * valueDim) + column;
-                Solve(convolved, values, channels, count, ownKeys, ownGates, memory + TriangleAt + (uint)(lane * 16), states, solutions, lane);
+                Solve<TScan>(
+                    convolved, values + ((long)cell * Cell * channels) + column - (Grid.IdxY * Columns), channels, count, memory,
+                    ownKeys, ownGates, memory + TriangleAt + (uint)(lane * 16), states, solutions, lane);
             }
             else
             {
-                Recall(queries, vectors + (lane * 4), ownGates, states, lane);
+                Recall<TScan>(queries, vectors + (lane * 4), memory + QueriesAt, ownGates, states, lane);
             }
 
+            CopyAsync.Wait(1);
             Group.Barrier();
-            BringTriangle(memory, solving, ((next * heads) + head) * DeltaRuleLayout.TriangleWords);
+            BringTriangle(memory + TriangleAt, solving, ((next * heads) + head) * DeltaRuleLayout.TriangleWords);
+            if (TScan.IsLarge)
+            {
+                int nextCell = Math.Min(cell + 1, end - 1);
+                BringVectors(memory + QueriesAt, queries, ((next * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords);
+                BringValues(memory, convolved, values + ((long)nextCell * Cell * channels), channels, Math.Min(Cell, segment.Rows - (nextCell * Cell)));
+            }
+
             CopyAsync.Commit();
             if (solves)
             {
@@ -134,7 +203,7 @@ public static class DeltaRuleScan
             else
             {
                 long outputs = (((long)row * heads) + head) * valueDim;
-                Read(reading, triangles + (lane * 4), solutions, output, outputs + column, heads * valueDim, count, lane);
+                Read<TScan>(reading, triangles + (lane * 4), memory + ReadingAt + (uint)(lane * 16), solutions, output, outputs + column, heads * valueDim, count, lane);
             }
         }
 
@@ -147,24 +216,39 @@ public static class DeltaRuleScan
 
     private static void BringKeys(uint memory, int buffer, ArrayView<float> keys, long keyAt, ArrayView<float> gates, long gateAt)
     {
-        for (int i = 0; i < KeyBytes / 16 / Threads; i++)
-        {
-            int chunk = Group.IdxX + (i * Threads);
-            CopyAsync.Sixteen(memory + (uint)((buffer * KeyBytes) + (chunk * 16)), ref keys[keyAt + (chunk * 4)]);
-        }
-
+        BringVectors(memory + (uint)(buffer * KeyBytes), keys, keyAt);
         if (Group.IdxX < GateBytes / 16)
         {
             CopyAsync.Sixteen(memory + (uint)(GatesAt + (buffer * GateBytes) + (Group.IdxX * 16)), ref gates[gateAt + (Group.IdxX * 4)]);
         }
     }
 
-    private static void BringTriangle(uint memory, ArrayView<float> solving, long at)
+    private static void BringVectors(uint shared, ArrayView<float> vectors, long at)
+    {
+        for (int i = 0; i < KeyBytes / 16 / Threads; i++)
+        {
+            int chunk = Group.IdxX + (i * Threads);
+            CopyAsync.Sixteen(shared + (uint)(chunk * 16), ref vectors[at + (chunk * 4)]);
+        }
+    }
+
+    // Rows past the end become the last one.
+    private static void BringValues(uint memory, ArrayView<float> convolved, long at, int channels, int count)
+    {
+        for (int i = 0; i < Cell * Columns / 4 / Threads; i++)
+        {
+            int chunk = Group.IdxX + (i * Threads), row = chunk >> 3, four = chunk & 7;
+            CopyAsync.Sixteen(
+                memory + (uint)(ValuesAt + (row * ValueStride) + (four * 16)), ref convolved[at + ((long)Math.Min(row, count - 1) * channels) + (four * 4)]);
+        }
+    }
+
+    private static void BringTriangle(uint shared, ArrayView<float> triangle, long at)
     {
         for (int i = 0; i < DeltaRuleLayout.TriangleWords / 4 / Threads; i++)
         {
             int chunk = Group.IdxX + (i * Threads);
-            CopyAsync.Sixteen(memory + (uint)(TriangleAt + (chunk * 16)), ref solving[at + (chunk * 4)]);
+            CopyAsync.Sixteen(shared + (uint)(chunk * 16), ref triangle[at + (chunk * 4)]);
         }
     }
 
@@ -176,21 +260,13 @@ public static class DeltaRuleScan
         SharedWords.Store4(shared + PieceBytes, SplitProducts.Low(first, high));
     }
 
-    private static void Solve(
-        ArrayView<float> convolved, long values, int channels, int count, uint keys, uint gates, uint triangle, uint states, uint solutions, int lane)
+    private static void Solve<TScan>(
+        ArrayView<float> convolved, long values, int channels, int count, uint memory, uint keys, uint gates, uint triangle, uint states, uint solutions, int lane)
+        where TScan : struct, IScanMemory
     {
-        var value = new float[Eights * 4];
-        for (int i = 0; i < Eights * 4; i++)
-        {
-            int position = Position(i, lane);
-            float x = convolved[values + (Math.Min(position, count - 1) * channels) + ((i & 2) * 4)];
-            value[i] = position < count ? x : 0;
-        }
-
         for (int i = 0; i < Eights; i++)
         {
             Accumulators.Clear4(Recalled + (i * 4));
-            Accumulators.Clear4(Solution + (i * 4));
         }
 
         for (int step = 0; step < KeySteps; step++)
@@ -205,10 +281,26 @@ public static class DeltaRuleScan
             SplitProducts.Add(Recalled, Eights, high, low, right);
         }
 
+        uint own = memory + ValuesAt + (uint)((((Group.IdxX >> 5) & 1) * OwnColumns * 4) + ((lane >> 2) * 4));
         for (int i = 0; i < Eights * 4; i++)
         {
-            float fade = SharedWords.Load(gates + (uint)(Position(i, lane) * 4));
-            Accumulators.Set(Recalled + i, Scalar.Fma(-fade, Accumulators.Get(Recalled + i), value[i]));
+            int position = Position(i, lane);
+            float fade = SharedWords.Load(gates + (uint)(position * 4)), value = 0;
+            if (TScan.IsLarge)
+            {
+                value = SharedWords.Load(own + (uint)((position * ValueStride) + ((i & 2) * 16)));
+            }
+            else
+            {
+                value = convolved[values + (Math.Min(position, count - 1) * channels) + ((i & 2) * 4)];
+            }
+
+            Accumulators.Set(Recalled + i, Scalar.Fma(-fade, Accumulators.Get(Recalled + i), position < count ? value : 0f));
+        }
+
+        for (int i = 0; i < Eights; i++)
+        {
+            Accumulators.Clear4(Solution + (i * 4));
         }
 
         for (int step = 0; step < CellSteps; step++)
@@ -231,7 +323,8 @@ public static class DeltaRuleScan
         }
     }
 
-    private static void Recall(ArrayView<float> queries, long at, uint gates, uint states, int lane)
+    private static void Recall<TScan>(ArrayView<float> queries, long at, uint shared, uint gates, uint states, int lane)
+        where TScan : struct, IScanMemory
     {
         for (int i = 0; i < Eights; i++)
         {
@@ -244,7 +337,15 @@ public static class DeltaRuleScan
             var right = new U4[Eights];
             for (int i = 0; i < Eights; i++)
             {
-                right[i] = WideAccess.Load(ref queries[at + (DeltaRuleLayout.QueryPiece(i, step) * DeltaRuleLayout.PieceWords)]);
+                int piece = DeltaRuleLayout.QueryPiece(i, step);
+                if (TScan.IsLarge)
+                {
+                    right[i] = SharedWords.Load4(shared + (uint)((piece * PieceBytes) + (lane * 16)));
+                }
+                else
+                {
+                    right[i] = WideAccess.Load(ref queries[at + (piece * DeltaRuleLayout.PieceWords)]);
+                }
             }
 
             SplitProducts.Add(Recalled, Eights, high, low, right);
@@ -256,8 +357,9 @@ public static class DeltaRuleScan
         }
     }
 
-    private static void Read(
-        ArrayView<float> reading, long at, uint solutions, ArrayView<float> output, long outputs, int outputStride, int count, int lane)
+    private static void Read<TScan>(
+        ArrayView<float> reading, long at, uint shared, uint solutions, ArrayView<float> output, long outputs, int outputStride, int count, int lane)
+        where TScan : struct, IScanMemory
     {
         for (int step = 0; step < CellSteps; step++)
         {
@@ -266,8 +368,17 @@ public static class DeltaRuleScan
             {
                 if (i >= step * 2)
                 {
+                    int piece = DeltaRuleLayout.TrianglePiece(i, step);
                     var right = new U4[1];
-                    right[0] = WideAccess.Load(ref reading[at + (DeltaRuleLayout.TrianglePiece(i, step) * DeltaRuleLayout.PieceWords)]);
+                    if (TScan.IsLarge)
+                    {
+                        right[0] = SharedWords.Load4(shared + (uint)(piece * PieceBytes));
+                    }
+                    else
+                    {
+                        right[0] = WideAccess.Load(ref reading[at + (piece * DeltaRuleLayout.PieceWords)]);
+                    }
+
                     SplitProducts.Add(Recalled + (i * 4), 1, high, low, right);
                 }
             }

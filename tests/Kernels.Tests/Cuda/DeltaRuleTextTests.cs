@@ -80,10 +80,17 @@ public sealed class DeltaRuleTextTests
 
     private static Outputs[] Run(DeltaRuleShape shape, DeltaRuleCases.Part[] parts)
     {
-        using var stream = new PtxStream(MatrixUnits.Warp);
+        Outputs[] small = Run(MatrixUnits.Warp, "delta_rule_scan", shape, parts), large = Run(MatrixUnits.WarpGroup, "delta_rule_scan_large", shape, parts);
+        Assert.All(small.Zip(large), pair => Assert.Null(Compare.Bits(pair.First, pair.Second)));
+        return large;
+    }
+
+    private static Outputs[] Run(MatrixUnits units, string kernel, DeltaRuleShape shape, DeltaRuleCases.Part[] parts)
+    {
+        using var stream = new PtxStream(units);
         using var arena = new Arena();
         Outputs[] outputs = DeltaRuleCases.Run(DeviceKernelSet.Create(stream), arena, RowClass.Prompt, shape, parts, 3, aligned: true);
-        Assert.Equal("delta_rule_scan", stream.Ran[^1]);
+        Assert.Equal(["delta_rule_cells", kernel], stream.Ran);
         return outputs;
     }
 
