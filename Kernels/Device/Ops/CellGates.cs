@@ -17,8 +17,9 @@ public static class CellGates
     private const int BetaAt = 2 * Cell;
     private const int Logs = 3 * Cell;
 
-    /// <summary>Computes them; every thread of a group of at least 64 calls it, and it begins and ends with a barrier.</summary>
-    /// <param name="gates">Where to.</param>
+    /// <summary>Computes them; every thread of a group calls it, and it begins and ends with a barrier.</summary>
+    /// <param name="gates">Where to, for the head of this thread.</param>
+    /// <param name="thread">Which of the head's threads; the first 64 compute.</param>
     /// <param name="rate">exp(A_log).</param>
     /// <param name="bias">dt_bias.</param>
     /// <param name="b">β before its sigmoid.</param>
@@ -29,24 +30,25 @@ public static class CellGates
     /// <param name="aStride">Elements from row to row.</param>
     /// <param name="count">Rows that exist, at least one.</param>
     public static void Write(
-        ArrayView<float> gates, float rate, float bias, ArrayView<float> b, long bRow, int bStride, ArrayView<float> a, long aRow, int aStride, int count)
+        ArrayView<float> gates, int thread, float rate, float bias, ArrayView<float> b, long bRow, int bStride, ArrayView<float> a, long aRow, int aStride, int count)
     {
-        int thread = Group.IdxX, row = Math.Min(thread, count - 1);
+        int row = Math.Min(thread, count - 1);
         Group.Barrier();
         if (thread < Cell)
         {
             float g = GateMath.LogDecay(rate, a[aRow + ((long)row * aStride)], bias), beta = GateMath.Sigmoid(b[bRow + ((long)row * bStride)]);
-            gates[Logs + thread] = thread < count ? g : 0;
-            gates[BetaAt + thread] = thread < count ? beta : 0;
+            gates[Logs + thread] = thread < count ? g : 0f;
+            gates[BetaAt + thread] = thread < count ? beta : 0f;
         }
 
         Group.Barrier();
         if (thread < Cell)
         {
             float sum = 0, rest = 0;
-            for (int i = 0; i <= thread; i++)
+            for (int i = 0; i < Cell; i++)
             {
-                float g = gates[Logs + i], next = sum + g, added = next - sum;
+                // Rows behind this one add nothing, exactly.
+                float g = i <= thread ? gates[Logs + i] : 0f, next = sum + g, added = next - sum;
                 rest += (sum - (next - added)) + (g - added);
                 sum = next;
             }

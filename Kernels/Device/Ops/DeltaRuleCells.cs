@@ -19,6 +19,7 @@ public static class DeltaRuleCells
     private const int KeyDim = DeltaRuleLayout.KeyDim;
     private const int Warps = Threads / 32;
     private const int Eights = Cell / 8;
+    private const int Together = 2;
     private const int QueriesAt = 2 * DeltaRuleLayout.TermBytes;
     private const float NormEpsilon = 1e-6f;
 
@@ -45,9 +46,7 @@ public static class DeltaRuleCells
         [RowStride("a")] int aStride,
         int firstCell)
     {
-        ArrayView<float> triangle = SharedMemory.Allocate<float>(UnitTriangle.Words);
-        ArrayView<float> products = SharedMemory.Allocate<float>(UnitTriangle.ProductWords);
-        ArrayView<float> ownGates = SharedMemory.Allocate<float>(CellGates.Words);
+        ArrayView<float> bothGates = SharedMemory.Allocate<float>(Together * CellGates.Words);
         int prepared = Grid.IdxX / keyHeads, keyHead = Grid.IdxX % keyHeads, cell = firstCell + prepared;
         var segment = DeltaRuleSegment.Of(segments, sequences, cell);
         if (segment.Cells == 0)
@@ -63,30 +62,44 @@ public static class DeltaRuleCells
         long vectors = (((long)prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords;
         Hand(memory, keys, queries, vectors, warp, lane);
         Multiply(memory, warp, lane);
-        int shared = heads / keyHeads;
-        for (int own = 0; own < shared; own++)
+
+        // Two heads at a time, half of the threads for each where they work apart; of an odd number the last comes twice. The
+        // matrices take the place of keys and queries.
+        int shared = heads / keyHeads, mine = Group.IdxX / (Threads / Together), thread = Group.IdxX % (Threads / Together);
+        ArrayView<float> ownGates = bothGates.SubView(mine * CellGates.Words, CellGates.Words);
+        for (int pair = 0; pair < shared; pair += Together)
         {
-            int head = (keyHead * shared) + own;
+            int firstHead = (keyHead * shared) + pair, most = Math.Min(Together, shared - pair), head = firstHead + Math.Min(mine, most - 1);
             long at = ((long)prepared * heads) + head;
             CellGates.Write(
-                ownGates, GateMath.Exp(decay[head]), timeBias[head],
+                ownGates, thread, GateMath.Exp(decay[head]), timeBias[head],
                 b, ((long)row * bStride) + head, bStride, a, ((long)row * aStride) + head, aStride, count);
-            if (warp < Warps / 2)
+            for (int i = 0; i < most; i++)
             {
-                WriteRows(triangle, ownGates, warp, lane);
-            }
-            else
-            {
-                WriteReading(reading, (at * DeltaRuleLayout.TriangleWords) + (lane * 4), ownGates, warp & 3, lane);
+                ArrayView<float> itsGates = bothGates.SubView(i * CellGates.Words, CellGates.Words);
+                if (warp < Warps / 2)
+                {
+                    WriteRows(memory + (uint)(i * UnitTriangle.Bytes), itsGates, warp, lane);
+                }
+                else
+                {
+                    WriteReading(reading, ((((long)prepared * heads) + firstHead + i) * DeltaRuleLayout.TriangleWords) + (lane * 4), itsGates, warp & 3, lane);
+                }
             }
 
             Group.Barrier();
-            UnitTriangle.Invert(triangle, products);
-            WriteSolving(solving, (at * DeltaRuleLayout.TriangleWords) + (lane * 4), triangle, ownGates, warp, lane);
-            if (Group.IdxX < Cell)
+            UnitTriangle.Invert(memory + (uint)(mine * UnitTriangle.Bytes), thread);
+            for (int i = 0; i < most; i++)
             {
-                gates[(at * DeltaRuleLayout.GateWords) + Group.IdxX] = CellGates.Fade(ownGates, Group.IdxX);
-                gates[(at * DeltaRuleLayout.GateWords) + Cell + Group.IdxX] = CellGates.Between(ownGates, Cell - 1, Group.IdxX);
+                ArrayView<float> itsGates = bothGates.SubView(i * CellGates.Words, CellGates.Words);
+                long to = ((((long)prepared * heads) + firstHead + i) * DeltaRuleLayout.TriangleWords) + (lane * 4);
+                WriteSolving(solving, to, memory + (uint)(i * UnitTriangle.Bytes), itsGates, warp, lane);
+            }
+
+            if (thread < Cell && mine < most)
+            {
+                gates[(at * DeltaRuleLayout.GateWords) + thread] = CellGates.Fade(ownGates, thread);
+                gates[(at * DeltaRuleLayout.GateWords) + Cell + thread] = CellGates.Between(ownGates, Cell - 1, thread);
             }
         }
     }
@@ -159,27 +172,28 @@ public static class DeltaRuleCells
     }
 
     // L, and zeros above it.
-    private static void WriteRows(ArrayView<float> triangle, ArrayView<float> gates, int sixteen, int lane)
+    private static void WriteRows(uint triangle, ArrayView<float> gates, int sixteen, int lane)
     {
-        for (int i = 0; i < Eights * 4; i++)
+        for (int i = 0; i < Eights * 4; i += 2)
         {
             int row = Row(i, sixteen, lane), column = Column(i, lane);
-            float x = CellGates.Beta(gates, row) * CellGates.Between(gates, row, column) * Accumulators.Get(i);
-            UnitTriangle.At(triangle, row, column) = column < row ? x : 0;
+            float x = 0, y = 0;
+            if (i / 8 <= sixteen)
+            {
+                float beta = CellGates.Beta(gates, row);
+                x = beta * CellGates.Between(gates, row, column) * Accumulators.Get(i);
+                y = beta * CellGates.Between(gates, row, column + 1) * Accumulators.Get(i + 1);
+            }
+
+            SharedWords.Store2(
+                triangle + (uint)((row * UnitTriangle.RowBytes) + (column * 4)),
+                Interop.FloatAsInt(column < row ? x : 0f), Interop.FloatAsInt(column + 1 < row ? y : 0f));
         }
     }
 
     // A thread's sums are where the right side wants them.
     private static void WriteReading(ArrayView<float> reading, long at, ArrayView<float> gates, int sixteen, int lane)
     {
-        var own = new float[Eights * 4];
-        for (int i = 0; i < Eights * 4; i++)
-        {
-            int row = Row(i, sixteen, lane), column = Column(i, lane);
-            float x = CellGates.Between(gates, row, column) * Accumulators.Get(i);
-            own[i] = column <= row ? x : 0;
-        }
-
         for (int step = 0; step < Cell / 16; step++)
         {
             if (step <= sixteen)
@@ -187,28 +201,40 @@ public static class DeltaRuleCells
                 for (int half = 0; half < 2; half++)
                 {
                     int piece = DeltaRuleLayout.TrianglePiece((sixteen * 2) + half, step), first = (step * 8) + (half * 2);
-                    WideAccess.Store(ref reading[at + (piece * DeltaRuleLayout.PieceWords)], SplitProducts.Pairs(own[first], own[first + 1], own[first + 4], own[first + 5]));
+                    WideAccess.Store(
+                        ref reading[at + (piece * DeltaRuleLayout.PieceWords)],
+                        SplitProducts.Pairs(
+                            Mixed(gates, first, sixteen, lane), Mixed(gates, first + 1, sixteen, lane),
+                            Mixed(gates, first + 4, sixteen, lane), Mixed(gates, first + 5, sixteen, lane)));
                 }
             }
         }
     }
 
-    // T with β on its columns; a warp has eight rows.
-    private static void WriteSolving(ArrayView<float> solving, long at, ArrayView<float> triangle, ArrayView<float> gates, int eight, int lane)
+    private static float Mixed(ArrayView<float> gates, int i, int sixteen, int lane)
     {
-        int row = (eight * 8) + (lane >> 2);
+        int row = Row(i, sixteen, lane), column = Column(i, lane);
+        float x = CellGates.Between(gates, row, column) * Accumulators.Get(i);
+        return column <= row ? x : 0f;
+    }
+
+    // T with β on its columns; a warp has eight rows.
+    private static void WriteSolving(ArrayView<float> solving, long at, uint triangle, ArrayView<float> gates, int eight, int lane)
+    {
+        uint row = triangle + (uint)(((eight * 8) + (lane >> 2)) * UnitTriangle.RowBytes);
         for (int step = 0; step < Cell / 16; step++)
         {
             if (step * 2 <= eight)
             {
                 int column = (step * 16) + ((lane & 3) * 2);
+                uint place = row + (uint)(column * 4);
                 WideAccess.Store(
                     ref solving[at + (DeltaRuleLayout.TrianglePiece(eight, step) * DeltaRuleLayout.PieceWords)],
                     SplitProducts.Pairs(
-                        UnitTriangle.At(triangle, row, column) * CellGates.Beta(gates, column),
-                        UnitTriangle.At(triangle, row, column + 1) * CellGates.Beta(gates, column + 1),
-                        UnitTriangle.At(triangle, row, column + 8) * CellGates.Beta(gates, column + 8),
-                        UnitTriangle.At(triangle, row, column + 9) * CellGates.Beta(gates, column + 9)));
+                        SharedWords.Load(place) * CellGates.Beta(gates, column),
+                        SharedWords.Load(place + 4) * CellGates.Beta(gates, column + 1),
+                        SharedWords.Load(place + 32) * CellGates.Beta(gates, column + 8),
+                        SharedWords.Load(place + 36) * CellGates.Beta(gates, column + 9)));
             }
         }
     }
