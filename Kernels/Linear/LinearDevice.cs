@@ -18,7 +18,7 @@ internal sealed class LinearDevice(KernelStream stream) : Linear
         if (onUnits)
         {
             Tensor terms = LinearMatrixUnits.Terms(stream.Scratch(LinearMatrixUnits.TermBytes(promptRows, weight.Inputs)).Address, promptRows, weight.Inputs);
-            ActivationTermsSplitLauncher.Launch(stream, x.Rows(0, promptRows), LinearMatrixUnits.Pairs(terms));
+            _units.Split(x.Rows(0, promptRows), terms);
             _units.Run(terms, weight, output.Rows(0, promptRows));
         }
 

@@ -24,8 +24,9 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
 {
     private const int Count = 2;
 
-    // What ActivationTerms pads a term to.
+    // What ActivationTerms pads a term to, and what a thread takes at once where rows lie well.
     private const long Block = 64;
+    private const long Eight = 8;
 
     /// <summary>Whether a weight's products run here; what decides is the same for every number of rows.</summary>
     public bool Takes(LinearWeight weight)
@@ -53,6 +54,19 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
     /// <returns>bf16 [T, 2 · (K rounded up to 64)].</returns>
     public static Tensor Terms(nint address, long rows, long inputs) => new(DType.BF16, new Shape(rows, Width(inputs)), address);
 
+    /// <summary>Rounds rows to two terms.</summary>
+    public void Split(in Tensor x, in Tensor terms)
+    {
+        if (x.Shape[1] % Eight == 0 && IsAligned(x.Address, x.RowStride * 4) && terms.Address % 16 == 0)
+        {
+            ActivationTermsWideLauncher.Launch(stream, x, terms);
+        }
+        else
+        {
+            ActivationTermsSplitLauncher.Launch(stream, x, Pairs(terms));
+        }
+    }
+
     /// <summary>Terms as the kernels that make them see them: pairs of bf16.</summary>
     public static Tensor Pairs(in Tensor terms) => new(DType.I32, new Shape(terms.Shape[0], terms.Shape[1] / 2), terms.Address);
 
@@ -69,11 +83,22 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
     }
 
     /// <summary>
-    /// Which tiles are done sooner: wide ones take twice as long as narrow ones and are a twentieth faster, but there are
+    /// Which tiles are done sooner, if not slim ones: wide ones take twice as long as narrow ones and are a twentieth faster, but there are
     /// half as many to share. Either way an output is the same chain of the same products.
     /// </summary>
     internal static bool IsWide(long wide, long narrow, int multiprocessors) =>
         Rounds(wide, multiprocessors) * 2 * 20 <= Rounds(narrow, multiprocessors) * 21;
+
+    /// <summary>
+    /// Whether tiles of 96 columns leave so much less unused than those of 128 that they are done sooner, though they read more
+    /// for each product: a router's 257 outputs.
+    /// </summary>
+    internal static bool IsSlim(long rowTiles, long outputs, int multiprocessors)
+    {
+        long slim = Cover(outputs, 96), narrow = Cover(outputs, 128), wide = Cover(outputs, 256);
+        long sooner = long.Min(Rounds(rowTiles * wide, multiprocessors) * 256, Rounds(rowTiles * narrow, multiprocessors) * 128);
+        return slim * 96 * 10 <= narrow * 128 * 9 && Rounds(rowTiles * slim, multiprocessors) * 96 * 10 <= sooner * 9;
+    }
 
     private void Run(in Tensor terms, in Tensor weight, in Tensor output)
     {
@@ -86,7 +111,11 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
 
         long wide = Tiles(output, 256), narrow = Tiles(output, 128);
         int groups = (int)long.Min(stream.Multiprocessors, narrow);
-        if (IsWide(wide, narrow, stream.Multiprocessors))
+        if (IsSlim(Cover(output.Shape[0], 128), output.Shape[1], stream.Multiprocessors))
+        {
+            LinearWarpgroupSlimSplitLauncher.Launch(stream, terms, weight, output, (int)long.Min(stream.Multiprocessors, Tiles(output, 96)));
+        }
+        else if (IsWide(wide, narrow, stream.Multiprocessors))
         {
             LinearWarpgroupWideSplitLauncher.Launch(stream, terms, weight, output, (int)long.Min(groups, wide));
         }
@@ -96,9 +125,11 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
         }
     }
 
-    private static long Rounds(long tiles, int multiprocessors) => (tiles + multiprocessors - 1) / multiprocessors;
+    private static long Rounds(long tiles, int multiprocessors) => Cover(tiles, multiprocessors);
 
-    private static long Tiles(in Tensor output, int columns) => (output.Shape[0] + 127) / 128 * ((output.Shape[1] + columns - 1) / columns);
+    private static long Tiles(in Tensor output, int columns) => Cover(output.Shape[0], 128) * Cover(output.Shape[1], columns);
+
+    private static long Cover(long all, long each) => (all + each - 1) / each;
 
     private static long Width(long inputs) => (inputs + Block - 1) / Block * Block * Count;
 

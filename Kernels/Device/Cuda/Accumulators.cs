@@ -22,6 +22,13 @@ public static class Accumulators
     [Ptx("mov.f32 $0, acc@0;")]
     public static float Get(int index) => 0;
 
+    /// <summary>Replaces one sum.</summary>
+    [IntrinsicImplementation]
+    [Ptx("mov.f32 acc@0, #1;")]
+    public static void Set(int index, float value)
+    {
+    }
+
     /// <summary>Writes two sums to shared memory (PTX ISA, "st").</summary>
     /// <param name="first">The first of them.</param>
     /// <param name="shared">A multiple of 8.</param>

@@ -37,6 +37,7 @@ public static class LinearWarpGroup
     [Cuda("sm_90a", SharedBytes = SharedBytes)]
     [Instance("wide_split", typeof(WideTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
     [Instance("narrow_split", typeof(NarrowTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
+    [Instance("slim_split", typeof(SlimTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
     [Instance("wide_single", typeof(WideTile), typeof(SingleTerm), typeof(BF16Output), typeof(ushort))]
     [Instance("narrow_single", typeof(NarrowTile), typeof(SingleTerm), typeof(BF16Output), typeof(ushort))]
     public static void Run<TTile, TTerms, TOutput, TElement>(
@@ -182,6 +183,10 @@ public static class LinearWarpGroup
         {
             WarpGroup.Multiply256(a, b, accumulate);
         }
+        else if (TTile.Columns == 96)
+        {
+            WarpGroup.Multiply96(a, b, accumulate);
+        }
         else
         {
             WarpGroup.Multiply128(a, b, accumulate);
@@ -206,7 +211,15 @@ public static class LinearWarpGroup
         {
             if (own == 0)
             {
-                TensorCopy.WaitRead(1);
+                // An odd number of boxes ends where the next tile begins.
+                if (box == 0 && TTile.Columns == 96)
+                {
+                    TensorCopy.WaitRead(0);
+                }
+                else
+                {
+                    TensorCopy.WaitRead(1);
+                }
             }
 
             WarpGroup.Barrier(group);
@@ -237,5 +250,5 @@ public static class LinearWarpGroup
 
     private static int StageBytes<TTile, TTerms>()
         where TTile : struct, IProductTile
-        where TTerms : struct, IActivationTerms => (TTerms.Count * HalfTile) + (TTile.Columns * Depth * 2);
+        where TTerms : struct, IActivationTerms => (TTerms.Count * HalfTile) + (TTile.Columns == 256 ? 2 * HalfTile : HalfTile);
 }
