@@ -29,6 +29,13 @@ public static class Accumulators
     {
     }
 
+    /// <summary>Multiplies two sums by a number.</summary>
+    [IntrinsicImplementation]
+    [Ptx("mul.rn.f32 acc@0, acc@0, #1; mul.rn.f32 acc@0+1, acc@0+1, #1;")]
+    public static void Scale2(int first, float factor)
+    {
+    }
+
     /// <summary>Writes two sums to shared memory (PTX ISA, "st").</summary>
     /// <param name="first">The first of them.</param>
     /// <param name="shared">A multiple of 8.</param>
