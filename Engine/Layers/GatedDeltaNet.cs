@@ -15,13 +15,17 @@ internal sealed class GatedDeltaNet : IMixer
     private readonly LayerContext _layer;
     private readonly DeltaRuleShape _shape;
     private readonly DeltaNetWeights _weights;
+    private readonly DeltaNetParameters _parameters;
     private readonly int _ordinal;
 
     /// <param name="weights">The layer's weights.</param>
     /// <param name="ordinal">Which of the model's Gated DeltaNet layers this is.</param>
     /// <param name="layer">What layers are built from.</param>
-    public GatedDeltaNet(DeltaNetWeights weights, int ordinal, LayerContext layer) =>
+    public GatedDeltaNet(DeltaNetWeights weights, int ordinal, LayerContext layer)
+    {
         (_weights, _ordinal, _layer, _shape) = (weights, ordinal, layer, layer.Config.DeltaRuleShape);
+        _parameters = new DeltaNetParameters(weights.Convolution, weights.Decay, weights.TimeBias, weights.Norm, layer.Config.NormEpsilon);
+    }
 
     public void Forward(Tensor x, Tensor output, StepContext step)
     {
@@ -39,10 +43,12 @@ internal sealed class GatedDeltaNet : IMixer
         Tensor b = projected.Columns(_shape.Channels + _shape.ValueWidth, _shape.ValueHeads);
         Tensor a = projected.Columns(_shape.Channels + _shape.ValueWidth + _shape.ValueHeads, _shape.ValueHeads);
 
-        ops.CausalConvolution.Run(qkv, _weights.Convolution, cache.History, batch.Segments, convolved);
+        Tensor prompts = read.Rows(0, batch.PromptRows);
+        ops.CausalConvolution.Run(qkv, _weights.Convolution, cache.History, batch.Prompts, convolved);
         ops.PromptDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, batch.Prompts, read);
-        ops.GeneratedDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, batch.Generated, read);
-        ops.GatedRmsNorm.Run(read, z, _weights.Norm, _layer.Config.NormEpsilon, read);
+        ops.GatedRmsNorm.Run(prompts, z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts);
+        ops.GeneratedDeltaNet.Run(
+            _shape, _parameters, new DeltaNetInputs(qkv, z, b, a), cache.History, cache.State, batch.Generated, convolved, read, batch.PromptRows);
         ops.Linear.Run(read, _weights.Output, output, batch.PromptRows);
         step.Arena.Release(mark);
     }
