@@ -165,7 +165,7 @@ public static class DeltaRuleCells
                     var right = new U4[2];
                     right[0] = WarpMatrix.Load(memory + DeltaRuleLayout.RightPlace(block * 16, lane, step));
                     right[1] = WarpMatrix.Load(memory + DeltaRuleLayout.RightPlace((block * 16) + 8, lane, step));
-                    SplitProducts.Add(block * 8, 2, high, low, right);
+                    SplitProducts.Add(block * 8, 0, 2, high, low, right);
                 }
             }
         }

@@ -278,7 +278,7 @@ public static class DeltaRuleScan
                 right[i] = WarpMatrix.Load(keys + DeltaRuleLayout.RightPlace(i * 8, lane, step));
             }
 
-            SplitProducts.Add(Recalled, Eights, high, low, right);
+            SplitProducts.Add(Recalled, 0, Eights, high, low, right);
         }
 
         uint own = memory + ValuesAt + (uint)((((Group.IdxX >> 5) & 1) * OwnColumns * 4) + ((lane >> 2) * 4));
@@ -306,15 +306,16 @@ public static class DeltaRuleScan
         for (int step = 0; step < CellSteps; step++)
         {
             U4 high = SplitProducts.High(Recalled + (step * 8)), low = SplitProducts.Low(Recalled + (step * 8), high);
+            var right = new U4[Eights];
             for (int i = 0; i < Eights; i++)
             {
                 if (i >= step * 2)
                 {
-                    var right = new U4[1];
-                    right[0] = SharedWords.Load4(triangle + (uint)(DeltaRuleLayout.TrianglePiece(i, step) * PieceBytes));
-                    SplitProducts.Add(Solution + (i * 4), 1, high, low, right);
+                    right[i] = SharedWords.Load4(triangle + (uint)(DeltaRuleLayout.TrianglePiece(i, step) * PieceBytes));
                 }
             }
+
+            SplitProducts.Add(Solution, step * 2, Eights, high, low, right);
         }
 
         for (int step = 0; step < CellSteps; step++)
@@ -348,7 +349,7 @@ public static class DeltaRuleScan
                 }
             }
 
-            SplitProducts.Add(Recalled, Eights, high, low, right);
+            SplitProducts.Add(Recalled, 0, Eights, high, low, right);
         }
 
         for (int i = 0; i < Eights * 4; i++)
@@ -364,24 +365,24 @@ public static class DeltaRuleScan
         for (int step = 0; step < CellSteps; step++)
         {
             U4 high = SharedWords.Load4(solutions + (uint)(step * 2 * PieceBytes)), low = SharedWords.Load4(solutions + (uint)(((step * 2) + 1) * PieceBytes));
+            var right = new U4[Eights];
             for (int i = 0; i < Eights; i++)
             {
                 if (i >= step * 2)
                 {
                     int piece = DeltaRuleLayout.TrianglePiece(i, step);
-                    var right = new U4[1];
                     if (TScan.IsLarge)
                     {
-                        right[0] = SharedWords.Load4(shared + (uint)(piece * PieceBytes));
+                        right[i] = SharedWords.Load4(shared + (uint)(piece * PieceBytes));
                     }
                     else
                     {
-                        right[0] = WideAccess.Load(ref reading[at + (piece * DeltaRuleLayout.PieceWords)]);
+                        right[i] = WideAccess.Load(ref reading[at + (piece * DeltaRuleLayout.PieceWords)]);
                     }
-
-                    SplitProducts.Add(Recalled + (i * 4), 1, high, low, right);
                 }
             }
+
+            SplitProducts.Add(Recalled, step * 2, Eights, high, low, right);
         }
 
         for (int i = 0; i < Eights * 4; i++)
@@ -419,7 +420,7 @@ public static class DeltaRuleScan
                     right[i] = WarpMatrix.LoadTransposed(keys + DeltaRuleLayout.TransposedPlace(step * 16, lane, (half * Eights) + i));
                 }
 
-                SplitProducts.Add(State + (half * Eights * 4), Eights, high, low, right);
+                SplitProducts.Add(State + (half * Eights * 4), 0, Eights, high, low, right);
             }
         }
     }

@@ -6,28 +6,38 @@ namespace Lean.Kernels.Device;
 /// </summary>
 public static class SplitProducts
 {
-    /// <summary>acc[first + 4·i … + 3] += a · b_i for the right sides of a row of tiles, 16 of k.</summary>
+    /// <summary>acc[first + 4·i … + 3] += a · b_i for right sides begin … count − 1 of a row of tiles, 16 of k.</summary>
     /// <param name="first">A constant.</param>
-    /// <param name="count">How many right sides, a constant.</param>
+    /// <param name="begin">The first right side that counts, a constant.</param>
+    /// <param name="count">The one behind the last, a constant.</param>
     /// <param name="high">The left side's first term.</param>
     /// <param name="low">Its second.</param>
     /// <param name="right">Both terms of each: two registers of the first, two of the second.</param>
-    public static void Add(int first, int count, U4 high, U4 low, U4[] right)
+    public static void Add(int first, int begin, int count, U4 high, U4 low, U4[] right)
     {
         // Products that wait for each other stand apart.
         for (int i = 0; i < count; i++)
         {
-            WarpMatrix.Multiply(first + (i * 4), high, right[i].X, right[i].Y);
+            if (i >= begin)
+            {
+                WarpMatrix.Multiply(first + (i * 4), high, right[i].X, right[i].Y);
+            }
         }
 
         for (int i = 0; i < count; i++)
         {
-            WarpMatrix.Multiply(first + (i * 4), low, right[i].X, right[i].Y);
+            if (i >= begin)
+            {
+                WarpMatrix.Multiply(first + (i * 4), low, right[i].X, right[i].Y);
+            }
         }
 
         for (int i = 0; i < count; i++)
         {
-            WarpMatrix.Multiply(first + (i * 4), high, right[i].Z, right[i].W);
+            if (i >= begin)
+            {
+                WarpMatrix.Multiply(first + (i * 4), high, right[i].Z, right[i].W);
+            }
         }
     }
 
