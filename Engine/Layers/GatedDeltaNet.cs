@@ -39,8 +39,19 @@ internal sealed class GatedDeltaNet : IMixer
         Tensor b = projected.Columns(_shape.Channels + _shape.ValueWidth, _shape.ValueHeads);
         Tensor a = projected.Columns(_shape.Channels + _shape.ValueWidth + _shape.ValueHeads, _shape.ValueHeads);
 
-        ops.CausalConvolution.Run(qkv, _weights.Convolution, cache.History, batch.Segments, convolved);
-        ops.PromptDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, batch.Prompts, read);
+        // Prompts whose states are kept on the way run in pieces, which end there.
+        Tensor pieces = batch.StateSegments.Rows(0, batch.PromptSegments);
+        ops.CausalConvolution.Run(qkv, _weights.Convolution, cache.History, batch.StateSegments, convolved);
+        ops.PromptDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, pieces, read);
+        step.KeepStates(_ordinal, wave: 0);
+        for (int wave = 1; wave < batch.StateWaves; wave++)
+        {
+            pieces = batch.Pieces(wave);
+            ops.CausalConvolution.Run(qkv, _weights.Convolution, cache.History, pieces, convolved);
+            ops.PromptDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, pieces, read);
+            step.KeepStates(_ordinal, wave);
+        }
+
         ops.GeneratedDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, batch.Generated, read);
         ops.GatedRmsNorm.Run(read, z, _weights.Norm, _layer.Config.NormEpsilon, read);
         ops.Linear.Run(read, _weights.Output, output, batch.PromptRows);

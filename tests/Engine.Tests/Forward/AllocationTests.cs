@@ -30,7 +30,7 @@ public sealed class AllocationTests
         })];
 
         OutputText[] texts = [.. requests.Select(r => new OutputText(tokenizer, r.Sampling.Stop, r.Sampling.MinTokens))];
-        using var engine = new GenerationEngine(model.Model, model.Ops, requests, new EngineOptions());
+        using var engine = new GenerationBatch(model.Model, model.Ops, requests, new EngineOptions());
         engine.TokenChosen = index => texts[index].Append(engine.Sequences[index].Output[^1]);
         for (int i = 0; i < 8; i++)
         {
