@@ -90,7 +90,8 @@ internal static class SchedulerBench
 
     private static Figure Measure(ModelConfig config, int sequences, bool sampled, bool prompts)
     {
-        int cells = Grid.CellsFor(Context + Steps + WarmUp + 1);
+        // Those whose prompts come first must last until the others' prompts are done, and the steps that count too.
+        int tokens = (sequences * Context / PromptBudget) + Steps + WarmUp, cells = Grid.CellsFor(Context + tokens);
         config = config with { MaxPositions = cells * Grid.Cell, EndOfSequence = [] };
         var plan = new CachePlan(2 * cells * sequences, sequences, sequences, default);
         var options = new EngineOptions { MaxStepTokens = PromptBudget + sequences };
@@ -99,7 +100,7 @@ internal static class SchedulerBench
         var sampling = new SamplingParameters { Temperature = sampled ? 1 : 0, TopP = 0.9 };
         for (int i = 0; i < sequences - (prompts ? 4 : 0); i++)
         {
-            Submit(i, Context, Steps + WarmUp);
+            Submit(i, Context, tokens);
         }
 
         while (engine.Statistics.PromptSteps == engine.Steps)
@@ -109,7 +110,7 @@ internal static class SchedulerBench
 
         var before = new List<double>();
         var after = new List<double>();
-        for (int i = 0; i < WarmUp + (Steps / 2); i++)
+        for (int i = 0; i < WarmUp + Steps; i++)
         {
             // As one prompt ends another comes, of which another has begun alike.
             if (prompts && engine.Open < sequences)
@@ -130,8 +131,8 @@ internal static class SchedulerBench
         double median = BenchPrompts.Median(before);
         return new Figure(median, before[before.Count * 99 / 100], BenchPrompts.Median(after));
 
-        void Submit(int seed, int length, int tokens) => engine.TrySubmit(
-            BenchPrompts.Make(config, 1, length, tokens, seed)[0] with { Sampling = sampling }, null, out _);
+        void Submit(int seed, int length, int count) => engine.TrySubmit(
+            BenchPrompts.Make(config, 1, length, count, seed)[0] with { Sampling = sampling }, null, out _);
     }
 
     // Two requests one after the other on one engine, a few times with other texts; the least of each time.
@@ -140,14 +141,14 @@ internal static class SchedulerBench
         double cold = double.MaxValue, warm = double.MaxValue;
         long coldRows = 0, warmRows = 0;
         using var engine = new GenerationEngine(model.Loaded.Model, model.Loaded.Ops, new EngineOptions { MaxSequences = 2, MostBlocks = 4L * Grid.CellsFor(Length) });
-        for (int i = -1; i < Repeats; i++)
+        for (int i = 0; i <= Repeats; i++)
         {
             GenerationRequest first = BenchPrompts.Make(model.Config, 1, Length, 1, seed + (2 * i))[0];
             GenerationRequest second = BenchPrompts.Make(model.Config, 1, Length, 1, seed + (2 * i) + 1)[0];
             second = second with { Prompt = [.. first.Prompt.Take(Shared), .. second.Prompt.Skip(Shared)] };
             (double a, long aRows) = Time(engine, first);
             (double b, long bRows) = Time(engine, second);
-            if (i >= 0)
+            if (i > 0)
             {
                 (cold, warm, coldRows, warmRows) = (double.Min(cold, a), double.Min(warm, b), aRows, bRows);
             }

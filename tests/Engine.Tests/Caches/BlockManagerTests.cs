@@ -78,12 +78,13 @@ public sealed class BlockManagerTests
     }
 
     [Fact]
-    public void Random_use_agrees_with_a_plain_list_of_who_has_what() => Gen.Int.Sample(
+    public void Random_use_agrees_with_plain_lists_of_who_has_what_and_what_is_in_it() => Gen.Int.Sample(
         seed =>
         {
             var random = new Random(seed);
             var blocks = new BlockManager(12, 5);
             var held = new List<List<int>>();
+            var paths = new Dictionary<int, string>();
             for (int step = 0; step < 300; step++)
             {
                 if (random.Next(3) > 0)
@@ -92,6 +93,7 @@ public sealed class BlockManagerTests
                     int[] path = [.. Enumerable.Range(0, 1 + random.Next(4)).Select(_ => random.Next(2))];
                     int[] tokens = [.. path.SelectMany(Cell)], found = new int[path.Length];
                     PrefixMatch match = blocks.Match(tokens, found);
+                    Assert.Equal(Enumerable.Range(1, match.Known).Select(n => string.Concat(path[..n])), found[..match.Known].Select(b => paths[b]));
                     int idle = found[..match.Known].Count(blocks.IsIdle);
                     if (path.Length - match.Known > blocks.Available - idle)
                     {
@@ -110,6 +112,7 @@ public sealed class BlockManagerTests
                         int block = blocks.Take();
                         Assert.DoesNotContain(block, held.SelectMany(h => h).Concat(own));
                         own.Add(blocks.Publish(block, i == 0 ? PrefixTree.Root : own[^1], Cell(path[i])));
+                        paths[own[^1]] = string.Concat(path[..(i + 1)]);
                         int snapshot = random.Next(2) == 0 ? blocks.TakeSnapshot() : -1;
                         if (snapshot >= 0)
                         {

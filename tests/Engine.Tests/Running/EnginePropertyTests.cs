@@ -31,11 +31,10 @@ public sealed class EnginePropertyTests
 
     private void Run(CachePlan plan, int budget, int queue, Random random)
     {
-        const int Requests = 40, MostTokens = 20;
+        const int Requests = 40, MostTokens = 80;
         int longest = int.Min(400, (plan.Blocks * Grid.Cell) - MostTokens);
         var options = new EngineOptions { MaxStepTokens = budget, MaxQueue = queue };
         using var engine = new GenerationEngine(s_config, new FakeModel(plan, int.Max(budget, Grid.Cell) + plan.Slots), plan, options);
-        var prompts = new List<int[]>();
         var open = new List<Sequence>();
         var listener = new Ends();
         int submitted = 0, turnedAway = 0, steps = 0;
@@ -45,8 +44,8 @@ public sealed class EnginePropertyTests
             {
                 var request = new GenerationRequest
                 {
-                    Prompt = Prompt(random, prompts, longest),
-                    MaxTokens = 1 + random.Next(MostTokens),
+                    Prompt = Prompt(random, open, longest),
+                    MaxTokens = 1 + random.Next(random.Next(4) == 0 ? MostTokens : 20),
                     Priority = random.Next(10) == 0 ? random.Next(-2, 3) : 0,
                 };
                 bool taken = engine.TrySubmit(request, listener, out Sequence? sequence);
@@ -54,7 +53,6 @@ public sealed class EnginePropertyTests
                 Assert.Equal(taken, engine.Open <= plan.Slots + queue && open.Count(s => s.Finish == FinishReason.None) < plan.Slots + queue);
                 if (sequence is not null)
                 {
-                    prompts.Add([.. request.Prompt]);
                     open.Add(sequence);
                     submitted++;
                 }
@@ -92,14 +90,24 @@ public sealed class EnginePropertyTests
         Assert.Equal((plan.Blocks, plan.Slots, plan.Snapshots), (manager.Available, engine.Memory.FreeSlots, manager.Kept + manager.FreeSnapshots));
     }
 
-    // New text, an earlier prompt again, or one that goes on from somewhere in an earlier one.
-    private static int[] Prompt(Random random, List<int[]> earlier, int longest)
+    // New text, an earlier prompt again, one that goes on from somewhere in an earlier one or from its answer, or cells
+    // that others have in another order.
+    private static int[] Prompt(Random random, List<Sequence> earlier, int longest)
     {
         int[] head = [];
-        if (earlier.Count > 0 && random.Next(3) > 0)
+        if (random.Next(4) == 0)
         {
-            head = earlier[random.Next(earlier.Count)];
-            head = random.Next(3) == 0 ? head : head[..random.Next(1, head.Length + 1)];
+            head = [.. Enumerable.Range(0, 1 + random.Next(4)).SelectMany(_ => Enumerable.Repeat(random.Next(2), Grid.Cell))];
+        }
+        else if (earlier.Count > 0 && random.Next(3) > 0)
+        {
+            Sequence before = earlier[random.Next(earlier.Count)];
+            head = random.Next(3) switch
+            {
+                0 => before.Tokens.ToArray(),
+                1 => [.. before.Request.Prompt],
+                _ => before.Tokens[..random.Next(1, before.PromptLength + 1)].ToArray(),
+            };
         }
 
         int more = random.Next(4) switch { 0 => 0, 1 => random.Next(8), _ => random.Next(200) };
