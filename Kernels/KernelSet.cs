@@ -59,6 +59,9 @@ public sealed class KernelSet
     /// <summary>The delta rule for generated rows: step by step.</summary>
     public GatedDeltaRule GeneratedDeltaRule { get => field ?? Missing<GatedDeltaRule>("gated_delta_rule"); init; }
 
+    /// <summary>Convolution, delta rule and norm of generated rows.</summary>
+    public GeneratedDeltaNet GeneratedDeltaNet { get => field ?? Missing<GeneratedDeltaNet>("generated_delta_net"); init; }
+
     /// <summary>Softmax and top-k over experts.</summary>
     public ExpertRouter ExpertRouter { get => field ?? Missing<ExpertRouter>("expert_router"); init; }
 
@@ -67,6 +70,9 @@ public sealed class KernelSet
 
     /// <summary>Dense MLP and shared expert.</summary>
     public GatedMlp GatedMlp { get => field ?? Missing<GatedMlp>("gated_mlp"); init; }
+
+    /// <summary>Routed experts and the shared one.</summary>
+    public ExpertMixture ExpertMixture { get => field ?? Missing<ExpertMixture>("expert_mixture"); init; }
 
     /// <summary>Greedy choice of a token.</summary>
     public GreedyPick GreedyPick { get => field ?? Missing<GreedyPick>("greedy_pick"); init; }

@@ -15,13 +15,17 @@ internal sealed class GatedDeltaNet : IMixer
     private readonly LayerContext _layer;
     private readonly DeltaRuleShape _shape;
     private readonly DeltaNetWeights _weights;
+    private readonly DeltaNetParameters _parameters;
     private readonly int _ordinal;
 
     /// <param name="weights">The layer's weights.</param>
     /// <param name="ordinal">Which of the model's Gated DeltaNet layers this is.</param>
     /// <param name="layer">What layers are built from.</param>
-    public GatedDeltaNet(DeltaNetWeights weights, int ordinal, LayerContext layer) =>
+    public GatedDeltaNet(DeltaNetWeights weights, int ordinal, LayerContext layer)
+    {
         (_weights, _ordinal, _layer, _shape) = (weights, ordinal, layer, layer.Config.DeltaRuleShape);
+        _parameters = new DeltaNetParameters(weights.Convolution, weights.Decay, weights.TimeBias, weights.Norm, layer.Config.NormEpsilon);
+    }
 
     public void Forward(Tensor x, Tensor output, StepContext step)
     {
@@ -40,20 +44,18 @@ internal sealed class GatedDeltaNet : IMixer
         Tensor a = projected.Columns(_shape.Channels + _shape.ValueWidth + _shape.ValueHeads, _shape.ValueHeads);
 
         // Prompts whose states are kept on the way run in pieces, which end there.
-        Tensor pieces = batch.StateSegments.Rows(0, batch.PromptSegments);
-        ops.CausalConvolution.Run(qkv, _weights.Convolution, cache.History, batch.StateSegments, convolved);
-        ops.PromptDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, pieces, read);
-        step.KeepStates(_ordinal, wave: 0);
-        for (int wave = 1; wave < batch.StateWaves; wave++)
+        for (int wave = 0; wave < batch.StateWaves; wave++)
         {
-            pieces = batch.Pieces(wave);
+            Tensor pieces = batch.StatePieces(wave);
             ops.CausalConvolution.Run(qkv, _weights.Convolution, cache.History, pieces, convolved);
             ops.PromptDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, pieces, read);
             step.KeepStates(_ordinal, wave);
         }
 
-        ops.GeneratedDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, batch.Generated, read);
-        ops.GatedRmsNorm.Run(read, z, _weights.Norm, _layer.Config.NormEpsilon, read);
+        Tensor prompts = read.Rows(0, batch.PromptRows);
+        ops.GatedRmsNorm.Run(prompts, z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts);
+        ops.GeneratedDeltaNet.Run(
+            _shape, _parameters, new DeltaNetInputs(qkv, z, b, a), cache.History, cache.State, batch.Generated, convolved, read, batch.PromptRows);
         ops.Linear.Run(read, _weights.Output, output, batch.PromptRows);
         step.Arena.Release(mark);
     }

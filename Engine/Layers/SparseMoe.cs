@@ -14,15 +14,13 @@ internal sealed class SparseMoe : IMlp
     private readonly LayerContext _layer;
     private readonly LinearWeight _router;     // [E + 1, H]
     private readonly ExpertWeights _experts;   // E × ([I, H], [I, H], [H, I])
-    private readonly LinearWeight _sharedGateUp; // [2·SharedWidth, H]
-    private readonly LinearWeight _sharedDown; // [H, SharedWidth]
+    private readonly SharedExpert _shared;     // [2·SharedWidth, H], [H, SharedWidth]
 
     public SparseMoe(RouterWeights router, SharedExpertWeights shared, ExpertWeights experts, LayerContext layer)
     {
         (_layer, _experts) = (layer, experts);
         _router = layer.Parameters.Linear(router.Gate, shared.SharedGate);
-        _sharedGateUp = layer.Parameters.Linear(shared.Gate, shared.Up);
-        _sharedDown = layer.Parameters.Linear(shared.Down);
+        _shared = new SharedExpert(layer.Parameters.Linear(shared.Gate, shared.Up), layer.Parameters.Linear(shared.Down));
     }
 
     public void Forward(Tensor x, Tensor output, StepContext step)
@@ -35,14 +33,11 @@ internal sealed class SparseMoe : IMlp
         Tensor logits = step.Arena.F32(rows, (count + 1 + 3) / 4 * 4).Columns(0, count + 1);
         Tensor chosen = step.Arena.I32(rows, topK);
         Tensor mix = step.Arena.F32(rows, topK);
-        Tensor scratch = step.Arena.Raw(ops.GroupedExperts.ScratchBytes(_experts, rows, topK));
-        Tensor sharedScratch = step.Arena.F32(rows, _sharedGateUp.Outputs);
+        Tensor scratch = step.Arena.Raw(ops.ExpertMixture.ScratchBytes(_experts, _shared, rows, topK));
 
         ops.Linear.Run(x, _router, logits, step.Batch.PromptRows);
         ops.ExpertRouter.Run(logits.Columns(0, count), _layer.Config.RenormaliseTopK, chosen, mix);
-        ops.GroupedExperts.Run(x, _experts, chosen, mix, scratch, output, step.Batch.PromptRows);
-        ops.GatedMlp.Run(
-            x, _sharedGateUp, _sharedDown, logits.Columns(count, 1), add: output, sharedScratch, output, step.Batch.PromptRows);
+        ops.ExpertMixture.Run(x, _experts, _shared, chosen, mix, logits.Columns(count, 1), scratch, output, step.Batch.PromptRows);
         step.Arena.Release(mark);
     }
 }

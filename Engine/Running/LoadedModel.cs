@@ -68,7 +68,6 @@ internal sealed class LoadedModel : IDisposable
                 checkpoint.Prefetch(progress, CancellationToken.None);
             }
 
-            using ReadAhead? ahead = ops.Stream is null ? null : ReadAhead.Start(checkpoint);
             var model = new DecoderModel(architecture, weights, new LayerContext(config, ops, parameters));
             var scan = new WeightScan(source, CheckpointLayout.Of(binder, config).TextPrefix, config);
             return new LoadedModel(model, ops, parameters, checkpoint, scan, device, Stopwatch.GetElapsedTime(start));

@@ -36,7 +36,7 @@ internal readonly struct StepBatch
     public required Tensor OutputRows { get; init; }
 
     /// <summary>
-    /// i32 [S, 4]: the segments as far as recurrent states go before the first of them is kept (see <see cref="StateCuts"/>);
+    /// i32 [S, 4]: the segments, those of prompts up to where a recurrent state is kept first (see <see cref="StateCuts"/>);
     /// <see cref="Segments"/> itself where none is.
     /// </summary>
     public Tensor StateSegments { get; init; }
@@ -53,9 +53,14 @@ internal readonly struct StepBatch
     /// <summary>Waves of pieces.</summary>
     public int StateWaves => Cuts?.Waves ?? 1;
 
-    /// <summary>The pieces of a wave after the first.</summary>
-    public Tensor Pieces(int wave)
+    /// <summary>The pieces of prompts that a wave computes.</summary>
+    public Tensor StatePieces(int wave)
     {
+        if (wave == 0)
+        {
+            return StateSegments.Rows(0, PromptSegments);
+        }
+
         (int first, int count) = Cuts!.Pieces(wave);
         return LaterPieces.Rows(first, count);
     }

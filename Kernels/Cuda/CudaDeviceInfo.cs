@@ -12,10 +12,14 @@ public sealed unsafe class CudaDeviceInfo
     /// <summary>The first whose kernels may overlap.</summary>
     internal const int Hopper = 90;
 
+    // The kernels' PTX is of version 8.0.
+    private const int OldestDriver = 12000;
+
+    private readonly int _driver;
+
     internal CudaDeviceInfo(int index, int handle, int driver)
     {
-        (Index, Handle) = (index, handle);
-        Driver = string.Create(CultureInfo.InvariantCulture, $"{driver / 1000}.{driver % 1000 / 10}");
+        (Index, Handle, _driver) = (index, handle, driver);
         const int Capacity = 256;
         byte* name = stackalloc byte[Capacity];
         Name = CU.DeviceGetName(name, Capacity, handle) == CU.Success ? Encoding.UTF8.GetString(new ReadOnlySpan<byte>(name, Capacity)).Split('\0')[0] : "?";
@@ -33,7 +37,7 @@ public sealed unsafe class CudaDeviceInfo
     public string Name { get; }
 
     /// <summary>The newest CUDA version that the driver speaks, such as 13.0.</summary>
-    public string Driver { get; }
+    public string Driver => Version(_driver);
 
     /// <summary>The compute capability without its point: 90 for 9.0.</summary>
     public int Capability { get; }
@@ -51,9 +55,10 @@ public sealed unsafe class CudaDeviceInfo
     public long TotalMemory { get; }
 
     /// <summary>Why Lean cannot use it, or null.</summary>
-    public string? Declined => Capability >= Oldest
-        ? null
-        : $"it has compute capability {Capability / 10}.{Capability % 10}, expected at least {Oldest / 10}.{Oldest % 10} (an A100 or newer)";
+    public string? Declined => Capability < Oldest
+            ? $"it has compute capability {Capability / 10}.{Capability % 10}, expected at least {Oldest / 10}.{Oldest % 10} (an A100 or newer)"
+        : _driver < OldestDriver ? $"its driver speaks CUDA {Driver}, expected at least {Version(OldestDriver)}; a newer driver is needed"
+        : null;
 
     internal int Handle { get; }
 
@@ -80,6 +85,8 @@ public sealed unsafe class CudaDeviceInfo
 
         return best;
     }
+
+    private static string Version(int number) => string.Create(CultureInfo.InvariantCulture, $"{number / 1000}.{number % 1000 / 10}");
 
     private int Attribute(int attribute) => CU.DeviceGetAttribute(out int value, attribute, Handle) == CU.Success ? value : 0;
 }

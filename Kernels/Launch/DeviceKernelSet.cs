@@ -7,6 +7,11 @@ public static class DeviceKernelSet
     public static KernelSet Create(KernelStream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
+        GatedRmsNorm norm = new GatedRmsNormDevice(stream);
+        CausalConvolution convolution = new CausalConvolutionDevice(stream);
+        GatedDeltaRule rule = new RecurrentDeltaRuleDevice(stream);
+        GroupedExperts experts = new GroupedExpertsDevice(stream);
+        GatedMlp mlp = new GatedMlpDevice(stream);
         return new KernelSet
         {
             Description = $"{stream.DeviceName} {stream.Device.Description}",
@@ -14,17 +19,19 @@ public static class DeviceKernelSet
             Embedding = new EmbeddingLookupDevice(stream),
             GatherRows = new GatherRowsDevice(stream),
             AddRmsNorm = new AddRmsNormDevice(stream),
-            GatedRmsNorm = new GatedRmsNormDevice(stream),
+            GatedRmsNorm = norm,
             Linear = new LinearDevice(stream),
             PromptDeltaRule = new ChunkedDeltaRuleDevice(stream),
-            GeneratedDeltaRule = new RecurrentDeltaRuleDevice(stream),
+            GeneratedDeltaRule = rule,
+            GeneratedDeltaNet = new GeneratedDeltaNetDevice(stream, new GeneratedDeltaNetInThree(convolution, rule, norm)),
             ExpertRouter = new ExpertRouterDevice(stream),
-            GroupedExperts = new GroupedExpertsDevice(stream),
-            GatedMlp = new GatedMlpDevice(stream),
+            GroupedExperts = experts,
+            GatedMlp = mlp,
+            ExpertMixture = new ExpertMixtureDevice(stream, experts, mlp),
             RotaryTable = new RotaryTableDevice(stream),
             PrepareAttention = new PrepareAttentionDevice(stream),
             PagedAttention = new PagedAttentionDevice(stream),
-            CausalConvolution = new CausalConvolutionDevice(stream),
+            CausalConvolution = convolution,
             GreedyPick = new GreedyPickDevice(stream),
             AdjustLogits = new AdjustLogitsDevice(stream),
             SampleTokens = new SampleTokensDevice(stream),

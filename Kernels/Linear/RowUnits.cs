@@ -12,6 +12,12 @@ internal sealed class RowUnits(KernelStream stream)
     private const int LineOutputs = 16;
     private const int Warps = 8;
 
+    // As in RowTerms and LinearRowsMany; blocks along k are counted in eights.
+    private const int TermWords = 256;
+    private const int ManyOutputs = 64;
+    private const int Block = 32;
+    private const int BlocksOf = 8 * Block;
+
     /// <summary>Whether a weight's products run here; what decides is the same for every number of rows.</summary>
     public bool Takes(in Tensor x, in Tensor weight) =>
         stream.MatrixUnits != MatrixUnits.None && weight.Type == DType.BF16 && weight.Shape[weight.Shape.Rank - 1] % 8 == 0
@@ -21,6 +27,12 @@ internal sealed class RowUnits(KernelStream stream)
     public void Linear(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
     {
         long rows = x.Shape[0], inputs = weight.Shape[1];
+        if (rows > 8 && IsMany(rows, weight.Shape[0]))
+        {
+            Many(x, weight, gate, add, output);
+            return;
+        }
+
         int tileRows = rows <= 8 ? 8 : rows <= 16 ? 16 : 32, rowTiles = Count(rows, tileRows);
         int lines = Warps / Slices(inputs), groups = Count(weight.Shape[0], lines * LineOutputs) * rowTiles;
         if (tileRows == 8 && groups <= stream.Multiprocessors)
@@ -128,6 +140,71 @@ internal sealed class RowUnits(KernelStream stream)
         }
     }
 
+    /// <summary>The first half of a mixture of experts for few rows: each rank's gates and ups, and the shared expert's.</summary>
+    public void MixtureGateUp(
+        in Tensor x, in Tensor experts, in Tensor inner, in Tensor gate, in Tensor up, in Tensor sharedGate, in Tensor sharedUp, int width)
+    {
+        long inputs = x.Shape[1], outputs = Warps / Slices(inputs) * LineOutputs;
+        int groups = (int)x.Shape[0] * (Count(sharedGate.Shape[0], (int)outputs) + ((int)experts.Shape[1] * Count(width, (int)outputs)));
+        switch (Slices(inputs))
+        {
+            case 2:
+                MixtureGateUpRowsSlices2xLauncher.Launch(stream, x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
+                break;
+            case 4:
+                MixtureGateUpRowsSlices4xLauncher.Launch(stream, x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
+                break;
+            default:
+                MixtureGateUpRowsSlices8xLauncher.Launch(stream, x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
+                break;
+        }
+    }
+
+    /// <summary>The second half: every rank's down and the shared expert's, weighted and added up.</summary>
+    public void MixtureDown(
+        in Tensor inner, in Tensor experts, in Tensor mix, in Tensor gateLogit, in Tensor output, in Tensor down, in Tensor sharedDown, int width)
+    {
+        int groups = (int)output.Shape[0] * Count(output.Shape[1], LineOutputs);
+        switch (Slices(width))
+        {
+            case 2:
+                MixtureDownRowsSlices2xLauncher.Launch(stream, inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
+                break;
+            case 4:
+                MixtureDownRowsSlices4xLauncher.Launch(stream, inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
+                break;
+            default:
+                MixtureDownRowsSlices8xLauncher.Launch(stream, inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
+                break;
+        }
+    }
+
+    // Terms are worth making where the groups of 64 outputs keep the multiprocessors busy.
+    private bool IsMany(long rows, long outputs) => 4L * Count(rows, ManyRows(rows)) * Count(outputs, ManyOutputs) >= 3L * stream.Multiprocessors;
+
+    private void Many(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
+    {
+        long rows = x.Shape[0], inputs = weight.Shape[1];
+        int tileRows = ManyRows(rows), rowTiles = Count(rows, tileRows), groups = Count(weight.Shape[0], ManyOutputs) * rowTiles;
+        int blocks = Count(inputs, BlocksOf) * (BlocksOf / Block), slices = Slices(inputs);
+        long pieces = (long)rowTiles * (tileRows / 8) * blocks;
+        nint memory = stream.Scratch(pieces * TermWords * sizeof(int)).Address;
+        RowTermsLauncher.Launch(stream, x, new Tensor(DType.I32, new Shape(pieces, TermWords), memory), blocks, Count(pieces, Warps));
+        var terms = new Tensor(DType.BF16, new Shape(pieces, 2 * TermWords), memory);
+        switch (tileRows)
+        {
+            case 16:
+                LinearRowsManySixteenLauncher.Launch(stream, terms, weight, output, gate, add, rowTiles, blocks, slices, groups);
+                break;
+            case 32:
+                LinearRowsManyThirtytwoLauncher.Launch(stream, terms, weight, output, gate, add, rowTiles, blocks, slices, groups);
+                break;
+            default:
+                LinearRowsManySixtyfourLauncher.Launch(stream, terms, weight, output, gate, add, rowTiles, blocks, slices, groups);
+                break;
+        }
+    }
+
     private void Deep(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int rowTiles, int groups)
     {
         switch (Slices(weight.Shape[1]))
@@ -145,7 +222,9 @@ internal sealed class RowUnits(KernelStream stream)
     }
 
     // Few outputs need many warps each, long sums can feed them; a slice has at least eight blocks of 32.
-    private static int Slices(long inputs) => inputs >= 2048 ? 8 : inputs >= 1024 ? 4 : 2;
+    internal static int Slices(long inputs) => inputs >= 2048 ? 8 : inputs >= 1024 ? 4 : 2;
+
+    private static int ManyRows(long rows) => rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
 
     private static int Count(long extent, int size) => (int)((extent + size - 1) / size);
 

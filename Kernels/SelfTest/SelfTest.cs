@@ -8,11 +8,16 @@ namespace Lean.Kernels;
 /// </summary>
 public static class SelfTest
 {
+    /// <summary>The ops that are checked, in order.</summary>
+    public static IReadOnlyList<string> Ops { get; } = [.. SelfCases.All().Select(c => c.Op).Distinct()];
+
     /// <summary>Runs it, an op at a time.</summary>
-    public static IEnumerable<SelfTestResult> Run(KernelSet kernels)
+    /// <param name="kernels">What is checked.</param>
+    /// <param name="chosen">Whether an op is; all are where this is null.</param>
+    public static IEnumerable<SelfTestResult> Run(KernelSet kernels, Func<string, bool>? chosen = null)
     {
         KernelSet reference = ReferenceKernels.Create(kernels.CacheType);
-        return SelfCases.All().GroupBy(c => c.Op).Select(op => Run([.. op], reference, kernels));
+        return SelfCases.All().Where(c => chosen?.Invoke(c.Op) ?? true).GroupBy(c => c.Op).Select(op => Run([.. op], reference, kernels));
     }
 
     private static SelfTestResult Run(SelfCase[] cases, KernelSet reference, KernelSet kernels)

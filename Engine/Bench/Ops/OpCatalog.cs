@@ -39,6 +39,7 @@ internal static class OpCatalog
                 () => new ConvolutionBench(delta.Channels, c.ConvKernel, projected, rows, rowClass),
                 () => new DeltaRuleBench(delta, rows, rowClass),
                 () => new GatedRmsNormBench(delta.ValueHeads, delta.ValueDim, rows),
+                .. Enumerable.Repeat<Func<OpBench>>(() => new DeltaNetBench(delta, c.ConvKernel, rows), rowClass == RowClass.Generated ? 1 : 0),
                 () => new LinearBench("out_proj", c.Hidden, delta.ValueWidth, rows, rowClass),
             ]);
         }
@@ -69,6 +70,7 @@ internal static class OpCatalog
         if (c.SharedWidth > 0)
         {
             all.Add(() => new GatedMlpBench("shared_expert", c.Hidden, c.SharedWidth, shared: true, rows, rowClass));
+            all.Add(() => new ExpertMixtureBench(ops, c.Hidden, c.ExpertWidth, c.SharedWidth, c.Experts, c.TopK, rows, rowClass));
         }
 
         if (c.FeedForward > 0)

@@ -17,4 +17,19 @@ public static class Lanes
     [IntrinsicImplementation]
     [Ptx("shfl.sync.idx.b32 $0, #0, 0, 31, 0xffffffff;")]
     public static int First(int value) => value;
+
+    /// <summary>The value of a lane.</summary>
+    [IntrinsicImplementation]
+    [Ptx("shfl.sync.idx.b32 $0, #0, #1, 31, 0xffffffff;")]
+    public static float From(float value, int lane) => value;
+
+    /// <summary>The largest of all lanes' values (PTX ISA, "redux.sync").</summary>
+    [IntrinsicImplementation]
+    [Ptx("redux.sync.max.u32 $0, #0, 0xffffffff;")]
+    public static uint Maximum(uint value) => value;
+
+    /// <summary>The smallest of all lanes' values.</summary>
+    [IntrinsicImplementation]
+    [Ptx("redux.sync.min.u32 $0, #0, 0xffffffff;")]
+    public static uint Minimum(uint value) => value;
 }

@@ -16,6 +16,26 @@ public static class WideAccess
     [Ptx("ld.global.v4.u32 {$0, $1, $2, $3}, [#0];")]
     public static U4 Load(ref float source) => default;
 
+    /// <summary>Four words of shared memory, by the address of its window.</summary>
+    [IntrinsicImplementation]
+    [Ptx("ld.shared.v4.u32 {$0, $1, $2, $3}, [#0];")]
+    public static U4 LoadShared(uint shared) => default;
+
+    /// <summary>
+    /// A number that a kernel wrote which has ended before this one began, though this one has not waited for it: it was
+    /// waited for by the kernel between them before that one let this start. Not from L1 ("ld.volatile").
+    /// </summary>
+    [IntrinsicImplementation]
+    [Ptx("ld.volatile.global.u32 $0, [#0];")]
+    public static int Fresh(ref int source) => source;
+
+    /// <summary>Writes four words.</summary>
+    [IntrinsicImplementation]
+    [Ptx("st.global.v4.u32 [#0], {#1, #2, #3, #4};")]
+    public static void Store(ref int target, uint a, uint b, uint c, uint d)
+    {
+    }
+
     /// <summary>Writes four f32.</summary>
     [IntrinsicImplementation]
     [Ptx("st.global.v4.f32 [#0], {#1, #2, #3, #4};")]

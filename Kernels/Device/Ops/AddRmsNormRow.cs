@@ -36,7 +36,22 @@ public static class AddRmsNormRow
     {
         ArrayView<float> sums = SharedMemory.Allocate<float>(Warps);
         ArrayView<float> scaledSums = SharedMemory.Allocate<float>(Warps);
+        DependentLaunch.Allow();
         int first = Group.IdxX * Four;
+
+        // Weights are nobody's output: they come while the kernel before this one still runs.
+        var weights = new float[Parts * Four];
+        for (int part = 0; part < Parts; part++)
+        {
+            int h = Math.Min(first + (part * Threads * Four), width - Four);
+            U4 w = WideAccess.Load(ref weight[h]);
+            weights[part * Four] = Interop.IntAsFloat(w.X);
+            weights[(part * Four) + 1] = Interop.IntAsFloat(w.Y);
+            weights[(part * Four) + 2] = Interop.IntAsFloat(w.Z);
+            weights[(part * Four) + 3] = Interop.IntAsFloat(w.W);
+        }
+
+        DependentLaunch.Wait();
         long row = (long)Grid.IdxX * width;
         var x = new float[Parts * Four];
         float squares = 0, scaled = 0;
@@ -107,13 +122,12 @@ public static class AddRmsNormRow
             int h = first + (part * Threads * Four), at = part * Four;
             if (h < width)
             {
-                U4 w = WideAccess.Load(ref weight[h]);
                 WideAccess.Store(
                     ref output[target + h],
-                    x[at] * shrink * scale * (1 + Interop.IntAsFloat(w.X)),
-                    x[at + 1] * shrink * scale * (1 + Interop.IntAsFloat(w.Y)),
-                    x[at + 2] * shrink * scale * (1 + Interop.IntAsFloat(w.Z)),
-                    x[at + 3] * shrink * scale * (1 + Interop.IntAsFloat(w.W)));
+                    x[at] * shrink * scale * (1 + weights[at]),
+                    x[at + 1] * shrink * scale * (1 + weights[at + 1]),
+                    x[at + 2] * shrink * scale * (1 + weights[at + 2]),
+                    x[at + 3] * shrink * scale * (1 + weights[at + 3]));
             }
         }
     }

@@ -65,6 +65,19 @@ public struct ThirtyTwoRows : IRowTile
     public static int Ahead => 4;
 }
 
+/// <summary>16 outputs of 64 rows.</summary>
+public struct SixtyFourRows : IRowTile
+{
+    /// <inheritdoc/>
+    public static int Outputs => 1;
+
+    /// <inheritdoc/>
+    public static int Rows => 8;
+
+    /// <inheritdoc/>
+    public static int Ahead => 4;
+}
+
 /// <summary>16 outputs each of two matrices, of 8 rows.</summary>
 public struct EightRowsTwice : IRowTile
 {

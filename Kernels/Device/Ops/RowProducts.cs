@@ -166,11 +166,12 @@ public static class RowProducts
         return sum;
     }
 
+    /// <summary>A number, or zero beyond K.</summary>
+    internal static float Value(uint bits, bool inside) => inside ? Interop.IntAsFloat(bits) : 0;
+
     // Blocks of k, and how many of them a slice has.
     private static int Blocks(int inputs) => (inputs + (Block * Rounded) - 1) / (Block * Rounded) * Rounded;
 
     private static int Share<TSlices>(int inputs)
         where TSlices : struct, ISlices => (Blocks(inputs) + (TSlices.Count * Rounded) - 1) / (TSlices.Count * Rounded) * Rounded;
-
-    private static float Value(uint bits, bool inside) => inside ? Interop.IntAsFloat(bits) : 0;
 }

@@ -85,8 +85,8 @@ public sealed class WorkTests
         var plan = OpPlan.Make(models, Reference, [1, 256, 2048], null, [4096, 32_768], 1 << 20, null);
         string[] ops = [.. plan.Entries.Select(static e => e.Bench.Name).Distinct()];
         Assert.Equal(
-            ["embedding", "add_rms_norm", "in_proj", "causal_convolution", "gated_delta_rule", "gated_rms_norm", "out_proj", "qkv_proj", "rotary_table",
-                "prepare_attention", "paged_attention", "o_proj", "router", "expert_router", "grouped_experts", "shared_expert", "gather_rows", "lm_head",
+            ["embedding", "add_rms_norm", "in_proj", "causal_convolution", "gated_delta_rule", "gated_rms_norm", "generated_delta_net", "out_proj", "qkv_proj", "rotary_table",
+                "prepare_attention", "paged_attention", "o_proj", "router", "expert_router", "grouped_experts", "shared_expert", "expert_mixture", "gather_rows", "lm_head",
                 "greedy_pick", "sample_tokens", "top_log_probabilities", "log_probabilities", "adjust_logits"],
             ops);
 

@@ -33,9 +33,11 @@ internal sealed class FakeModel : IStepRunner
         Copy(restores);
         for (int wave = 0; wave < batch.StateWaves; wave++)
         {
-            Rows(batch, wave == 0 ? batch.StateSegments : batch.Pieces(wave), wave == 0 ? batch.PromptSegments : int.MaxValue);
+            Rows(batch, batch.StatePieces(wave), isPrompt: true);
             Copy(batch.Cuts is { } cuts ? cuts.Copies(wave) : []);
         }
+
+        Rows(batch, batch.Generated, isPrompt: false);
 
         ReadOnlySpan<int> outputs = batch.OutputRows.AsSpan<int>(), segments = batch.Segments.AsSpan<int>();
         int segment = 0, width = (int)batch.Blocks.Shape[1];
@@ -101,7 +103,7 @@ internal sealed class FakeModel : IStepRunner
         return x ^ (x >> 32);
     }
 
-    private void Rows(in StepBatch batch, Tensor table, int promptSegments)
+    private void Rows(in StepBatch batch, Tensor table, bool isPrompt)
     {
         ReadOnlySpan<int> segments = table.AsSpan<int>(), tokens = batch.Tokens.AsSpan<int>(), places = batch.CacheSlots.AsSpan<int>();
         for (int s = 0; s < table.Shape[0]; s++)
@@ -111,7 +113,7 @@ internal sealed class FakeModel : IStepRunner
             state = segment[Segments.FirstPosition] == 0 ? 0 : state;
             for (int row = segment[Segments.FirstRow]; row < segment[Segments.FirstRow] + segment[Segments.Rows]; row++)
             {
-                state = Next(state, tokens[row], s < promptSegments);
+                state = Next(state, tokens[row], isPrompt);
                 _keys[places[row]] = state;
             }
         }

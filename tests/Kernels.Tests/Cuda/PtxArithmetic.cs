@@ -22,7 +22,18 @@ internal static class PtxArithmetic
                 thread.Registers[o[0].Register] = words[^1] == "b64" ? MemoryMarshal.Read<ulong>(parameter) : MemoryMarshal.Read<uint>(parameter);
                 return;
             case "ld":
-                thread.Registers[o[0].Register] = MemoryMarshal.Read<uint>(memory(words[1], read(o[1]), 4));
+                PtxOperand[] loaded = o[0].Parts.Length > 0 ? o[0].Parts : [o[0]];
+                int size = words[^1] == "b64" ? 8 : 4;
+                ReadOnlySpan<byte> source = memory(words[1] == "volatile" ? words[2] : words[1], read(o[1]), loaded.Length * size);
+                for (int i = 0; i < loaded.Length; i++)
+                {
+                    ReadOnlySpan<byte> word = source[(i * size)..];
+                    thread.Registers[loaded[i].Register] = size == 8 ? MemoryMarshal.Read<ulong>(word) : MemoryMarshal.Read<uint>(word);
+                }
+
+                return;
+            case "st" when words[^1] == "b64":
+                MemoryMarshal.Write(memory(words[1], read(o[0]), 8), read(o[1]));
                 return;
             case "st":
                 PtxOperand[] values = o[1].Parts.Length > 0 ? o[1].Parts : [o[1]];
@@ -41,7 +52,7 @@ internal static class PtxArithmetic
 
     private static ulong Result(PtxInstruction instruction, string[] words, ulong a, ulong b, ulong c)
     {
-        bool wide = words[^1] is "b64" or "s64" or "u64" || words[1] == "wide";
+        bool wide = words[^1] is "b64" or "s64" or "u64" or "pred" || words[1] == "wide";
         ulong result = words[0] switch
         {
             "mov" or "cvta" => a,
@@ -58,6 +69,8 @@ internal static class PtxArithmetic
             "mul" when words is [_, "wide", "s32"] => (ulong)((long)(int)a * (int)b),
             "mul" => a * b,
             "mad" => (a * b) + c,
+            "rcp" => Bits(1 / Float(a)),
+            "rem" when words[1] == "s32" => (ulong)((int)a % (int)b),
             "div" when words[1] == "s32" => (ulong)((int)a / (int)b),
             "min" when words[1] == "s32" => (ulong)int.Min((int)a, (int)b),
             "max" when words[1] == "s32" => (ulong)int.Max((int)a, (int)b),
@@ -66,11 +79,17 @@ internal static class PtxArithmetic
             "xor" => a ^ b,
             "shl" => a << (int)b,
             "shr" when words[1] == "s32" => (ulong)((int)a >> (int)b),
+            "shr" when words[1] == "u64" => a >> (int)b,
             "shr" when words[1] == "u32" => (uint)a >> (int)b,
             "selp" => c != 0 ? a : b,
-            "setp" when words[2] == "f32" => words[1] == "lt" && Float(a) < Float(b) ? 1ul : 0,
-            "setp" when words[2] == "s64" => words[1] == "gt" && (long)a > (long)b ? 1ul : 0,
+            "rsqrt" => Bits(1 / MathF.Sqrt(Float(a))),
+            "not" => words[1] == "pred" ? (a == 0 ? 1ul : 0) : ~a,
+            "setp" when words[2] == "f32" => Holds(words[1], Float(a), Float(b)) ? 1ul : 0,
+            "setp" when words[2] is "s64" or "u64" => Holds(words[1], ((long)a).CompareTo((long)b)) ? 1ul : 0,
+            "testp" when words[1] == "notanumber" => float.IsNaN(Float(a)) ? 1ul : 0,
             "setp" => Holds(words[1], words[2] == "s32", (uint)a, (uint)b) ? 1ul : 0,
+            "cvt" when words is [_, "rn", "f32", "s32"] => Bits((int)a),
+            "cvt" when words is [_, "s32", "s64"] => (uint)a,
             "cvt" when words is [_, "s64", "s32"] => (ulong)(int)a,
             "cvt" when words is [_, "u64", "u32"] => (uint)a,
             "cvt" when words is [_, "rn", "bf16x2", "f32"] => BF16.PackPortable(Float(b), Float(a)),
@@ -79,8 +98,39 @@ internal static class PtxArithmetic
         return wide || words[0] is "cvt" or "mov" or "cvta" ? result : (uint)result;
     }
 
+    private static bool Holds(string relation, int order) => relation switch
+    {
+        "eq" => order == 0,
+        "ne" => order != 0,
+        "lt" => order < 0,
+        "le" => order <= 0,
+        "gt" => order > 0,
+        "ge" => order >= 0,
+        _ => throw new InvalidOperationException($"the model does not compare by {relation}"),
+    };
+
+    // Relations that end in u hold for NaN.
+    private static bool Holds(string relation, float a, float b) => relation switch
+    {
+        "lt" => a < b,
+        "le" => a <= b,
+        "gt" => a > b,
+        "ge" => a >= b,
+        "eq" => a == b,
+        "neu" => a != b,
+        "ltu" => !(a >= b),
+        "leu" => !(a > b),
+        "gtu" => !(a <= b),
+        "geu" => !(a < b),
+        _ => throw new InvalidOperationException($"the model does not compare by {relation}"),
+    };
+
     private static bool Holds(string relation, bool signed, uint a, uint b) => relation switch
     {
+        "lt" or "lo" when !signed => a < b,
+        "le" or "ls" when !signed => a <= b,
+        "gt" or "hi" when !signed => a > b,
+        "ge" or "hs" when !signed => a >= b,
         "eq" => a == b,
         "ne" => a != b,
         "lt" when signed => (int)a < (int)b,

@@ -160,7 +160,7 @@ internal sealed partial class PtxProgram
         }
     }
 
-    [GeneratedRegex(@"^\.param (?:\.align \d+ )?\.b(\d+) (\w+)(?:\[(\d+)\])?")]
+    [GeneratedRegex(@"^\.param (?:\.align \d+ )?\.[bf](\d+) (\w+)(?:\[(\d+)\])?")]
     private static partial Regex Parameter();
 
     [GeneratedRegex(@"^\.shared \.align \d+ \.b8 (\w+)\[(\d+)\]")]

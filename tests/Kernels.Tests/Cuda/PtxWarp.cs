@@ -12,8 +12,16 @@ internal static class PtxWarp
         switch (instruction.Operation)
         {
             case "shfl.sync.idx.b32":
-                ulong first = value(warp[0], o[1]);
-                Array.ForEach(warp, t => t.Registers[o[0].Register] = first);
+                Exchange(thread => (int)value(thread, o[2]));
+                break;
+            case "shfl.sync.bfly.b32":
+                Exchange(thread => (thread.Number % 32) ^ (int)value(thread, o[2]));
+                break;
+            case "redux.sync.max.u32":
+                Reduce(Enumerable.Max);
+                break;
+            case "redux.sync.min.u32":
+                Reduce(Enumerable.Min);
                 break;
             case "ldmatrix.sync.aligned.m8n8.x4.shared.b16":
                 foreach (PtxThread thread in warp)
@@ -48,6 +56,18 @@ internal static class PtxWarp
                 break;
             default:
                 throw PtxMachine.Fault(instruction, "the model has no such instruction");
+        }
+
+        void Exchange(Func<PtxThread, int> from)
+        {
+            ulong[] given = [.. warp.Select(t => value(warp[from(t)], o[1]))];
+            Array.ForEach(warp, t => t.Registers[o[0].Register] = given[t.Number % 32]);
+        }
+
+        void Reduce(Func<IEnumerable<uint>, uint> join)
+        {
+            uint joined = join(warp.Select(t => (uint)value(t, o[1])));
+            Array.ForEach(warp, t => t.Registers[o[0].Register] = joined);
         }
     }
 

@@ -3,7 +3,7 @@ using Lean.Tensors;
 namespace Lean.Kernels.Tests;
 
 /// <summary>The Level Zero back end below the ops, on the stand-in for its loader.</summary>
-public sealed class LevelZeroDeviceTests() : KernelDeviceTests(Open())
+public sealed class LevelZeroDeviceTests() : RunningDeviceTests(Open())
 {
     private LevelZeroDeviceInfo Info => ((LevelZeroDevice)Device).Info;
 

@@ -3,7 +3,7 @@ using Lean.Tensors;
 namespace Lean.Kernels.Tests;
 
 /// <summary>The OpenCL back end below the ops.</summary>
-public sealed class OpenCLDeviceTests() : KernelDeviceTests(Open())
+public sealed class OpenCLDeviceTests() : RunningDeviceTests(Open())
 {
     [Fact]
     public void A_device_that_is_not_there_is_named()

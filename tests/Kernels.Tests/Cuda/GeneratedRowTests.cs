@@ -1,0 +1,220 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels.Tests;
+
+/// <summary>Ops whose generated rows run on kernels for CUDA alone: from the op down to the kernels' text, on the model of a card.</summary>
+public sealed class GeneratedRowTests
+{
+    // Two slices; outputs, rows and K that are no multiples of a tile's.
+    [Theory]
+    [InlineData(9, 136, 72, false)]
+    [InlineData(40, 200, 328, true)]
+    [InlineData(70, 136, 264, false)]
+    public void Many_rows_have_the_bits_of_one(int rows, int outputs, int inputs, bool gated)
+    {
+        using var stream = new PtxStream(MatrixUnits.Warp);
+        KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
+        float[] found = Linear(kernels, 0, rows);
+        Assert.Contains(stream.Ran, k => k.StartsWith("linear_rows_many", StringComparison.Ordinal));
+        Assert.Contains("row_terms", stream.Ran);
+        Assert.InRange(Distance(Linear(reference, 0, rows), found), 0, 1e-5);
+        stream.Ran.Clear();
+        foreach (int row in (int[])[0, 7, 8, rows - 1])
+        {
+            Assert.Equal(Linear(kernels, row, 1), found[(row * outputs)..((row + 1) * outputs)]);
+        }
+
+        Assert.DoesNotContain("row_terms", stream.Ran);
+
+        float[] Linear(KernelSet set, int first, int count)
+        {
+            using var memory = new GuardedMemory(set) { IsAligned = true };
+            Shape full = new(rows, outputs);
+            Tensor x = memory.New("x", DType.F32, new Shape(rows, inputs), SelfCases.Normal(1, rows * inputs)).Rows(first, count);
+            Tensor weight = memory.New("weight", DType.BF16, new Shape(outputs, inputs), SelfCases.Normal(2, outputs * inputs));
+            Tensor output = memory.New("output", DType.F32, new Shape(count, outputs));
+            if (gated && set.Stream is not null)
+            {
+                Tensor gate = memory.New("gate", DType.F32, new Shape(rows, 1), SelfCases.Normal(3, rows)), add = memory.New("add", DType.F32, full, SelfCases.Normal(4, full.Count));
+                new RowUnits(stream).Linear(x, weight, gate.Rows(first, count), add.Rows(first, count), output);
+            }
+            else
+            {
+                set.Linear.Run(x, new LinearWeight(weight), output, promptRows: 0);
+            }
+
+            Assert.Null(memory.Fault());
+            float[] result = output.AsSpan<float>().ToArray();
+            if (gated && set.Stream is null)
+            {
+                float[] gates = SelfCases.Normal(3, rows).ToArray(), adds = SelfCases.Normal(4, full.Count).ToArray();
+                for (int i = 0; i < result.Length; i++)
+                {
+                    result[i] = (float)((result[i] / (1 + Math.Exp(-gates[i / outputs]))) + adds[i]);
+                }
+            }
+
+            return result;
+        }
+    }
+
+    // A share of every width of slices; widths that differ; more ranks than a group of the second half has warps for.
+    [Theory]
+    [InlineData(1, 4, 2, 72, 40, 24)]
+    [InlineData(3, 5, 4, 136, 24, 40)]
+    [InlineData(2, 14, 13, 72, 16, 16)]
+    [InlineData(1, 3, 2, 72, 1032, 1032)]
+    [InlineData(1, 2, 1, 1032, 24, 24)]
+    public void A_mixture_in_two_launches_has_the_bits_of_its_ops(int rows, int experts, int topK, int hidden, int width, int sharedWidth)
+    {
+        using var stream = new PtxStream(MatrixUnits.Warp);
+        KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
+        float[] found = Run(kernels, set => set.ExpertMixture);
+        Assert.Equal(2, stream.Ran.Count);
+        Assert.StartsWith("mixture_gate_up_rows", stream.Ran[0], StringComparison.Ordinal);
+        Assert.StartsWith("mixture_down_rows", stream.Ran[1], StringComparison.Ordinal);
+        Assert.InRange(Distance(Run(reference, set => set.ExpertMixture), found), 0, 1e-5);
+        Assert.Equal(Run(kernels, set => new ExpertMixtureInTwo(set.GroupedExperts, set.GatedMlp)), found);
+
+        float[] Run(KernelSet set, Func<KernelSet, ExpertMixture> op)
+        {
+            using var memory = new GuardedMemory(set) { IsAligned = true };
+            Shape pairs = new(rows, topK), both = new(experts, 2 * width, hidden), single = new(experts, hidden, width);
+            Tensor x = memory.New("x", DType.F32, new Shape(rows, hidden), SelfCases.Normal(1, rows * hidden));
+            Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * topK).Select(i => ((i / topK * 3) + (i % topK * 2) + (i % topK * 2 / experts)) % experts)]);
+            Tensor mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(2, pairs.Count)), output = memory.New("output", DType.F32, new Shape(rows, hidden));
+            Tensor logits = memory.New("logits", DType.F32, new Shape(rows, 4), SelfCases.Normal(3, rows * 4));
+            var weights = ExpertWeights.Fused(
+                memory.New("gateUp", DType.BF16, both, Scaled(4, both.Count, hidden)), memory.New("down", DType.BF16, single, Scaled(5, single.Count, width)));
+            Shape inner = new(2 * sharedWidth, hidden), down = new(hidden, sharedWidth);
+            var shared = new SharedExpert(
+                new LinearWeight(memory.New("sharedGateUp", DType.BF16, inner, Scaled(6, inner.Count, hidden))),
+                new LinearWeight(memory.New("sharedDown", DType.BF16, down, Scaled(7, down.Count, sharedWidth))));
+            ExpertMixture mixture = op(set);
+            Tensor scratch = memory.New("scratch", DType.I8, new Shape(mixture.ScratchBytes(weights, shared, rows, topK)));
+            mixture.Run(x, weights, shared, chosen, mix, logits.Columns(1, 1), scratch, output, promptRows: 0);
+            Assert.Null(memory.Fault());
+            return output.AsSpan<float>().ToArray();
+        }
+
+        static float[] Scaled(int seed, long count, int terms) => [.. SelfCases.Normal(seed, count).ToArray().Select(v => v / MathF.Sqrt(terms))];
+    }
+
+    // Ties, zeros of both signs, infinities, NaN; a last lane without an expert.
+    [Theory]
+    [InlineData(37, 5, 0)]
+    [InlineData(256, 8, 0)]
+    [InlineData(256, 32, 1)]
+    [InlineData(500, 10, 1)]
+    [InlineData(40, 3, 2)]
+    [InlineData(40, 3, 3)]
+    [InlineData(40, 3, 4)]
+    public void A_warp_chooses_as_a_group_does(int experts, int topK, int special)
+    {
+        const int Rows = 3;
+        using var stream = new PtxStream(MatrixUnits.Warp);
+        using var plain = new PtxStream(MatrixUnits.None);
+        float[] values = SelfCases.Normal(21, Rows * experts).ToArray();
+        values[experts / 2] = values[3] = values[experts - 1] = 4;
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = special switch
+            {
+                1 => MathF.Round(values[i] * 2) / 2 * (i % 2 == 0 ? 1 : -1),
+                2 => i % 5 == 0 ? values[i] : float.NegativeInfinity,
+                3 => i == 7 ? float.NaN : values[i],
+                4 => i == 7 ? float.PositiveInfinity : values[i],
+                _ => values[i],
+            };
+        }
+
+        foreach (bool renormalise in (bool[])[true, false])
+        {
+            (int[] chosen, float[] weights) = Route(stream, renormalise);
+            (int[] expected, float[] shares) = Route(plain, renormalise);
+            Assert.Equal(expected, chosen);
+            Assert.Equal(shares.Select(BitConverter.SingleToInt32Bits), weights.Select(BitConverter.SingleToInt32Bits));
+        }
+
+        Assert.All(stream.Ran, k => Assert.StartsWith("expert_router_warp", k, StringComparison.Ordinal));
+        Assert.All(plain.Ran, k => Assert.Equal("expert_router", k));
+
+        (int[] Chosen, float[] Weights) Route(PtxStream on, bool renormalise)
+        {
+            KernelSet set = DeviceKernelSet.Create(on);
+            using var memory = new GuardedMemory(set);
+            Tensor chosen = memory.New("experts", DType.I32, new Shape(Rows, topK)), weights = memory.New("weights", DType.F32, new Shape(Rows, topK));
+            set.ExpertRouter.Run(memory.New("logits", DType.F32, new Shape(Rows, experts), values), renormalise, chosen, weights);
+            Assert.Null(memory.Fault());
+            return (chosen.AsSpan<int>().ToArray(), weights.AsSpan<float>().ToArray());
+        }
+    }
+
+    // Sequences that begin, that go on, that verify several rows; a prompt's rows before them, which nobody may touch.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_delta_net_is_right_and_its_rows_have_the_same_bits_alone(int ratio)
+    {
+        const int Rows = 9, Prompts = 2, Slots = 5;
+        var shape = new DeltaRuleShape(2, 2 * ratio, 128, 128);
+        int[] segments = [2, 1, 7, 3, 3, 4, 12, 1, 7, 2, 0, 0];
+        using var stream = new PtxStream(MatrixUnits.Warp);
+        KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
+        using var memory = new GuardedMemory(kernels) { IsAligned = true };
+        using var expectedMemory = new GuardedMemory(reference) { IsAligned = true };
+        float[][] found = Run(kernels, memory, segments), expected = Run(reference, expectedMemory, segments);
+        Assert.All(stream.Ran, k => Assert.StartsWith("delta_net_rows", k, StringComparison.Ordinal));
+        Assert.Equal(Enumerable.Repeat(-1, Prompts * shape.ValueWidth), found[0][..(Prompts * shape.ValueWidth)].Select(BitConverter.SingleToInt32Bits));
+        Assert.InRange(Distance(expected[0][(Prompts * shape.ValueWidth)..], found[0][(Prompts * shape.ValueWidth)..]), 0, 3e-6);
+        Assert.InRange(Distance(expected[1], found[1]), 0, 1e-6);
+        Assert.Equal(expected[2], found[2]);
+
+        // The four rows of the second sequence one by one.
+        using var single = new GuardedMemory(kernels) { IsAligned = true };
+        float[][] alone = Run(kernels, single, [3, 1, 12, 1], [4, 1, 13, 1], [5, 1, 14, 1], [6, 1, 15, 1]);
+        Assert.Equal(found[0][(3 * shape.ValueWidth)..(7 * shape.ValueWidth)], alone[0][(3 * shape.ValueWidth)..(7 * shape.ValueWidth)]);
+        int size = shape.ValueHeads * 128 * 128, past = 3 * shape.Channels;
+        Assert.Equal(found[1][size..(2 * size)], alone[1][size..(2 * size)]);
+        Assert.Equal(found[2][past..(2 * past)], alone[2][past..(2 * past)]);
+
+        float[][] Run(KernelSet set, GuardedMemory at, params int[][] calls)
+        {
+            int width = shape.Channels + shape.ValueWidth + (2 * shape.ValueHeads) + 3;
+            Tensor projected = at.New("projected", DType.F32, new Shape(Rows, width), SelfCases.Normal(1, Rows * width));
+            Tensor history = at.New("history", DType.F32, new Shape(Slots, 3, shape.Channels), SelfCases.Normal(2, Slots * 3 * shape.Channels));
+            Shape states = shape.State(Slots);
+            Tensor state = at.New("state", DType.F32, states, [.. SelfCases.Normal(3, states.Count).ToArray().Select(v => v / 8)]);
+            Tensor convolved = at.New("convolved", DType.F32, new Shape(Rows, shape.Channels)), output = at.New("output", DType.F32, new Shape(Rows, shape.ValueWidth));
+            var weights = new DeltaNetParameters(
+                at.New("convolution", DType.F32, new Shape(shape.Channels, 4), SelfCases.Normal(4, shape.Channels * 4)),
+                at.New("decay", DType.F32, new Shape(shape.ValueHeads), SelfCases.Normal(5, shape.ValueHeads)),
+                at.New("timeBias", DType.F32, new Shape(shape.ValueHeads), SelfCases.Normal(6, shape.ValueHeads)),
+                at.New("norm", DType.F32, new Shape(128), SelfCases.Normal(7, 128)), 1e-6f);
+            int after = shape.Channels + shape.ValueWidth;
+            var inputs = new DeltaNetInputs(
+                projected.Columns(0, shape.Channels), projected.Columns(shape.Channels, shape.ValueWidth), projected.Columns(after, shape.ValueHeads),
+                projected.Columns(after + shape.ValueHeads, shape.ValueHeads));
+            foreach (int[] call in calls)
+            {
+                Tensor rows = at.New("segments", new Shape(call.Length / 4, 4), call);
+                set.GeneratedDeltaNet.Run(shape, weights, inputs, history, state, rows, convolved, output, Prompts);
+            }
+
+            Assert.Null(at.Fault());
+            return [output.AsSpan<float>().ToArray(), state.AsSpan<float>().ToArray(), history.AsSpan<float>().ToArray()];
+        }
+    }
+
+    private static double Distance(float[] expected, float[] found)
+    {
+        double off = 0, size = 0;
+        foreach ((float e, float f) in expected.Zip(found))
+        {
+            off += ((double)f - e) * ((double)f - e);
+            size += (double)e * e;
+        }
+
+        return Math.Sqrt(off / size);
+    }
+}

@@ -1,0 +1,96 @@
+/*
+ * A CUDA driver for tests: it implements the entry points that Lean calls, checks every call against the driver API
+ * reference, and keeps copies and launches until somebody waits for them, as a card may. Copies are done; kernels are
+ * checked and not run, so what they would have written stays zero.
+ *
+ * LEAN_STANDIN_REPORT  a file that gets what was wrong, a line each, and a last line of counts, when the process ends
+ * LEAN_STANDIN_MEMORY  bytes of the card's memory
+ * LEAN_STANDIN_FAULT   a planted fault: see fault() in state.c
+ */
+#ifndef CUDA_STANDIN_H
+#define CUDA_STANDIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MOST_PARAMETERS 64
+#define MAP_BYTES 128
+
+enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_CONTEXT = 201, BUILD_FAILED = 218,
+       OLD_DRIVER = 222, INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600, LAUNCH_FAILED = 719, CAPTURING = 900 };
+
+typedef enum { NOTHING, STREAM, EVENT, MODULE, FUNCTION, GRAPH, EXECUTABLE, KINDS } kind;
+
+typedef struct {
+    uint32_t count, sizes[MOST_PARAMETERS];
+    uint32_t threads, target;
+    bool exact; /* sm_90a runs on 9.0 alone */
+    uint32_t shared; /* bytes that the text declares */
+} signature;
+
+/* Finds a kernel in a PTX text. */
+bool ptx_find(const char *text, const char *name, signature *found);
+
+typedef enum { COPY, FILL, LAUNCH, MARK } verb;
+
+typedef struct command {
+    verb verb;
+    uint8_t *target;
+    const uint8_t *source;
+    size_t width, rows, target_pitch, source_pitch;
+    uint8_t value;
+    struct object *event;
+    const uint8_t *named[MOST_PARAMETERS]; /* memory that a kernel was given */
+    uint32_t named_count;
+    struct command *next;
+} command;
+
+typedef struct object {
+    kind kind;
+    bool alive;
+    command *first, *last; /* STREAM: what is queued; GRAPH and EXECUTABLE: what was captured */
+    bool capturing;        /* STREAM */
+    bool recorded, reached; /* EVENT */
+    char *text;            /* MODULE */
+    struct object *module; /* FUNCTION */
+    char name[128];
+    signature signature;
+    uint32_t most_shared;
+} object;
+
+typedef struct {
+    uint8_t *address;
+    size_t bytes;
+    bool host, alive;
+} allocation;
+
+void wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool fault(const char *name);
+
+object *known(const void *handle, kind k, const char *call);
+void *create(kind k, object **made);
+bool destroy(void *handle, kind k, const char *call);
+
+allocation *memory_find(const void *address);
+bool memory_holds(const void *address, size_t bytes, const char *what);
+int memory_new(size_t bytes, bool host, void **address);
+int memory_free(void *address, bool host, const char *call);
+size_t memory_total(void);
+size_t memory_left(void);
+
+/* Adds to a stream: to its queue, or to what it captures. */
+command *queue_add(object *stream, verb v);
+/* Puts a captured graph's commands into a stream. */
+void queue_append(object *stream, const object *executable);
+/* Moves what a stream has captured into a graph. */
+void queue_move(object *stream, object *graph);
+/* Runs a stream's commands, up to the mark of an event where one is given. */
+int queue_run(object *stream, const object *until);
+/* Runs whatever leads up to an event. */
+int queue_reach(object *event);
+/* Whether a command that has yet to run names the memory or the event. */
+bool queue_names(const uint8_t *first, size_t bytes, const object *event);
+bool is_lost(void);
+
+#endif
