@@ -8,7 +8,7 @@ namespace Lean.Engine.Layers;
 
 /// <summary>
 /// Full attention with an output gate: [q | gate], k, v = W x; norm and rotate q and k; attend; times sigmoid(gate);
-/// project. The same for both row classes: attention's order is that of absolute positions.
+/// project. Prompt rows and generated rows may run on different kernels; either's order is that of absolute positions.
 /// </summary>
 internal sealed class GatedAttention : IMixer
 {
@@ -45,7 +45,7 @@ internal sealed class GatedAttention : IMixer
         ops.Linear.Run(x, _input, projected, batch.PromptRows);
         ops.PrepareAttention.Run(
             _shape, projected, _queryNorm, _keyNorm, _layer.Config.NormEpsilon, step.Rotary, batch.CacheSlots, cache.Keys, cache.Values, queries);
-        ops.PagedAttention.Run(_shape, queries, projected, cache.Keys, cache.Values, batch.Segments, batch.Blocks, attended);
+        ops.PagedAttention.Run(_shape, queries, projected, cache.Keys, cache.Values, batch.Segments, batch.Blocks, attended, batch.PromptRows);
         ops.Linear.Run(attended, _output, output, batch.PromptRows);
         step.Arena.Release(mark);
     }

@@ -5,7 +5,7 @@ namespace Lean.Kernels;
 /// <summary>
 /// Causal attention of each row over positions 0 … p of its own sequence in a paged cache, times sigmoid(gate):
 /// o = sigmoid(gate) ⊙ Σ_j softmax_j(q·k_j / √D) v_j. Blocks are visited in the order of absolute positions with an
-/// online softmax (Milakov and Gimelshein 2018), so a row's bits depend on its sequence alone.
+/// online softmax (Milakov and Gimelshein 2018), so a row's bits depend on its sequence alone, and on matrix units on its class.
 /// </summary>
 public abstract class PagedAttention
 {
@@ -23,8 +23,9 @@ public abstract class PagedAttention
     /// <param name="segments">i32 [S, 4], see <see cref="Segments"/>.</param>
     /// <param name="blocks">i32 [S, M]: the cache block of each 64 positions of each sequence.</param>
     /// <param name="output">f32 [T, Heads·D].</param>
+    /// <param name="promptRows">How many of the rows, the first ones, are prompts'; a segment's rows are of one class.</param>
     public void Run(
-        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output)
+        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, long promptRows)
     {
         long rows = queries.Shape[0], sequences = segments.Shape[0];
         LaunchCheck.That(shape.KvHeads > 0 && shape.Heads % shape.KvHeads == 0, Op, "KvHeads that divide Heads");
@@ -36,12 +37,13 @@ public abstract class PagedAttention
         LaunchCheck.Is(Op, nameof(segments), segments, DType.I32, new Shape(sequences, Segments.Columns), "[S, 4]");
         LaunchCheck.Is(Op, nameof(blocks), blocks, DType.I32, new Shape(sequences, blocks.Shape[1]), "[S, M]", strided: true);
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, flat, "[T, Heads*D]");
+        LaunchCheck.That(promptRows >= 0 && promptRows <= rows, Op, "0 ≤ promptRows ≤ T");
         if (rows > 0 && sequences > 0)
         {
-            Launch(shape, queries, projected, keys, values, segments, blocks, output);
+            Launch(shape, queries, projected, keys, values, segments, blocks, output, promptRows);
         }
     }
 
     private protected abstract void Launch(
-        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output);
+        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, long promptRows);
 }

@@ -7,7 +7,7 @@ namespace Lean.Kernels;
 internal sealed unsafe class PagedAttentionCpu(CpuBackend backend) : PagedAttention
 {
     private protected override void Launch(
-        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output)
+        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, long promptRows)
     {
         PagedAttentionArguments arguments = new()
         {

@@ -3,7 +3,8 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>
-/// Attention over a bf16 cache on a device. Segments of few rows run by spans of their context, so that one row alone
+/// Attention over a bf16 cache on a device. Where its matrix units take a call, each row class has its kernel there; else both
+/// classes run on the portable kernels. Of those, segments of few rows run by spans of their context, so that one row alone
 /// keeps a device busy; those of more rows run in tiles, which read a key once for many of them. Where a segment is
 /// counted changes no bit: both follow one order. Each kernel passes over the segments of the other, since only the
 /// device knows how long they are.
@@ -19,16 +20,40 @@ internal sealed class PagedAttentionDevice(KernelStream stream) : PagedAttention
     /// <summary>Bytes of spans that wait to be joined, before their segments are computed in several launches.</summary>
     private const long MostScratch = 32L << 20;
 
+    private readonly AttentionUnits _units = new(stream);
+
     /// <inheritdoc/>
     public override DType CacheType => DType.BF16;
 
     private protected override void Launch(
-        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output)
+        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, long promptRows)
     {
-        long rows = queries.Shape[0], sequences = segments.Shape[0], dim = shape.HeadDim;
+        long rows = queries.Shape[0], dim = shape.HeadDim;
         var heads = new Shape(rows, shape.Heads, dim);
         (queries, output) = (queries.Reshape(heads), output.Reshape(heads));
         projected = projected.Reshape(new Shape(rows, 2 * (shape.Heads + shape.KvHeads), dim));
+        bool generated = _units.TakesGenerated(shape, queries, projected, keys, values, output), prompts = _units.TakesPrompts(shape, queries, projected, keys, values, output);
+        if (promptRows > 0 && prompts)
+        {
+            _units.Prompts(shape, queries, projected, keys, values, segments, blocks, output, promptRows);
+        }
+
+        if ((promptRows > 0 && !prompts) || (promptRows < rows && !generated))
+        {
+            // Of all rows, since only the device knows where a segment lies; those of the other class are overwritten.
+            Portable(shape, queries, projected, keys, values, segments, blocks, output);
+        }
+
+        if (promptRows < rows && generated)
+        {
+            _units.Generated(shape, queries, projected, keys, values, segments, blocks, output, promptRows);
+        }
+    }
+
+    private void Portable(
+        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output)
+    {
+        long rows = queries.Shape[0], sequences = segments.Shape[0], dim = shape.HeadDim;
 
         // Every other segment has at least one row.
         long longest = rows - sequences + 1, few = long.Min(longest, FewRows);

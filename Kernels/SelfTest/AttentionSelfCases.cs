@@ -77,7 +77,7 @@ internal static class AttentionSelfCases
         Tensor values = memory.New("values", set.CacheType, valueCache, SelfCases.Normal(31, valueCache.Count));
         Tensor blocks = memory.New("blocks", new Shape(Ragged.Length, Width), [.. Enumerable.Range(0, Ragged.Length * Width).Select(i => i * 5 % Blocks)]);
         Tensor output = memory.New("output", DType.F32, new Shape(Rows, shape.Heads * shape.HeadDim));
-        set.PagedAttention.Run(shape, queries, projected, keys, values, Segmented(memory), blocks, output);
+        set.PagedAttention.Run(shape, queries, projected, keys, values, Segmented(memory), blocks, output, promptRows: 0);
         return [output];
     }
 

@@ -54,12 +54,12 @@ public class AttentionBenchmark : KernelBenchmark
     }
 
     private protected override void Launch(int turn) =>
-        Ops.PagedAttention.Run(Heads, _queries, _projected, _keys, _values, _segments, _blocks[turn % _blocks.Length], _y);
+        Ops.PagedAttention.Run(Heads, _queries, _projected, _keys, _values, _segments, _blocks[turn % _blocks.Length], _y, promptRows: 0);
 
     private protected override double Check()
     {
         Launch(0);
         return Compare(_y, (row, expected) => Exact.PagedAttention.Run(
-            Heads, _queries.Rows(row, 1), _projected.Rows(row, 1), _keys, _values, _segments.Rows(0, 1), _blocks[0].Rows(row, 1), expected));
+            Heads, _queries.Rows(row, 1), _projected.Rows(row, 1), _keys, _values, _segments.Rows(0, 1), _blocks[0].Rows(row, 1), expected, promptRows: 0));
     }
 }

@@ -97,12 +97,14 @@ public sealed class LaunchCheckTests
         Refused("paged_attention", "segments", "i32 [S, 4] = [2, 4]", () => Run(F(3, 32), segments: I(2, 3)));
         Refused("paged_attention", "blocks", "i32 [S, M] = [2, 6]", () => Run(F(3, 32), blocks: I(1, 6)));
         Refused("paged_attention", "output", "contiguous rows", () => Run(F(3, 32), output: F(3, 40).Columns(0, 32)));
+        Refused("paged_attention", "", "0 ≤ promptRows ≤ T", () => Run(F(3, 32), promptRows: 4));
 
         static void Run(
-            Tensor queries, Tensor projected = default, Tensor values = default, Tensor segments = default, Tensor blocks = default, Tensor output = default) =>
+            Tensor queries, Tensor projected = default, Tensor values = default, Tensor segments = default, Tensor blocks = default, Tensor output = default,
+            long promptRows = 0) =>
             Set.PagedAttention.Run(
                 Heads, queries, Or(projected, F(3, 96)), Of(DType.F32, Heads.KeyCache(5)), Or(values, Of(DType.F32, Heads.ValueCache(5))),
-                Or(segments, I(2, 4)), Or(blocks, I(2, 6)), Or(output, F(3, 32)));
+                Or(segments, I(2, 4)), Or(blocks, I(2, 6)), Or(output, F(3, 32)), promptRows);
     }
 
     [Fact]

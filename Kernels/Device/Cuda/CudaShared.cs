@@ -23,4 +23,35 @@ public static class CudaShared
     public static void FenceForAsync()
     {
     }
+
+    /// <summary>Reads 4 bytes.</summary>
+    [IntrinsicImplementation]
+    [Ptx("ld.shared.u32 $0, [#0];")]
+    public static uint Load(uint shared) => 0;
+
+    /// <summary>Reads 16 bytes, at a multiple of 16.</summary>
+    [IntrinsicImplementation]
+    [Ptx("ld.shared.v4.u32 {$0, $1, $2, $3}, [#0];")]
+    public static U4 Load4(uint shared) => default;
+
+    /// <summary>Writes 4 bytes.</summary>
+    [IntrinsicImplementation]
+    [Ptx("st.shared.u32 [#0], #1;")]
+    public static void Store(uint shared, uint word)
+    {
+    }
+
+    /// <summary>Writes 8 bytes, at a multiple of 8.</summary>
+    [IntrinsicImplementation]
+    [Ptx("st.shared.v2.u32 [#0], {#1, #2};")]
+    public static void Store2(uint shared, uint first, uint second)
+    {
+    }
+
+    /// <summary>Writes 16 bytes, at a multiple of 16.</summary>
+    [IntrinsicImplementation]
+    [Ptx("st.shared.v4.u32 [#0], {#1, #2, #3, #4};")]
+    public static void Store4(uint shared, U4 words)
+    {
+    }
 }

@@ -44,7 +44,7 @@ public static class AttentionCases
     }
 
     /// <summary>Attends for the parts in one call; outputs by part, in the order given, as one tensor of rows.</summary>
-    public static Outputs Run(KernelSet set, Arena arena, AttentionShape shape, Part[] parts, int seed)
+    public static Outputs Run(KernelSet set, Arena arena, AttentionShape shape, Part[] parts, int seed, bool prompts = false)
     {
         var batch = new Ragged(seed, [.. parts.Select(p => (p.Count, p.From))]);
         int width = shape.Heads * shape.HeadDim, projectedWidth = shape.ProjectedWidth;
@@ -55,7 +55,7 @@ public static class AttentionCases
         Tensor output = arena.Output(DType.F32, new Shape(batch.Rows, width));
         set.PagedAttention.Run(
             shape, queries, projected, arena.Weight(set.CacheType, keys, shape.KeyCache(batch.Blocks)), arena.Weight(set.CacheType, values, shape.ValueCache(batch.Blocks)),
-            batch.Segments(arena), batch.BlockTables(arena), output);
+            batch.Segments(arena), batch.BlockTables(arena), output, prompts ? batch.Rows : 0);
         batch.AssertOthersUntouched(output, default);
         return Outputs.Consecutive([.. parts.Select((p, s) => new Outputs().Add("output", output.Rows(batch.FirstRow(s), p.Count)))]);
     }

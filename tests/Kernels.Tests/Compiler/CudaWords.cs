@@ -18,6 +18,11 @@ public static class CudaWords
         Accumulators.Clear4(0);
         U4 left = WarpMatrix.Load(memory), right = Streaming.Load(ref words[lane]);
         WarpMatrix.Multiply(4, left, right.X, right.Y);
+        U4 turned = WarpMatrix.LoadTransposed(memory);
+        Accumulators.Scale2(4, x[lane]);
+        CudaShared.Store(memory, turned.X);
+        CudaShared.Store2(memory, turned.Y, turned.Z);
+        CudaShared.Store4(memory, CudaShared.Load4(memory + CudaShared.Load(memory)));
         x[lane] = Lanes.Xor(x[lane], 16) + Accumulators.Get(5);
     }
 

@@ -10,6 +10,12 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
     private readonly Dictionary<string, PtxProgram> _programs = [];
     private readonly List<PtxTensor> _maps = [];
 
+    /// <summary>Whether kernels are noted and not run.</summary>
+    public bool IsIdle { get; init; }
+
+    /// <summary>Multiprocessors.</summary>
+    public int Cores { get; init; } = 3;
+
     /// <summary>What has run.</summary>
     public List<string> Ran { get; } = [];
 
@@ -19,7 +25,7 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
 
     internal override MatrixUnits MatrixUnits => units;
 
-    internal override int Multiprocessors => 3;
+    internal override int Multiprocessors => Cores;
 
     public override void CopyToDevice(Tensor host, Tensor device) => throw new NotSupportedException();
 
@@ -53,6 +59,12 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
 
     internal override unsafe void Launch(DeviceKernel kernel, int groupsX, int groupsY, ReadOnlySpan<KernelArgument> arguments)
     {
+        Ran.Add(kernel.Entry);
+        if (IsIdle)
+        {
+            return;
+        }
+
         string target = kernel.Targets.Contains("sm_90a") ? "sm_90a" : "sm_80";
         if (!_programs.TryGetValue(kernel.Entry, out PtxProgram? program))
         {
@@ -77,7 +89,6 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
         }
 
         machine.Run(groupsX, groupsY);
-        Ran.Add(kernel.Entry);
     }
 
     private sealed class PtxDevice : KernelDevice

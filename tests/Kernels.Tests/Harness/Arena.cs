@@ -18,6 +18,9 @@ public sealed unsafe class Arena : IDisposable
 
     private readonly List<Block> _blocks = [];
 
+    /// <summary>Whether tensors begin at multiples of 64, as a model's do: some kernels run only then.</summary>
+    public bool IsAligned { get; init; }
+
     /// <summary>Memory that the set's device reaches too, at the same addresses.</summary>
     public Arena(KernelSet kernels) => _stream = kernels.Stream;
 
@@ -28,6 +31,16 @@ public sealed unsafe class Arena : IDisposable
 
     /// <summary>An input of f32 that ops may only read.</summary>
     public Tensor Input(float[] values, Shape shape) => Fill(DType.F32, shape, values, gap: 0, frozen: true);
+
+    /// <summary>An input of f32 at a multiple of 64 bytes.</summary>
+    public Tensor Aligned(float[] values, Shape shape)
+    {
+        Assert.Equal(shape.Count, values.Length);
+        Tensor tensor = new(DType.F32, shape, Scratch(shape.Count * sizeof(float)).Address);
+        values.CopyTo(tensor.AsSpan<float>());
+        _blocks[^1].Freeze();
+        return tensor;
+    }
 
     /// <summary>An input of f32 rows that are columns of a wider matrix, whose other columns are NaN.</summary>
     public Tensor Strided(float[] values, Shape shape, int gap = 5) => Fill(DType.F32, shape, values, gap, frozen: true);
@@ -96,7 +109,7 @@ public sealed unsafe class Arena : IDisposable
     private Tensor New(DType type, Shape shape, int gap)
     {
         // Addresses move on by one element from tensor to tensor, so that no op can rely on more than the element's own alignment.
-        int size = type.Size(), shift = (_blocks.Count + 1) * size % 64;
+        int size = type.Size(), shift = IsAligned ? 0 : (_blocks.Count + 1) * size % 64;
         if (gap == 0)
         {
             var block = new Block(_stream, shape.Count * size, shape.Count * size, 1, shift);

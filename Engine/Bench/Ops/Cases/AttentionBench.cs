@@ -57,7 +57,7 @@ internal sealed class AttentionBench : OpBench
 
     public override void Launch(KernelSet ops, int turn) => ops.PagedAttention.Run(
         _heads, Data.Own(_queries), Data.Own(_projected), Data.Fixed(_keys, 0), Data.Fixed(_values, 0), Data.Own(_segments),
-        Data.Own(_blocks).Rows(turn % _turns * (long)_sequences, _sequences), Data.Own(_y));
+        Data.Own(_blocks).Rows(turn % _turns * (long)_sequences, _sequences), Data.Own(_y), PromptRows);
 
     public override void Check(CheckRun check)
     {
@@ -68,7 +68,7 @@ internal sealed class AttentionBench : OpBench
         int[] rows = Sampled();
         var inputs = Array.ConvertAll(rows, row => Row(check, row, keys, values));
         Parallel.For(0, rows.Length, i => check.Exact.PagedAttention.Run(
-            _heads, inputs[i].Queries, inputs[i].Projected, inputs[i].Keys, inputs[i].Values, inputs[i].Segment, inputs[i].Blocks, inputs[i].Expected));
+            _heads, inputs[i].Queries, inputs[i].Projected, inputs[i].Keys, inputs[i].Values, inputs[i].Segment, inputs[i].Blocks, inputs[i].Expected, promptRows: 0));
         for (int i = 0; i < rows.Length; i++)
         {
             check.Close($"row {rows[i]}", y.Rows(rows[i], 1), inputs[i].Expected, SumsInF32);

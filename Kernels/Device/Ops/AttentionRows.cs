@@ -1,0 +1,369 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// paged_attention, generated rows, on cards since Ampere: a group has up to eight query heads of one key/value head of one
+/// row, and one span of its context. The products' left sides are 16 × 16: eight heads' first terms (x ≈ hi + lo, bf16)
+/// above the eight's second terms, so that queries and weights go in with 16 bits and keys and values come from shared
+/// memory once for both.
+/// <para>
+/// The order of a row and head: a score is four chains over d, of even and odd sixteens and of either term. A cell of 64
+/// positions follows the other with an online softmax, within a span of <see cref="SpanCells"/>, which the row's own position
+/// decides. Each four spans are a run: they are joined one after the other, and <see cref="AttentionJoin"/> adds runs. A group
+/// computes one span, or all of one or more runs: whichever, a run's spans are joined alike. So nothing depends on other rows
+/// or on their number.
+/// </para>
+/// </summary>
+public static class AttentionRows
+{
+    /// <summary>Query heads of a group.</summary>
+    public const int Heads = 8;
+
+    /// <summary>Spans of a run.</summary>
+    public const int RunSpans = 4;
+
+    private const int Threads = AttentionCells.Threads;
+    private const int Warps = Threads / 32;
+    private const int Cell = AttentionMath.Cell;
+    private const int RingBytes = AttentionCells.Places * AttentionCells.MostBytes;
+    private const int WeightBytes = Heads * Cell * 4;
+    private const int MaximaBytes = Warps * Heads * 4;
+
+    /// <summary>
+    /// Cells of a span of a row at this position: so short a context is one span, which needs no joining; a longer one in
+    /// spans of four would leave much of the card idle, and a long one does not.
+    /// </summary>
+    public static int SpanCells(int position) => position >= 4 * Cell && position < 128 * Cell ? 2 : 4;
+
+    /// <summary>
+    /// Mixes the values of each part, a span or a run: sums[l, head, part] = Σ weight · v, totals[l, head, part] = (largest
+    /// score, Σ weight); the output itself where a row sees one span only.
+    /// </summary>
+    /// <param name="queries">f32.</param>
+    /// <param name="projected">For the gates.</param>
+    /// <param name="keys">bf16; the address is a multiple of 16, as that of the queries and values.</param>
+    /// <param name="values">bf16.</param>
+    /// <param name="segments">All of the step.</param>
+    /// <param name="blocks">The cache blocks of each segment.</param>
+    /// <param name="sums">Row l is row <paramref name="firstRow"/> + l of the step.</param>
+    /// <param name="totals">Likewise.</param>
+    /// <param name="output">f32.</param>
+    /// <param name="sequences">S.</param>
+    /// <param name="heads">Query heads.</param>
+    /// <param name="kvHeads">Key/value heads.</param>
+    /// <param name="columns">D-wide columns of a projected row.</param>
+    /// <param name="rows">L.</param>
+    /// <param name="parts">The most parts that a row may have.</param>
+    /// <param name="blockStride">Elements from a segment's blocks to the next.</param>
+    /// <param name="firstRow">The first of the rows.</param>
+    /// <param name="headTiles">Groups that share a key/value head.</param>
+    /// <param name="groupSpans">Spans of a group: 1, and a part is a span; or a multiple of <see cref="RunSpans"/>, and a part is a run.</param>
+    [Kernel("paged_attention_rows", Threads, groups: "*", Unroll = true)]
+    [Instance("columns64", typeof(ColumnTile64))]
+    [Instance("columns128", typeof(ColumnTile128))]
+    [Instance("columns256", typeof(ColumnTile256))]
+    [Cuda("sm_80", SharedBytes = RingBytes + WeightBytes + MaximaBytes, GroupsTogether = 2)]
+    public static void Run<TColumns>(
+        [Shape("T", "Heads", "D")] ArrayView<float> queries,
+        [Shape("T", "P", "D")] ArrayView<float> projected,
+        [Shape("B", "KvHeads", "D", "64")] ArrayView<ushort> keys,
+        [Shape("B", "KvHeads", "64", "D")] ArrayView<ushort> values,
+        [Shape("S", "4")] ArrayView<int> segments,
+        [Shape("S", "M")] ArrayView<int> blocks,
+        [Shape("L", "Heads", "Parts", "D")] ArrayView<float> sums,
+        [Shape("L", "Heads", "Parts", "2")] ArrayView<float> totals,
+        [Shape("T", "Heads", "D")] ArrayView<float> output,
+        [Extent("S")] int sequences,
+        [Extent("Heads")] int heads,
+        [Extent("KvHeads")] int kvHeads,
+        [Extent("P")] int columns,
+        [Extent("L")] int rows,
+        [Extent("Parts")] int parts,
+        [RowStride("blocks")] int blockStride,
+        int firstRow,
+        int headTiles,
+        int groupSpans)
+        where TColumns : struct, IColumnTile
+    {
+        DependentLaunch.Allow();
+        uint memory = CudaShared.Base();
+        int pieces = kvHeads * headTiles, slot = Grid.IdxX / pieces % rows, piece = Grid.IdxX % pieces;
+        int kvHead = piece / headTiles, row = firstRow + slot, group = heads / kvHeads;
+        int head = (kvHead * group) + (piece % headTiles * Heads), count = Math.Min(Heads, group - (piece % headTiles * Heads));
+        int segment = AttentionCells.Segment(segments, sequences, row), named = Math.Max(segment, 0);
+        int before = AttentionCells.Position(segments, named), position = segment < 0 ? -1 : before + row - AttentionCells.First(segments, named);
+        int cells = SpanCells(position), groupCells = groupSpans * cells, firstBlock = Grid.IdxX / (pieces * rows) * groupCells;
+        int endBlock = Math.Min(firstBlock + groupCells, (position + Cell) / Cell);
+        long table = (long)named * blockStride;
+        bool mine = firstBlock < endBlock, early = mine && firstBlock < before / Cell;
+
+        // Cells before the segment's own are as old as the step before: they may come while the kernel before this one runs.
+        if (early)
+        {
+            Begin<TColumns>(memory, keys, values, ((long)blocks[table + firstBlock] * kvHeads) + kvHead, Cell);
+        }
+
+        DependentLaunch.Wait();
+        if (mine)
+        {
+            if (!early)
+            {
+                Begin<TColumns>(memory, keys, values, ((long)blocks[table + firstBlock] * kvHeads) + kvHead, position + 1 - (firstBlock * Cell));
+            }
+
+            // As the owner of sums: one head, pairs of neighbouring positions or columns.
+            int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, own = lane >> 2, pair = (lane & 3) * 2;
+            var query = new uint[TColumns.Columns / 4];
+            BringQuery<TColumns>(memory + (uint)(2 * AttentionCells.Bytes<TColumns>()), query, queries, ((long)row * heads) + head, count);
+            uint weightsAt = memory + RingBytes, maxima = weightsAt + WeightBytes;
+            float scale = AttentionMath.Scale(TColumns.Columns), runLargest = AttentionMath.Unseen, runWeights = 0;
+            int place = 0;
+            long next = ((long)blocks[table + Math.Min(firstBlock + 1, endBlock - 1)] * kvHeads) + kvHead;
+            for (int span = firstBlock / cells; span * cells < endBlock; span++)
+            {
+                float largest = AttentionMath.Unseen, weights = 0;
+                for (int i = 0; i < Tiles<TColumns>(); i++)
+                {
+                    Accumulators.Clear4(i * 4);
+                }
+
+                int endSpan = Math.Min((span + 1) * cells, endBlock);
+                for (int block = span * cells; block < endSpan; block++)
+                {
+                    // The keys have come, and every warp is done with the place that is filled next.
+                    int visible = position + 1 - (block * Cell), free = place == 0 ? 2 : place - 1;
+                    CopyAsync.Wait(1);
+                    Group.Barrier();
+                    if (block + 1 < endBlock)
+                    {
+                        AttentionCells.BringKeys<TColumns>(memory + (uint)(free * AttentionCells.Bytes<TColumns>()), keys, next, visible - Cell);
+                    }
+
+                    CopyAsync.Commit();
+                    Score<TColumns>(memory + (uint)(place * AttentionCells.Bytes<TColumns>()), query);
+                    int sum = Tiles<TColumns>() * 4, at = (warp * 8) + pair;
+                    float first = Scalar.Multiply(Both(sum) + Both(sum + 4), scale), second = Scalar.Multiply(Both(sum + 1) + Both(sum + 5), scale);
+                    first = at < visible ? first : AttentionMath.Unseen;
+                    second = at + 1 < visible ? second : AttentionMath.Unseen;
+                    float most = AttentionMath.Larger(first, second);
+                    most = AttentionMath.Larger(most, Lanes.Xor(most, 1));
+                    most = AttentionMath.Larger(most, Lanes.Xor(most, 2));
+                    if (pair == 0)
+                    {
+                        CudaShared.Store(maxima + (uint)(((warp * Heads) + own) * 4), Interop.FloatAsInt(most));
+                    }
+
+                    Group.Barrier();
+                    float now = largest;
+                    for (int w = 0; w < Warps; w++)
+                    {
+                        now = AttentionMath.Larger(now, Interop.IntAsFloat(CudaShared.Load(maxima + (uint)(((w * Heads) + own) * 4))));
+                    }
+
+                    // Weights relative to the largest score so far, as the left sides of the products with the values.
+                    float shrink = AttentionMath.Shrink(largest, now);
+                    largest = now;
+                    first = Scalar.Exp2(first - now);
+                    second = Scalar.Exp2(second - now);
+                    weights = Scalar.Fma(weights, shrink, first + second);
+                    uint term = BF16.Pack(first, second), rest = BF16.Pack(first - BF16.Low(term), second - BF16.High(term));
+                    CudaShared.Store2(weightsAt + (uint)((((warp >> 1) * 32) + lane) * 16) + (uint)((warp & 1) * 8), term, rest);
+                    for (int i = 0; i < Tiles<TColumns>() * 2; i++)
+                    {
+                        Accumulators.Scale2(i * 2, shrink);
+                    }
+
+                    // The values have come, and all weights are there.
+                    free = place;
+                    place = AttentionCells.Next(place);
+                    CopyAsync.Wait(1);
+                    Group.Barrier();
+                    if (block + 1 < endBlock)
+                    {
+                        AttentionCells.BringValues<TColumns>(memory + (uint)(free * AttentionCells.Bytes<TColumns>()), values, next, visible - Cell);
+                        next = ((long)blocks[table + Math.Min(block + 2, endBlock - 1)] * kvHeads) + kvHead;
+                    }
+
+                    CopyAsync.Commit();
+                    Mix<TColumns>(memory + (uint)(place * AttentionCells.Bytes<TColumns>()), weightsAt);
+                    place = AttentionCells.Next(place);
+                }
+
+                // Σ weights: four lanes, then the warps in their order. The maxima have been read.
+                weights += Lanes.Xor(weights, 1);
+                weights += Lanes.Xor(weights, 2);
+                if (pair == 0)
+                {
+                    CudaShared.Store(maxima + (uint)(((warp * Heads) + own) * 4), Interop.FloatAsInt(weights));
+                }
+
+                Group.Barrier();
+                weights = 0;
+                for (int w = 0; w < Warps; w++)
+                {
+                    weights += Interop.IntAsFloat(CudaShared.Load(maxima + (uint)(((w * Heads) + own) * 4)));
+                }
+
+                // What the run's spans before it gave waits in the sums.
+                bool joins = groupSpans > 1 && span % RunSpans > 0;
+                float joinedLargest = AttentionMath.Larger(runLargest, largest);
+                joinedLargest = joins ? joinedLargest : largest;
+                float shrinkRun = AttentionMath.Shrink(runLargest, joinedLargest), shrinkNext = AttentionMath.Shrink(largest, joinedLargest);
+                float joinedWeights = AttentionMath.Join(runWeights, shrinkRun, weights, shrinkNext);
+                runWeights = joins ? joinedWeights : weights;
+                runLargest = joinedLargest;
+                if (own < count)
+                {
+                    if (position < cells * Cell)
+                    {
+                        Finish<TColumns>(
+                            projected, (((long)row * columns) + (2 * (head + own)) + 1) * TColumns.Columns,
+                            output, (((long)row * heads) + head + own) * TColumns.Columns, weights);
+                    }
+                    else
+                    {
+                        long target = ((((long)slot * heads) + head + own) * parts) + (groupSpans == 1 ? span : span / RunSpans);
+                        if (warp == 0 && pair == 0)
+                        {
+                            totals[target * 2] = runLargest;
+                            totals[(target * 2) + 1] = runWeights;
+                        }
+
+                        Leave<TColumns>(sums, target * TColumns.Columns, joins, shrinkRun, shrinkNext);
+                    }
+                }
+            }
+        }
+    }
+
+    // The output of a head that sees one span.
+    private static void Finish<TColumns>(ArrayView<float> projected, long gates, ArrayView<float> output, long target, float weights)
+        where TColumns : struct, IColumnTile
+    {
+        for (int i = 0; i < Tiles<TColumns>(); i++)
+        {
+            int column = Column<TColumns>(i);
+            output[target + column] = AttentionMath.Finish(Both(i * 4), weights, projected[gates + column]);
+            output[target + column + 1] = AttentionMath.Finish(Both((i * 4) + 1), weights, projected[gates + column + 1]);
+        }
+    }
+
+    // A span's sums, joined with those of the run before it where there are any: a thread reads what it wrote.
+    private static void Leave<TColumns>(ArrayView<float> sums, long target, bool joins, float shrink, float shrinkNext)
+        where TColumns : struct, IColumnTile
+    {
+        for (int i = 0; i < Tiles<TColumns>(); i++)
+        {
+            long at = target + Column<TColumns>(i);
+            float left = Both(i * 4), right = Both((i * 4) + 1), leftBefore = 0, rightBefore = 0;
+            if (joins)
+            {
+                leftBefore = sums[at];
+                rightBefore = sums[at + 1];
+            }
+
+            float leftJoined = AttentionMath.Join(leftBefore, shrink, left, shrinkNext);
+            float rightJoined = AttentionMath.Join(rightBefore, shrink, right, shrinkNext);
+            sums[at] = joins ? leftJoined : left;
+            sums[at + 1] = joins ? rightJoined : right;
+        }
+    }
+
+    // The column of a thread's sums 4·i; the next is its neighbour's.
+    private static int Column<TColumns>(int i)
+        where TColumns : struct, IColumnTile => ((((Group.IdxX >> 5) * Tiles<TColumns>()) + i) * 8) + ((Group.IdxX & 3) * 2);
+
+    // Eights of columns that a warp has the sums of.
+    private static int Tiles<TColumns>()
+        where TColumns : struct, IColumnTile => TColumns.Columns / (Warps * 8);
+
+    // Both terms of a head's sum.
+    private static float Both(int sum) => Accumulators.Get(sum) + Accumulators.Get(sum + 2);
+
+    private static void Begin<TColumns>(uint memory, ArrayView<ushort> keys, ArrayView<ushort> values, long cell, int visible)
+        where TColumns : struct, IColumnTile
+    {
+        AttentionCells.BringKeys<TColumns>(memory, keys, cell, visible);
+        CopyAsync.Commit();
+        AttentionCells.BringValues<TColumns>(memory + (uint)AttentionCells.Bytes<TColumns>(), values, cell, visible);
+        CopyAsync.Commit();
+    }
+
+    // The left sides of the scores' products: a warp writes a head's, eight of d to a lane, and every warp keeps all.
+    private static void BringQuery<TColumns>(uint shared, uint[] query, ArrayView<float> queries, long firstHead, int count)
+        where TColumns : struct, IColumnTile
+    {
+        int lane = Group.IdxX & 31, head = Group.IdxX >> 5;
+        if (lane < TColumns.Columns / 8)
+        {
+            long from = ((firstHead + Math.Min(head, count - 1)) * TColumns.Columns) + (lane * 8);
+            U4 low = WideAccess.Load(ref queries[from]), high = WideAccess.Load(ref queries[from + 4]);
+
+            // Sixteen of d is a product; a lane's first four pairs are its lower eight, or its upper.
+            uint at = shared + (uint)((((lane >> 1) * 32) + (head * 4)) * 16) + (uint)((lane & 1) * 8);
+            bool exists = head < count;
+            Split(at, low.X, low.Y, exists);
+            Split(at + 16u, low.Z, low.W, exists);
+            Split(at + 32u, high.X, high.Y, exists);
+            Split(at + 48u, high.Z, high.W, exists);
+        }
+
+        Group.Barrier();
+        for (int i = 0; i < TColumns.Columns / 16; i++)
+        {
+            U4 left = CudaShared.Load4(shared + (uint)(((i * 32) + lane) * 16));
+            query[i * 4] = left.X;
+            query[(i * 4) + 1] = left.Y;
+            query[(i * 4) + 2] = left.Z;
+            query[(i * 4) + 3] = left.W;
+        }
+    }
+
+    private static void Split(uint at, uint first, uint second, bool exists)
+    {
+        float a = exists ? Interop.IntAsFloat(first) : 0, b = exists ? Interop.IntAsFloat(second) : 0;
+        uint term = BF16.Pack(a, b);
+        CudaShared.Store2(at, term, BF16.Pack(a - BF16.Low(term), b - BF16.High(term)));
+    }
+
+    // A warp's eight positions of a cell: even sixteens of d in four sums, odd ones in the next.
+    private static void Score<TColumns>(uint keys, uint[] query)
+        where TColumns : struct, IColumnTile
+    {
+        int lane = Group.IdxX & 31, sum = Tiles<TColumns>() * 4;
+        uint at = keys + TileLayout.Wide(lane, Group.IdxX >> 5);
+        Accumulators.Clear4(sum);
+        Accumulators.Clear4(sum + 4);
+        for (int i = 0; i < TColumns.Columns / 32; i++)
+        {
+            U4 right = WarpMatrix.LoadTransposed(at + (uint)(i * 32 * 128));
+            int even = i * 8, odd = even + 4;
+            WarpMatrix.Multiply(sum, new U4 { X = query[even], Y = query[even + 1], Z = query[even + 2], W = query[even + 3] }, right.X, right.Y);
+            WarpMatrix.Multiply(sum + 4, new U4 { X = query[odd], Y = query[odd + 1], Z = query[odd + 2], W = query[odd + 3] }, right.Z, right.W);
+        }
+    }
+
+    // A warp's columns of a cell's 64 values.
+    private static void Mix<TColumns>(uint values, uint weights)
+        where TColumns : struct, IColumnTile
+    {
+        int lane = Group.IdxX & 31, first = (Group.IdxX >> 5) * Tiles<TColumns>();
+        for (int step = 0; step < Cell / 16; step++)
+        {
+            U4 left = CudaShared.Load4(weights + (uint)(((step * 32) + lane) * 16));
+            for (int i = 0; i < Tiles<TColumns>(); i += 2)
+            {
+                // Sixteen positions of two eights of columns; where a warp has one, the second is not used.
+                int chunk = first + i + (Tiles<TColumns>() > 1 ? lane >> 4 : 0);
+                U4 right = WarpMatrix.LoadTransposed(values + AttentionCells.ValuePlace<TColumns>((step * 16) + (lane & 15), chunk));
+                WarpMatrix.Multiply(i * 4, left, right.X, right.Y);
+                if (Tiles<TColumns>() > 1)
+                {
+                    WarpMatrix.Multiply((i * 4) + 4, left, right.Z, right.W);
+                }
+            }
+        }
+    }
+}

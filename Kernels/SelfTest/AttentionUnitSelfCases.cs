@@ -1,0 +1,84 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// The self-test's calls of attention as models make them: aligned, so that the kernels for matrix units run, prompt rows and
+/// generated rows in one call, and the same rows again alone and in cuts on the grid, which must give the same bits.
+/// </summary>
+internal static class AttentionUnitSelfCases
+{
+    // A query and a weight have 16 bits there.
+    private const double Split = 2e-5;
+
+    private const int Blocks = 31, Width = 24;
+
+    // Heads that fill a tile of eight and that do not, in every dimension that runs on matrix units.
+    private static readonly AttentionShape[] Heads = [new(16, 2, 256), new(5, 1, 256), new(18, 1, 128), new(12, 2, 64)];
+
+    // First row, rows, position, slot. Prompts first: more than a tile from a sequence's middle, a short one. Then one row in
+    // a long context, as many as a draft has, a sequence's first, the last of a cell, and so many that a card with 132 multiprocessors gives a group more than a span.
+    private static readonly int[][] Parts = [[0, 150, 64, 0], [151, 3, 0, 1], [154, 1, 1500, 2], [155, 5, 126, 3], [162, 1, 0, 4], [161, 1, 1023, 5], [164, 36, 1100, 6]];
+
+    private const int Rows = 200, PromptRows = 154;
+
+    /// <summary>All of them.</summary>
+    public static IEnumerable<SelfCase> All() => Heads.Select(shape => new SelfCase("paged_attention", $"{shape}, aligned", Split, (set, memory) =>
+    {
+        var call = new Call(shape, set, memory);
+        return [call.All(), call.Again()];
+    }, IsAligned: true));
+
+    private sealed class Call
+    {
+        private readonly AttentionShape _shape;
+        private readonly KernelSet _set;
+        private readonly GuardedMemory _memory;
+        private readonly Tensor _queries, _projected, _keys, _values, _blocks, _output;
+
+        public Call(AttentionShape shape, KernelSet set, GuardedMemory memory)
+        {
+            (_shape, _set, _memory) = (shape, set, memory);
+            Shape keys = shape.KeyCache(Blocks), values = shape.ValueCache(Blocks), flat = new(Rows, shape.Heads * shape.HeadDim);
+            _queries = memory.New("queries", DType.F32, flat, SelfCases.Normal(71, flat.Count));
+            _projected = memory.New("projected", DType.F32, new Shape(Rows, shape.ProjectedWidth), SelfCases.Normal(72, (long)Rows * shape.ProjectedWidth));
+            _keys = memory.New("keys", set.CacheType, keys, SelfCases.Normal(73, keys.Count));
+            _values = memory.New("values", set.CacheType, values, SelfCases.Normal(74, values.Count));
+            _blocks = memory.New("blocks", new Shape(Parts.Length, Width), [.. Enumerable.Range(0, Parts.Length * Width).Select(i => i * 7 % Blocks)]);
+            _output = memory.New("output", DType.F32, flat);
+        }
+
+        /// <summary>All rows at once; rows of nobody stay as they are.</summary>
+        public Tensor All()
+        {
+            Run(_queries, _projected, _blocks, _output, [.. Parts.SelectMany(p => p)], PromptRows);
+            return _output;
+        }
+
+        /// <summary>How many values differ when the long prompt is cut, and when generated rows are alone: none.</summary>
+        public Tensor Again()
+        {
+            int[][] again = [[0, 64], [64, 64], [128, 22], [154, 1], [155, 1], [157, 1], [159, 1], [161, 1], [199, 1]];
+            var differences = new int[again.Length];
+            for (int i = 0; i < again.Length; i++)
+            {
+                int first = again[i][0], count = again[i][1], part = Array.FindIndex(Parts, p => first >= p[0] && first < p[0] + p[1]);
+                Tensor output = _memory.New("again", DType.F32, new Shape(count, _shape.Heads * _shape.HeadDim));
+                Run(_queries.Rows(first, count), _projected.Rows(first, count), _blocks.Rows(part, 1), output,
+                    [0, count, Parts[part][2] + first - Parts[part][0], 0], first < PromptRows ? count : 0);
+                ReadOnlySpan<int> expected = _output.Rows(first, count).AsSpan<int>(), found = output.AsSpan<int>();
+                for (int n = 0; n < found.Length; n++)
+                {
+                    differences[i] += expected[n] == found[n] ? 0 : 1;
+                }
+            }
+
+            return _memory.New("differences", new Shape(differences.Length), differences);
+        }
+
+        private void Run(in Tensor queries, in Tensor projected, in Tensor blocks, in Tensor output, int[] segments, int promptRows) =>
+            _set.PagedAttention.Run(
+                _shape, queries, projected, _keys, _values,
+                _memory.New("segments", new Shape(segments.Length / Segments.Columns, Segments.Columns), segments), blocks, output, promptRows);
+    }
+}

@@ -1,0 +1,152 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels.Tests;
+
+/// <summary>Attention on matrix units, from the op down to the kernels' text, on the model of a card.</summary>
+public sealed class AttentionTextTests
+{
+    // Heads that fill a tile and that do not; more heads than a group has; every head dimension.
+    public static TheoryData<int, int, int> Shapes { get; } = new() { { 8, 1, 256 }, { 12, 2, 64 }, { 5, 1, 128 }, { 18, 1, 64 } };
+
+    // A sequence's first row, both sides of a cell's end, several rows of one sequence, one span and several.
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Generated_rows_agree_with_the_reference(int heads, int kvHeads, int dim) =>
+        Check(new AttentionShape(heads, kvHeads, dim), prompts: false, (0, 1), (63, 1), (64, 2), (126, 4), (200, 1));
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Prompts_agree_with_the_reference(int heads, int kvHeads, int dim) =>
+        Check(new AttentionShape(heads, kvHeads, dim), prompts: true, (0, 1), (64, 37), (0, 66), (128, 1));
+
+    [Fact]
+    public void A_long_context_runs_in_longer_spans() =>
+        Check(new AttentionShape(2, 1, 64), prompts: false, (254, 3), (5, 1), (1400, 1));
+
+    [Fact]
+    public void Scores_that_lie_far_apart_are_right()
+    {
+        Check(new AttentionShape(4, 1, 64), prompts: false, sharpness: 30, (300, 2));
+        Check(new AttentionShape(4, 1, 64), prompts: true, sharpness: 30, (0, 130));
+    }
+
+    [Theory]
+    [InlineData(8, 1, 64)]
+    [InlineData(12, 2, 64)]
+    [InlineData(8, 1, 256)]
+    public void A_generated_row_has_the_same_bits_alone(int heads, int kvHeads, int dim)
+    {
+        AttentionShape shape = new(heads, kvHeads, dim);
+        AttentionStream[] streams = [.. Enumerable.Range(0, 3).Select(i => new AttentionStream(i + 700, shape, 140))];
+        Output together = Run(shape, prompts: false, 5, (streams[0], 126, 4), (streams[1], 0, 1), (streams[2], 139, 1))["output"];
+        for (int i = 0; i < 4; i++)
+        {
+            Assert.Equal(together.Row(i), Run(shape, prompts: false, 1, (streams[0], 126 + i, 1))["output"].Row(0));
+        }
+    }
+
+    [Theory]
+    [InlineData(8, 1, 64)]
+    [InlineData(12, 2, 128)]
+    public void A_prompt_has_the_same_bits_however_it_is_cut(int heads, int kvHeads, int dim)
+    {
+        AttentionShape shape = new(heads, kvHeads, dim);
+        AttentionStream stream = new(710, shape, 150), other = new(711, shape, 90);
+        Output whole = Run(shape, prompts: true, 3, (stream, 0, 150))["output"];
+        foreach ((int from, int count) in ((int, int)[])[(0, 64), (64, 64), (128, 22), (64, 86), (149, 1)])
+        {
+            Output piece = Run(shape, prompts: true, from + 2, (stream, from, count), (other, 20, 7))["output"];
+            for (int i = 0; i < count; i++)
+            {
+                Assert.Equal(whole.Row(from + i), piece.Row(i));
+            }
+        }
+    }
+
+    [Fact]
+    public void Spans_have_the_same_bits_whether_a_group_computes_one_or_more()
+    {
+        AttentionShape shape = new(2, 1, 64);
+        (AttentionStream, int, int)[] parts = [(new AttentionStream(720, shape, 1290), 1280, 2), (new AttentionStream(721, shape, 70), 69, 1), (new AttentionStream(722, shape, 520), 515, 1)];
+        using PtxStream few = new(MatrixUnits.WarpGroup) { Cores = 1 }, many = new(MatrixUnits.WarpGroup) { Cores = 1000 };
+        Assert.Null(Compare.Bits(Run(few, shape, prompts: false, 2, parts), Run(many, shape, prompts: false, 2, parts)));
+    }
+
+    [Fact]
+    public void Cards_before_Hopper_and_other_shapes_keep_portable_prompts()
+    {
+        Assert.Equal(["paged_attention_rows_columns64"], Names(MatrixUnits.Warp, 64, prompts: false));
+        Assert.StartsWith("paged_attention_tiles", Names(MatrixUnits.Warp, 64, prompts: true)[0], StringComparison.Ordinal);
+        Assert.Equal(["paged_attention_prompt_columns64"], Names(MatrixUnits.WarpGroup, 64, prompts: true));
+        Assert.Equal(["paged_attention_tiles_columns64", "paged_attention_spans_heads4"], Names(MatrixUnits.WarpGroup, 40, prompts: false));
+    }
+
+    // Both classes in one call, long contexts, rows alone and cuts.
+    [Fact]
+    public void The_selftests_calls_are_right()
+    {
+        SelfCase test = AttentionUnitSelfCases.All().Single(c => c.Name.Contains("HeadDim = 64", StringComparison.Ordinal));
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        KernelSet set = DeviceKernelSet.Create(stream);
+        float[][] expected = Outputs(ReferenceKernels.Create(set.CacheType)), found = Outputs(set);
+        double off = 0, size = 0;
+        foreach ((float e, float f) in expected[0].Zip(found[0]).Where(p => !(float.IsNaN(p.First) && float.IsNaN(p.Second))))
+        {
+            off += ((double)e - f) * ((double)e - f);
+            size += (double)e * e;
+        }
+
+        Assert.InRange(Math.Sqrt(off / size), 0, test.Allowed);
+        Assert.All(found[1], n => Assert.Equal(0, n));
+
+        float[][] Outputs(KernelSet kernels)
+        {
+            using var memory = new GuardedMemory(kernels) { IsAligned = true };
+            Tensor[] outputs = test.Run(kernels, memory);
+            Assert.Null(memory.Fault());
+            return [outputs[0].AsSpan<float>().ToArray(), [.. outputs[1].AsSpan<int>().ToArray().Select(i => (float)i)]];
+        }
+    }
+
+    private static string[] Names(MatrixUnits units, int dim, bool prompts)
+    {
+        AttentionShape shape = new(2, 1, dim);
+        using var stream = new PtxStream(units) { IsIdle = true };
+        KernelSet set = DeviceKernelSet.Create(stream);
+        using var arena = new Arena(set) { IsAligned = true };
+        _ = AttentionCases.Run(set, arena, shape, [new AttentionCases.Part(new AttentionStream(1, shape, 20), 0, 20)], 2, prompts);
+        return [.. stream.Ran];
+    }
+
+    private static void Check(AttentionShape shape, bool prompts, params (int From, int Count)[] parts) => Check(shape, prompts, 1, parts);
+
+    private static void Check(AttentionShape shape, bool prompts, double sharpness, params (int From, int Count)[] parts)
+    {
+        (AttentionStream, int, int)[] all = [.. parts.Select((p, i) => (new AttentionStream(i + 80, shape, p.From + p.Count, sharpness), p.From, p.Count))];
+        KernelSet reference = ReferenceKernels.Create(DType.BF16);
+        using var arena = new Arena(reference) { IsAligned = true };
+        Outputs expected = AttentionCases.Run(reference, arena, shape, Parts(all), 4, prompts);
+        Assert.Null(Compare.Close(expected, Run(shape, prompts, 4, all), Allowed(sharpness)));
+    }
+
+    private static Outputs Run(AttentionShape shape, bool prompts, int seed, params (AttentionStream Stream, int From, int Count)[] parts)
+    {
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        return Run(stream, shape, prompts, seed, parts);
+    }
+
+    private static Outputs Run(PtxStream stream, AttentionShape shape, bool prompts, int seed, params (AttentionStream Stream, int From, int Count)[] parts)
+    {
+        KernelSet set = DeviceKernelSet.Create(stream);
+        using var arena = new Arena(set) { IsAligned = true };
+        Outputs outputs = AttentionCases.Run(set, arena, shape, Parts(parts), seed, prompts);
+        Assert.All(stream.Ran, k => Assert.StartsWith(prompts ? "paged_attention_prompt" : "paged_attention_rows", k, StringComparison.Ordinal));
+        return outputs;
+    }
+
+    // Two bf16 terms hold 16 bits of a query and of a weight; a share is off by what its score is.
+    private static Tolerance Allowed(double sharpness) => new(3e-5 * sharpness, 3e-5);
+
+    private static AttentionCases.Part[] Parts((AttentionStream Stream, int From, int Count)[] parts) =>
+        [.. parts.Select(p => new AttentionCases.Part(p.Stream, p.From, p.Count))];
+}
