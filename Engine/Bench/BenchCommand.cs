@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Lean.Engine.Bench.Load;
 using Lean.Engine.Bench.Ops;
 using Lean.Engine.Cli;
 
@@ -25,6 +26,10 @@ internal sealed class BenchCommand
     private readonly Option<int> _steps = Options.Number("--tokens", 1, Most, 32, "Tokens of each sequence, whose median time counts");
     private readonly Option<int> _context = Options.Number("--context", 1, Most, 16, "Tokens of each sequence's prompt");
     private readonly Option<int[]?> _lengths = Options.Numbers("--tokens", 1, Most, PromptLengths, "Tokens of the prompt");
+    private readonly Option<int> _sequences = Options.Number("--sequences", 8, MostSequences, 256, "Sequences that run together");
+    private readonly Option<int> _minutes = Options.Number("--minutes", 0, Most, 1, "How long to go on; 0 runs each kind of load once");
+    private readonly Option<int> _distinct = Options.Number("--requests", 1, Most, 200, "Different requests to draw from");
+    private readonly Option<int> _longest = Options.Number("--longest", 1, Most, 3000, "The most tokens of a prompt");
     private readonly Later _later = new Later().Layout();
 
     /// <summary>The command.</summary>
@@ -47,7 +52,23 @@ internal sealed class BenchCommand
             _lengths,
         };
         prefill.SetAction(Prefill);
-        foreach (Command command in (Command[])[decode, prefill])
+        var scheduler = new ExampleCommand(
+            "scheduler",
+            "What a step costs beside the model, and what a prompt costs whose beginning is in the caches",
+            "lean bench scheduler --sequences 256 --json")
+        {
+            _sequences,
+        };
+        scheduler.SetAction(Scheduler);
+        var load = new ExampleCommand(
+            "load",
+            "Random requests under changing limits, with cancels, full queues and caches that are too small: each must give what it gives alone, bit for bit, and memory must stay flat",
+            "lean bench load --minutes 60")
+        {
+            _minutes, _distinct, _longest,
+        };
+        load.SetAction(Load);
+        foreach (Command command in (Command[])[decode, prefill, scheduler, load])
         {
             foreach (Option option in (Option[])[_model, _synthetic, _layers, _seed, _device, _json])
             {
@@ -59,7 +80,7 @@ internal sealed class BenchCommand
 
         return new Command("bench", "Measures how fast a model runs on this machine")
         {
-            decode, prefill, Later.Command("serve", "A server under load"), new KernelBenchCommand().Build(),
+            decode, prefill, scheduler, load, Later.Command("serve", "A server under load"), new KernelBenchCommand().Build(),
         };
     }
 
@@ -81,6 +102,21 @@ internal sealed class BenchCommand
         int seed = parsed.GetValue(_seed);
         List<PrefillFigure> figures = [.. Given(parsed.GetValue(_lengths), PromptLengths).Select(t => PrefillBench.Measure(model, t, seed))];
         BenchReport.Prefill(model, seed, figures, parsed.GetValue(_json));
+        return 0;
+    }
+
+    private int Scheduler(ParseResult parsed)
+    {
+        using BenchModel model = Open(parsed);
+        SchedulerBench.Run(model, parsed.GetValue(_sequences), parsed.GetValue(_seed), parsed.GetValue(_json));
+        return 0;
+    }
+
+    private int Load(ParseResult parsed)
+    {
+        using BenchModel model = Open(parsed);
+        LoadBench.Run(
+            model, TimeSpan.FromMinutes(parsed.GetValue(_minutes)), parsed.GetValue(_distinct), parsed.GetValue(_longest), parsed.GetValue(_seed), parsed.GetValue(_json));
         return 0;
     }
 

@@ -28,15 +28,15 @@ internal static class DecodeBench
         }
 
         GenerationRequest[] requests = BenchPrompts.Make(model.Config, batch, context, (int)maxTokens, seed);
-        var options = new EngineOptions { MaxStepTokens = PromptRows + batch, MaxSequences = batch };
-        using var engine = new GenerationEngine(model.Loaded.Model, model.Loaded.Ops, requests, options);
+        var options = new EngineOptions { MaxStepTokens = PromptRows + batch, MaxSequences = batch, KeepsPrefixes = false };
+        using var engine = new GenerationBatch(model.Loaded.Model, model.Loaded.Ops, requests, options);
         int chosen = 0;
         engine.TokenChosen = _ => chosen++;
         var seconds = new List<double>();
         for (int warm = 0; seconds.Count < steps;)
         {
             chosen = 0;
-            int prompts = engine.PromptSteps;
+            long prompts = engine.PromptSteps;
             long start = Stopwatch.GetTimestamp();
             bool more = engine.Step();
             double elapsed = Stopwatch.GetElapsedTime(start).TotalSeconds;

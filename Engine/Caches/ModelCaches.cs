@@ -6,7 +6,8 @@ namespace Lean.Engine.Caches;
 
 /// <summary>
 /// The caches of a whole model: paged keys and values for each attention layer (the MTP head's after the model's own),
-/// and a slot per sequence for each Gated DeltaNet layer. A block or slot has the same number in every layer.
+/// and a slot per sequence for each Gated DeltaNet layer; snapshots of state are further slots. A block or slot has the same
+/// number in every layer.
 /// </summary>
 internal sealed class ModelCaches : IDisposable
 {
@@ -20,7 +21,7 @@ internal sealed class ModelCaches : IDisposable
     /// <param name="config">The model.</param>
     /// <param name="mtpLayers">Attention layers of the MTP head.</param>
     /// <param name="blocks">KV blocks of 64 positions.</param>
-    /// <param name="slots">Sequences that can have state at a time.</param>
+    /// <param name="slots">Sequences that can have state at a time, and snapshots.</param>
     /// <exception cref="MachineException">There is not enough memory.</exception>
     public ModelCaches(KernelSet ops, ModelConfig config, int mtpLayers, int blocks, int slots)
     {
@@ -70,6 +71,23 @@ internal sealed class ModelCaches : IDisposable
         AttentionCache cache = _attention[ordinal];
         _ops.Queue.CopyOnDevice(cache.Keys.Slice(source), cache.Keys.Slice(target));
         _ops.Queue.CopyOnDevice(cache.Values.Slice(source), cache.Values.Slice(target));
+    }
+
+    /// <summary>Queues that one layer's state is copied from a slot to another: history and recurrent state move together.</summary>
+    public void CopyState(int ordinal, int source, int target)
+    {
+        DeltaNetCache cache = _deltaNet[ordinal];
+        _ops.Queue.CopyOnDevice(cache.History.Slice(source), cache.History.Slice(target));
+        _ops.Queue.CopyOnDevice(cache.State.Slice(source), cache.State.Slice(target));
+    }
+
+    /// <summary>Queues that all layers' states are copied from a slot to another.</summary>
+    public void CopyState(int source, int target)
+    {
+        for (int i = 0; i < _deltaNet.Length; i++)
+        {
+            CopyState(i, source, target);
+        }
     }
 
     public void Dispose()

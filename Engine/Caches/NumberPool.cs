@@ -23,5 +23,5 @@ internal sealed class NumberPool
     public int Take() => Free > 0 ? _free[--Free] : throw new InvalidOperationException("the pool is empty");
 
     /// <summary>Gives one back.</summary>
-    public void Return(int number) => _free[Free++] = number;
+    public void Return(int number) => _free[Free++] = number; // Too many would leave the array, which throws.
 }

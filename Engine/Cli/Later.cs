@@ -25,8 +25,8 @@ internal sealed class Later
     /// <summary>The sentence for something that is not there yet.</summary>
     public static InputException NotYet(string thing) => new($"{thing} is not in this version yet");
 
-    /// <summary>Speculation and limits of the cache.</summary>
-    public Later Generation() => Value("--speculate", IsZero).Value("--cache-memory");
+    /// <summary>Speculation.</summary>
+    public Later Generation() => Value("--speculate", IsZero);
 
     /// <summary>Several devices, and the choice of one.</summary>
     public Later Layout() => Value("--tp", IsOne).Value("--dp", IsOne).Flag("--ep").Value("--comm");

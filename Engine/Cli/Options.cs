@@ -14,6 +14,10 @@ internal static class Options
     /// <summary>Where to run.</summary>
     public static Option<string?> Device() => Text("--device", "cpu|cuda[:i]|opencl[:i]|ze[:i]", "Where to run: that device or an error, never another one (default: cpu)");
 
+    /// <summary>How much memory caches get.</summary>
+    public static Option<string?> CacheMemory() => Text(
+        "--cache-memory", "SIZE", "Memory for keys, values and states, such as 8GiB, never exceeded; where it runs out, the last to come wait (default: what the prompts can use of what is free)");
+
     /// <summary>Whether to print JSON.</summary>
     public static Option<bool> Json(string what) => Flag("--json", what);
 

@@ -43,9 +43,16 @@ internal sealed class GatedDeltaNet : IMixer
         Tensor b = projected.Columns(_shape.Channels + _shape.ValueWidth, _shape.ValueHeads);
         Tensor a = projected.Columns(_shape.Channels + _shape.ValueWidth + _shape.ValueHeads, _shape.ValueHeads);
 
+        // Prompts whose states are kept on the way run in pieces, which end there.
+        for (int wave = 0; wave < batch.StateWaves; wave++)
+        {
+            Tensor pieces = batch.StatePieces(wave);
+            ops.CausalConvolution.Run(qkv, _weights.Convolution, cache.History, pieces, convolved);
+            ops.PromptDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, pieces, read);
+            step.KeepStates(_ordinal, wave);
+        }
+
         Tensor prompts = read.Rows(0, batch.PromptRows);
-        ops.CausalConvolution.Run(qkv, _weights.Convolution, cache.History, batch.Prompts, convolved);
-        ops.PromptDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, batch.Prompts, read);
         ops.GatedRmsNorm.Run(prompts, z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts);
         ops.GeneratedDeltaNet.Run(
             _shape, _parameters, new DeltaNetInputs(qkv, z, b, a), cache.History, cache.State, batch.Generated, convolved, read, batch.PromptRows);

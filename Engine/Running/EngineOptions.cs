@@ -8,4 +8,19 @@ internal sealed record EngineOptions
 
     /// <summary>Sequences that run at a time; further ones wait.</summary>
     public int MaxSequences { get; init; } = 64;
+
+    /// <summary>Sequences that wait beside them; further ones are turned away.</summary>
+    public int MaxQueue { get; init; } = 1024;
+
+    /// <summary>Bytes for caches; null for what the requests can use of the memory that is free.</summary>
+    public long? CacheMemory { get; init; }
+
+    /// <summary>Cache blocks that the requests can use, where all are known beforehand.</summary>
+    public long? MostBlocks { get; init; }
+
+    /// <summary>Whether prompts are kept for others that begin alike.</summary>
+    public bool KeepsPrefixes { get; init; } = true;
+
+    /// <summary>What deadlines are measured by.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
 }

@@ -17,4 +17,13 @@ internal enum FinishReason
 
     /// <summary>Numbers were not finite: those of its residual stream, or the logits.</summary>
     Fault,
+
+    /// <summary>Whoever asked for it does not want it any more.</summary>
+    Cancelled,
+
+    /// <summary>Its time was up.</summary>
+    Deadline,
+
+    /// <summary>The engine ended before it did.</summary>
+    Shutdown,
 }

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Threading.Channels;
 using Lean.Engine.Caches;
 using Lean.Engine.Models;
 using Lean.Engine.Sampling;
@@ -8,151 +10,248 @@ using Lean.Tensors;
 namespace Lean.Engine.Running;
 
 /// <summary>
-/// Generates for a list of requests in one batch. The loop is three verbs: schedule, run, commit. Once warm,
-/// a decode step allocates nothing.
+/// Generates for requests that come at any time. Any thread may submit and cancel; one thread runs steps and owns
+/// everything else. A step is three verbs: schedule, run, commit. Once warm, it allocates nothing.
 /// </summary>
 internal sealed class GenerationEngine : IDisposable
 {
-    // Ops address a position's place in the cache with 32 bits.
-    private const int MaxBlocks = int.MaxValue / Grid.Cell;
-
-    private readonly DecoderModel _model;
+    private readonly ModelConfig _config;
+    private readonly IStepRunner _runner;
+    private readonly TimeProvider _clock;
     private readonly Scheduler _scheduler;
-    private readonly ModelRunner _runner;
-    private readonly ModelCaches _caches;
-    private readonly Transfers _transfers;
-    private readonly Arena _arena;
+    private readonly SequenceMemory _memory;
+    private readonly StateCuts _cuts;
     private readonly BatchBuilder _builder;
     private readonly SamplingBuilder _sampling;
-    private readonly StepContext _step;
     private readonly StepPlan _plan;
-    private readonly Sequence[] _sequences;
-    private readonly SequenceProgress[] _progress;
-    private readonly NumberPool _blocks;
-    private readonly NumberPool _slots;
-    private int _waiting;
+    private readonly Sequence?[] _sequences;
+    private readonly Channel<Sequence> _inbound;
+    private int _open;
+    private int _cancels;
+    private long _promptSteps;
+    private long _promptRows;
+    private long _generatedRows;
 
-    /// <summary>Takes the requests and allocates what they will need.</summary>
-    /// <exception cref="InputException">A prompt is empty, too long, or holds an id outside the vocabulary; or all need more cache than ops can address.</exception>
+    /// <summary>Allocates caches and makes an engine.</summary>
+    /// <exception cref="InputException">The memory named for caches is too little.</exception>
     /// <exception cref="MachineException">There is not enough memory.</exception>
-    public GenerationEngine(DecoderModel model, KernelSet ops, IReadOnlyList<GenerationRequest> requests, EngineOptions options)
+    public GenerationEngine(DecoderModel model, KernelSet ops, EngineOptions options)
+        : this(model, ops, CacheBudget.Plan(model.Config, ops, options), options)
     {
-        _model = model;
-        _scheduler = new Scheduler(options.MaxStepTokens);
-        _sequences = [.. requests.Select((r, i) =>
-        {
-            PromptCheck.Check(r, model.Config, requests.Count == 1 ? "the prompt" : $"prompt {i + 1} of {requests.Count}");
-            return new Sequence(r, model.Config);
-        })];
-        _progress = [.. _sequences.Select(s => new SequenceProgress { PromptLength = s.PromptLength })];
-
-        // The widest set of sequences that can run together fits, so an admitted sequence never lacks a block.
-        int running = int.Min(options.MaxSequences, _sequences.Length);
-        long needed = _sequences.Select(s => (long)s.Blocks.Length).OrderDescending().Take(running).Sum();
-        if (needed > MaxBlocks)
-        {
-            throw new InputException($"the prompts and their max_tokens need {needed:N0} cache blocks of {Grid.Cell} positions, expected at most {MaxBlocks:N0}");
-        }
-
-        int blocks = (int)needed;
-        _caches = new ModelCaches(ops, model.Config, mtpLayers: 0, blocks, running);
-        try
-        {
-            _transfers = new Transfers(ops);
-            _arena = new Arena(ops.Device, ops.Queue);
-        }
-        catch
-        {
-            _transfers?.Dispose();
-            _caches.Dispose();
-            throw;
-        }
-
-        (_blocks, _slots) = (new NumberPool(blocks), new NumberPool(running));
-        _builder = new BatchBuilder(_scheduler.MaxPromptRows + running, running, _sequences.Max(s => s.Blocks.Length), _transfers.AllocateOnHost);
-        _sampling = new SamplingBuilder([.. _sequences.Select(s => s.Sampler)], running);
-        _step = new StepContext(_caches, _arena);
-        _runner = new ModelRunner(model, _transfers, _step);
-        _plan = new StepPlan(running);
     }
 
-    /// <summary>The sequences, in the order of the requests.</summary>
-    public IReadOnlyList<Sequence> Sequences => _sequences;
+    private GenerationEngine(DecoderModel model, KernelSet ops, CachePlan plan, EngineOptions options)
+        : this(model.Config, new ModelRunner(model, ops, plan), plan, options)
+    {
+    }
 
-    /// <summary>Steps run so far that computed prompt rows.</summary>
-    public int PromptSteps { get; private set; }
+    /// <summary>Makes an engine of whatever runs steps.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="runner">Runs steps; the engine owns it.</param>
+    /// <param name="plan">How large its caches are.</param>
+    /// <param name="options">Limits.</param>
+    public GenerationEngine(ModelConfig config, IStepRunner runner, CachePlan plan, EngineOptions options)
+    {
+        (_config, _runner, _clock, Caches) = (config, runner, options.Clock, plan);
+        int running = plan.Slots, blocks = int.Min(plan.Blocks, Grid.CellsFor(config.MaxPositions));
+        _sequences = new Sequence?[checked(running + options.MaxQueue)];
+        _cuts = new StateCuts(int.Max(options.MaxStepTokens, Grid.Cell), running, running);
+        _memory = new SequenceMemory(plan, _sequences, _cuts, options.KeepsPrefixes);
+        _scheduler = new Scheduler(_memory, options.MaxStepTokens, running, options.MaxQueue);
+        _plan = new StepPlan(running, _scheduler.Capacity);
+        _inbound = Channel.CreateBounded<Sequence>(new BoundedChannelOptions(_scheduler.Capacity) { SingleReader = true });
+        _builder = new BatchBuilder(
+            _scheduler.MaxPromptRows + running, running, blocks, _cuts, runner is ModelRunner model ? model.AllocateOnHost : static bytes => new HostBuffer(bytes));
+        _sampling = new SamplingBuilder(running);
+    }
+
+    /// <summary>How the memory for caches is shared out.</summary>
+    public CachePlan Caches { get; }
+
+    /// <summary>Sequences that were submitted and have not ended.</summary>
+    public int Open => Volatile.Read(ref _open);
+
+    /// <summary>Who has which blocks and slots.</summary>
+    internal SequenceMemory Memory => _memory;
 
     /// <summary>Steps run so far.</summary>
     public int Steps { get; private set; }
 
-    /// <summary>Called with a sequence's index after each token chosen for it, when <see cref="Sequence.Finish"/> already tells whether it is the last.</summary>
-    public Action<int>? TokenChosen { get; set; }
+    /// <summary>What was done so far; to be read on the engine's thread.</summary>
+    public EngineStatistics Statistics => new(Steps, _promptSteps, _promptRows, _generatedRows, _scheduler.Preemptions, _memory.Statistics);
+
+    /// <summary>Takes a request. Any thread may call it.</summary>
+    /// <param name="request">What to generate.</param>
+    /// <param name="listener">Told what becomes of it, or null.</param>
+    /// <param name="sequence">The request under way, unless there is no room to wait.</param>
+    /// <param name="subject">What messages call the prompt.</param>
+    /// <returns>False where as many wait as can: asking later may help.</returns>
+    /// <exception cref="InputException">The request can never run: it is wrong in itself, or larger than the caches.</exception>
+    public bool TrySubmit(
+        GenerationRequest request, ISequenceListener? listener, [NotNullWhen(true)] out Sequence? sequence, string subject = PromptCheck.OnlyPrompt)
+    {
+        PromptCheck.Check(request, _config, subject);
+        sequence = new Sequence(request, _config, listener)
+        {
+            Deadline = request.TimeLimit is { } limit ? After(limit) : long.MaxValue,
+        };
+        CheckRoom(sequence, subject);
+        if (Interlocked.Increment(ref _open) > _scheduler.Capacity)
+        {
+            Interlocked.Decrement(ref _open);
+            sequence = null;
+            return false;
+        }
+
+        // The queue has room for all that are let in, so only an engine that has ended refuses one.
+        if (!_inbound.Writer.TryWrite(sequence))
+        {
+            Interlocked.Decrement(ref _open);
+            sequence = null;
+            return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Ends a request before its next step. Any thread may call it, at any time.</summary>
+    public void Cancel(Sequence sequence)
+    {
+        sequence.IsCancelled = true;
+        Volatile.Write(ref _cancels, 1);
+    }
+
+    /// <summary>
+    /// Ends a sequence whose text holds a stop string. Texts are decoded outside; whoever does calls this from
+    /// <see cref="ISequenceListener.Chosen"/>, so that no further token is computed.
+    /// </summary>
+    public static void StopAtText(Sequence sequence) => sequence.Finish = FinishReason.StopString;
 
     /// <summary>Runs one step.</summary>
-    /// <returns>False when every request has ended.</returns>
+    /// <returns>False when there is nothing to do.</returns>
     public bool Step()
     {
-        Admit();
-        _scheduler.Plan(_progress, _plan);
+        TakeInbound();
+        DropCancelled();
+        _cuts.Begin();
+        _scheduler.Plan(_clock.GetTimestamp(), _plan);
+        foreach (int place in _plan.Expired)
+        {
+            End(place, FinishReason.Deadline, inScheduler: false);
+        }
+
         if (_plan.IsEmpty)
         {
             return false;
         }
 
-        Commit(_runner.Run(_builder.Build(_plan, _sequences), SampledRows()));
+        _memory.PlanCuts(_plan);
+        Commit(_runner.Run(_builder.Build(_plan, _sequences), SampledRows(), _cuts.Restores));
         Steps++;
-        PromptSteps += _plan.PromptSegments > 0 ? 1 : 0;
+        _promptSteps += _plan.PromptSegments > 0 ? 1 : 0;
+        _promptRows += _plan.PromptRows;
+        _generatedRows += _plan.Rows - _plan.PromptRows;
         return true;
     }
 
-    /// <summary>
-    /// Ends a sequence whose text holds a stop string. Texts are decoded outside; whoever does calls this from
-    /// <see cref="TokenChosen"/>, so that no further token is computed.
-    /// </summary>
-    public void StopAtText(int index) => _sequences[index].Finish = FinishReason.StopString;
+    /// <summary>Runs steps, and waits for requests where there are none, until told to stop; then ends all that is left.</summary>
+    public void Run(CancellationToken stop)
+    {
+        try
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                if (!Step())
+                {
+                    _inbound.Reader.WaitToReadAsync(stop).AsTask().GetAwaiter().GetResult();
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+        }
+        finally
+        {
+            EndAll();
+        }
+    }
 
     public void Dispose()
     {
-        // A step that failed half-way has left copies in the queue: the arena waits for them before their memory goes.
         _runner.Dispose();
-        _arena.Dispose();
-        _transfers.Dispose();
         _sampling.Dispose();
         _builder.Dispose();
-        _caches.Dispose();
     }
 
-    // In order of arrival; a sequence that does not fit yet holds back those behind it, so none is passed over for ever.
-    private void Admit()
+    private long After(TimeSpan limit) =>
+        _clock.GetTimestamp() + (long)double.Min(limit.TotalSeconds * _clock.TimestampFrequency, long.MaxValue / 2);
+
+    private void CheckRoom(Sequence sequence, string subject)
     {
-        for (; _waiting < _sequences.Length; _waiting++)
+        if (sequence.Blocks.Length > Caches.Blocks)
         {
-            Sequence next = _sequences[_waiting];
-            if (_slots.Free == 0 || _blocks.Free < next.Blocks.Length)
+            throw new InputException(
+                $"{subject} of {sequence.PromptLength:N0} tokens and max_tokens of {sequence.MaxTokens:N0} need {sequence.Blocks.Length:N0} cache blocks of {Grid.Cell} positions, but there are {Caches.Blocks:N0} ({CachePlan.Size(Caches.Bytes)} of caches); a larger --cache-memory gives more");
+        }
+
+        long listed = long.Max(sequence.Sampler.MostSeen, sequence.Sampler.MostBiases) * Caches.Slots;
+        if (listed > int.MaxValue)
+        {
+            throw new InputException(
+                $"the penalties and biases of {Caches.Slots} prompts at a time list {listed:N0} tokens, expected at most {int.MaxValue:N0}");
+        }
+    }
+
+    private void TakeInbound()
+    {
+        while (_inbound.Reader.TryRead(out Sequence? sequence))
+        {
+            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.Request.Priority, sequence.Deadline, out int place))
             {
-                return;
+                throw new InvalidOperationException("the scheduler holds less than the engine lets in");
             }
 
-            next.Slot = _slots.Take();
-            for (int i = 0; i < next.Blocks.Length; i++)
+            (_sequences[place], sequence.Place) = (sequence, place);
+            if (sequence.IsCancelled)
             {
-                next.Blocks[i] = _blocks.Take();
+                Volatile.Write(ref _cancels, 1);
             }
+        }
+    }
 
-            _progress[_waiting].Admitted = true;
+    private void DropCancelled()
+    {
+        if (Volatile.Read(ref _cancels) == 0 || Interlocked.Exchange(ref _cancels, 0) == 0)
+        {
+            return;
+        }
+
+        for (int place = 0; place < _sequences.Length; place++)
+        {
+            if (_sequences[place] is { IsCancelled: true })
+            {
+                End(place, FinishReason.Cancelled);
+            }
         }
     }
 
     private SamplingRows SampledRows()
     {
-        _sampling.Begin();
-        int output = 0;
-        for (int i = 0; i < _plan.Segments.Count; i++)
+        ReadOnlySpan<PlannedSegment> segments = _plan.Segments;
+        long seen = 0, biases = 0;
+        foreach (ref readonly PlannedSegment segment in segments)
         {
-            PlannedSegment segment = _plan.Segments[i];
+            SequenceSampler sampler = _sequences[segment.Sequence]!.Sampler;
+            (seen, biases) = (seen + sampler.Seen.Length, biases + sampler.Biases.Length);
+        }
+
+        _sampling.Begin(seen / LogitAdjustments.SeenColumns, biases);
+        int output = 0;
+        foreach (ref readonly PlannedSegment segment in segments)
+        {
             if (segment.Samples)
             {
-                _sampling.Add(output++, segment.FirstPosition + segment.Rows, _sequences[segment.Sequence].Sampler);
+                _sampling.Add(output++, segment.FirstPosition + segment.Rows, _sequences[segment.Sequence]!.Sampler);
             }
         }
 
@@ -161,34 +260,38 @@ internal sealed class GenerationEngine : IDisposable
 
     private void Commit(in StepOutput chosen)
     {
-        ReadOnlySpan<int> places = chosen.Faults.AsSpan<int>(), tokens = chosen.Tokens.AsSpan<int>();
-        ReadOnlySpan<float> logProbabilities = chosen.LogProbabilities.AsSpan<float>();
+        ReadOnlySpan<PlannedSegment> segments = _plan.Segments;
+        ReadOnlySpan<int> places = chosen.Faults.AsSpan<int>(), tokens = chosen.Tokens.IsEmpty ? [] : chosen.Tokens.AsSpan<int>();
+        ReadOnlySpan<float> logProbabilities = chosen.LogProbabilities.IsEmpty ? [] : chosen.LogProbabilities.AsSpan<float>();
         int output = 0, row = 0, listed = 0;
-        for (int i = 0; i < _plan.Segments.Count; i++)
+        for (int i = 0; i < segments.Length; i++)
         {
-            PlannedSegment segment = _plan.Segments[i];
-            _progress[segment.Sequence].Computed += segment.Rows;
+            PlannedSegment segment = segments[i];
+            Sequence sequence = _sequences[segment.Sequence]!;
             Fault? fault = Fault.Of(places.Slice(row, segment.Rows), segment.FirstPosition, Steps + 1);
+            _memory.Commit(i, segment, good: fault is null);
             if (segment.Samples && tokens[output] < 0)
             {
-                fault ??= new Fault(Steps + 1, segment.FirstPosition + segment.Rows - 1, FaultPlace.Head(_model.Config));
+                fault ??= new Fault(Steps + 1, segment.FirstPosition + segment.Rows - 1, FaultPlace.Head(_config));
             }
 
-            if (segment.Samples && _sequences[segment.Sequence].Request.Sampling.Alternatives > 0)
+            if (segment.Samples && sequence.Request.Sampling.Alternatives > 0)
             {
-                _sequences[segment.Sequence].List(chosen.Listed.Slice(listed).AsSpan<int>(), chosen.ListedValues.Slice(listed).AsSpan<float>());
+                sequence.List(chosen.Listed.Slice(listed).AsSpan<int>(), chosen.ListedValues.Slice(listed).AsSpan<float>());
                 listed++;
             }
+
+            _scheduler.Commit(segment, chosen: segment.Samples && fault is null);
 
             // A prompt's fault ends the request at once, though this step may choose no token: all that follows would be NaN.
             if (fault is not null)
             {
-                _sequences[segment.Sequence].Fault = fault;
+                sequence.Fault = fault;
                 End(segment.Sequence, FinishReason.Fault);
             }
             else if (segment.Samples)
             {
-                Accept(segment.Sequence, tokens[output], logProbabilities[output]);
+                Accept(sequence, tokens[output], logProbabilities[output]);
             }
 
             output += segment.Samples ? 1 : 0;
@@ -196,29 +299,44 @@ internal sealed class GenerationEngine : IDisposable
         }
     }
 
-    private void Accept(int index, int token, float logProbability)
+    private void Accept(Sequence sequence, int token, float logProbability)
     {
-        Sequence sequence = _sequences[index];
         sequence.Append(token, logProbability);
-        _progress[index].Generated = sequence.Generated;
-        bool ended = sequence.Sampler.Ends(token);
-        sequence.Finish = ended ? FinishReason.Stop : sequence.Generated == sequence.MaxTokens ? FinishReason.Length : FinishReason.None;
-        TokenChosen?.Invoke(index);
+        sequence.Finish = sequence.Sampler.Ends(token) ? FinishReason.Stop
+            : sequence.Generated == sequence.MaxTokens ? FinishReason.Length
+            : FinishReason.None;
+        sequence.Listener?.Chosen(sequence);
         if (sequence.Finish != FinishReason.None)
         {
-            End(index, sequence.Finish);
+            End(sequence.Place, sequence.Finish);
         }
     }
 
-    private void End(int index, FinishReason reason)
+    private void End(int place, FinishReason reason, bool inScheduler = true)
     {
-        Sequence sequence = _sequences[index];
-        sequence.Finish = reason;
-        _progress[index].Finished = true;
-        _slots.Return(sequence.Slot);
-        foreach (int block in sequence.Blocks)
+        if (inScheduler)
         {
-            _blocks.Return(block);
+            _scheduler.Remove(place);
+        }
+
+        Sequence sequence = _sequences[place]!;
+        _sequences[place] = null;
+        sequence.Finish = reason;
+        Interlocked.Decrement(ref _open);
+        sequence.Listener?.Ended(sequence);
+    }
+
+    // Whoever waits for a sequence hears of its end, whatever ended the loop.
+    private void EndAll()
+    {
+        _inbound.Writer.TryComplete();
+        TakeInbound();
+        for (int place = 0; place < _sequences.Length; place++)
+        {
+            if (_sequences[place] is not null)
+            {
+                End(place, FinishReason.Shutdown);
+            }
         }
     }
 }

@@ -14,6 +14,12 @@ internal sealed record GenerationRequest
     /// <summary>Whether to go on after an end-of-sequence token.</summary>
     public bool IgnoreEndOfSequence { get; init; }
 
+    /// <summary>Who comes first where many wait: a level is worth <see cref="Scheduling.Scheduler.HeadStart"/> arrivals.</summary>
+    public int Priority { get; init; }
+
+    /// <summary>When it ends, done or not, counted from its arrival; null for never.</summary>
+    public TimeSpan? TimeLimit { get; init; }
+
     /// <summary>How tokens are chosen; greedily, where nobody says.</summary>
     public SamplingParameters Sampling { get; init; } = SamplingParameters.Greedy;
 }

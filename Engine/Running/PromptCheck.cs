@@ -6,7 +6,11 @@ namespace Lean.Engine.Running;
 /// <summary>Whether a model can take a prompt; ops trust every id and position that comes after.</summary>
 internal static class PromptCheck
 {
-    private const string OnlyPrompt = "the prompt";
+    /// <summary>The highest priority, and the lowest below zero.</summary>
+    public const int MostPriority = 100;
+
+    /// <summary>What messages call a prompt that is the only one.</summary>
+    public const string OnlyPrompt = "the prompt";
 
     /// <summary>Checks a request.</summary>
     /// <param name="request">The request.</param>
@@ -28,6 +32,11 @@ internal static class PromptCheck
         if (request.Prompt.Count > config.MaxPositions)
         {
             throw new InputException($"{subject} has {request.Prompt.Count} tokens, expected at most the model's {config.MaxPositions} positions");
+        }
+
+        if (request.Priority is < -MostPriority or > MostPriority)
+        {
+            throw new InputException($"the priority of {subject} is {request.Priority}, expected -{MostPriority} to {MostPriority}");
         }
 
         foreach (int id in request.Prompt)

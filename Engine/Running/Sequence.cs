@@ -7,30 +7,37 @@ namespace Lean.Engine.Running;
 /// <summary>One request under way: its tokens, where its state lies, what was chosen.</summary>
 internal sealed class Sequence
 {
-    private readonly int[] _tokens;
-    private readonly float[] _logProbabilities;
+    // Room for so many output tokens is there from the start; more comes by doubling, so a large max_tokens costs nothing
+    // before it is used.
+    private const int FirstRoom = 1024;
+
     private readonly int _alternatives;
-    private readonly int[] _listed;
-    private readonly float[] _listedValues;
+    private int[] _tokens;
+    private float[] _logProbabilities;
+    private int[] _listed;
+    private float[] _listedValues;
+    private volatile bool _isCancelled;
 
     /// <param name="request">What to generate, checked.</param>
     /// <param name="config">The model.</param>
-    public Sequence(GenerationRequest request, ModelConfig config)
+    /// <param name="listener">Told what becomes of it, or null.</param>
+    public Sequence(GenerationRequest request, ModelConfig config, ISequenceListener? listener = null)
     {
-        Request = request;
+        (Request, Listener) = (request, listener);
         PromptLength = request.Prompt.Count;
 
         // The last token chosen is never computed, so a model of P positions can choose the token at position P.
         MaxTokens = int.Min(request.MaxTokens, config.MaxPositions - PromptLength + 1);
-        _tokens = new int[PromptLength + MaxTokens];
-        _logProbabilities = new float[MaxTokens];
+        int room = int.Min(MaxTokens, FirstRoom);
+        _tokens = new int[PromptLength + room];
+        _logProbabilities = new float[room];
         for (int i = 0; i < PromptLength; i++)
         {
             _tokens[i] = request.Prompt[i];
         }
 
         _alternatives = int.Min(request.Sampling.Alternatives ?? 0, config.Vocabulary);
-        _listed = new int[(long)_alternatives * MaxTokens];
+        _listed = new int[(long)_alternatives * room];
         _listedValues = new float[_listed.Length];
         Sampler = new SequenceSampler(
             request.Sampling, request.Prompt, MaxTokens, request.IgnoreEndOfSequence ? [] : config.EndOfSequence, config.Vocabulary);
@@ -55,8 +62,36 @@ internal sealed class Sequence
     /// <summary>The slot of its recurrent state.</summary>
     public int Slot { get; set; }
 
-    /// <summary>Its cache blocks, one per 64 positions.</summary>
+    /// <summary>Its cache blocks, one per 64 positions: room for all it can come to need.</summary>
     public int[] Blocks { get; }
+
+    /// <summary>How many of them it has.</summary>
+    public int BlockCount { get; set; }
+
+    /// <summary>How many of them, from the first on, are published.</summary>
+    public int Published { get; set; }
+
+    /// <summary>The position where its prompt leaves what is known, if no state is kept there yet; 0 for none.</summary>
+    public int Branch { get; set; }
+
+    /// <summary>Tokens of the prompt that were not computed, since the caches had them.</summary>
+    public int CachedTokens { get; set; }
+
+    /// <summary>Its place in the scheduler.</summary>
+    public int Place { get; set; }
+
+    /// <summary>When it ends, done or not, on the engine's clock.</summary>
+    public long Deadline { get; init; } = long.MaxValue;
+
+    /// <summary>Told what becomes of it.</summary>
+    public ISequenceListener? Listener { get; }
+
+    /// <summary>Whether it is not wanted any more. May be set by any thread.</summary>
+    public bool IsCancelled
+    {
+        get => _isCancelled;
+        set => _isCancelled = value;
+    }
 
     /// <summary>Why it ended.</summary>
     public FinishReason Finish { get; set; }
@@ -82,6 +117,7 @@ internal sealed class Sequence
     /// <summary>Takes the most likely tokens of the choice that comes next; more than are asked for do no harm.</summary>
     public void List(ReadOnlySpan<int> tokens, ReadOnlySpan<float> values)
     {
+        MakeRoom();
         tokens[.._alternatives].CopyTo(_listed.AsSpan(Generated * _alternatives));
         values[.._alternatives].CopyTo(_listedValues.AsSpan(Generated * _alternatives));
     }
@@ -89,8 +125,23 @@ internal sealed class Sequence
     /// <summary>Appends a chosen token.</summary>
     public void Append(int token, float logProbability)
     {
+        MakeRoom();
         Sampler.Append(token);
         _tokens[PromptLength + Generated] = token;
         _logProbabilities[Generated++] = logProbability;
+    }
+
+    private void MakeRoom()
+    {
+        if (Generated < _logProbabilities.Length)
+        {
+            return;
+        }
+
+        int room = (int)long.Min(MaxTokens, 2L * _logProbabilities.Length);
+        Array.Resize(ref _tokens, PromptLength + room);
+        Array.Resize(ref _logProbabilities, room);
+        Array.Resize(ref _listed, _alternatives * room);
+        Array.Resize(ref _listedValues, _alternatives * room);
     }
 }

@@ -35,11 +35,35 @@ internal readonly struct StepBatch
     /// <summary>i32 [R]: the rows whose logits are wanted.</summary>
     public required Tensor OutputRows { get; init; }
 
+    /// <summary>
+    /// i32 [S, 4]: the segments, those of prompts up to where a recurrent state is kept first (see <see cref="StateCuts"/>);
+    /// <see cref="Segments"/> itself where none is.
+    /// </summary>
+    public Tensor StateSegments { get; init; }
+
+    /// <summary>i32 [P, 4]: what follows of prompts behind their first cuts, wave by wave.</summary>
+    public Tensor LaterPieces { get; init; }
+
+    /// <summary>Which of those pieces run together, and what is kept after them; null where nothing is.</summary>
+    public StateCuts? Cuts { get; init; }
+
     /// <summary>T.</summary>
     public long Rows => Tokens.Shape[0];
 
-    /// <summary>Segments of prompts.</summary>
-    public Tensor Prompts => Segments.Rows(0, PromptSegments);
+    /// <summary>Waves of pieces.</summary>
+    public int StateWaves => Cuts?.Waves ?? 1;
+
+    /// <summary>The pieces of prompts that a wave computes.</summary>
+    public Tensor StatePieces(int wave)
+    {
+        if (wave == 0)
+        {
+            return StateSegments.Rows(0, PromptSegments);
+        }
+
+        (int first, int count) = Cuts!.Pieces(wave);
+        return LaterPieces.Rows(first, count);
+    }
 
     /// <summary>Segments of generated rows.</summary>
     public Tensor Generated => Segments.Rows(PromptSegments, Segments.Shape[0] - PromptSegments);

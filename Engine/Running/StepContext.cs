@@ -20,4 +20,18 @@ internal sealed class StepContext(ModelCaches caches, Arena arena)
 
     /// <summary>Memory for activations.</summary>
     public Arena Arena => arena;
+
+    /// <summary>Queues that one layer's states behind a wave of pieces are kept.</summary>
+    /// <param name="ordinal">Which of the Gated DeltaNet layers.</param>
+    /// <param name="wave">The wave.</param>
+    public void KeepStates(int ordinal, int wave)
+    {
+        if (Batch.Cuts is { } cuts)
+        {
+            foreach (StateCopy copy in cuts.Copies(wave))
+            {
+                caches.CopyState(ordinal, copy.Source, copy.Target);
+            }
+        }
+    }
 }

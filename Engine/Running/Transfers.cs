@@ -61,15 +61,26 @@ internal sealed class Transfers(KernelSet ops) : IDisposable
     public void Wait() => ops.Queue.Synchronize();
 
     /// <summary>A step's indices as the ops see them.</summary>
-    public StepBatch ToDevice(in StepBatch batch, Arena arena) => ops.Stream is null ? batch : batch with
+    public StepBatch ToDevice(in StepBatch batch, Arena arena)
     {
-        Tokens = ToDevice(batch.Tokens, arena),
-        Positions = ToDevice(batch.Positions, arena),
-        CacheSlots = ToDevice(batch.CacheSlots, arena),
-        Segments = ToDevice(batch.Segments, arena),
-        Blocks = ToDevice(batch.Blocks, arena),
-        OutputRows = ToDevice(batch.OutputRows, arena),
-    };
+        if (ops.Stream is null)
+        {
+            return batch;
+        }
+
+        Tensor segments = ToDevice(batch.Segments, arena);
+        return batch with
+        {
+            Tokens = ToDevice(batch.Tokens, arena),
+            Positions = ToDevice(batch.Positions, arena),
+            CacheSlots = ToDevice(batch.CacheSlots, arena),
+            Segments = segments,
+            Blocks = ToDevice(batch.Blocks, arena),
+            OutputRows = ToDevice(batch.OutputRows, arena),
+            StateSegments = batch.StateSegments == batch.Segments ? segments : ToDevice(batch.StateSegments, arena),
+            LaterPieces = ToDevice(batch.LaterPieces, arena),
+        };
+    }
 
     /// <summary>How tokens are chosen, as the ops see it.</summary>
     public SamplingRows ToDevice(in SamplingRows rows, Arena arena)

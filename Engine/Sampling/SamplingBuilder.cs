@@ -1,9 +1,13 @@
+using System.Numerics;
 using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Sampling;
 
-/// <summary>Collects the sampled rows of a step into tensors. The memory is made once, for the largest step.</summary>
+/// <summary>
+/// Collects the sampled rows of a step into tensors. The memory is made once, for the largest step; that for lists of
+/// tokens grows with the longest ones.
+/// </summary>
 internal sealed class SamplingBuilder : IDisposable
 {
     private readonly HostBuffer _memory;
@@ -12,31 +16,25 @@ internal sealed class SamplingBuilder : IDisposable
     private readonly Tensor _topK;
     private readonly Tensor _draws;
     private readonly Tensor _biasStarts;
-    private readonly Tensor _biased;
-    private readonly Tensor _biases;
     private readonly Tensor _seenStarts;
-    private readonly Tensor _seen;
     private readonly Tensor _penalties;
     private readonly Tensor _listed;
+    private HostBuffer _lists = new(0);
+    private long _seenRoom;
+    private long _biasRoom;
+    private Tensor _biased;
+    private Tensor _biases;
+    private Tensor _seen;
     private int _count;
     private int _listedCount;
     private int _alternatives;
     private bool _adjusts;
 
-    /// <param name="samplers">Those of all sequences.</param>
-    /// <param name="running">How many of them run at a time.</param>
-    /// <exception cref="InputException">Their lists of tokens are longer than ops can address.</exception>
-    public SamplingBuilder(IReadOnlyList<SequenceSampler> samplers, int running)
+    /// <param name="running">Sequences that run at a time.</param>
+    public SamplingBuilder(int running)
     {
-        long seen = samplers.Select(static s => (long)s.MostSeen).OrderDescending().Take(running).Sum();
-        long biases = samplers.Select(static s => (long)s.MostBiases).OrderDescending().Take(running).Sum();
-        if (long.Max(seen, biases) > int.MaxValue)
-        {
-            throw new InputException($"the penalties and biases of {running} prompts at a time list {long.Max(seen, biases):N0} tokens, expected at most {int.MaxValue:N0}");
-        }
-
         const int columns = 1 + SampleTokens.SettingColumns + 1 + SampleTokens.DrawColumns + 2 + LogitAdjustments.PenaltyColumns + 1;
-        _memory = new HostBuffer(sizeof(int) * ((columns * (long)running) + 2 + (2 * biases) + (LogitAdjustments.SeenColumns * seen)));
+        _memory = new HostBuffer(sizeof(int) * ((columns * (long)running) + 2));
         long offset = 0;
         _rows = Take(DType.I32, new Shape(running));
         _settings = Take(DType.F32, new Shape(running, SampleTokens.SettingColumns));
@@ -46,9 +44,7 @@ internal sealed class SamplingBuilder : IDisposable
         _seenStarts = Take(DType.I32, new Shape(running + 1));
         _penalties = Take(DType.F32, new Shape(running, LogitAdjustments.PenaltyColumns));
         _listed = Take(DType.I32, new Shape(running));
-        _biased = Take(DType.I32, new Shape(biases));
-        _biases = Take(DType.F32, new Shape(biases));
-        _seen = Take(DType.I32, new Shape(seen, LogitAdjustments.SeenColumns));
+        MakeRoom(1, 1);
 
         Tensor Take(DType type, Shape shape)
         {
@@ -58,9 +54,16 @@ internal sealed class SamplingBuilder : IDisposable
         }
     }
 
-    /// <summary>Starts a step.</summary>
-    public void Begin()
+    /// <summary>Starts a step. Nothing that the step before was given is used any more.</summary>
+    /// <param name="seen">Tokens that its rows' lists of penalised ones hold at most.</param>
+    /// <param name="biases">Biases that its rows have at most.</param>
+    public void Begin(long seen, long biases)
     {
+        if (seen > _seenRoom || biases > _biasRoom)
+        {
+            MakeRoom(seen, biases);
+        }
+
         (_count, _listedCount, _alternatives, _adjusts) = (0, 0, 0, false);
         _biasStarts.AsSpan<int>()[0] = _seenStarts.AsSpan<int>()[0] = 0;
     }
@@ -116,7 +119,22 @@ internal sealed class SamplingBuilder : IDisposable
         Alternatives = _alternatives,
     };
 
-    public void Dispose() => _memory.Dispose();
+    public void Dispose()
+    {
+        _memory.Dispose();
+        _lists.Dispose();
+    }
+
+    private void MakeRoom(long seen, long biases)
+    {
+        _seenRoom = long.Max(_seenRoom, (long)BitOperations.RoundUpToPowerOf2((ulong)seen));
+        _biasRoom = long.Max(_biasRoom, (long)BitOperations.RoundUpToPowerOf2((ulong)biases));
+        _lists.Dispose();
+        _lists = new HostBuffer(sizeof(int) * ((2 * _biasRoom) + (LogitAdjustments.SeenColumns * _seenRoom)));
+        _biased = _lists.View(DType.I32, new Shape(_biasRoom));
+        _biases = _lists.View(DType.F32, new Shape(_biasRoom), sizeof(int) * _biasRoom);
+        _seen = _lists.View(DType.I32, new Shape(_seenRoom, LogitAdjustments.SeenColumns), 2 * sizeof(int) * _biasRoom);
+    }
 
     private void Row(Tensor target, float first, float second, float third)
     {

@@ -3,56 +3,255 @@ using Lean.Kernels;
 namespace Lean.Engine.Scheduling;
 
 /// <summary>
-/// Decides what a step computes, from the sequences' progress alone. Every decoding sequence gets its row; what the
-/// budget leaves goes to prompts in order of arrival, cut on the <see cref="Grid"/>, at least one cell a step, so that
-/// prompts never starve.
+/// Decides what each step computes, from what it was told and nothing else: neither clocks nor tensors. All that run
+/// get their generated row each step; what the budget leaves goes, in the order of service, to prompts (cut on the
+/// <see cref="Grid"/>) and to replays, at least one cell a step.
 /// </summary>
-/// <param name="maxStepTokens">Rows a step aims at, at least one cell.</param>
-internal sealed class Scheduler(int maxStepTokens)
+/// <remarks>
+/// The order of service is that of arrival, where a level of priority is worth <see cref="HeadStart"/> arrivals. So only
+/// a bounded number of requests can ever come before another, however many arrive: nobody waits for ever. Where blocks
+/// run out, the last in this order gives its own back and waits; the first never does, so each step gets somebody on.
+/// A preempted sequence starts anew with its prompt as prompt rows and what it generated as generated rows: its bits
+/// are those of a sequence that was never interrupted.
+/// </remarks>
+internal sealed class Scheduler
 {
-    /// <summary>The most rows a step can have beside its generated ones.</summary>
-    public int MaxPromptRows { get; } = int.Max(maxStepTokens, Grid.Cell);
+    /// <summary>Arrivals that a level of priority is worth.</summary>
+    public const int HeadStart = 256;
 
-    /// <summary>Fills in the next step's plan; empty when all is done.</summary>
-    public void Plan(ReadOnlySpan<SequenceProgress> sequences, StepPlan plan)
+    private readonly ISequenceMemory _memory;
+    private readonly ScheduledSequence[] _all;
+    private readonly RankedPlaces _running;
+    private readonly RankedPlaces _waiting;
+    private readonly int[] _free;
+    private readonly int _maxSequences;
+    private int _freeCount;
+    private long _arrivals;
+    private long _nextDeadline = long.MaxValue;
+
+    /// <param name="memory">The caches.</param>
+    /// <param name="maxStepTokens">Rows a step aims at, at least one cell.</param>
+    /// <param name="maxSequences">Sequences that run at a time.</param>
+    /// <param name="maxQueue">Sequences that wait beside them.</param>
+    public Scheduler(ISequenceMemory memory, int maxStepTokens, int maxSequences, int maxQueue)
     {
-        plan.Clear();
-        int decoding = 0;
-        foreach (ref readonly SequenceProgress s in sequences)
+        (_memory, _maxSequences) = (memory, maxSequences);
+        MaxPromptRows = int.Max(maxStepTokens, Grid.Cell);
+        Capacity = checked(maxSequences + maxQueue);
+        _all = new ScheduledSequence[Capacity];
+        _running = new RankedPlaces(_all, maxSequences);
+        _waiting = new RankedPlaces(_all, Capacity);
+        _free = new int[Capacity];
+        for (int i = 0; i < Capacity; i++)
         {
-            decoding += s.Admitted && !s.Finished && s.IsDecoding ? 1 : 0;
+            _free[i] = Capacity - 1 - i;
         }
 
-        int budget = int.Max(MaxPromptRows - decoding, Grid.Cell);
-        for (int i = 0; i < sequences.Length && budget > 0; i++)
+        _freeCount = Capacity;
+    }
+
+    /// <summary>The most rows a step has beside one generated row of each sequence.</summary>
+    public int MaxPromptRows { get; }
+
+    /// <summary>The most sequences there can be.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Sequences that run.</summary>
+    public int Running => _running.Count;
+
+    /// <summary>Sequences that wait.</summary>
+    public int Waiting => _waiting.Count;
+
+    /// <summary>How often a sequence had to give its blocks back.</summary>
+    public long Preemptions { get; private set; }
+
+    /// <summary>Takes a sequence.</summary>
+    /// <param name="promptLength">Tokens of its prompt.</param>
+    /// <param name="priority">More is sooner.</param>
+    /// <param name="deadline">When it ends, done or not.</param>
+    /// <param name="place">Its number until it leaves.</param>
+    /// <returns>False where as many as can wait do so.</returns>
+    public bool TryAdd(int promptLength, int priority, long deadline, out int place)
+    {
+        if (_freeCount == 0)
         {
-            SequenceProgress s = sequences[i];
-            if (!s.Admitted || s.Finished || s.IsDecoding)
+            place = -1;
+            return false;
+        }
+
+        place = _free[--_freeCount];
+        long arrival = _arrivals++;
+        _all[place] = new ScheduledSequence
+        {
+            Rank = arrival - ((long)priority * HeadStart),
+            Arrival = arrival,
+            Deadline = deadline,
+            Priority = priority,
+            PromptLength = promptLength,
+        };
+        _nextDeadline = long.Min(_nextDeadline, deadline);
+        _waiting.Add(place);
+        return true;
+    }
+
+    /// <summary>Lets a sequence go that has ended or is not wanted any more.</summary>
+    public void Remove(int place)
+    {
+        if (_all[place].Running)
+        {
+            _running.Remove(place);
+            _memory.Release(place);
+        }
+        else
+        {
+            _waiting.Remove(place);
+        }
+
+        _all[place] = default;
+        _free[_freeCount++] = place;
+    }
+
+    /// <summary>Fills in and seals the next step's plan; empty when there is nothing to do.</summary>
+    /// <param name="now">The time, in the unit of the deadlines.</param>
+    /// <param name="plan">The plan.</param>
+    public void Plan(long now, StepPlan plan)
+    {
+        plan.Begin();
+        Expire(now, plan);
+        while (_waiting.Count > 0 && TryAdmit(_waiting[0]))
+        {
+        }
+
+        int budget = int.Max(MaxPromptRows - Decoding(), Grid.Cell);
+        for (int i = 0; i < _running.Count; i++)
+        {
+            int place = _running[i];
+            ScheduledSequence s = _all[place];
+            bool decodes = s.IsDecoding, single = decodes && s.Left == 1;
+            int rows = single ? 1 : decodes ? int.Min(s.Left, budget) : Cut(s.Computed, s.PromptLength, budget);
+            if (rows == 0 || !TryGrow(i, s.Computed + rows))
             {
                 continue;
             }
 
-            int rows = Cut(s.Computed, s.PromptLength, budget);
-            if (rows == 0)
-            {
-                break;
-            }
-
-            plan.Add(new PlannedSegment(i, RowClass.Prompt, s.Computed, rows, Samples: s.Computed + rows == s.PromptLength));
-            budget -= rows;
+            budget -= single ? 0 : rows;
+            plan.Add(decodes
+                ? new PlannedSegment(place, RowClass.Generated, s.Computed, rows, Samples: rows == s.Left)
+                : new PlannedSegment(place, RowClass.Prompt, s.Computed, rows, Samples: rows == s.Left));
         }
 
-        for (int i = 0; i < sequences.Length; i++)
-        {
-            SequenceProgress s = sequences[i];
-            if (s.Admitted && !s.Finished && s.IsDecoding)
-            {
-                plan.Add(new PlannedSegment(i, RowClass.Generated, s.Computed, 1, Samples: true));
-            }
-        }
+        plan.Seal();
+    }
+
+    /// <summary>Takes note that a planned segment has been computed.</summary>
+    /// <param name="segment">The segment.</param>
+    /// <param name="chosen">Whether a token was chosen.</param>
+    public void Commit(in PlannedSegment segment, bool chosen)
+    {
+        ref ScheduledSequence s = ref _all[segment.Sequence];
+        s.Computed += segment.Rows;
+        s.Generated += chosen ? 1 : 0;
     }
 
     /// <summary>How many prompt rows fit: all that are left, or as many as end on the grid.</summary>
     private static int Cut(int computed, int length, int budget) =>
         length - computed <= budget ? length - computed : ((computed + budget) / Grid.Cell * Grid.Cell) - computed;
+
+    private int Decoding()
+    {
+        int count = 0;
+        for (int i = 0; i < _running.Count; i++)
+        {
+            count += _all[_running[i]].IsDecoding ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    private void Expire(long now, StepPlan plan)
+    {
+        if (now < _nextDeadline)
+        {
+            return;
+        }
+
+        _nextDeadline = long.MaxValue;
+        Expire(_running, now, plan);
+        Expire(_waiting, now, plan);
+    }
+
+    private void Expire(RankedPlaces places, long now, StepPlan plan)
+    {
+        for (int i = places.Count - 1; i >= 0; i--)
+        {
+            int place = places[i];
+            if (_all[place].Deadline <= now)
+            {
+                Remove(place);
+                plan.Expire(place);
+            }
+            else
+            {
+                _nextDeadline = long.Min(_nextDeadline, _all[place].Deadline);
+            }
+        }
+    }
+
+    // Who does not fit yet holds back those behind, so none is passed over for ever. A higher priority takes the place of
+    // a lower one; an equal one waits.
+    private bool TryAdmit(int place)
+    {
+        for (; ; )
+        {
+            if (_running.Count < _maxSequences && _memory.TryAdmit(place, _running.Count, out int computed))
+            {
+                _waiting.Remove(place);
+                (_all[place].Computed, _all[place].Running) = (computed, true);
+                _running.Add(place);
+                return true;
+            }
+
+            if (_running.Count == 0)
+            {
+                throw new InvalidOperationException("a sequence that was let in does not fit into empty caches");
+            }
+
+            if (_all[_running.Last].Priority >= _all[place].Priority || _all[_running.Last].IsBefore(_all[place]))
+            {
+                return false;
+            }
+
+            Preempt(_running.Last);
+        }
+    }
+
+    private bool TryGrow(int index, int positions)
+    {
+        int place = _running[index];
+        while (!_memory.TryGrow(place, positions))
+        {
+            if (_running.Count == 1)
+            {
+                throw new InvalidOperationException("a sequence that was let in outgrows empty caches");
+            }
+
+            int last = _running.Last;
+            Preempt(last);
+            if (last == place)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private void Preempt(int place)
+    {
+        _running.Remove(place);
+        _memory.Release(place);
+        (_all[place].Computed, _all[place].Running) = (0, false);
+        _waiting.Add(place);
+        Preemptions++;
+    }
 }

@@ -64,7 +64,7 @@ internal static class KnownAnswer
     private static int[] Continue(LoadedModel model, int[] prompt, int tokens)
     {
         var request = new GenerationRequest { Prompt = prompt, MaxTokens = tokens, IgnoreEndOfSequence = true };
-        using var engine = new GenerationEngine(model.Model, model.Ops, [request], new EngineOptions());
+        using var engine = new GenerationBatch(model.Model, model.Ops, [request], new EngineOptions());
         while (engine.Step())
         {
         }

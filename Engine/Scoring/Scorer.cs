@@ -30,6 +30,7 @@ internal sealed class Scorer(LoadedModel loaded)
         PromptCheck.Check(request, config);
         var sequence = new Sequence(request, config);
         Identity(sequence.Blocks);
+        sequence.BlockCount = sequence.Blocks.Length;
         int length = ids.Count;
         var result = new ScoreResult { NegativeLogLikelihood = new float[length - 1] };
         Tensor logits = options.Logits ? result.Add("logits", new Shape(length, config.Vocabulary)) : default;
@@ -42,15 +43,16 @@ internal sealed class Scorer(LoadedModel loaded)
 
         using var caches = new ModelCaches(ops, config, mtpLayers: 0, sequence.Blocks.Length, slots: 1);
         using var arena = new Arena(ops.Device, ops.Queue);
-        var scheduler = new Scheduler(options.StepTokens);
-        using var builder = new BatchBuilder(scheduler.MaxPromptRows, 1, sequence.Blocks.Length, transfers.AllocateOnHost);
+        int most = int.Max(options.StepTokens / Grid.Cell * Grid.Cell, Grid.Cell), number = 1;
+        using var builder = new BatchBuilder(most, 1, sequence.Blocks.Length, new StateCuts(most, 1, 1), transfers.AllocateOnHost);
         var step = new StepContext(caches, arena);
-        var plan = new StepPlan(1);
-        SequenceProgress[] progress = [new SequenceProgress { PromptLength = length, Admitted = true }];
-        int number = 1;
-        for (scheduler.Plan(progress, plan); progress[0].Computed < length; scheduler.Plan(progress, plan))
+        var plan = new StepPlan(1, 1);
+        for (int first = 0; first < length; first += most)
         {
-            int first = plan.Segments[0].FirstPosition, rows = plan.Rows;
+            int rows = int.Min(most, length - first);
+            plan.Begin();
+            plan.Add(new PlannedSegment(0, RowClass.Prompt, first, rows, Samples: first + rows == length));
+            plan.Seal();
             arena.Begin();
             transfers.Begin();
             step.Batch = transfers.ToDevice(builder.Build(plan, [sequence]), arena);
@@ -64,7 +66,6 @@ internal sealed class Scorer(LoadedModel loaded)
             }
 
             Read(states, first, number, ids, logits, result.NegativeLogLikelihood, arena, transfers);
-            progress[0].Computed += rows;
             number++;
         }
 

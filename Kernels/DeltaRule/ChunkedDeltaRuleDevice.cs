@@ -2,10 +2,65 @@ using Lean.Tensors;
 
 namespace Lean.Kernels;
 
-/// <summary>The delta rule for prompt rows on a device. Where segments begin is known only there, so it is not checked here.</summary>
+/// <summary>
+/// The delta rule for prompt rows on a device. Where segments begin is known only there, so it is not checked here. On matrix
+/// units it runs in two launches, what each cell needs of its own rows and then the walk from cell to cell
+/// (DeltaRuleCells and DeltaRuleScan in Kernels/Device), for a bounded number of cells at a time: what the first leaves for
+/// the second is as large as the rows themselves. The state between them is the sequence's own, so no cut changes a bit.
+/// </summary>
 internal sealed class ChunkedDeltaRuleDevice(KernelStream stream) : GatedDeltaRule
 {
+    // As in Kernels/Device/Ops/DeltaRuleLayout.cs.
+    private const int KeyDim = 128;
+    private const long VectorWords = 8192;
+    private const long TriangleWords = 2560;
+    private const long GateWords = 128;
+
+    // Of a group's columns; its copies are of four f32.
+    private const int Columns = 32;
+    private const int Four = 4;
+
+    /// <summary>Cells that are prepared at a time.</summary>
+    internal const long MostCells = 64;
+
     private protected override void Launch(
-        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output) =>
-        ChunkedDeltaRuleLauncher.Launch(stream, convolved, b, a, decay, timeBias, state, segments, output, shape.KeyHeads);
+        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output)
+    {
+        if (stream.MatrixUnits == MatrixUnits.None || shape.KeyDim != KeyDim || shape.ValueDim % Columns != 0 || !IsAligned(convolved))
+        {
+            ChunkedDeltaRuleLauncher.Launch(stream, convolved, b, a, decay, timeBias, state, segments, output, shape.KeyHeads);
+            return;
+        }
+
+        // Each sequence may end inside a cell, so this is how many there can be.
+        long cells = (convolved.Shape[0] + ((Grid.Cell - 1) * segments.Shape[0])) / Grid.Cell, most = long.Min(cells, MostCells);
+        long ofKeys = most * shape.KeyHeads * VectorWords, ofTriangles = most * shape.ValueHeads * TriangleWords, ofGates = most * shape.ValueHeads * GateWords;
+        nint memory = stream.Scratch(((2 * (ofKeys + ofTriangles)) + ofGates) * sizeof(float)).Address;
+        for (long first = 0; first < cells; first += most)
+        {
+            long count = long.Min(most, cells - first);
+            nint at = memory;
+            Tensor keys = Take(ref at, new Shape(count, shape.KeyHeads, VectorWords)), queries = Take(ref at, new Shape(count, shape.KeyHeads, VectorWords));
+            Tensor solving = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords)), reading = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords));
+            Tensor gates = Take(ref at, new Shape(count, shape.ValueHeads, GateWords));
+            DeltaRuleCellsLauncher.Launch(stream, convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, (int)first);
+            if (stream.MatrixUnits == MatrixUnits.WarpGroup)
+            {
+                DeltaRuleScanLargeLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
+            }
+            else
+            {
+                DeltaRuleScanLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
+            }
+        }
+    }
+
+    private static Tensor Take(ref nint at, Shape shape)
+    {
+        var taken = new Tensor(DType.F32, shape, at);
+        at += (nint)(shape.Count * sizeof(float));
+        return taken;
+    }
+
+    private static bool IsAligned(in Tensor rows) => rows.Address % 16 == 0 && rows.Shape[1] % Four == 0;
 }

@@ -72,7 +72,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
         long hidden = weights.Hidden, width = weights.Width;
         if (_units.Takes(gates, hidden) && _units.Takes(ups, hidden) && _units.Takes(downs, width))
         {
-            ActivationTermsSplitLauncher.Launch(stream, x, LinearMatrixUnits.Pairs(buffers.Terms));
+            _units.Split(x, buffers.Terms);
             ExpertGateUpWarpLauncher.Launch(
                 stream, buffers.Terms, LinearMatrixUnits.Pairs(buffers.InnerTerms), buffers.Rows, buffers.Tiles, gates, ups, (int)hidden, (int)width);
             ExpertDownWarpLauncher.Launch(stream, buffers.InnerTerms, buffers.Parts, buffers.Tiles, downs, (int)width);

@@ -24,8 +24,13 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
 {
     private const int Count = 2;
 
-    // What ActivationTerms pads a term to.
+    // What ActivationTerms pads a term to, and what a thread takes at once where rows lie well.
     private const long Block = 64;
+    private const long Eight = 8;
+
+    // Outputs of a weight whose rows are rounded on the way, and of one for which slim tiles may pay.
+    private const long MostDirect = 1024;
+    private const long MostSlim = 384;
 
     /// <summary>Whether a weight's products run here; what decides is the same for every number of rows.</summary>
     public bool Takes(LinearWeight weight)
@@ -53,8 +58,50 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
     /// <returns>bf16 [T, 2 · (K rounded up to 64)].</returns>
     public static Tensor Terms(nint address, long rows, long inputs) => new(DType.BF16, new Shape(rows, Width(inputs)), address);
 
+    /// <summary>Rounds rows to two terms.</summary>
+    public void Split(in Tensor x, in Tensor terms)
+    {
+        if (x.Shape[1] % Eight == 0 && IsAligned(x.Address, x.RowStride * 4) && terms.Address % 16 == 0)
+        {
+            ActivationTermsWideLauncher.Launch(stream, x, terms);
+        }
+        else
+        {
+            ActivationTermsSplitLauncher.Launch(stream, x, Pairs(terms));
+        }
+    }
+
     /// <summary>Terms as the kernels that make them see them: pairs of bf16.</summary>
     public static Tensor Pairs(in Tensor terms) => new(DType.I32, new Shape(terms.Shape[0], terms.Shape[1] / 2), terms.Address);
+
+    /// <summary>
+    /// Whether products of these rows need no terms made before: few outputs, so few tiles that would each round the rows. No
+    /// bit depends on it.
+    /// </summary>
+    public bool IsDirect(in Tensor x, LinearWeight weight, in Tensor output) =>
+        stream.MatrixUnits == MatrixUnits.WarpGroup && weight.Outputs <= MostDirect && IsAligned(x.Address, x.RowStride * 4) && IsAligned(output.Address, output.RowStride * 4)
+        && AreAligned(weight);
+
+    /// <summary>Multiplies rows without terms made before.</summary>
+    /// <param name="x">f32 [T, K], of which <see cref="IsDirect"/> holds.</param>
+    /// <param name="weight">A weight that <see cref="Takes(LinearWeight)"/>.</param>
+    /// <param name="output">f32 [T, N], rows may be strided.</param>
+    public void RunDirect(in Tensor x, LinearWeight weight, in Tensor output)
+    {
+        foreach (LinearWeight.Part part in weight.Parts)
+        {
+            var matrix = new Tensor(DType.BF16, new Shape(part.Rows, weight.Inputs), part.Address);
+            Tensor columns = output.Columns(part.Column, part.Rows);
+            if (IsSlim(Cover(x.Shape[0], 128), part.Rows, stream.Multiprocessors))
+            {
+                LinearWarpgroupDirectSlimLauncher.Launch(stream, x, matrix, columns, (int)long.Min(stream.Multiprocessors, Tiles(columns, 96)));
+            }
+            else
+            {
+                LinearWarpgroupDirectNarrowLauncher.Launch(stream, x, matrix, columns, (int)long.Min(stream.Multiprocessors, Tiles(columns, 128)));
+            }
+        }
+    }
 
     /// <summary>Multiplies rows.</summary>
     /// <param name="terms">Of the rows.</param>
@@ -69,11 +116,22 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
     }
 
     /// <summary>
-    /// Which tiles are done sooner: wide ones take twice as long as narrow ones and are a twentieth faster, but there are
+    /// Which tiles are done sooner, if not slim ones: wide ones take twice as long as narrow ones and are a twentieth faster, but there are
     /// half as many to share. Either way an output is the same chain of the same products.
     /// </summary>
     internal static bool IsWide(long wide, long narrow, int multiprocessors) =>
         Rounds(wide, multiprocessors) * 2 * 20 <= Rounds(narrow, multiprocessors) * 21;
+
+    /// <summary>
+    /// Whether tiles of 96 columns leave so much less unused than those of 128 that they are done sooner, though they read more
+    /// for each product: a router's 257 outputs.
+    /// </summary>
+    internal static bool IsSlim(long rowTiles, long outputs, int multiprocessors)
+    {
+        long slim = Cover(outputs, 96), narrow = Cover(outputs, 128), wide = Cover(outputs, 256);
+        long sooner = long.Min(Rounds(rowTiles * wide, multiprocessors) * 256, Rounds(rowTiles * narrow, multiprocessors) * 128);
+        return outputs <= MostSlim && Rounds(rowTiles * slim, multiprocessors) * 96 * 10 <= sooner * 9;
+    }
 
     private void Run(in Tensor terms, in Tensor weight, in Tensor output)
     {
@@ -86,7 +144,11 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
 
         long wide = Tiles(output, 256), narrow = Tiles(output, 128);
         int groups = (int)long.Min(stream.Multiprocessors, narrow);
-        if (IsWide(wide, narrow, stream.Multiprocessors))
+        if (IsSlim(Cover(output.Shape[0], 128), output.Shape[1], stream.Multiprocessors))
+        {
+            LinearWarpgroupSlimSplitLauncher.Launch(stream, terms, weight, output, (int)long.Min(stream.Multiprocessors, Tiles(output, 96)));
+        }
+        else if (IsWide(wide, narrow, stream.Multiprocessors))
         {
             LinearWarpgroupWideSplitLauncher.Launch(stream, terms, weight, output, (int)long.Min(groups, wide));
         }
@@ -96,11 +158,25 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
         }
     }
 
-    private static long Rounds(long tiles, int multiprocessors) => (tiles + multiprocessors - 1) / multiprocessors;
+    private static long Rounds(long tiles, int multiprocessors) => Cover(tiles, multiprocessors);
 
-    private static long Tiles(in Tensor output, int columns) => (output.Shape[0] + 127) / 128 * ((output.Shape[1] + columns - 1) / columns);
+    private static long Tiles(in Tensor output, int columns) => Cover(output.Shape[0], 128) * Cover(output.Shape[1], columns);
+
+    private static long Cover(long all, long each) => (all + each - 1) / each;
 
     private static long Width(long inputs) => (inputs + Block - 1) / Block * Block * Count;
+
+    private static bool AreAligned(LinearWeight weight)
+    {
+        bool are = true;
+        foreach (LinearWeight.Part part in weight.Parts)
+        {
+            // Of outputs, whose parts begin side by side.
+            are &= part.Column % 4 == 0;
+        }
+
+        return are;
+    }
 
     // The copy engine and 16-byte copies alike.
     private static bool IsAligned(nint address, long rowBytes) => address % 16 == 0 && rowBytes % 16 == 0;

@@ -8,6 +8,10 @@ namespace Lean.Kernels;
 /// </summary>
 internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
 {
+    // What a thread takes at once where rows lie well (ActivationTermsWide in Kernels/Device); every number comes out alike.
+    private const long Eight = 8;
+    private const long Four = 4;
+
     private readonly RowUnits _rows = new(stream);
     private readonly LinearMatrixUnits _units = new(stream);
 
@@ -53,9 +57,25 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
         long rows = x.Shape[0], bytes = LinearMatrixUnits.TermBytes(rows, gateUp.Inputs);
         nint memory = stream.Scratch(bytes + LinearMatrixUnits.TermBytes(rows, down.Inputs)).Address;
         Tensor terms = LinearMatrixUnits.Terms(memory, rows, gateUp.Inputs), inner = LinearMatrixUnits.Terms(memory + (nint)bytes, rows, down.Inputs);
-        ActivationTermsSplitLauncher.Launch(stream, x, LinearMatrixUnits.Pairs(terms));
-        _units.Run(terms, gateUp, products);
-        MlpTermsLauncher.Launch(stream, products, LinearMatrixUnits.Pairs(inner));
+        if (_units.IsDirect(x, gateUp, products))
+        {
+            _units.RunDirect(x, gateUp, products);
+        }
+        else
+        {
+            _units.Split(x, terms);
+            _units.Run(terms, gateUp, products);
+        }
+
+        if (down.Inputs % Eight == 0 && IsAligned(products))
+        {
+            MlpTermsWideLauncher.Launch(stream, products, inner);
+        }
+        else
+        {
+            MlpTermsLauncher.Launch(stream, products, LinearMatrixUnits.Pairs(inner));
+        }
+
         if (gateLogit.IsEmpty && add.IsEmpty)
         {
             _units.Run(inner, down, output);
@@ -65,7 +85,14 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
         // What is added may be what is written, so the product has a place of its own: that of x's terms, which are as large.
         var product = new Tensor(DType.F32, output.Shape, memory);
         _units.Run(inner, down, product);
-        MlpCombineLauncher.Launch(stream, product, gateLogit, add, output);
+        if (!gateLogit.IsEmpty && !add.IsEmpty && output.Shape[1] % Four == 0 && IsAligned(product) && IsAligned(add) && IsAligned(output))
+        {
+            MlpCombineWideLauncher.Launch(stream, product, gateLogit, add, output);
+        }
+        else
+        {
+            MlpCombineLauncher.Launch(stream, product, gateLogit, add, output);
+        }
     }
 
     private void PromptGateUp(Tensor x, Tensor gate, Tensor up, Tensor inner)
@@ -128,4 +155,6 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
 
     private static Tensor Cut(Tensor tensor, long first, long count, LinearWeight.Part part) =>
         tensor.IsEmpty ? default : tensor.Rows(first, count).Columns(part.Column, part.Rows);
+
+    private static bool IsAligned(in Tensor rows) => rows.Address % 16 == 0 && rows.RowStride % Four == 0;
 }

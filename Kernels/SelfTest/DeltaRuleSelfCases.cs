@@ -10,13 +10,19 @@ internal static class DeltaRuleSelfCases
 
     private static readonly DeltaRuleShape[] Shapes = [new(1, 2, 8, 8), new(2, 4, 33, 17), new(1, 2, 128, 128)];
 
+    // What runs on tensor cores.
+    private static readonly DeltaRuleShape[] Aligned = [new(1, 2, 128, 128), new(2, 2, 128, 32), new(1, 3, 128, 64)];
+
     // First row, rows, position, slot: out of order, with rows and slots between them that belong to nobody.
     private static readonly int[][] Ragged = [[70, 1, 0, 2], [1, 67, 64, 0], [72, 130, 128, 3]];
 
     private const int Rows = 203;
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() =>
+    public static IEnumerable<SelfCase> All() => [.. Unaligned(), .. Aligned.Select(shape => new SelfCase(
+        "gated_delta_rule_tiles", $"{shape}, aligned", Allowed, (set, memory) => Run(RowClass.Prompt, shape, set, memory), IsAligned: true))];
+
+    private static IEnumerable<SelfCase> Unaligned() =>
         from rowClass in (RowClass[])[RowClass.Prompt, RowClass.Generated]
         from shape in Shapes
         select new SelfCase($"gated_delta_rule, {(rowClass == RowClass.Prompt ? "prompt" : "generated")}", $"{shape}", Allowed, (set, memory) => Run(rowClass, shape, set, memory));

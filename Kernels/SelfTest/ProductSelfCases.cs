@@ -16,7 +16,7 @@ internal static class ProductSelfCases
     public static IEnumerable<SelfCase> All() => [.. Linear(), .. Grouped(), .. Mlp()];
 
     private static IEnumerable<SelfCase> Linear() =>
-        from shape in ((int Inputs, int Outputs)[])[(72, 24), (512, 130), (1024, 40), (2048, 70), (2056, 33)]
+        from shape in ((int Inputs, int Outputs)[])[(72, 24), (512, 130), (1024, 40), (2048, 70), (2056, 33), (264, 7200)]
         from rows in RowCounts
         from prompts in (int[])[0, rows]
         select new SelfCase("linear", $"bf16 aligned [{rows}, {shape.Inputs}] to {shape.Outputs}, {prompts} of prompts", F32, (set, memory) =>
@@ -68,7 +68,7 @@ internal static class ProductSelfCases
         }, IsAligned: true);
 
     // How many values of the first, a middle and the last row differ when the row is computed alone: none.
-    private static Tensor Compare(GuardedMemory memory, Tensor output, Tensor alone, Action<int> run)
+    internal static Tensor Compare(GuardedMemory memory, Tensor output, Tensor alone, Action<int> run)
     {
         int rows = (int)output.Shape[0];
         int[] differences = [0, rows / 2, rows - 1];

@@ -150,8 +150,15 @@ public sealed class DeviceTests
         Assert.SkipUnless(HasPoCL, "this machine has no PoCL");
         using var folder = new TemporaryFolder();
         string prompts = folder.Write("prompts.jsonl", string.Concat(Enumerable.Repeat("{\"prompt\":\"a\"}\n", 600)));
-        LeanRun run = LeanRun.With([.. Path(), ("POCL_MEMORY_LIMIT", "1")], "generate", "--device", "opencl", "--prompts", prompts, "--max-tokens", "4000", "--max-sequences", "600");
-        run.Refuses(1, "opencl:0 has not enough memory: a buffer of [0-9,]+ bytes was refused; [0-9,]+ of 1,073,741,824 bytes are free");
+        string[] arguments = ["generate", "--device", "opencl", "--prompts", prompts, "--max-tokens", "4", "--max-sequences", "600"];
+        LeanRun run = LeanRun.With([.. Path(), ("POCL_MEMORY_LIMIT", "1")], [.. arguments, "--cache-memory", "2GiB"]);
+        run.Refuses(1, "--cache-memory is 2,147,483,648 bytes, but [0-9,]+ of 1,073,741,824 bytes are free on opencl:0");
+
+        // Within what there is, those who do not fit wait.
+        string[] alone = Ids(LeanRun.With([.. Path()], [.. arguments]));
+        Assert.Equal(alone, Ids(LeanRun.With([.. Path(), ("POCL_MEMORY_LIMIT", "1")], [.. arguments, "--cache-memory", "8MiB"])));
+
+        static string[] Ids(LeanRun run) => [.. run.Json().Select(static answer => answer.GetProperty("output_ids").GetRawText())];
     }
 
     private static bool HasPoCL => LeanRun.Of("devices").Good().Output.Contains("Portable Computing Language", StringComparison.Ordinal);

@@ -154,6 +154,48 @@ public sealed class LaunchCheckTests
     }
 
     [Fact]
+    public void Expert_mixture()
+    {
+        var weights = ExpertWeights.Fused(F(5, 12, 8), F(5, 8, 6));
+        var shared = new SharedExpert(new LinearWeight(F(8, 8)), new LinearWeight(F(8, 4)));
+        Tensor scratch = Of(DType.I8, new Shape(Set.ExpertMixture.ScratchBytes(weights, shared, 3, 2)));
+        Refused("expert_mixture", "x", "f32 [T, H] = [3, 8]", () => Set.ExpertMixture.Run(F(3, 6), weights, shared, I(3, 2), F(3, 2), F(3, 1), scratch, F(3, 8), 0));
+        Refused("expert_mixture", "", "the shared expert's gate_up [2J, H] and down [H, J]", () => Set.ExpertMixture.Run(F(3, 8), weights, new SharedExpert(shared.GateUp, new LinearWeight(F(8, 3))), I(3, 2), F(3, 2), F(3, 1), scratch, F(3, 8), 0));
+        Refused("expert_mixture", "experts", "i32 [T, K] = [3, 2]", () => Set.ExpertMixture.Run(F(3, 8), weights, shared, I(4, 2), F(3, 2), F(3, 1), scratch, F(3, 8), 0));
+        Refused("expert_mixture", "mix", "f32 [T, K] = [3, 2]", () => Set.ExpertMixture.Run(F(3, 8), weights, shared, I(3, 2), F(3, 1), F(3, 1), scratch, F(3, 8), 0));
+        Refused("expert_mixture", "gateLogit", "f32 [T, 1] = [3, 1]", () => Set.ExpertMixture.Run(F(3, 8), weights, shared, I(3, 2), F(3, 2), F(3, 2), scratch, F(3, 8), 0));
+        Refused("expert_mixture", "", "scratch memory for every row", () => Set.ExpertMixture.Run(F(3, 8), weights, shared, I(3, 2), F(3, 2), F(3, 1), scratch.Rows(0, scratch.Shape[0] - 1), F(3, 8), 0));
+        Refused("expert_mixture", "output", "f32 [T, H] = [3, 8]", () => Set.ExpertMixture.Run(F(3, 8), weights, shared, I(3, 2), F(3, 2), F(3, 1), scratch, F(3, 7), 0));
+        Refused("expert_mixture", "", "0 ≤ promptRows ≤ T", () => Set.ExpertMixture.Run(F(3, 8), weights, shared, I(3, 2), F(3, 2), F(3, 1), scratch, F(3, 8), 4));
+    }
+
+    [Fact]
+    public void Generated_delta_net()
+    {
+        Tensor state = Of(DType.F32, Delta.State(5)), history = Of(DType.F32, new Shape(5, 3, 64));
+        var weights = new DeltaNetParameters(F(64, 4), F(4), F(4), F(8), 1e-6f);
+        var inputs = new DeltaNetInputs(F(3, 64), F(3, 32), F(3, 4), F(3, 4));
+        Is("qkv", "f32 [T, C] = [3, 64]", inputs: inputs with { Qkv = F(3, 60) });
+        Is("z", "f32 [T, ValueHeads*dv] = [3, 32]", inputs: inputs with { Z = F(3, 31) });
+        Is("b", "f32 [T, ValueHeads] = [3, 4]", inputs: inputs with { B = F(2, 4) });
+        Is("a", "f32 [T, ValueHeads] = [3, 4]", inputs: inputs with { A = I(3, 4) });
+        Is("convolution", "f32 [C, W] = [64, 4]", weights with { Convolution = F(60, 4) });
+        Is("decay", "f32 [ValueHeads] = [4]", weights with { Decay = F(3) });
+        Is("norm", "f32 [dv] = [8]", weights with { Norm = F(9) });
+        Is("history", "f32 [slots, W-1, C] = [5, 3, 64]", past: Of(DType.F32, new Shape(4, 3, 64)));
+        Is("segments", "i32 [S, 4] = [1, 4]", segments: F(1, 4));
+        Is("output", "f32 [T, ValueHeads*dv] = [3, 32]", output: F(3, 33));
+        Is("", "0 ≤ promptRows ≤ T", prompts: 4);
+
+        void Is(
+            string argument, string expected, DeltaNetParameters? other = null, DeltaNetInputs? inputs = null, Tensor past = default, Tensor segments = default,
+            Tensor output = default, long prompts = 0) =>
+            Refused("generated_delta_net", argument, expected, () => Set.GeneratedDeltaNet.Run(
+                Delta, other ?? weights, inputs ?? new DeltaNetInputs(F(3, 64), F(3, 32), F(3, 4), F(3, 4)), Or(past, history), state, Or(segments, I(1, 4)), F(3, 64),
+                Or(output, F(3, 32)), prompts));
+    }
+
+    [Fact]
     public void Gated_mlp()
     {
         LinearWeight gateUp = new(F(12, 8)), down = new(F(8, 6));

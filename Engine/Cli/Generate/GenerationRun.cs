@@ -8,7 +8,7 @@ namespace Lean.Engine.Cli.Generate;
 /// <summary>Runs a batch to its end and notes when each sequence got its first and its last token.</summary>
 internal sealed class GenerationRun : IDisposable
 {
-    private readonly GenerationEngine _engine;
+    private readonly GenerationBatch _batch;
     private readonly OutputText?[] _texts;
     private readonly long[] _first;
     private readonly long[] _last;
@@ -26,31 +26,33 @@ internal sealed class GenerationRun : IDisposable
             throw new InputException($"stop strings need the model's {TokenizerFile.Name}, which is not there");
         }
 
-        _engine = new GenerationEngine(model.Model, model.Ops, requests, options);
+        _batch = new GenerationBatch(model.Model, model.Ops, requests, options);
         _texts = [.. requests.Select(r => tokenizer is null ? null : new OutputText(tokenizer, r.Sampling.Stop, r.Sampling.MinTokens))];
         (_first, _last) = (new long[requests.Count], new long[requests.Count]);
     }
 
+    /// <summary>What runs them.</summary>
+    public GenerationEngine Engine => _batch.Engine;
+
     /// <summary>The sequences, in the order of the requests.</summary>
-    public IReadOnlyList<Sequence> Sequences => _engine.Sequences;
+    public IReadOnlyList<Sequence> Sequences => _batch.Sequences;
 
     /// <summary>The text of a sequence, or null where there is no tokenizer.</summary>
     public OutputText? Text(int index) => _texts[index];
 
     /// <summary>Runs until every request has ended.</summary>
     /// <param name="chosen">Called with a sequence's index after each of its tokens.</param>
-    /// <param name="stopped">Asked before each step whether to end the run there.</param>
-    public void Complete(Action<int>? chosen, Func<bool>? stopped = null)
+    public void Complete(Action<int>? chosen)
     {
         _start = Stopwatch.GetTimestamp();
-        _engine.TokenChosen = index =>
+        _batch.TokenChosen = index =>
         {
             _last[index] = Stopwatch.GetTimestamp();
             _first[index] = _first[index] == 0 ? _last[index] : _first[index];
-            Decode(index, _engine.Sequences[index], _texts[index]);
+            SequenceText.Take(_batch.Sequences[index], _texts[index]);
             chosen?.Invoke(index);
         };
-        while (stopped?.Invoke() != true && _engine.Step())
+        while (_batch.Step())
         {
         }
 
@@ -67,19 +69,5 @@ internal sealed class GenerationRun : IDisposable
     /// <summary>From a sequence's first token to its last.</summary>
     public TimeSpan Decode(int index) => Stopwatch.GetElapsedTime(_first[index], _last[index]);
 
-    public void Dispose() => _engine.Dispose();
-
-    // The token that ends a sequence is no part of its text.
-    private void Decode(int index, Sequence sequence, OutputText? text)
-    {
-        if (sequence.Finish != FinishReason.Stop && text?.Append(sequence.Output[^1]) == true)
-        {
-            _engine.StopAtText(index);
-        }
-
-        if (sequence.Finish != FinishReason.None)
-        {
-            text?.End();
-        }
-    }
+    public void Dispose() => _batch.Dispose();
 }

@@ -22,6 +22,13 @@ public static class Accumulators
     [Ptx("mov.f32 $0, acc@0;")]
     public static float Get(int index) => 0;
 
+    /// <summary>Replaces one sum.</summary>
+    [IntrinsicImplementation]
+    [Ptx("mov.f32 acc@0, #1;")]
+    public static void Set(int index, float value)
+    {
+    }
+
     /// <summary>Multiplies two sums by a number.</summary>
     [IntrinsicImplementation]
     [Ptx("mul.rn.f32 acc@0, acc@0, #1; mul.rn.f32 acc@0+1, acc@0+1, #1;")]

@@ -16,6 +16,15 @@ public static class CopyAsync
     {
     }
 
+    /// <summary>Copies 16 bytes past L1. Both addresses are multiples of 16.</summary>
+    /// <param name="shared">Where to.</param>
+    /// <param name="source">Where from.</param>
+    [IntrinsicImplementation]
+    [Ptx("cp.async.cg.shared.global [#0], [#1], 16, 16;")]
+    public static void Sixteen(uint shared, ref float source)
+    {
+    }
+
     /// <summary>Makes a group of the copies since the last one (PTX ISA, "cp.async.commit_group"); it may be empty.</summary>
     [IntrinsicImplementation]
     [Ptx("cp.async.commit_group;")]

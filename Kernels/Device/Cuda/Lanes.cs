@@ -32,4 +32,11 @@ public static class Lanes
     [IntrinsicImplementation]
     [Ptx("redux.sync.min.u32 $0, #0, 0xffffffff;")]
     public static uint Minimum(uint value) => value;
+
+    /// <summary>Waits for the warp's lanes, and orders their accesses to memory (PTX ISA, "bar.warp.sync").</summary>
+    [IntrinsicImplementation]
+    [Ptx("bar.warp.sync 0xffffffff;")]
+    public static void Together()
+    {
+    }
 }

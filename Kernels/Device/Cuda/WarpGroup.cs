@@ -19,6 +19,8 @@ public static class WarpGroup
     private const string By256 = "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {acc0..127}";
     private const string By128 = "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {acc0..63}";
 
+    private const string By96 = "wgmma.mma_async.sync.aligned.m64n96k16.f32.bf16.bf16 {acc0..47}";
+
     /// <summary>
     /// The fixed part of a descriptor (PTX ISA, "Matrix Descriptor"): 128-byte swizzle, 1,024 bytes from eight rows to the next
     /// eight. The tile's shared address divided by 16 completes it.
@@ -47,6 +49,13 @@ public static class WarpGroup
     [IntrinsicImplementation]
     [Ptx(Open + By128 + First + Next2 + By128 + More + Next4 + By128 + More + Next6 + By128 + More + "}")]
     public static void Multiply128(long a, long b, int accumulate)
+    {
+    }
+
+    /// <summary>acc[0…47] likewise, of [64, 64] and [96, 64].</summary>
+    [IntrinsicImplementation]
+    [Ptx(Open + By96 + First + Next2 + By96 + More + Next4 + By96 + More + Next6 + By96 + More + "}")]
+    public static void Multiply96(long a, long b, int accumulate)
     {
     }
 

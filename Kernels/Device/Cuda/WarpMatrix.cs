@@ -14,7 +14,7 @@ public static class WarpMatrix
     [Ptx("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$0, $1, $2, $3}, [#0];")]
     public static U4 Load(uint shared) => default;
 
-    /// <summary>The same matrices, each transposed: a lane gets row l / 4 of the columns, elements 2·(l &amp; 3) and the next.</summary>
+    /// <summary>The same, transposed ("ldmatrix", trans): lane l gets column l / 4 of each, of rows 2·(l &amp; 3) and the next.</summary>
     [IntrinsicImplementation]
     [Ptx("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {$0, $1, $2, $3}, [#0];")]
     public static U4 LoadTransposed(uint shared) => default;

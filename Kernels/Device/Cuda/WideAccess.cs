@@ -42,4 +42,25 @@ public static class WideAccess
     public static void Store(ref float target, float a, float b, float c, float d)
     {
     }
+
+    /// <summary>Writes four words.</summary>
+    [IntrinsicImplementation]
+    [Ptx("st.global.v4.u32 [#0], {#1, #2, #3, #4};")]
+    public static void Store(ref float target, U4 value)
+    {
+    }
+
+    /// <summary>Writes eight bf16.</summary>
+    [IntrinsicImplementation]
+    [Ptx("st.global.v4.u32 [#0], {#1, #2, #3, #4};")]
+    public static void Store(ref ushort target, U4 value)
+    {
+    }
+
+    /// <summary>Writes four bf16, at a multiple of 8.</summary>
+    [IntrinsicImplementation]
+    [Ptx("st.global.v2.u32 [#0], {#1, #2};")]
+    public static void Store2(ref ushort target, uint first, uint second)
+    {
+    }
 }

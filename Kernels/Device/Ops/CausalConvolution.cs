@@ -32,7 +32,7 @@ public static class CausalConvolution
         int firstRow = Grid.IdxY * Rows, endRow = Math.Min(firstRow + Rows, rows);
         FindOwners(owners, segments, sequences, firstRow, endRow);
 
-        int c = (Grid.IdxX * Threads) + Group.IdxX, before = taps - 1;
+        int c = (Grid.IdxX * Threads) + Group.IdxX;
         if (c < channels)
         {
             for (int row = firstRow; row < endRow; row++)
@@ -40,31 +40,39 @@ public static class CausalConvolution
                 int segment = owners[row - firstRow];
                 if (segment >= 0)
                 {
-                    int first = segments[(segment * Columns) + FirstRow], count = segments[(segment * Columns) + Count];
-                    bool fresh = segments[(segment * Columns) + FirstPosition] == 0;
-                    long past = ((long)segments[(segment * Columns) + Slot] * before * channels) + c;
-                    int start = row - first;
-                    int end = start == 0 ? Math.Min(before, count) : start >= before ? start + 1 : start;
-                    for (int n = start; n < end; n++)
-                    {
-                        var sum = default(PreciseSum);
-                        for (int i = 0; i < taps; i++)
-                        {
-                            sum.Add(weight[((long)c * taps) + i], Input(x, history, first, n + i, before, past, fresh, xStride, channels, c));
-                        }
-
-                        float y = sum.Value;
-                        output[((long)(first + n) * channels) + c] = y * Scalar.Sigmoid(y);
-                    }
-
-                    if (start == 0)
-                    {
-                        for (int i = 0; i < before; i++)
-                        {
-                            history[past + ((long)i * channels)] = Input(x, history, first, count + i, before, past, fresh, xStride, channels, c);
-                        }
-                    }
+                    Compute(x, weight, history, segments, output, segment * Columns, row, channels, taps, xStride, c);
                 }
+            }
+        }
+    }
+
+    /// <summary>A row of a segment and a channel, with what the thread at the segment's first row has to do for others.</summary>
+    internal static void Compute(
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> history, ArrayView<int> segments, ArrayView<float> output,
+        int segment, int row, int channels, int taps, int xStride, int c)
+    {
+        int first = segments[segment + FirstRow], count = segments[segment + Count], before = taps - 1;
+        bool fresh = segments[segment + FirstPosition] == 0;
+        long past = ((long)segments[segment + Slot] * before * channels) + c;
+        int start = row - first;
+        int end = start == 0 ? Math.Min(before, count) : start >= before ? start + 1 : start;
+        for (int n = start; n < end; n++)
+        {
+            var sum = default(PreciseSum);
+            for (int i = 0; i < taps; i++)
+            {
+                sum.Add(weight[((long)c * taps) + i], Input(x, history, first, n + i, before, past, fresh, xStride, channels, c));
+            }
+
+            float y = sum.Value;
+            output[((long)(first + n) * channels) + c] = y * Scalar.Sigmoid(y);
+        }
+
+        if (start == 0)
+        {
+            for (int i = 0; i < before; i++)
+            {
+                history[past + ((long)i * channels)] = Input(x, history, first, count + i, before, past, fresh, xStride, channels, c);
             }
         }
     }

@@ -17,13 +17,15 @@ public static class LinearWarpGroup
     /// <summary>Blocks on their way, two boxes of sums for each of the two that multiply, barriers, and up to a multiple of 1,024.</summary>
     public const int SharedBytes = BlocksBytes + OutputBytes + BarrierBytes + 1024;
 
+    /// <summary>Of the boxes of sums.</summary>
+    internal const int OutputBytes = 2 * 2 * BoxBytes;
+
     private const int Threads = 384;
     private const int Depth = 64;
     private const int HalfTile = Rows * Depth * 2;
     private const int OwnRows = 64;
     private const int BoxBytes = OwnRows * 128;
     private const int BlocksBytes = 192 << 10;
-    private const int OutputBytes = 2 * 2 * BoxBytes;
     private const int BarrierBytes = 128;
 
     /// <summary>Multiplies.</summary>
@@ -37,6 +39,7 @@ public static class LinearWarpGroup
     [Cuda("sm_90a", SharedBytes = SharedBytes)]
     [Instance("wide_split", typeof(WideTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
     [Instance("narrow_split", typeof(NarrowTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
+    [Instance("slim_split", typeof(SlimTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
     [Instance("wide_single", typeof(WideTile), typeof(SingleTerm), typeof(BF16Output), typeof(ushort))]
     [Instance("narrow_single", typeof(NarrowTile), typeof(SingleTerm), typeof(BF16Output), typeof(ushort))]
     public static void Run<TTile, TTerms, TOutput, TElement>(
@@ -80,7 +83,7 @@ public static class LinearWarpGroup
         else
         {
             WarpGroup.TakeRegisters(232);
-            Multiply<TTile, TTerms, TOutput>(memory, full, empty, stages, rowTiles, tiles, padded / Depth, group);
+            Multiply<TTile, TTerms, TOutput>(memory, memory + BlocksBytes, full, empty, stages, rowTiles, tiles, padded / Depth, group);
         }
     }
 
@@ -122,15 +125,16 @@ public static class LinearWarpGroup
         }
     }
 
-    private static void Multiply<TTile, TTerms, TOutput>(
-        uint memory, uint full, uint empty, int stages, int rowTiles, int tiles, int blocks, int group)
+    /// <summary>What the second and third four warps do: multiply blocks as they come, and store sums.</summary>
+    internal static void Multiply<TTile, TTerms, TOutput>(
+        uint memory, uint outputs, uint full, uint empty, int stages, int rowTiles, int tiles, int blocks, int group)
         where TTile : struct, IProductTile
         where TTerms : struct, IActivationTerms
         where TOutput : struct, IProductOutput
     {
         long output = TensorCopy.Map(2);
         int own = Group.IdxX & 127, stage = 0, parity = 0;
-        uint boxes = memory + BlocksBytes + (uint)((group - 1) * 2 * BoxBytes);
+        uint boxes = outputs + (uint)((group - 1) * 2 * BoxBytes);
         for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
         {
             int across = tile / rowTiles, row = (tile - (across * rowTiles)) * Rows, last = 0;
@@ -182,6 +186,10 @@ public static class LinearWarpGroup
         {
             WarpGroup.Multiply256(a, b, accumulate);
         }
+        else if (TTile.Columns == 96)
+        {
+            WarpGroup.Multiply96(a, b, accumulate);
+        }
         else
         {
             WarpGroup.Multiply128(a, b, accumulate);
@@ -206,7 +214,15 @@ public static class LinearWarpGroup
         {
             if (own == 0)
             {
-                TensorCopy.WaitRead(1);
+                // An odd number of boxes ends where the next tile begins.
+                if (box == 0 && TTile.Columns == 96)
+                {
+                    TensorCopy.WaitRead(0);
+                }
+                else
+                {
+                    TensorCopy.WaitRead(1);
+                }
             }
 
             WarpGroup.Barrier(group);
@@ -237,5 +253,5 @@ public static class LinearWarpGroup
 
     private static int StageBytes<TTile, TTerms>()
         where TTile : struct, IProductTile
-        where TTerms : struct, IActivationTerms => (TTerms.Count * HalfTile) + (TTile.Columns * Depth * 2);
+        where TTerms : struct, IActivationTerms => (TTerms.Count * HalfTile) + (TTile.Columns == 256 ? 2 * HalfTile : HalfTile);
 }

@@ -1,3 +1,4 @@
+using Lean.Engine.Caches;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 using Lean.Engine.Text;
@@ -30,7 +31,7 @@ public sealed class AllocationTests
         })];
 
         OutputText[] texts = [.. requests.Select(r => new OutputText(tokenizer, r.Sampling.Stop, r.Sampling.MinTokens))];
-        using var engine = new GenerationEngine(model.Model, model.Ops, requests, new EngineOptions());
+        using var engine = new GenerationBatch(model.Model, model.Ops, requests, new EngineOptions());
         engine.TokenChosen = index => texts[index].Append(engine.Sequences[index].Output[^1]);
         for (int i = 0; i < 8; i++)
         {
@@ -55,6 +56,46 @@ public sealed class AllocationTests
         Assert.Equal(0, least);
     }
 
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("opencl")]
+    public void Requests_that_come_end_and_give_way_to_each_other_allocate_nothing_in_a_step(string device)
+    {
+        string? declined = null;
+        Assert.SkipWhen(device == "opencl" && OpenCLDevices.List(out declined).Count == 0, declined ?? "there is no OpenCL device");
+        using LoadedModel model = LoadedModel.Open(
+            TestData.Path("fixtures/qwen3-next-moe"), device == "cpu" ? ComputeDevice.Of(CpuBackends.Open()) : ComputeDevice.Of(OpenCLDevices.Open(0)));
+
+        // Caches that are too small for all: prefix hits, evictions, preemptions and replays, with sampling.
+        var plan = new CachePlan(9, 4, 4, default);
+        using var engine = new GenerationEngine(model.Model.Config, new ModelRunner(model.Model, model.Ops, plan), plan, new EngineOptions { MaxStepTokens = 128 });
+        var random = new Random(1);
+        int[][] prompts = [.. Enumerable.Range(0, 4).Select(i => Prompts.Random(30 + (70 * i), 256, i))];
+        long least = long.MaxValue;
+        for (int window = 0; window < 6; window++)
+        {
+            long allocated = 0;
+            for (int step = 0; step < 120; step++)
+            {
+                if (engine.Open < 6)
+                {
+                    int i = random.Next(prompts.Length);
+                    Assert.True(engine.TrySubmit(new GenerationRequest { Prompt = prompts[i], MaxTokens = 40, IgnoreEndOfSequence = true, Sampling = Sampled(i) with { Stop = [] } }, null, out _));
+                }
+
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                Assert.True(engine.Step());
+                allocated += GC.GetAllocatedBytesForCurrentThread() - before;
+            }
+
+            least = long.Min(least, allocated);
+        }
+
+        EngineStatistics found = engine.Statistics;
+        Assert.True(found.Preemptions > 10 && found.Cache.Hits > 10 && found.Cache.BlockEvictions > 10, $"{found}");
+        Assert.Equal(0, least);
+    }
+
     // Everything at once: filters, penalties, biases, bans, alternatives, and stop strings that do not come.
     private static SamplingParameters Sampled(int i) => new()
     {
@@ -67,7 +108,7 @@ public sealed class AllocationTests
         PresencePenalty = 0.2,
         FrequencyPenalty = 0.1,
         LogitBias = [new TokenBias(5, 1f)],
-        StopTokenIds = [2041],
+        StopTokenIds = [41],
         MinTokens = 40,
         Stop = ["no such text", "nor this"],
         Alternatives = 5,

@@ -37,7 +37,7 @@ public sealed class FixtureTests
         Assert.True(reference.TryGet("greedy_ids", out Tensor greedy) & reference.TryGet("greedy_gap", out Tensor gaps));
         int[] expected = [.. greedy.AsSpan<long>().ToArray().Select(i => (int)i)];
         var request = new GenerationRequest { Prompt = Ids(reference), MaxTokens = expected.Length, IgnoreEndOfSequence = true };
-        using var engine = new GenerationEngine(model.Model, model.Ops, [request], new EngineOptions());
+        using var engine = new GenerationBatch(model.Model, model.Ops, [request], new EngineOptions());
         while (engine.Step())
         {
         }

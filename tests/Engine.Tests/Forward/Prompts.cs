@@ -16,7 +16,7 @@ internal static class Prompts
     internal static Outcome[] Generate(LoadedModel model, IReadOnlyList<int[]> prompts, int tokens, EngineOptions? options = null)
     {
         var requests = prompts.Select(p => new GenerationRequest { Prompt = p, MaxTokens = tokens, IgnoreEndOfSequence = true });
-        using var engine = new GenerationEngine(model.Model, model.Ops, [.. requests], options ?? new EngineOptions());
+        using var engine = new GenerationBatch(model.Model, model.Ops, [.. requests], options ?? new EngineOptions());
         while (engine.Step())
         {
         }

@@ -42,7 +42,7 @@ public sealed class StepGraphTests
     private static Outcome[] Generate(string folder, KernelStream stream, GenerationRequest[] requests)
     {
         using LoadedModel model = LoadedModel.Open(folder, DeviceKernelSet.Create(stream));
-        using var engine = new GenerationEngine(model.Model, model.Ops, requests, new EngineOptions());
+        using var engine = new GenerationBatch(model.Model, model.Ops, requests, new EngineOptions());
         while (engine.Step())
         {
         }

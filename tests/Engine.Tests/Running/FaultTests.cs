@@ -111,7 +111,7 @@ public sealed partial class FaultTests
         using var model = LoadedModel.Open(planted.Folder, CpuBackends.Open());
         int[] prompt = WithoutBad(300);
         prompt[130] = prompt[170] = 77;
-        using GenerationEngine engine = Engine(model, [prompt], new EngineOptions { MaxStepTokens = stepTokens });
+        using GenerationBatch engine = Engine(model, [prompt], new EngineOptions { MaxStepTokens = stepTokens });
         while (engine.Step())
         {
         }
@@ -198,7 +198,7 @@ public sealed partial class FaultTests
 
     private static IReadOnlyList<Sequence> Run(LoadedModel model, int[][] prompts, EngineOptions? options = null, int tokens = 6)
     {
-        using GenerationEngine engine = Engine(model, prompts, options ?? new EngineOptions(), tokens);
+        using GenerationBatch engine = Engine(model, prompts, options ?? new EngineOptions(), tokens);
         while (engine.Step())
         {
         }
@@ -206,7 +206,7 @@ public sealed partial class FaultTests
         return engine.Sequences;
     }
 
-    private static GenerationEngine Engine(LoadedModel model, int[][] prompts, EngineOptions options, int tokens = 6) => new(
+    private static GenerationBatch Engine(LoadedModel model, int[][] prompts, EngineOptions options, int tokens = 6) => new(
         model.Model, model.Ops, [.. prompts.Select(p => new GenerationRequest { Prompt = p, MaxTokens = tokens, IgnoreEndOfSequence = true })], options);
 
     [GeneratedRegex(@"layers\.(?<layer>\d+)\.(?<part>[a-z_]+)")]

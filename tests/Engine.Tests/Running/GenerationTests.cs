@@ -49,7 +49,7 @@ public sealed class GenerationTests : IDisposable
 
     private Sequence Run(GenerationRequest request)
     {
-        using var engine = new GenerationEngine(_model.Model, _model.Ops, [request], new EngineOptions());
+        using var engine = new GenerationBatch(_model.Model, _model.Ops, [request], new EngineOptions());
         while (engine.Step())
         {
         }

@@ -36,7 +36,7 @@ internal static class Requests
     /// <summary>Runs requests as one batch.</summary>
     internal static Sequence[] Run(LoadedModel model, IReadOnlyList<GenerationRequest> requests, EngineOptions? options = null)
     {
-        using var engine = new GenerationEngine(model.Model, model.Ops, requests, options ?? new EngineOptions());
+        using var engine = new GenerationBatch(model.Model, model.Ops, requests, options ?? new EngineOptions());
         while (engine.Step())
         {
         }

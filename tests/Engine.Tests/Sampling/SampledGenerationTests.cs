@@ -131,7 +131,7 @@ public sealed class SampledGenerationTests : IDisposable
     public void A_sequence_stopped_at_its_text_computes_nothing_more()
     {
         var requests = new[] { 20, 30 }.Select(n => new GenerationRequest { Prompt = Prompts.Random(n, Vocabulary, n), MaxTokens = 10, IgnoreEndOfSequence = true });
-        using var engine = new GenerationEngine(_model.Model, _model.Ops, [.. requests], new EngineOptions());
+        using var engine = new GenerationBatch(_model.Model, _model.Ops, [.. requests], new EngineOptions());
         engine.TokenChosen = index =>
         {
             if (index == 0 && engine.Sequences[0].Generated == 4)

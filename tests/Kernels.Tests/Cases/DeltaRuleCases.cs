@@ -56,11 +56,13 @@ public static class DeltaRuleCases
     public static float[] State(int seed, DeltaRuleShape shape) =>
         Numbers.Normal(seed + 95, shape.State(1).Count, 1 / Math.Sqrt(shape.KeyDim));
 
-    /// <summary>Runs the parts in one call; the outputs and the state of each.</summary>
-    public static Outputs[] Run(KernelSet set, Arena arena, RowClass rowClass, DeltaRuleShape shape, Part[] parts, int seed)
+    /// <summary>Runs the parts in one call, from rows that are aligned or not; the outputs and the state of each.</summary>
+    public static Outputs[] Run(KernelSet set, Arena arena, RowClass rowClass, DeltaRuleShape shape, Part[] parts, int seed, bool aligned = false)
     {
         var batch = new Ragged(seed, [.. parts.Select(p => (p.Count, p.From))]);
-        Tensor convolved = arena.Input(Place(s => s.Convolved, shape.Channels), new Shape(batch.Rows, shape.Channels));
+        float[] rows = Place(s => s.Convolved, shape.Channels);
+        Shape all = new(batch.Rows, shape.Channels);
+        Tensor convolved = aligned ? arena.Aligned(rows, all) : arena.Input(rows, all);
         Tensor b = arena.Strided(Place(s => s.B, shape.ValueHeads), new Shape(batch.Rows, shape.ValueHeads), gap: 3);
         Tensor a = arena.Strided(Place(s => s.A, shape.ValueHeads), new Shape(batch.Rows, shape.ValueHeads), gap: 1);
         Tensor decay = arena.Input(Decay(shape), new Shape(shape.ValueHeads));

@@ -93,7 +93,7 @@ public sealed class ExpertTextTests
         Assert.InRange(Math.Sqrt(off / size), 0, 1e-5);
         int width = found.Length / rows, last = rows - 1;
         Assert.Equal(found.AsSpan(last * width, width), Op(kernels, rows, experts, topK, last, 1).AsSpan());
-        string[] units = ["activation_terms_split", "expert_gate_up_warp", "expert_down_warp"];
+        string[] units = ["activation_terms_wide", "expert_gate_up_warp", "expert_down_warp"];
         Assert.Equal(units, stream.Ran.Where(units.Contains).Take(3));
         Assert.DoesNotContain(stream.Ran, k => k.StartsWith("experts_gate_up_prompt", StringComparison.Ordinal));
     }

@@ -7,12 +7,12 @@ public sealed class MatrixUnitTests
 {
     [Theory]
     [InlineData("Warp", "linear_warp")]
-    [InlineData("WarpGroup", "linear_warpgroup_narrow_split")]
+    [InlineData("WarpGroup", "linear_warpgroup_direct_narrow")]
     public void The_selftests_calls_are_right(string units, string kernel)
     {
         using var stream = new PtxStream(Enum.Parse<MatrixUnits>(units));
         KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
-        SelfCase[] cases = [.. SelfCases.All().Where(c => c.Op.EndsWith("_tiles", StringComparison.Ordinal))];
+        SelfCase[] cases = [.. SelfCases.All().Where(c => c.Op is "linear_tiles" or "gated_mlp_tiles")];
         Assert.Equal(2, cases.Select(c => c.Op).Distinct().Count());
         foreach (SelfCase test in cases)
         {
@@ -22,10 +22,28 @@ public sealed class MatrixUnitTests
         }
 
         Assert.Contains(kernel, stream.Ran);
-        Assert.Contains("activation_terms_split", stream.Ran);
-        Assert.Contains("mlp_terms", stream.Ran);
-        Assert.Contains("mlp_combine", stream.Ran);
+        Assert.Contains(units == "Warp" ? "activation_terms_wide" : "linear_warpgroup_direct_slim", stream.Ran);
+        Assert.Contains("mlp_terms_wide", stream.Ran);
+        Assert.Contains("mlp_combine_wide", stream.Ran);
         Assert.DoesNotContain(stream.Ran, k => k.Contains("prompt", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("gated_rms_norm_aligned", "gated_rms_norm_warp")]
+    [InlineData("prepare_attention_aligned", "prepare_attention_warp")]
+    [InlineData("causal_convolution_aligned", "causal_convolution_rows")]
+    public void What_surrounds_a_prompts_products_is_right(string op, string kernel)
+    {
+        using var stream = new PtxStream(MatrixUnits.Warp);
+        KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
+        foreach (SelfCase test in SelfCases.All().Where(c => c.Op == op))
+        {
+            double error = Outputs(test, reference).Zip(Outputs(test, kernels)).Max(p => Distance(p.First, p.Second));
+            Assert.True(error <= test.Allowed, $"{test.Name}: {error:g3}");
+        }
+
+        Assert.NotEmpty(stream.Ran);
+        Assert.All(stream.Ran, ran => Assert.Equal(kernel, ran));
     }
 
     [Fact]
@@ -45,7 +63,7 @@ public sealed class MatrixUnitTests
         using var stream = new PtxStream(MatrixUnits.WarpGroup);
         float[] three = Router(stream, 3, 257), one = Router(stream, 1, 257);
         Assert.Equal(one, three[..one.Length]);
-        Assert.All(stream.Ran, k => Assert.True(k is "linear_warp" or "activation_terms_split"));
+        Assert.All(stream.Ran, k => Assert.True(k is "linear_warp" or "activation_terms_wide"));
     }
 
     [Fact]
@@ -92,7 +110,7 @@ public sealed class MatrixUnitTests
         using var memory = new GuardedMemory(kernels) { IsAligned = test.IsAligned };
         Tensor[] outputs = test.Run(kernels, memory);
         Assert.Null(memory.Fault());
-        return [.. outputs.Select(t => t.AsSpan<float>().ToArray())];
+        return [.. outputs.Select(t => t.Type == DType.BF16 ? [.. t.AsSpan<ushort>().ToArray().Select(DTypes.BF16ToF32)] : t.AsSpan<float>().ToArray())];
     }
 
     private static double Distance(float[] expected, float[] found)

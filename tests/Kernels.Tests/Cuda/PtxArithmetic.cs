@@ -37,6 +37,12 @@ internal static class PtxArithmetic
                 return;
             case "st":
                 PtxOperand[] values = o[1].Parts.Length > 0 ? o[1].Parts : [o[1]];
+                if (words[^1] is "b16" or "u16")
+                {
+                    MemoryMarshal.Write(memory(words[1], read(o[0]), 2), (ushort)read(o[1]));
+                    return;
+                }
+
                 Span<byte> target = memory(words[1], read(o[0]), values.Length * 4);
                 for (int i = 0; i < values.Length; i++)
                 {
@@ -61,6 +67,8 @@ internal static class PtxArithmetic
             "mul" when words[^1] == "f32" => Bits(Float(a) * Float(b)),
             "div" when words[^1] == "f32" => Bits(Float(a) / Float(b)),
             "fma" => Bits(MathF.FusedMultiplyAdd(Float(a), Float(b), Float(c))),
+            "rcp" => Bits(1 / Float(a)),
+            "rsqrt" => Bits(1 / MathF.Sqrt(Float(a))),
             "ex2" => Bits(MathF.Pow(2, Float(a))),
             "neg" when words[^1] == "f32" => a ^ 0x80000000,
             "abs" when words[^1] == "f32" => a & 0x7fffffff,
@@ -69,9 +77,8 @@ internal static class PtxArithmetic
             "mul" when words is [_, "wide", "s32"] => (ulong)((long)(int)a * (int)b),
             "mul" => a * b,
             "mad" => (a * b) + c,
-            "rcp" => Bits(1 / Float(a)),
-            "rem" when words[1] == "s32" => (ulong)((int)a % (int)b),
             "div" when words[1] == "s32" => (ulong)((int)a / (int)b),
+            "rem" when words[1] == "s32" => (ulong)((int)a % (int)b),
             "min" when words[1] == "s32" => (ulong)int.Min((int)a, (int)b),
             "max" when words[1] == "s32" => (ulong)int.Max((int)a, (int)b),
             "and" => a & b,
@@ -82,7 +89,6 @@ internal static class PtxArithmetic
             "shr" when words[1] == "u64" => a >> (int)b,
             "shr" when words[1] == "u32" => (uint)a >> (int)b,
             "selp" => c != 0 ? a : b,
-            "rsqrt" => Bits(1 / MathF.Sqrt(Float(a))),
             "not" => words[1] == "pred" ? (a == 0 ? 1ul : 0) : ~a,
             "setp" when words[2] == "f32" => Holds(words[1], Float(a), Float(b)) ? 1ul : 0,
             "setp" when words[2] is "s64" or "u64" => Holds(words[1], ((long)a).CompareTo((long)b)) ? 1ul : 0,
@@ -92,6 +98,7 @@ internal static class PtxArithmetic
             "cvt" when words is [_, "s32", "s64"] => (uint)a,
             "cvt" when words is [_, "s64", "s32"] => (ulong)(int)a,
             "cvt" when words is [_, "u64", "u32"] => (uint)a,
+            "cvt" when words is [_, "u16", "u32"] => (ushort)a,
             "cvt" when words is [_, "rn", "bf16x2", "f32"] => BF16.PackPortable(Float(b), Float(a)),
             _ => throw PtxMachine.Fault(instruction, "the model has no such instruction"),
         };

@@ -23,21 +23,16 @@ internal static class PtxWarp
             case "redux.sync.min.u32":
                 Reduce(Enumerable.Min);
                 break;
+            case "bar.warp.sync":
+                break;
             case "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16":
                 foreach (PtxThread thread in warp)
                 {
-                    int lane = thread.Number % 32;
+                    int lane = thread.Number % 32, column = lane / 4;
                     for (int matrix = 0; matrix < 4; matrix++)
                     {
-                        uint pair = 0;
-                        for (int i = 0; i < 2; i++)
-                        {
-                            ulong row = value(warp[(matrix * 8) + (lane % 4 * 2) + i], o[1]);
-                            Check(row % 16 == 0, instruction);
-                            pair |= (uint)MemoryMarshal.Read<ushort>(PtxMachine.Shared(shared, row + (ulong)(lane / 4 * 2), 2, instruction)) << (i * 16);
-                        }
-
-                        thread.Registers[o[0].Parts[matrix].Register] = pair;
+                        uint low = Element(matrix, lane % 4 * 2, column), high = Element(matrix, (lane % 4 * 2) + 1, column);
+                        thread.Registers[o[0].Parts[matrix].Register] = low | (high << 16);
                     }
                 }
 
@@ -87,6 +82,13 @@ internal static class PtxWarp
         {
             uint joined = join(warp.Select(t => (uint)value(t, o[1])));
             Array.ForEach(warp, t => t.Registers[o[0].Register] = joined);
+        }
+
+        uint Element(int matrix, int row, int column)
+        {
+            ulong at = value(warp[(matrix * 8) + row], o[1]);
+            Check(at % 16 == 0, instruction);
+            return MemoryMarshal.Read<ushort>(PtxMachine.Shared(shared, at + (ulong)(column * 2), 2, instruction));
         }
     }
 

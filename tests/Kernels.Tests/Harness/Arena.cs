@@ -32,6 +32,16 @@ public sealed unsafe class Arena : IDisposable
     /// <summary>An input of f32 that ops may only read.</summary>
     public Tensor Input(float[] values, Shape shape) => Fill(DType.F32, shape, values, gap: 0, frozen: true);
 
+    /// <summary>An input of f32 at a multiple of 64 bytes.</summary>
+    public Tensor Aligned(float[] values, Shape shape)
+    {
+        Assert.Equal(shape.Count, values.Length);
+        Tensor tensor = new(DType.F32, shape, Scratch(shape.Count * sizeof(float)).Address);
+        values.CopyTo(tensor.AsSpan<float>());
+        _blocks[^1].Freeze();
+        return tensor;
+    }
+
     /// <summary>An input of f32 rows that are columns of a wider matrix, whose other columns are NaN.</summary>
     public Tensor Strided(float[] values, Shape shape, int gap = 5) => Fill(DType.F32, shape, values, gap, frozen: true);
 

@@ -9,6 +9,9 @@ internal sealed class LinearBench : OpBench
     // Rows of the weight that one thread of the reference takes at a time.
     private const long Band = 4096;
 
+    // Rows of outputs begin at multiples of so many, as a model's do.
+    private const long Aligned = 4;
+
     private readonly long _outputs, _inputs;
     private readonly int _weight, _x, _y;
     private LinearWeight[] _weights = [];
@@ -17,18 +20,20 @@ internal sealed class LinearBench : OpBench
     {
         (_outputs, _inputs) = (outputs, inputs);
         _weight = Fixed.Add(DType.BF16, new Shape(outputs, inputs));
-        (_x, _y) = (Random(rows, inputs), Output(rows, outputs));
+        (_x, _y) = (Random(rows, inputs), Output(rows, (outputs + Aligned - 1) / Aligned * Aligned));
     }
 
     public override Work Work => new(
         (2.0 * _outputs * _inputs) + (sizeof(float) * (double)Rows * (_inputs + _outputs)), 2.0 * Rows * _outputs * _inputs);
 
-    public override void Launch(KernelSet ops, int turn) => ops.Linear.Run(Data.Own(_x), _weights[turn % _weights.Length], Data.Own(_y), PromptRows);
+    private Tensor Product => Data.Own(_y).Columns(0, _outputs);
+
+    public override void Launch(KernelSet ops, int turn) => ops.Linear.Run(Data.Own(_x), _weights[turn % _weights.Length], Product, PromptRows);
 
     public override void Check(CheckRun check)
     {
-        Tensor y = Data.Own(_y), weight = check.Host(Data.Fixed(_weight, 0));
-        check.Poison(y);
+        Tensor y = Product, weight = check.Host(Data.Fixed(_weight, 0));
+        check.Poison(Data.Own(_y));
         Launch(check.Ops, 0);
         check.Whole("the output", y);
         foreach (int row in Sampled())

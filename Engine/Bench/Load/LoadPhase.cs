@@ -1,0 +1,39 @@
+using Lean.Engine.Caches;
+using Lean.Engine.Running;
+using Lean.Kernels;
+
+namespace Lean.Engine.Bench.Load;
+
+/// <summary>The limits that an engine under load has for a while.</summary>
+/// <param name="StepTokens">Rows of a step.</param>
+/// <param name="Slots">Sequences at a time.</param>
+/// <param name="Blocks">KV blocks.</param>
+/// <param name="Snapshots">States kept for prompts to come.</param>
+internal readonly record struct LoadPhase(int StepTokens, int Slots, int Blocks, int Snapshots)
+{
+    /// <summary>From a cell a step to all at once, from caches that hardly hold the largest request to ample ones, with prefixes kept and without.</summary>
+    /// <param name="pool">The requests.</param>
+    public static LoadPhase[] All(LoadPool pool)
+    {
+        int most = pool.MostBlocks;
+        return
+        [
+            new LoadPhase(Grid.Cell, 8, most + 4, most / 2),
+            new LoadPhase(512, 16, most + 8, most),
+            new LoadPhase(256, 4, 3 * most, 2),
+            new LoadPhase(1 << 20, 32, 16 * most, 16 * most),
+            new LoadPhase(128, 3, most, 0),
+            new LoadPhase(192, 16, 2 * most, most / 3),
+        ];
+    }
+
+    /// <summary>Makes the engine.</summary>
+    public GenerationEngine Engine(LoadedModel model)
+    {
+        // The rows of a step are room that is made beforehand; no step has more than all slots' prompts.
+        var plan = new CachePlan(Blocks, Slots, int.Min(Snapshots, Blocks), CacheSizes.Of(model.Model.Config, model.Ops.CacheType));
+        long rows = long.Min(StepTokens, (long)Slots * model.Model.Config.MaxPositions);
+        var options = new EngineOptions { MaxStepTokens = (int)rows, MaxQueue = 2 * Slots, KeepsPrefixes = Snapshots > 0 };
+        return new GenerationEngine(model.Model.Config, new ModelRunner(model.Model, model.Ops, plan), plan, options);
+    }
+}

@@ -1,0 +1,66 @@
+using System.Globalization;
+using Lean.Kernels;
+
+namespace Lean.Engine.Caches;
+
+/// <summary>How the memory for caches is shared out, once, before anything is allocated; it is never exceeded.</summary>
+/// <param name="Blocks">KV blocks of 64 positions.</param>
+/// <param name="Slots">Sequences that can run at a time.</param>
+/// <param name="Snapshots">States kept for prompts to come.</param>
+/// <param name="Sizes">What each takes.</param>
+internal sealed record CachePlan(int Blocks, int Slots, int Snapshots, CacheSizes Sizes)
+{
+    // Ops address a position's place in the cache with 32 bits.
+    private const int MostBlocks = int.MaxValue / Grid.Cell;
+
+    private const double GiB = 1L << 30;
+    private const double MiB = 1L << 20;
+
+    /// <summary>Bytes in all.</summary>
+    public long Bytes => (Blocks * Sizes.Block) + ((long)(Slots + Snapshots) * Sizes.State);
+
+    /// <summary>Cells between snapshots that are kept of every prompt: as many as makes them last as long as the blocks do.</summary>
+    public int SnapshotInterval => Snapshots == 0 ? int.MaxValue : (Blocks + Snapshots - 1) / Snapshots;
+
+    /// <summary>Shares out memory: states of running sequences take a quarter at most; of the rest, snapshots may take half.</summary>
+    /// <param name="sizes">What each thing takes.</param>
+    /// <param name="budget">Bytes for all.</param>
+    /// <param name="maxSequences">Sequences wanted at a time.</param>
+    /// <param name="mostBlocks">Blocks that can be of use.</param>
+    /// <param name="keepsPrefixes">Whether snapshots are wanted.</param>
+    /// <returns>The plan, or null where not even one sequence with one block fits.</returns>
+    public static CachePlan? Share(CacheSizes sizes, long budget, int maxSequences, long mostBlocks, bool keepsPrefixes)
+    {
+        long state = long.Max(sizes.State, 1), block = long.Max(sizes.Block, 1);
+        int slots = (int)long.Clamp(budget / 4 / state, 1, maxSequences);
+        long rest = budget - (slots * sizes.State);
+        if (rest < sizes.Block)
+        {
+            return null;
+        }
+
+        mostBlocks = long.Min(mostBlocks, MostBlocks);
+        long blocks = long.Clamp(rest / block, 1, mostBlocks);
+        long snapshots = 0;
+        if (keepsPrefixes && sizes.State > 0)
+        {
+            // Nobody needs more snapshots than blocks, and blocks that cannot be of use leave room for more of them.
+            snapshots = long.Max(rest / 2 / state, (rest - (mostBlocks * sizes.Block)) / state);
+            snapshots = long.Clamp(snapshots, 0, blocks);
+            blocks = long.Clamp((rest - (snapshots * sizes.State)) / block, 1, mostBlocks);
+            snapshots = long.Min(snapshots, blocks);
+        }
+
+        return new CachePlan((int)blocks, slots, (int)snapshots, sizes);
+    }
+
+    /// <summary>A size for people.</summary>
+    public static string Size(long bytes) => bytes >= GiB
+        ? string.Create(CultureInfo.InvariantCulture, $"{bytes / GiB:F1} GiB")
+        : string.Create(CultureInfo.InvariantCulture, $"{bytes / MiB:F1} MiB");
+
+    /// <summary>The plan in a line for people.</summary>
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"caches {Size(Bytes)}: {(long)Blocks * Grid.Cell:N0} positions in blocks of {Grid.Cell}, {Slots:N0} sequences at a time, {Snapshots:N0} snapshots of state");
+}

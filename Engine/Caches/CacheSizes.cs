@@ -1,0 +1,26 @@
+using Lean.Engine.Models;
+using Lean.Tensors;
+
+namespace Lean.Engine.Caches;
+
+/// <summary>Bytes that a model's caches take.</summary>
+/// <param name="Block">Keys and values of 64 positions in all attention layers.</param>
+/// <param name="State">Convolution history and recurrent state of one sequence in all Gated DeltaNet layers.</param>
+internal readonly record struct CacheSizes(long Block, long State)
+{
+    /// <summary>Those of a model without its MTP head, whose cache generation does not fill.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="cacheType">The element type of keys and values.</param>
+    public static CacheSizes Of(ModelConfig config, DType cacheType)
+    {
+        long attention = 0;
+        foreach (MixerKind mixer in config.Mixers)
+        {
+            attention += mixer == MixerKind.Attention ? 1 : 0;
+        }
+
+        long block = config.AttentionShape.KeyCache(1).Count + config.AttentionShape.ValueCache(1).Count;
+        long state = ((config.ConvKernel - 1L) * config.ConvChannels) + config.DeltaRuleShape.State(1).Count;
+        return new CacheSizes(attention * block * cacheType.Size(), (config.Layers - attention) * state * sizeof(float));
+    }
+}

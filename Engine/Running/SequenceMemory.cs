@@ -1,0 +1,185 @@
+using Lean.Engine.Caches;
+using Lean.Engine.Scheduling;
+using Lean.Kernels;
+
+namespace Lean.Engine.Running;
+
+/// <summary>
+/// Which blocks and slots each sequence has, what of its prompt the caches hold already, and what of it they keep. The
+/// scheduler asks for room; before a step <see cref="PlanCuts"/> says which states to keep, and after it
+/// <see cref="Commit"/> publishes what the step has computed.
+/// </summary>
+internal sealed class SequenceMemory : ISequenceMemory
+{
+    private readonly BlockManager _blocks;
+    private readonly NumberPool _slots;
+    private readonly Sequence?[] _sequences;
+    private readonly StateCuts _cuts;
+    private readonly int _firstSnapshot;
+    private readonly int _interval;
+    private readonly bool _keepsPrefixes;
+    private long _queries;
+    private long _hits;
+    private long _hitTokens;
+
+    /// <param name="plan">How many blocks, slots and snapshots there are.</param>
+    /// <param name="sequences">The sequences, by their places in the scheduler.</param>
+    /// <param name="cuts">Receives the copies of states that a step makes.</param>
+    /// <param name="keepsPrefixes">Whether prompts are kept for others that begin alike.</param>
+    public SequenceMemory(CachePlan plan, Sequence?[] sequences, StateCuts cuts, bool keepsPrefixes)
+    {
+        _blocks = new BlockManager(plan.Blocks, plan.Snapshots);
+        _slots = new NumberPool(plan.Slots);
+        (_sequences, _cuts, _keepsPrefixes) = (sequences, cuts, keepsPrefixes && plan.Snapshots > 0);
+        (_firstSnapshot, _interval) = (plan.Slots, plan.SnapshotInterval);
+    }
+
+    /// <summary>Who has which block.</summary>
+    public BlockManager Blocks => _blocks;
+
+    /// <summary>Slots that nobody has.</summary>
+    public int FreeSlots => _slots.Free;
+
+    /// <summary>How the prefix cache did.</summary>
+    public CacheStatistics Statistics => new(_queries, _hits, _hitTokens, _blocks.BlockEvictions, _blocks.SnapshotEvictions);
+
+    /// <inheritdoc/>
+    public bool TryAdmit(int sequence, int reserve, out int computed)
+    {
+        Sequence s = _sequences[sequence]!;
+        PrefixMatch match = default;
+        if (_keepsPrefixes)
+        {
+            // At least the prompt's last token is computed, for its logits: in cells, the last one that it touches.
+            ReadOnlySpan<int> prompt = s.Tokens[..s.PromptLength];
+            match = _blocks.Match(prompt, s.Blocks.AsSpan(0, (s.PromptLength - 1) / Grid.Cell));
+        }
+
+        computed = match.Usable * Grid.Cell;
+        int room = _blocks.Available;
+        for (int i = 0; i < match.Usable; i++)
+        {
+            room -= _blocks.IsIdle(s.Blocks[i]) ? 1 : 0;
+        }
+
+        if (_slots.Free == 0 || Grid.CellsFor(s.Tokens.Length) - match.Usable + (long)reserve > room)
+        {
+            return false;
+        }
+
+        for (int i = 0; i < match.Usable; i++)
+        {
+            _blocks.Use(s.Blocks[i]);
+        }
+
+        s.Slot = _slots.Take();
+        (s.BlockCount, s.Published) = (match.Usable, match.Usable);
+        s.Branch = match.Known > match.Usable ? match.Known * Grid.Cell : 0;
+        if (match.Usable > 0)
+        {
+            _blocks.Touch(match.Snapshot);
+            _cuts.Restore(new StateCopy(_firstSnapshot + match.Snapshot, s.Slot));
+        }
+
+        _queries += _keepsPrefixes ? 1 : 0;
+        _hits += match.Usable > 0 ? 1 : 0;
+        _hitTokens += computed;
+        s.CachedTokens = s.Generated == 0 ? computed : s.CachedTokens;
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public bool TryGrow(int sequence, int positions)
+    {
+        Sequence s = _sequences[sequence]!;
+        int needed = Grid.CellsFor(positions);
+        if (needed - s.BlockCount > _blocks.Available)
+        {
+            return false;
+        }
+
+        while (s.BlockCount < needed)
+        {
+            s.Blocks[s.BlockCount++] = _blocks.Take();
+        }
+
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Release(int sequence)
+    {
+        Sequence s = _sequences[sequence]!;
+        for (; s.BlockCount > 0; s.BlockCount--)
+        {
+            _blocks.Release(s.Blocks[s.BlockCount - 1]);
+        }
+
+        s.Published = 0;
+        _slots.Return(s.Slot);
+    }
+
+    /// <summary>Chooses the states that a planned step keeps: behind a prompt's last full cell, where it leaves a known one, and now and then.</summary>
+    public void PlanCuts(StepPlan plan)
+    {
+        ReadOnlySpan<PlannedSegment> segments = plan.Segments;
+        for (int i = 0; i < plan.PromptSegments && _keepsPrefixes; i++)
+        {
+            PlannedSegment segment = segments[i];
+            Sequence s = _sequences[segment.Sequence]!;
+            int last = (s.PromptLength - 1) / Grid.Cell * Grid.Cell, end = int.Min(segment.FirstPosition + segment.Rows, last);
+            for (int position = segment.FirstPosition + Grid.Cell; position <= end; position += Grid.Cell)
+            {
+                if (position != last && position != s.Branch && position / Grid.Cell % _interval != 0)
+                {
+                    continue;
+                }
+
+                int snapshot = _blocks.TakeSnapshot();
+                if (snapshot < 0)
+                {
+                    return;
+                }
+
+                _cuts.Add(new StateCuts.Cut(i, position, snapshot, new StateCopy(s.Slot, _firstSnapshot + snapshot)));
+            }
+        }
+    }
+
+    /// <summary>Publishes the full cells of prompt rows that a planned segment has computed, and keeps the states behind them.</summary>
+    /// <param name="index">The segment's index in the plan.</param>
+    /// <param name="segment">The segment.</param>
+    /// <param name="good">Whether its numbers are finite; if not, nothing is kept.</param>
+    public void Commit(int index, in PlannedSegment segment, bool good)
+    {
+        if (segment.Class != RowClass.Prompt || !_keepsPrefixes)
+        {
+            return;
+        }
+
+        Sequence s = _sequences[segment.Sequence]!;
+        int cells = good ? (segment.FirstPosition + segment.Rows) / Grid.Cell : 0;
+        for (; s.Published < cells; s.Published++)
+        {
+            int parent = s.Published == 0 ? PrefixTree.Root : s.Blocks[s.Published - 1];
+            s.Blocks[s.Published] = _blocks.Publish(s.Blocks[s.Published], parent, s.Tokens.Slice(s.Published * Grid.Cell, Grid.Cell));
+        }
+
+        foreach (ref readonly StateCuts.Cut cut in _cuts.Cuts)
+        {
+            if (cut.Segment != index)
+            {
+                continue;
+            }
+
+            if (good)
+            {
+                _blocks.Keep(cut.Snapshot, s.Blocks[(cut.Position / Grid.Cell) - 1]);
+            }
+            else
+            {
+                _blocks.Discard(cut.Snapshot);
+            }
+        }
+    }
+}

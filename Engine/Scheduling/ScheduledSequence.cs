@@ -1,0 +1,38 @@
+namespace Lean.Engine.Scheduling;
+
+/// <summary>What the scheduler knows of a sequence.</summary>
+internal struct ScheduledSequence
+{
+    /// <summary>The order of service: the least comes first. Ties go to the earlier arrival.</summary>
+    public long Rank;
+
+    /// <summary>Its number in the order of arrival.</summary>
+    public long Arrival;
+
+    /// <summary>When it ends, done or not.</summary>
+    public long Deadline;
+
+    /// <summary>Its priority; more is sooner.</summary>
+    public int Priority;
+
+    /// <summary>Tokens of the prompt.</summary>
+    public int PromptLength;
+
+    /// <summary>Positions whose rows have been computed, since it runs.</summary>
+    public int Computed;
+
+    /// <summary>Tokens chosen so far, in all.</summary>
+    public int Generated;
+
+    /// <summary>Whether it holds a slot and blocks.</summary>
+    public bool Running;
+
+    /// <summary>Rows between what is computed and the last token there is.</summary>
+    public readonly int Left => PromptLength + Generated - Computed;
+
+    /// <summary>Whether its next row is a generated one.</summary>
+    public readonly bool IsDecoding => Computed >= PromptLength;
+
+    /// <summary>Whether it comes before another.</summary>
+    public readonly bool IsBefore(in ScheduledSequence other) => Rank != other.Rank ? Rank < other.Rank : Arrival < other.Arrival;
+}

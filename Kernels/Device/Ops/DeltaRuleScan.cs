@@ -1,0 +1,447 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// The delta rule for prompt rows on tensor cores, second of two: the walk from cell to cell, with what
+/// <see cref="DeltaRuleCells"/> made of each. With S before the cell, transposed as it is held here:
+/// uᵀ = (vᵀ − e^γ ⊙ Sᵀkᵀ) (T β)ᵀ, oᵀ = e^γ ⊙ Sᵀqᵀ + uᵀ Mᵀ, Sᵀ ← e^γ_C Sᵀ + (e^(γ_C − γ) ⊙ uᵀ) k.
+/// Columns of S do not meet. A group has 32 of a head, 16 for each pair of warps: the first keeps Sᵀ in registers as f32,
+/// solves for u and goes on to the next state; the second reads the outputs from what the first puts into shared memory. A
+/// product's sums lie in registers as the next product's left side does. Every sum is one chain in ascending order.
+/// </summary>
+public static class DeltaRuleScan
+{
+    /// <summary>Threads of a group.</summary>
+    public const int Threads = 128;
+
+    /// <summary>Columns of a group.</summary>
+    public const int Columns = 32;
+
+    private const int SmallBytes = GatesAt + (2 * GateBytes);
+    private const int LargeBytes = ValuesAt + (Cell * ValueStride);
+    private const int Warps = Threads / 32;
+    private const int OwnColumns = 16;
+    private const int Cell = DeltaRuleLayout.Cell;
+    private const int KeyDim = DeltaRuleLayout.KeyDim;
+    private const int KeySteps = KeyDim / 16;
+    private const int CellSteps = Cell / 16;
+    private const int Eights = Cell / 8;
+
+    // Keys and gates of this cell and the next; the triangle T, and for each pair of warps the terms of S and of u.
+    private const int KeyBytes = 2 * DeltaRuleLayout.TermBytes;
+    private const int TriangleAt = 2 * KeyBytes;
+    private const int StatesAt = TriangleAt + (DeltaRuleLayout.TriangleWords * 4);
+    private const int StateBytes = KeySteps * 2 * PieceBytes;
+    private const int SolutionsAt = StatesAt + (2 * StateBytes);
+    private const int SolutionBytes = CellSteps * 2 * PieceBytes;
+    private const int GatesAt = SolutionsAt + (2 * SolutionBytes);
+    private const int GateBytes = DeltaRuleLayout.GateWords * 4;
+    private const int PieceBytes = DeltaRuleLayout.PieceWords * 4;
+
+    // Where there is room, queries, M and values too; rows of values lie so that eight columns of four of them are in different banks.
+    private const int QueriesAt = GatesAt + (2 * GateBytes);
+    private const int ReadingAt = QueriesAt + KeyBytes;
+    private const int ValuesAt = ReadingAt + (DeltaRuleLayout.TriangleWords * 4);
+    private const int ValueStride = (Columns + 4) * 4;
+
+    // Sums: Sᵀ 16 × 128; then 16 × 64 twice: what S holds for the keys or the queries; u, or nothing.
+    private const int State = 0;
+    private const int Recalled = 64;
+    private const int Solution = 96;
+    private const int Sums = 128;
+
+    /// <summary>Runs the cells that <see cref="DeltaRuleCells"/> has prepared, of every sequence.</summary>
+    [Kernel("delta_rule_scan", Threads, groups: "S*Heads", groupsY: "Dv/32", Unroll = true)]
+    [Cuda("sm_80", SharedBytes = SmallBytes)]
+    public static void Run(
+        [Shape("T", "C")] ArrayView<float> convolved,
+        [Shape("S", "4")] ArrayView<int> segments,
+        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> keys,
+        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> queries,
+        [Shape("Cells", "Heads", "2560")] ArrayView<float> solving,
+        [Shape("Cells", "Heads", "2560")] ArrayView<float> reading,
+        [Shape("Cells", "Heads", "128")] ArrayView<float> gates,
+        [Shape("Slots", "Heads", "128", "Dv")] ArrayView<float> state,
+        [Shape("T", "Heads*Dv")] ArrayView<float> output,
+        [Extent("C")] int channels,
+        [Extent("Cells")] int cells,
+        [Extent("KeyHeads")] int keyHeads,
+        [Extent("Heads")] int heads,
+        [Extent("Dv")] int valueDim,
+        int firstCell) =>
+        Walk<SmallScan>(convolved, segments, keys, queries, solving, reading, gates, state, output, channels, cells, keyHeads, heads, valueDim, firstCell);
+
+    /// <summary>The same on Hopper, whose shared memory holds all that a cell needs; bits are the same.</summary>
+    [Kernel("delta_rule_scan_large", Threads, groups: "S*Heads", groupsY: "Dv/32", Unroll = true)]
+    [Cuda("sm_90a", SharedBytes = LargeBytes)]
+    public static void RunLarge(
+        [Shape("T", "C")] ArrayView<float> convolved,
+        [Shape("S", "4")] ArrayView<int> segments,
+        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> keys,
+        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> queries,
+        [Shape("Cells", "Heads", "2560")] ArrayView<float> solving,
+        [Shape("Cells", "Heads", "2560")] ArrayView<float> reading,
+        [Shape("Cells", "Heads", "128")] ArrayView<float> gates,
+        [Shape("Slots", "Heads", "128", "Dv")] ArrayView<float> state,
+        [Shape("T", "Heads*Dv")] ArrayView<float> output,
+        [Extent("C")] int channels,
+        [Extent("Cells")] int cells,
+        [Extent("KeyHeads")] int keyHeads,
+        [Extent("Heads")] int heads,
+        [Extent("Dv")] int valueDim,
+        int firstCell) =>
+        Walk<LargeScan>(convolved, segments, keys, queries, solving, reading, gates, state, output, channels, cells, keyHeads, heads, valueDim, firstCell);
+
+    private static void Walk<TScan>(
+        ArrayView<float> convolved,
+        ArrayView<int> segments,
+        ArrayView<float> keys,
+        ArrayView<float> queries,
+        ArrayView<float> solving,
+        ArrayView<float> reading,
+        ArrayView<float> gates,
+        ArrayView<float> state,
+        ArrayView<float> output,
+        int channels,
+        int cells,
+        int keyHeads,
+        int heads,
+        int valueDim,
+        int firstCell)
+        where TScan : struct, IScanMemory
+    {
+        var segment = DeltaRuleSegment.At(segments, Grid.IdxX / heads);
+        int begin = Math.Max(firstCell - segment.FirstCell, 0), end = Math.Min(segment.Cells, firstCell + cells - segment.FirstCell);
+        if (begin >= end)
+        {
+            return;
+        }
+
+        int lane = Group.IdxX & 31, warp = Lanes.First(Group.IdxX >> 5), head = Grid.IdxX % heads;
+        int column = (Grid.IdxY * Columns) + ((warp & 1) * OwnColumns) + (lane >> 2);
+        bool solves = warp < Warps / 2;
+        uint memory = CudaShared.Base();
+        uint states = memory + StatesAt + (uint)(((warp & 1) * StateBytes) + (lane * 16));
+        uint solutions = memory + SolutionsAt + (uint)(((warp & 1) * SolutionBytes) + (lane * 16));
+        long stateAt = ((((long)segment.Slot * heads) + head) * KeyDim * valueDim) + column;
+        for (int i = 0; i < Sums / 4; i++)
+        {
+            Accumulators.Clear4(i * 4);
+        }
+
+        if (solves && (begin > 0 || segment.FirstPosition > 0))
+        {
+            LoadState(state, stateAt, valueDim, lane);
+        }
+
+        // Numbers of the prepared cells from here on: this sequence's first is at `prepared`.
+        long prepared = segment.FirstCell + begin - firstCell;
+        int keyHead = head / (heads / keyHeads);
+        BringKeys(memory, 0, keys, ((prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords, gates, ((prepared * heads) + head) * DeltaRuleLayout.GateWords);
+        BringTriangle(memory + TriangleAt, solving, ((prepared * heads) + head) * DeltaRuleLayout.TriangleWords);
+        long values = ((long)segment.Row * channels) + (2 * keyHeads * KeyDim) + ((long)head * valueDim) + (Grid.IdxY * Columns);
+        if (TScan.IsLarge)
+        {
+            BringVectors(memory + QueriesAt, queries, ((prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords);
+            BringValues(memory, convolved, values + ((long)begin * Cell * channels), channels, Math.Min(Cell, segment.Rows - (begin * Cell)));
+        }
+
+        CopyAsync.Commit();
+        for (int cell = begin; cell < end; cell++)
+        {
+            int row = segment.Row + (cell * Cell), count = Math.Min(Cell, segment.Rows - (cell * Cell)), buffer = (cell - begin) & 1;
+            long here = prepared + cell - begin, next = cell + 1 < end ? here + 1 : here;
+            long vectors = ((here * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords, triangles = ((here * heads) + head) * DeltaRuleLayout.TriangleWords;
+            uint ownKeys = memory + (uint)(buffer * KeyBytes), ownGates = memory + GatesAt + (uint)(buffer * GateBytes);
+            if (solves)
+            {
+                for (int step = 0; step < KeySteps; step++)
+                {
+                    Share(State + (step * 8), states + (uint)(step * 2 * PieceBytes));
+                }
+            }
+
+            CopyAsync.Wait(0);
+            Group.Barrier();
+            if (TScan.IsLarge)
+            {
+                BringTriangle(memory + ReadingAt, reading, triangles);
+            }
+
+            CopyAsync.Commit();
+            BringKeys(
+                memory, buffer ^ 1, keys, ((next * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords, gates, ((next * heads) + head) * DeltaRuleLayout.GateWords);
+            CopyAsync.Commit();
+            if (solves)
+            {
+                Solve<TScan>(
+                    convolved, values + ((long)cell * Cell * channels) + column - (Grid.IdxY * Columns), channels, count, memory,
+                    ownKeys, ownGates, memory + TriangleAt + (uint)(lane * 16), states, solutions, lane);
+            }
+            else
+            {
+                Recall<TScan>(queries, vectors + (lane * 4), memory + QueriesAt, ownGates, states, lane);
+            }
+
+            CopyAsync.Wait(1);
+            Group.Barrier();
+            BringTriangle(memory + TriangleAt, solving, ((next * heads) + head) * DeltaRuleLayout.TriangleWords);
+            if (TScan.IsLarge)
+            {
+                int nextCell = Math.Min(cell + 1, end - 1);
+                BringVectors(memory + QueriesAt, queries, ((next * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords);
+                BringValues(memory, convolved, values + ((long)nextCell * Cell * channels), channels, Math.Min(Cell, segment.Rows - (nextCell * Cell)));
+            }
+
+            CopyAsync.Commit();
+            if (solves)
+            {
+                Advance(ownKeys, ownGates, lane);
+            }
+            else
+            {
+                long outputs = (((long)row * heads) + head) * valueDim;
+                Read<TScan>(reading, triangles + (lane * 4), memory + ReadingAt + (uint)(lane * 16), solutions, output, outputs + column, heads * valueDim, count, lane);
+            }
+        }
+
+        CopyAsync.Wait(0);
+        if (solves)
+        {
+            StoreState(state, stateAt, valueDim, lane);
+        }
+    }
+
+    private static void BringKeys(uint memory, int buffer, ArrayView<float> keys, long keyAt, ArrayView<float> gates, long gateAt)
+    {
+        BringVectors(memory + (uint)(buffer * KeyBytes), keys, keyAt);
+        if (Group.IdxX < GateBytes / 16)
+        {
+            CopyAsync.Sixteen(memory + (uint)(GatesAt + (buffer * GateBytes) + (Group.IdxX * 16)), ref gates[gateAt + (Group.IdxX * 4)]);
+        }
+    }
+
+    private static void BringVectors(uint shared, ArrayView<float> vectors, long at)
+    {
+        for (int i = 0; i < KeyBytes / 16 / Threads; i++)
+        {
+            int chunk = Group.IdxX + (i * Threads);
+            CopyAsync.Sixteen(shared + (uint)(chunk * 16), ref vectors[at + (chunk * 4)]);
+        }
+    }
+
+    // Rows past the end become the last one.
+    private static void BringValues(uint memory, ArrayView<float> convolved, long at, int channels, int count)
+    {
+        for (int i = 0; i < Cell * Columns / 4 / Threads; i++)
+        {
+            int chunk = Group.IdxX + (i * Threads), row = chunk >> 3, four = chunk & 7;
+            CopyAsync.Sixteen(
+                memory + (uint)(ValuesAt + (row * ValueStride) + (four * 16)), ref convolved[at + ((long)Math.Min(row, count - 1) * channels) + (four * 4)]);
+        }
+    }
+
+    private static void BringTriangle(uint shared, ArrayView<float> triangle, long at)
+    {
+        for (int i = 0; i < DeltaRuleLayout.TriangleWords / 4 / Threads; i++)
+        {
+            int chunk = Group.IdxX + (i * Threads);
+            CopyAsync.Sixteen(shared + (uint)(chunk * 16), ref triangle[at + (chunk * 4)]);
+        }
+    }
+
+    // Both terms of eight sums into shared memory, as a left side.
+    private static void Share(int first, uint shared)
+    {
+        U4 high = SplitProducts.High(first);
+        SharedWords.Store4(shared, high);
+        SharedWords.Store4(shared + PieceBytes, SplitProducts.Low(first, high));
+    }
+
+    private static void Solve<TScan>(
+        ArrayView<float> convolved, long values, int channels, int count, uint memory, uint keys, uint gates, uint triangle, uint states, uint solutions, int lane)
+        where TScan : struct, IScanMemory
+    {
+        for (int i = 0; i < Eights; i++)
+        {
+            Accumulators.Clear4(Recalled + (i * 4));
+        }
+
+        for (int step = 0; step < KeySteps; step++)
+        {
+            U4 high = SharedWords.Load4(states + (uint)(step * 2 * PieceBytes)), low = SharedWords.Load4(states + (uint)(((step * 2) + 1) * PieceBytes));
+            var right = new U4[Eights];
+            for (int i = 0; i < Eights; i++)
+            {
+                right[i] = WarpMatrix.Load(keys + DeltaRuleLayout.RightPlace(i * 8, lane, step));
+            }
+
+            SplitProducts.Add(Recalled, 0, Eights, high, low, right);
+        }
+
+        uint own = memory + ValuesAt + (uint)((((Group.IdxX >> 5) & 1) * OwnColumns * 4) + ((lane >> 2) * 4));
+        for (int i = 0; i < Eights * 4; i++)
+        {
+            int position = Position(i, lane);
+            float fade = SharedWords.Load(gates + (uint)(position * 4)), value = 0;
+            if (TScan.IsLarge)
+            {
+                value = SharedWords.Load(own + (uint)((position * ValueStride) + ((i & 2) * 16)));
+            }
+            else
+            {
+                value = convolved[values + (Math.Min(position, count - 1) * channels) + ((i & 2) * 4)];
+            }
+
+            Accumulators.Set(Recalled + i, Scalar.Fma(-fade, Accumulators.Get(Recalled + i), position < count ? value : 0f));
+        }
+
+        for (int i = 0; i < Eights; i++)
+        {
+            Accumulators.Clear4(Solution + (i * 4));
+        }
+
+        for (int step = 0; step < CellSteps; step++)
+        {
+            U4 high = SplitProducts.High(Recalled + (step * 8)), low = SplitProducts.Low(Recalled + (step * 8), high);
+            var right = new U4[Eights];
+            for (int i = 0; i < Eights; i++)
+            {
+                if (i >= step * 2)
+                {
+                    right[i] = SharedWords.Load4(triangle + (uint)(DeltaRuleLayout.TrianglePiece(i, step) * PieceBytes));
+                }
+            }
+
+            SplitProducts.Add(Solution, step * 2, Eights, high, low, right);
+        }
+
+        for (int step = 0; step < CellSteps; step++)
+        {
+            Share(Solution + (step * 8), solutions + (uint)(step * 2 * PieceBytes));
+        }
+    }
+
+    private static void Recall<TScan>(ArrayView<float> queries, long at, uint shared, uint gates, uint states, int lane)
+        where TScan : struct, IScanMemory
+    {
+        for (int i = 0; i < Eights; i++)
+        {
+            Accumulators.Clear4(Recalled + (i * 4));
+        }
+
+        for (int step = 0; step < KeySteps; step++)
+        {
+            U4 high = SharedWords.Load4(states + (uint)(step * 2 * PieceBytes)), low = SharedWords.Load4(states + (uint)(((step * 2) + 1) * PieceBytes));
+            var right = new U4[Eights];
+            for (int i = 0; i < Eights; i++)
+            {
+                int piece = DeltaRuleLayout.QueryPiece(i, step);
+                if (TScan.IsLarge)
+                {
+                    right[i] = SharedWords.Load4(shared + (uint)((piece * PieceBytes) + (lane * 16)));
+                }
+                else
+                {
+                    right[i] = WideAccess.Load(ref queries[at + (piece * DeltaRuleLayout.PieceWords)]);
+                }
+            }
+
+            SplitProducts.Add(Recalled, 0, Eights, high, low, right);
+        }
+
+        for (int i = 0; i < Eights * 4; i++)
+        {
+            Accumulators.Set(Recalled + i, SharedWords.Load(gates + (uint)(Position(i, lane) * 4)) * Accumulators.Get(Recalled + i));
+        }
+    }
+
+    private static void Read<TScan>(
+        ArrayView<float> reading, long at, uint shared, uint solutions, ArrayView<float> output, long outputs, int outputStride, int count, int lane)
+        where TScan : struct, IScanMemory
+    {
+        for (int step = 0; step < CellSteps; step++)
+        {
+            U4 high = SharedWords.Load4(solutions + (uint)(step * 2 * PieceBytes)), low = SharedWords.Load4(solutions + (uint)(((step * 2) + 1) * PieceBytes));
+            var right = new U4[Eights];
+            for (int i = 0; i < Eights; i++)
+            {
+                if (i >= step * 2)
+                {
+                    int piece = DeltaRuleLayout.TrianglePiece(i, step);
+                    if (TScan.IsLarge)
+                    {
+                        right[i] = SharedWords.Load4(shared + (uint)(piece * PieceBytes));
+                    }
+                    else
+                    {
+                        right[i] = WideAccess.Load(ref reading[at + (piece * DeltaRuleLayout.PieceWords)]);
+                    }
+                }
+            }
+
+            SplitProducts.Add(Recalled, step * 2, Eights, high, low, right);
+        }
+
+        for (int i = 0; i < Eights * 4; i++)
+        {
+            int position = Position(i, lane);
+            if (position < count)
+            {
+                output[outputs + (position * outputStride) + ((i & 2) * 4)] = Accumulators.Get(Recalled + i);
+            }
+        }
+    }
+
+    private static void Advance(uint keys, uint gates, int lane)
+    {
+        float fade = SharedWords.Load(gates + ((Cell - 1) * 4));
+        for (int i = 0; i < KeyDim / 2; i++)
+        {
+            Accumulators.Set(State + i, fade * Accumulators.Get(State + i));
+        }
+
+        for (int i = 0; i < Eights * 4; i++)
+        {
+            float rest = SharedWords.Load(gates + (uint)((Cell + Position(i, lane)) * 4));
+            Accumulators.Set(Solution + i, rest * Accumulators.Get(Solution + i));
+        }
+
+        for (int step = 0; step < CellSteps; step++)
+        {
+            U4 high = SplitProducts.High(Solution + (step * 8)), low = SplitProducts.Low(Solution + (step * 8), high);
+            for (int half = 0; half < 2; half++)
+            {
+                var right = new U4[Eights];
+                for (int i = 0; i < Eights; i++)
+                {
+                    right[i] = WarpMatrix.LoadTransposed(keys + DeltaRuleLayout.TransposedPlace(step * 16, lane, (half * Eights) + i));
+                }
+
+                SplitProducts.Add(State + (half * Eights * 4), 0, Eights, high, low, right);
+            }
+        }
+    }
+
+    // Sᵀ's sum i is column lane / 4, eight more where i & 2, of dk's 8·(i / 4) + 2·(lane & 3) + (i & 1).
+    private static void LoadState(ArrayView<float> state, long at, int valueDim, int lane)
+    {
+        for (int i = 0; i < KeyDim / 2; i++)
+        {
+            Accumulators.Set(State + i, state[at + (Position(i, lane) * valueDim) + ((i & 2) * 4)]);
+        }
+    }
+
+    private static void StoreState(ArrayView<float> state, long at, int valueDim, int lane)
+    {
+        for (int i = 0; i < KeyDim / 2; i++)
+        {
+            state[at + (Position(i, lane) * valueDim) + ((i & 2) * 4)] = Accumulators.Get(State + i);
+        }
+    }
+
+    // The column of a row of tiles 16 × 8 that a thread's sum i lies in.
+    private static int Position(int i, int lane) => ((i >> 2) * 8) + ((lane & 3) * 2) + (i & 1);
+}

@@ -1,0 +1,129 @@
+using Lean.Engine.Caches;
+using Lean.Engine.Running;
+using Lean.Engine.Sampling;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Tests.Running;
+
+/// <summary>
+/// A model whose caches hold hashes: a slot that of all rows so far, with their classes, a block those of its positions. A
+/// token depends on all of them, so whatever is stale, shared wrongly, left out or of the wrong class gives another one.
+/// </summary>
+internal sealed class FakeModel : IStepRunner
+{
+    internal const int Vocabulary = 1000;
+
+    private readonly ulong[] _keys;
+    private readonly ulong[] _states;
+    private readonly HostBuffer _faults;
+    private readonly HostBuffer _tokens;
+    private readonly HostBuffer _values;
+
+    internal FakeModel(CachePlan plan, int maxRows)
+    {
+        (_keys, _states) = (new ulong[plan.Blocks * Grid.Cell], new ulong[plan.Slots + plan.Snapshots]);
+        (_faults, _tokens, _values) = (Make(), Make(), Make());
+
+        HostBuffer Make() => new(sizeof(int) * maxRows);
+    }
+
+    public StepOutput Run(in StepBatch batch, in SamplingRows sampling, ReadOnlySpan<StateCopy> restores)
+    {
+        Copy(restores);
+        for (int wave = 0; wave < batch.StateWaves; wave++)
+        {
+            Rows(batch, batch.StatePieces(wave), isPrompt: true);
+            Copy(batch.Cuts is { } cuts ? cuts.Copies(wave) : []);
+        }
+
+        Rows(batch, batch.Generated, isPrompt: false);
+
+        ReadOnlySpan<int> outputs = batch.OutputRows.AsSpan<int>(), segments = batch.Segments.AsSpan<int>();
+        int segment = 0, width = (int)batch.Blocks.Shape[1];
+        for (int i = 0; i < outputs.Length; i++)
+        {
+            while (segments[(segment * Segments.Columns) + Segments.FirstRow] + segments[(segment * Segments.Columns) + Segments.Rows] <= outputs[i])
+            {
+                segment++;
+            }
+
+            ulong sum = 0;
+            ReadOnlySpan<int> blocks = batch.Blocks.AsSpan<int>().Slice(segment * width, width);
+            for (int p = 0; p <= batch.Positions.AsSpan<int>()[outputs[i]]; p++)
+            {
+                sum += Mix(_keys[(blocks[p / Grid.Cell] * Grid.Cell) + (p % Grid.Cell)], (ulong)p);
+            }
+
+            (_tokens.View(DType.I32, new Shape(outputs.Length)).AsSpan<int>()[i], _values.View(DType.F32, new Shape(outputs.Length)).AsSpan<float>()[i]) = Choice(sum);
+        }
+
+        return new StepOutput
+        {
+            Faults = _faults.View(DType.I32, new Shape(batch.Rows)),
+            Tokens = _tokens.View(DType.I32, new Shape(outputs.Length)),
+            LogProbabilities = _values.View(DType.F32, new Shape(outputs.Length)),
+        };
+    }
+
+    public void Dispose()
+    {
+        _faults.Dispose();
+        _tokens.Dispose();
+        _values.Dispose();
+    }
+
+    /// <summary>What the model makes of a prompt, computed without any cache.</summary>
+    internal static int[] Expected(IReadOnlyList<int> prompt, int tokens)
+    {
+        ulong state = 0, sum = 0;
+        int[] output = new int[tokens];
+        for (int p = 0; p < prompt.Count + tokens - 1; p++)
+        {
+            bool isPrompt = p < prompt.Count;
+            state = Next(state, isPrompt ? prompt[p] : output[p - prompt.Count], isPrompt);
+            sum += Mix(state, (ulong)p);
+            if (p >= prompt.Count - 1)
+            {
+                output[p - prompt.Count + 1] = Choice(sum).Token;
+            }
+        }
+
+        return output;
+    }
+
+    private static ulong Next(ulong state, int token, bool isPrompt) => Mix(state, ((ulong)token << 1) | (isPrompt ? 1UL : 0));
+
+    private static (int Token, float Value) Choice(ulong sum) => ((int)(Mix(sum, 77) % Vocabulary), (sum >> 40) / -1000f);
+
+    private static ulong Mix(ulong a, ulong b)
+    {
+        ulong x = (a + 0x9E3779B97F4A7C15UL) ^ (b * 0xBF58476D1CE4E5B9UL);
+        x = (x ^ (x >> 29)) * 0x94D049BB133111EBUL;
+        return x ^ (x >> 32);
+    }
+
+    private void Rows(in StepBatch batch, Tensor table, bool isPrompt)
+    {
+        ReadOnlySpan<int> segments = table.AsSpan<int>(), tokens = batch.Tokens.AsSpan<int>(), places = batch.CacheSlots.AsSpan<int>();
+        for (int s = 0; s < table.Shape[0]; s++)
+        {
+            ReadOnlySpan<int> segment = segments.Slice(s * Segments.Columns, Segments.Columns);
+            ref ulong state = ref _states[segment[Segments.Slot]];
+            state = segment[Segments.FirstPosition] == 0 ? 0 : state;
+            for (int row = segment[Segments.FirstRow]; row < segment[Segments.FirstRow] + segment[Segments.Rows]; row++)
+            {
+                state = Next(state, tokens[row], isPrompt);
+                _keys[places[row]] = state;
+            }
+        }
+    }
+
+    private void Copy(ReadOnlySpan<StateCopy> copies)
+    {
+        foreach (StateCopy copy in copies)
+        {
+            _states[copy.Target] = _states[copy.Source];
+        }
+    }
+}

@@ -1,0 +1,111 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels.Tests;
+
+/// <summary>The delta rule's kernels for prompt rows on matrix units, as this binary carries them, on the model of a card against f64.</summary>
+public sealed class DeltaRuleTextTests
+{
+    // As the self-test allows on a card: two bf16 terms hold 16 bits.
+    private const double Allowed = 2e-5;
+
+    private static readonly DeltaRuleShape Shape = new(1, 2, 128, 32);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(7)]
+    [InlineData(33)]
+    [InlineData(63)]
+    [InlineData(64)]
+    [InlineData(65)]
+    [InlineData(130)]
+    public void Rows_of_every_length_are_right(int rows)
+    {
+        Check(Shape, Part(1, Shape, 0, rows));
+        Check(Shape, Part(2, Shape, 64, rows));
+    }
+
+    [Fact]
+    public void Ragged_batches_are_right() =>
+        Check(Shape, Part(0, Shape, 0, 1), Part(1, Shape, 64, 1), Part(2, Shape, 0, 64), Part(3, Shape, 128, 65), Part(4, Shape, 64, 3), Part(5, Shape, 0, 70));
+
+    [Fact]
+    public void Small_and_large_shared_memory_give_the_same_bits()
+    {
+        DeltaRuleCases.Part[] parts = [Part(8, Shape, 0, 67), Part(9, Shape, 64, 5)];
+        Assert.All(Run(Shape, parts).Zip(Run(Shape, parts, MatrixUnits.Warp)), pair => Assert.Null(Compare.Bits(pair.First, pair.Second)));
+    }
+
+    [Fact]
+    public void Heads_and_columns_lie_where_they_belong() => Check(new(2, 4, 128, 64), Part(3, new(2, 4, 128, 64), 64, 66));
+
+    [Fact]
+    public void A_sequence_has_the_same_bits_however_it_is_cut_on_the_grid_and_among_others()
+    {
+        DeltaRuleCases.Part whole = Part(4, Shape, 64, 150), other = Part(5, Shape, 0, 67), third = Part(6, Shape, 128, 3);
+        Outputs expected = Run(Shape, [whole])[0];
+        Assert.Null(Compare.Bits(expected, Run(Shape, [other, whole, third])[1]));
+        foreach (int[] cut in (int[][])[[64, 86], [64, 64, 22]])
+        {
+            var calls = new List<Outputs>();
+            float[]? state = whole.State;
+            for (int i = 0, from = whole.From; i < cut.Length; from += cut[i++])
+            {
+                calls.Add(Run(Shape, [third, new DeltaRuleCases.Part(whole.Stream, from, cut[i], state)])[1]);
+                state = calls[^1]["state"].Values;
+            }
+
+            Assert.Null(Compare.Bits(expected, Outputs.Consecutive(calls)));
+        }
+    }
+
+    [Fact]
+    public void A_row_has_the_same_bits_however_many_rows_of_its_cell_follow()
+    {
+        int[] whole = Run(Shape, [Part(7, Shape, 64, 66, of: 130)])[0]["output"].Bits;
+        foreach (int count in (int[])[1, 17, 64])
+        {
+            int[] part = Run(Shape, [Part(7, Shape, 64, count, of: 130)])[0]["output"].Bits;
+            Assert.Equal(whole[..part.Length], part);
+        }
+    }
+
+    private static void Check(DeltaRuleShape shape, params DeltaRuleCases.Part[] parts)
+    {
+        Outputs[] found = Run(shape, parts);
+        using var arena = new Arena();
+        Outputs[] expected = DeltaRuleCases.Run(ReferenceKernels.Create(DType.BF16), arena, RowClass.Prompt, shape, parts, 3);
+        for (int i = 0; i < parts.Length; i++)
+        {
+            foreach (string name in (string[])["output", "state"])
+            {
+                double error = Distance(expected[i][name].Values, found[i][name].Values);
+                Assert.True(error <= Allowed, $"{name} of part {i}: {error:g3}");
+            }
+        }
+    }
+
+    private static Outputs[] Run(DeltaRuleShape shape, DeltaRuleCases.Part[] parts, MatrixUnits units = MatrixUnits.WarpGroup)
+    {
+        using var stream = new PtxStream(units);
+        using var arena = new Arena();
+        Outputs[] outputs = DeltaRuleCases.Run(DeviceKernelSet.Create(stream), arena, RowClass.Prompt, shape, parts, 3, aligned: true);
+        Assert.Equal(["delta_rule_cells", units == MatrixUnits.Warp ? "delta_rule_scan" : "delta_rule_scan_large"], stream.Ran);
+        return outputs;
+    }
+
+    private static DeltaRuleCases.Part Part(int seed, DeltaRuleShape shape, int from, int count, int of = 0) => new(
+        new DeltaRuleStream(seed + 750, shape, int.Max(of, from + count)), from, count, from == 0 ? null : DeltaRuleCases.State(seed, shape));
+
+    private static double Distance(float[] expected, float[] found)
+    {
+        double difference = 0, norm = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            difference += Math.Pow((double)found[i] - expected[i], 2);
+            norm += Math.Pow(expected[i], 2);
+        }
+
+        return Math.Sqrt(difference / norm);
+    }
+}
