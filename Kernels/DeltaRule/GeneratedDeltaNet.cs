@@ -17,7 +17,7 @@ public abstract class GeneratedDeltaNet
     /// <param name="inputs">The rows' projections.</param>
     /// <param name="history">f32 [slots, W − 1, C], see <see cref="CausalConvolution"/>; replaced.</param>
     /// <param name="state">f32 <see cref="DeltaRuleShape.State"/>, as many slots; replaced.</param>
-    /// <param name="segments">i32 [S, 4], see <see cref="Segments"/>: of generated rows.</param>
+    /// <param name="segments">i32 [S, 4], see <see cref="Segments"/>: of generated rows; such a row in none of them is lost.</param>
     /// <param name="convolved">f32 [T, C], scratch; its generated rows are lost.</param>
     /// <param name="output">f32 [T, ValueHeads·dv].</param>
     /// <param name="promptRows">How many rows come before the generated ones.</param>

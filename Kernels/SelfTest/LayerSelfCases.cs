@@ -74,8 +74,15 @@ internal static class LayerSelfCases
         Tensor convolved = memory.New("convolved", DType.F32, new Shape(Rows, shape.Channels)), output = memory.New("output", DType.F32, new Shape(Rows, shape.ValueWidth));
         foreach (int[] call in calls)
         {
-            Tensor segments = memory.New("segments", new Shape(call.Length / Segments.Columns, Segments.Columns), call);
-            set.GeneratedDeltaNet.Run(shape, weights, inputs, history, state, segments, convolved, output, Prompts);
+            // A call with one row sees that row alone: segments hold all generated rows of a call.
+            bool isAlone = call[Segments.Rows] == 1 && call.Length == Segments.Columns;
+            int first = isAlone ? call[Segments.FirstRow] : 0, count = isAlone ? 1 : Rows;
+            int[] own = [.. call];
+            own[Segments.FirstRow] -= first;
+            Tensor segments = memory.New("segments", new Shape(call.Length / Segments.Columns, Segments.Columns), own);
+            var rows = new DeltaNetInputs(inputs.Qkv.Rows(first, count), inputs.Z.Rows(first, count), inputs.B.Rows(first, count), inputs.A.Rows(first, count));
+            set.GeneratedDeltaNet.Run(
+                shape, weights, rows, history, state, segments, convolved.Rows(first, count), output.Rows(first, count), isAlone ? 0 : Prompts);
         }
 
         return (output, state, history);
