@@ -19,7 +19,7 @@ public sealed class EnginePropertyTests
     {
         Gen.Select(Gen.Int[1, 6], Gen.Int[7, 30], Gen.Int[0, 12], Gen.Int[0, 4].Select(i => s_budgets[i]), Gen.Int[0, 10], Gen.Int).Sample(
             (slots, blocks, snapshots, budget, queue, seed) => Run(new CachePlan(blocks, slots, int.Min(snapshots, blocks), default), budget, queue, new Random(seed)),
-            iter: 2500, threads: 1);
+            iter: 2000, threads: 1);
 
         // Everything that can happen did, and often.
         Assert.InRange(_sum.Steps, 200_000, long.MaxValue);

@@ -21,14 +21,12 @@ public sealed class LoadExactnessTests
         Check(model, distinct, longest, requests: 100);
     }
 
-    [Theory]
-    [InlineData("qwen3-next-moe")]
-    [InlineData("qwen3.5-dense")]
-    public void On_a_device_too(string name)
+    [Fact]
+    public void On_a_device_too()
     {
         Assert.SkipWhen(OpenCLDevices.List(out string? declined).Count == 0, declined ?? "there is no OpenCL device");
-        using LoadedModel model = LoadedModel.Open(TestData.Path($"fixtures/{name}"), ComputeDevice.Of(OpenCLDevices.Open(0)));
-        Check(model, distinct: 20, longest: 400, requests: 25);
+        using LoadedModel model = LoadedModel.Open(TestData.Path("fixtures/qwen3-next-moe"), ComputeDevice.Of(OpenCLDevices.Open(0)));
+        Check(model, distinct: 16, longest: 300, requests: 25);
     }
 
     private static void Check(LoadedModel model, int distinct, int longest, int requests)

@@ -11,19 +11,19 @@ public sealed class PrefixCacheTests
     private const int Tokens = 8;
 
     [Theory]
-    [InlineData("cpu")]
-    [InlineData("opencl")]
-    public void Of_2100_tokens_2000_of_which_are_known_a_tenth_is_computed_with_equal_bits(string device)
+    [InlineData("cpu", 2100, 2000, 210)]
+    [InlineData("opencl", 430, 400, 46)]
+    public void A_prompt_most_of_which_is_known_computes_a_tenth_with_equal_bits(string device, int length, int shared, int most)
     {
         using LoadedModel model = Open(device);
-        int[] first = Prompts.Random(2100, 2048, seed: 1), second = [.. first[..2000], .. Prompts.Random(100, 2048, seed: 2)];
+        int[] first = Prompts.Random(length, 2048, seed: 1), second = [.. first[..shared], .. Prompts.Random(length - shared, 2048, seed: 2)];
         using var engine = new GenerationEngine(model.Model, model.Ops, new EngineOptions { MaxSequences = 2, MostBlocks = 200 });
         Run(engine, first);
         long before = engine.Statistics.PromptRows;
-        Assert.Equal(2100, before);
+        Assert.Equal(length, before);
         Sequence warm = Run(engine, second);
-        Assert.InRange(engine.Statistics.PromptRows - before, 100, 210);
-        Assert.Equal(2100 - warm.CachedTokens, engine.Statistics.PromptRows - before);
+        Assert.InRange(engine.Statistics.PromptRows - before, length - shared, most);
+        Assert.Equal(length - warm.CachedTokens, engine.Statistics.PromptRows - before);
         Of(warm).MustBe(Prompts.Generate(model, [second], Tokens)[0], "the second request");
         Assert.Equal(new CacheStatistics(2, 1, warm.CachedTokens, 0, 0), engine.Statistics.Cache);
     }
