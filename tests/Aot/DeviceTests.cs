@@ -149,7 +149,7 @@ public sealed class DeviceTests
     {
         Assert.SkipUnless(HasPoCL, "this machine has no PoCL");
         using var folder = new TemporaryFolder();
-        string prompts = folder.Write("prompts.jsonl", string.Concat(Enumerable.Repeat("{\"prompt\":\"a\"}\n", 600)));
+        string prompts = folder.Write("prompts.jsonl", string.Concat(Enumerable.Repeat("{\"prompt\":\"a\"}\n", 40)));
         string[] arguments = ["generate", "--device", "opencl", "--prompts", prompts, "--max-tokens", "4", "--max-sequences", "600"];
         LeanRun run = LeanRun.With([.. Path(), ("POCL_MEMORY_LIMIT", "1")], [.. arguments, "--cache-memory", "2GiB"]);
         run.Refuses(1, "--cache-memory is 2,147,483,648 bytes, but [0-9,]+ of 1,073,741,824 bytes are free on opencl:0");
