@@ -15,11 +15,7 @@ internal sealed class LinearDevice(KernelStream stream) : Linear
     {
         long generated = x.Shape[0] - promptRows;
         bool onUnits = promptRows > 0 && _units.Takes(weight);
-        if (onUnits && _units.IsDirect(x, weight, output))
-        {
-            _units.RunDirect(x.Rows(0, promptRows), weight, output.Rows(0, promptRows));
-        }
-        else if (onUnits)
+        if (onUnits)
         {
             Tensor terms = LinearMatrixUnits.Terms(stream.Scratch(LinearMatrixUnits.TermBytes(promptRows, weight.Inputs)).Address, promptRows, weight.Inputs);
             _units.Split(x.Rows(0, promptRows), terms);

@@ -28,10 +28,6 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
     private const long Block = 64;
     private const long Eight = 8;
 
-    // Outputs of a weight whose rows are rounded on the way, and of one for which slim tiles may pay.
-    private const long MostDirect = 1024;
-    private const long MostSlim = 384;
-
     /// <summary>Whether a weight's products run here; what decides is the same for every number of rows.</summary>
     public bool Takes(LinearWeight weight)
     {
@@ -74,35 +70,6 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
     /// <summary>Terms as the kernels that make them see them: pairs of bf16.</summary>
     public static Tensor Pairs(in Tensor terms) => new(DType.I32, new Shape(terms.Shape[0], terms.Shape[1] / 2), terms.Address);
 
-    /// <summary>
-    /// Whether products of these rows need no terms made before: few outputs, so few tiles that would each round the rows. No
-    /// bit depends on it.
-    /// </summary>
-    public bool IsDirect(in Tensor x, LinearWeight weight, in Tensor output) =>
-        stream.MatrixUnits == MatrixUnits.WarpGroup && weight.Outputs <= MostDirect && IsAligned(x.Address, x.RowStride * 4) && IsAligned(output.Address, output.RowStride * 4)
-        && AreAligned(weight);
-
-    /// <summary>Multiplies rows without terms made before.</summary>
-    /// <param name="x">f32 [T, K], of which <see cref="IsDirect"/> holds.</param>
-    /// <param name="weight">A weight that <see cref="Takes(LinearWeight)"/>.</param>
-    /// <param name="output">f32 [T, N], rows may be strided.</param>
-    public void RunDirect(in Tensor x, LinearWeight weight, in Tensor output)
-    {
-        foreach (LinearWeight.Part part in weight.Parts)
-        {
-            var matrix = new Tensor(DType.BF16, new Shape(part.Rows, weight.Inputs), part.Address);
-            Tensor columns = output.Columns(part.Column, part.Rows);
-            if (IsSlim(Cover(x.Shape[0], 128), part.Rows, stream.Multiprocessors))
-            {
-                LinearWarpgroupDirectSlimLauncher.Launch(stream, x, matrix, columns, (int)long.Min(stream.Multiprocessors, Tiles(columns, 96)));
-            }
-            else
-            {
-                LinearWarpgroupDirectNarrowLauncher.Launch(stream, x, matrix, columns, (int)long.Min(stream.Multiprocessors, Tiles(columns, 128)));
-            }
-        }
-    }
-
     /// <summary>Multiplies rows.</summary>
     /// <param name="terms">Of the rows.</param>
     /// <param name="weight">A weight that <see cref="Takes(LinearWeight)"/>.</param>
@@ -130,7 +97,7 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
     {
         long slim = Cover(outputs, 96), narrow = Cover(outputs, 128), wide = Cover(outputs, 256);
         long sooner = long.Min(Rounds(rowTiles * wide, multiprocessors) * 256, Rounds(rowTiles * narrow, multiprocessors) * 128);
-        return outputs <= MostSlim && Rounds(rowTiles * slim, multiprocessors) * 96 * 10 <= sooner * 9;
+        return slim * 96 * 10 <= narrow * 128 * 9 && Rounds(rowTiles * slim, multiprocessors) * 96 * 10 <= sooner * 9;
     }
 
     private void Run(in Tensor terms, in Tensor weight, in Tensor output)
@@ -165,18 +132,6 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
     private static long Cover(long all, long each) => (all + each - 1) / each;
 
     private static long Width(long inputs) => (inputs + Block - 1) / Block * Block * Count;
-
-    private static bool AreAligned(LinearWeight weight)
-    {
-        bool are = true;
-        foreach (LinearWeight.Part part in weight.Parts)
-        {
-            // Of outputs, whose parts begin side by side.
-            are &= part.Column % 4 == 0;
-        }
-
-        return are;
-    }
 
     // The copy engine and 16-byte copies alike.
     private static bool IsAligned(nint address, long rowBytes) => address % 16 == 0 && rowBytes % 16 == 0;

@@ -57,16 +57,8 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
         long rows = x.Shape[0], bytes = LinearMatrixUnits.TermBytes(rows, gateUp.Inputs);
         nint memory = stream.Scratch(bytes + LinearMatrixUnits.TermBytes(rows, down.Inputs)).Address;
         Tensor terms = LinearMatrixUnits.Terms(memory, rows, gateUp.Inputs), inner = LinearMatrixUnits.Terms(memory + (nint)bytes, rows, down.Inputs);
-        if (_units.IsDirect(x, gateUp, products))
-        {
-            _units.RunDirect(x, gateUp, products);
-        }
-        else
-        {
-            _units.Split(x, terms);
-            _units.Run(terms, gateUp, products);
-        }
-
+        _units.Split(x, terms);
+        _units.Run(terms, gateUp, products);
         if (down.Inputs % Eight == 0 && IsAligned(products))
         {
             MlpTermsWideLauncher.Launch(stream, products, inner);

@@ -17,15 +17,13 @@ public static class LinearWarpGroup
     /// <summary>Blocks on their way, two boxes of sums for each of the two that multiply, barriers, and up to a multiple of 1,024.</summary>
     public const int SharedBytes = BlocksBytes + OutputBytes + BarrierBytes + 1024;
 
-    /// <summary>Of the boxes of sums.</summary>
-    internal const int OutputBytes = 2 * 2 * BoxBytes;
-
     private const int Threads = 384;
     private const int Depth = 64;
     private const int HalfTile = Rows * Depth * 2;
     private const int OwnRows = 64;
     private const int BoxBytes = OwnRows * 128;
     private const int BlocksBytes = 192 << 10;
+    private const int OutputBytes = 2 * 2 * BoxBytes;
     private const int BarrierBytes = 128;
 
     /// <summary>Multiplies.</summary>
@@ -83,7 +81,7 @@ public static class LinearWarpGroup
         else
         {
             WarpGroup.TakeRegisters(232);
-            Multiply<TTile, TTerms, TOutput>(memory, memory + BlocksBytes, full, empty, stages, rowTiles, tiles, padded / Depth, group);
+            Multiply<TTile, TTerms, TOutput>(memory, full, empty, stages, rowTiles, tiles, padded / Depth, group);
         }
     }
 
@@ -125,16 +123,15 @@ public static class LinearWarpGroup
         }
     }
 
-    /// <summary>What the second and third four warps do: multiply blocks as they come, and store sums.</summary>
-    internal static void Multiply<TTile, TTerms, TOutput>(
-        uint memory, uint outputs, uint full, uint empty, int stages, int rowTiles, int tiles, int blocks, int group)
+    private static void Multiply<TTile, TTerms, TOutput>(
+        uint memory, uint full, uint empty, int stages, int rowTiles, int tiles, int blocks, int group)
         where TTile : struct, IProductTile
         where TTerms : struct, IActivationTerms
         where TOutput : struct, IProductOutput
     {
         long output = TensorCopy.Map(2);
         int own = Group.IdxX & 127, stage = 0, parity = 0;
-        uint boxes = outputs + (uint)((group - 1) * 2 * BoxBytes);
+        uint boxes = memory + BlocksBytes + (uint)((group - 1) * 2 * BoxBytes);
         for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
         {
             int across = tile / rowTiles, row = (tile - (across * rowTiles)) * Rows, last = 0;
