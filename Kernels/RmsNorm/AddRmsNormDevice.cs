@@ -6,19 +6,26 @@ namespace Lean.Kernels;
 internal sealed class AddRmsNormDevice(KernelStream stream) : AddRmsNorm
 {
     // As in Kernels/Device/Ops/AddRmsNormRow.cs.
+    private const long NarrowRow = 2048;
     private const long WidestRow = 8192;
 
     private protected override void Launch(
         Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor faults, int place)
     {
-        if (stream.MatrixUnits != MatrixUnits.None && residual.Shape[1] <= WidestRow
-            && IsAligned(residual) && (delta.IsEmpty || IsAligned(delta)) && IsAligned(output) && weight.Address % 16 == 0)
+        long width = residual.Shape[1];
+        if (stream.MatrixUnits == MatrixUnits.None || width > WidestRow
+            || !IsAligned(residual) || !(delta.IsEmpty || IsAligned(delta)) || !IsAligned(output) || weight.Address % 16 != 0)
         {
-            AddRmsNormRowLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place);
-            return;
+            AddRmsNormLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place);
         }
-
-        AddRmsNormLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place);
+        else if (width <= NarrowRow)
+        {
+            AddRmsNormRowNarrowLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place);
+        }
+        else
+        {
+            AddRmsNormRowWideLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place);
+        }
     }
 
     // Which is so for all rows of a tensor or for none: a row's bits do not depend on where it lies.

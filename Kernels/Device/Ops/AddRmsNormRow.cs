@@ -5,25 +5,24 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// add_rms_norm on cards since Ampere: a group per row, which reads the row once and keeps it in registers. Each thread
-/// has four neighbours of every 2,048; its sums are joined across the warp, then across warps in their order.
+/// has four neighbours of every 2,048; its sums are joined across the warp, then across warps in their order. Narrow rows
+/// have a kernel of their own, of few registers: more groups run at a time.
 /// </summary>
 public static class AddRmsNormRow
 {
-    /// <summary>The widest row.</summary>
-    public const int Most = Threads * Four * Parts;
-
     private const int Threads = 512;
     private const int Warps = Threads / 32;
     private const int Four = 4;
-    private const int Parts = 4;
 
     // 2^-96: squares of scaled values cannot leave f32.
     private const float Small = 1.2621774483536189e-29f;
 
-    /// <summary>As <see cref="AddRmsNorm"/>; H is a multiple of 4 and at most <see cref="Most"/>, rows begin at multiples of 16 bytes.</summary>
+    /// <summary>As <see cref="AddRmsNorm"/>; H is a multiple of 4 and at most 2,048 for each part, rows begin at multiples of 16 bytes.</summary>
     [Kernel("add_rms_norm_row", Threads, groups: "T", Unroll = true)]
+    [Instance("narrow", typeof(OneRowPart))]
+    [Instance("wide", typeof(FourRowParts))]
     [Cuda("sm_80")]
-    public static void Run(
+    public static void Run<TParts>(
         [Shape("T", "H")] ArrayView<float> residual,
         [Shape("T", "H", Optional = true)] ArrayView<float> delta,
         [Shape("H")] ArrayView<float> weight,
@@ -33,6 +32,7 @@ public static class AddRmsNormRow
         [RowStride("output")] int outputStride,
         float epsilon,
         int place)
+        where TParts : struct, IRowParts
     {
         ArrayView<float> sums = SharedMemory.Allocate<float>(Warps);
         ArrayView<float> scaledSums = SharedMemory.Allocate<float>(Warps);
@@ -40,8 +40,8 @@ public static class AddRmsNormRow
         int first = Group.IdxX * Four;
 
         // Weights are nobody's output: they come while the kernel before this one still runs.
-        var weights = new float[Parts * Four];
-        for (int part = 0; part < Parts; part++)
+        var weights = new float[TParts.Parts * Four];
+        for (int part = 0; part < TParts.Parts; part++)
         {
             int h = Math.Min(first + (part * Threads * Four), width - Four);
             U4 w = WideAccess.Load(ref weight[h]);
@@ -53,9 +53,9 @@ public static class AddRmsNormRow
 
         DependentLaunch.Wait();
         long row = (long)Grid.IdxX * width;
-        var x = new float[Parts * Four];
+        var x = new float[TParts.Parts * Four];
         float squares = 0, scaled = 0;
-        for (int part = 0; part < Parts; part++)
+        for (int part = 0; part < TParts.Parts; part++)
         {
             int h = first + (part * Threads * Four), at = part * Four;
             x[at] = 0;
@@ -117,7 +117,7 @@ public static class AddRmsNormRow
 
         float scale = Scalar.Rsqrt((squares / width) + (epsilon * shrink * shrink));
         long target = (long)Grid.IdxX * outputStride;
-        for (int part = 0; part < Parts; part++)
+        for (int part = 0; part < TParts.Parts; part++)
         {
             int h = first + (part * Threads * Four), at = part * Four;
             if (h < width)
