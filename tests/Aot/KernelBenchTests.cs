@@ -59,7 +59,7 @@ public sealed class KernelBenchTests
     public void Published_shapes_that_do_not_fit_are_skipped_by_name()
     {
         JsonElement run = Assert.Single(LeanRun.Of(
-            "bench", "kernels", "--quick", "--model", "qwen3-next-80b-a3b", "--filter", "512×(", "--rows", "1", "--memory", "64MiB", "--json").Json());
+            "bench", "kernels", "--quick", "--model", "qwen3-next-80b-a3b", "--filter", "grouped_experts", "--rows", "1", "--memory", "64MiB", "--json").Json());
         JsonElement figure = Assert.Single(run.GetProperty("figures").EnumerateArray());
         Assert.Equal("skipped", figure.GetProperty("status").GetString());
         Assert.Contains("--memory", figure.GetProperty("reason").GetString(), StringComparison.Ordinal);
