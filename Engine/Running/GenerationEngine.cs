@@ -15,6 +15,9 @@ namespace Lean.Engine.Running;
 /// </summary>
 internal sealed class GenerationEngine : IDisposable
 {
+    // Chosen where logits are no numbers.
+    private const int NoToken = -1;
+
     private readonly ModelConfig _config;
     private readonly IStepRunner _runner;
     private readonly TimeProvider _clock;
@@ -263,6 +266,8 @@ internal sealed class GenerationEngine : IDisposable
         ReadOnlySpan<PlannedSegment> segments = _plan.Segments;
         ReadOnlySpan<int> places = chosen.Faults.AsSpan<int>(), tokens = chosen.Tokens.IsEmpty ? [] : chosen.Tokens.AsSpan<int>();
         ReadOnlySpan<float> logProbabilities = chosen.LogProbabilities.IsEmpty ? [] : chosen.LogProbabilities.AsSpan<float>();
+        CheckReturned(places, FaultPlace.None, FaultPlace.MtpLogits(_config), "a place of the model numbered");
+        CheckReturned(tokens, NoToken, _config.Vocabulary - 1, "token");
         int output = 0, row = 0, listed = 0;
         for (int i = 0; i < segments.Length; i++)
         {
@@ -270,7 +275,7 @@ internal sealed class GenerationEngine : IDisposable
             Sequence sequence = _sequences[segment.Sequence]!;
             Fault? fault = Fault.Of(places.Slice(row, segment.Rows), segment.FirstPosition, Steps + 1);
             _memory.Commit(i, segment, good: fault is null);
-            if (segment.Samples && tokens[output] < 0)
+            if (segment.Samples && tokens[output] == NoToken)
             {
                 fault ??= new Fault(Steps + 1, segment.FirstPosition + segment.Rows - 1, FaultPlace.Head(_config));
             }
@@ -296,6 +301,19 @@ internal sealed class GenerationEngine : IDisposable
 
             output += segment.Samples ? 1 : 0;
             row += segment.Rows;
+        }
+    }
+
+    // What no kernel of ours writes must not get into a text, a cache or the next step.
+    private static void CheckReturned(ReadOnlySpan<int> values, int first, int last, string what)
+    {
+        foreach (int value in values)
+        {
+            if (value < first || value > last)
+            {
+                throw new MachineException(
+                    $"the device gave back {what} {value}, expected {first} to {last}: it does not run its kernels as written; `lean selftest` with the same --device shows which");
+            }
         }
     }
 

@@ -42,7 +42,10 @@ public sealed class DeviceTests
     public void The_self_test_of_some_ops_is_of_those_alone()
     {
         string[] lines = LeanRun.Of("selftest", "--filter", "RMS_norm").Good().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal(["add_rms_norm", "gated_rms_norm"], lines[1..].Select(l => l.Split(' ')[0]));
+        string[] ops = [.. lines[1..].Select(l => l.Split(' ')[0])];
+        Assert.Contains("add_rms_norm", ops);
+        Assert.Contains("gated_rms_norm", ops);
+        Assert.All(ops, op => Assert.Contains("rms_norm", op, StringComparison.Ordinal));
         Assert.Equal("demo", Assert.Single(LeanRun.Of("selftest", "--filter", "demo").Good().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[1..]).Split(' ')[0]);
         LeanRun.Of("selftest", "--filter", "nothing").Fails(2, "--filter is 'nothing', expected a part of an op's name; the ops are embedding, ");
     }
