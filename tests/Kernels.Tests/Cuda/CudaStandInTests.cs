@@ -7,7 +7,7 @@ namespace Lean.Kernels.Tests;
 public sealed unsafe class CudaStandInTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("lean-standin-").FullName;
-    private readonly nint _library;
+    private readonly StandInLibrary _library;
     private readonly nint _stream;
     private int _seen;
 
@@ -16,7 +16,7 @@ public sealed unsafe class CudaStandInTests : IDisposable
         Assert.SkipWhen(NativeLibraryBuild.WhyUnavailable is not null, NativeLibraryBuild.WhyUnavailable ?? "");
         string name = $"libstandin-{Path.GetFileName(_folder)}.so";
         CudaStandInBuild.Compile(Path.Combine(_folder, name), name);
-        _library = NativeLibrary.Load(Path.Combine(_folder, name));
+        _library = new StandInLibrary(NativeLibrary.Load(Path.Combine(_folder, name)));
         nint context;
         Call("cuInit", 0);
         Call("cuDevicePrimaryCtxRetain", (nint)(&context), 7);
@@ -150,23 +150,17 @@ public sealed unsafe class CudaStandInTests : IDisposable
     }
 
     private void Launch(nint function, uint threads, uint shared, nint parameters) =>
-        _ = ((delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, nint, nint, int>)NativeLibrary.GetExport(_library, "cuLaunchKernel"))(
+        _ = ((delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, nint, nint, int>)_library["cuLaunchKernel"])(
             function, 1, 1, 1, threads, 1, 1, shared, _stream, parameters, 0);
 
     // Numbers and pointers travel alike, in registers.
     private int Call(string name, nint a, nint b = 0, nint c = 0, nint d = 0, nint e = 0) =>
-        ((delegate* unmanaged<nint, nint, nint, nint, nint, int>)NativeLibrary.GetExport(_library, name))(a, b, c, d, e);
+        ((delegate* unmanaged<nint, nint, nint, nint, nint, int>)_library[name])(a, b, c, d, e);
 
     // What was wrong since the last question.
     private string New()
     {
-        var text = new byte[1 << 16];
-        fixed (byte* first = text)
-        {
-            _ = ((delegate* unmanaged<byte*, nuint, nuint>)NativeLibrary.GetExport(_library, "standin_wrongs"))(first, (nuint)text.Length);
-        }
-
-        string all = Encoding.UTF8.GetString(text).TrimEnd('\0'), found = all[_seen..];
+        string all = _library.Wrongs(), found = all[_seen..];
         _seen = all.Length;
         return found;
     }

@@ -7,6 +7,9 @@ namespace Lean.Kernels.Tests;
 /// <param name="name">The file's name, which is the driver's.</param>
 internal sealed class NativeLibraryBuild(string sources, string name)
 {
+    // What all stand-ins are built with.
+    private const string Shared = "StandIns";
+
     private readonly Lazy<DirectoryInfo> _folder = new(() =>
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("lean-standin-");
@@ -36,9 +39,10 @@ internal sealed class NativeLibraryBuild(string sources, string name)
     /// <summary>Compiles a library; under another name a process may hold a second one.</summary>
     internal static void Compile(string sources, string library, string name)
     {
-        string[] files = Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, sources), "*.c");
-        Assert.NotEmpty(files);
-        string[] options = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", $"-Wl,-soname,{name}", "-o", library];
+        string shared = Path.Combine(AppContext.BaseDirectory, Shared);
+        string[] own = Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, sources), "*.c"), files = [.. own, .. Directory.GetFiles(shared, "*.c")];
+        Assert.True(own.Length > 0 && files.Length > own.Length, $"no C files in {sources} or {Shared}");
+        string[] options = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-I", shared, $"-Wl,-soname,{name}", "-o", library];
         using Process compiling = Process.Start(new ProcessStartInfo(Compiler!, [.. options, .. files, "-ldl", "-lpthread"]) { RedirectStandardError = true })!;
         string errors = compiling.StandardError.ReadToEnd();
         compiling.WaitForExit();

@@ -3,7 +3,7 @@ namespace Lean.Kernels.Tests;
 /// <summary>The stand-in for Level Zero's loader (StandIn/*.c), and what it runs kernels with.</summary>
 internal static class StandInBuild
 {
-    private const string Sources = "StandIn";
+    private const string Sources = "LevelZeroStandIn";
 
     private static readonly NativeLibraryBuild s_build = new(Sources, "libze_loader.so.1");
     private static readonly Lazy<string> s_translator = new(WriteTranslator);

@@ -6,7 +6,7 @@ namespace Lean.Kernels.Tests;
 public sealed unsafe class StandInTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("lean-standin-").FullName;
-    private readonly nint _library;
+    private readonly StandInLibrary _library;
     private readonly nint _device;
     private readonly nint _context;
     private readonly nint _list;
@@ -17,7 +17,7 @@ public sealed unsafe class StandInTests : IDisposable
         Assert.SkipWhen(StandInBuild.WhyUnavailable is not null, StandInBuild.WhyUnavailable ?? "");
         string name = $"libstandin-{Path.GetFileName(_folder)}.so";
         StandInBuild.Compile(Path.Combine(_folder, name), name);
-        _library = NativeLibrary.Load(Path.Combine(_folder, name));
+        _library = new StandInLibrary(NativeLibrary.Load(Path.Combine(_folder, name)));
         uint one = 1;
         nint driver;
         Call("zeInit", 0);
@@ -177,12 +177,12 @@ public sealed unsafe class StandInTests : IDisposable
 
     // Numbers and pointers travel alike, in registers and then in words of the stack.
     private int Call(string name, nint a, nint b = 0, nint c = 0, nint d = 0, nint e = 0, nint f = 0, nint g = 0, nint h = 0) =>
-        ((delegate* unmanaged<nint, nint, nint, nint, nint, nint, nint, nint, int>)NativeLibrary.GetExport(_library, name))(a, b, c, d, e, f, g, h);
+        ((delegate* unmanaged<nint, nint, nint, nint, nint, nint, nint, nint, int>)_library[name])(a, b, c, d, e, f, g, h);
 
     /// <summary>What was wrong since the last question.</summary>
     private string New()
     {
-        string all = StandIn.Wrongs(_library), more = all[_seen..];
+        string all = _library.Wrongs(), more = all[_seen..];
         _seen = all.Length;
         return more;
     }

@@ -5,10 +5,14 @@
  *
  * LEAN_STANDIN_REPORT  a file that gets what was wrong, a line each, and a last line of counts, when the process ends
  * LEAN_STANDIN_MEMORY  bytes of the card's memory
- * LEAN_STANDIN_FAULT   a planted fault: see fault() in state.c
+ * LEAN_STANDIN_FAULT   a planted fault: init (the driver finds no card), stub (the toolkit's library), none (no card is
+ *                      visible), card (an old one), driver (an old one), ptx (which refuses what is newer than it), build (no
+ *                      program compiles, with a log), lost:N (the Nth kernel to run takes the card with it)
  */
 #ifndef CUDA_STANDIN_H
 #define CUDA_STANDIN_H
+
+#include "report.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,9 +68,6 @@ typedef struct {
     size_t bytes;
     bool host, alive;
 } allocation;
-
-void wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
-bool fault(const char *name);
 
 object *known(const void *handle, kind k, const char *call);
 void *create(kind k, object **made);

@@ -1,6 +1,5 @@
 #include "cuda.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,66 +13,21 @@ static uint32_t object_count = 1;
 static allocation allocations[MOST_ALLOCATIONS];
 static uint32_t allocation_count;
 static size_t used;
-static char report[1 << 16];
-static size_t report_length;
-static unsigned long wrongs, launches, copies, replays;
-static char planted[64];
-static bool lost;
-
-void wrong(const char *format, ...)
-{
-    wrongs++;
-    if (report_length + 512 < sizeof report) {
-        va_list list;
-        va_start(list, format);
-        report_length += (size_t)vsnprintf(report + report_length, 500, format, list);
-        va_end(list);
-        report[report_length++] = '\n';
-    }
-}
-
-/*
- * Planted faults: init (the driver finds no card), stub (the toolkit's library), none (no card is visible), card (an old
- * one), driver (an old one), ptx (which refuses what is newer than it), build (no program compiles, with a log), lost:N
- * (the Nth kernel to run takes the card with it).
- */
-bool fault(const char *name)
-{
-    return strcmp(planted, name) == 0;
-}
+static unsigned long launches, copies, replays;
+static unsigned long lost_since; /* the planting that took the card, or 0: the first is number 1 */
 
 bool is_lost(void)
 {
-    return lost;
-}
-
-/* For tests in this process; elsewhere the environment says it. */
-void standin_fault(const char *name)
-{
-    snprintf(planted, sizeof planted, "%s", name);
-    lost = false;
-}
-
-/* Copies what was wrong so far; returns how often something was. */
-unsigned long standin_wrongs(char *text, size_t size)
-{
-    snprintf(text, size, "%.*s", (int)report_length, report);
-    return wrongs;
-}
-
-__attribute__((constructor)) static void begin(void)
-{
-    const char *name = getenv("LEAN_STANDIN_FAULT");
-    standin_fault(name ? name : "");
+    return lost_since == plantings();
 }
 
 __attribute__((destructor)) static void finish(void)
 {
-    const char *path = getenv("LEAN_STANDIN_REPORT");
-    FILE *file = path ? fopen(path, "a") : NULL;
+    FILE *file = report_open();
     if (!file) {
         return;
     }
+    bool lost = is_lost();
     /* A lost card frees nothing any more, and nobody is asked to. */
     uint32_t live = 0;
     for (uint32_t i = 1; i < object_count && !lost; i++) {
@@ -88,7 +42,8 @@ __attribute__((destructor)) static void finish(void)
             live++;
         }
     }
-    fprintf(file, "%.*s%lu wrong, %lu launches, %lu replays, %lu copies, %u live\n", (int)report_length, report, wrongs, launches, replays, copies, live);
+    report_write(file);
+    fprintf(file, ", %lu launches, %lu replays, %lu copies, %u live\n", launches, replays, copies, live);
     fclose(file);
 }
 
@@ -140,7 +95,7 @@ bool destroy(void *handle, kind k, const char *call)
     if (!o) {
         return false;
     }
-    if (o->kind == STREAM && o->first && !lost) {
+    if (o->kind == STREAM && o->first && !is_lost()) {
         wrong("%s: the stream still has work", call);
     }
     drop(o);
@@ -289,7 +244,9 @@ static void run(command *c)
         break;
     case LAUNCH:
         launches++;
-        lost |= strncmp(planted, "lost:", 5) == 0 && launches >= strtoul(planted + 5, NULL, 10);
+        if (strncmp(planted_fault(), "lost:", 5) == 0 && launches >= strtoul(planted_fault() + 5, NULL, 10)) {
+            lost_since = plantings();
+        }
         break;
     case MARK:
         c->event->reached = true;
@@ -300,7 +257,7 @@ static void run(command *c)
 int queue_run(object *stream, const object *until)
 {
     bool reached = false;
-    while (stream->first && !reached && !lost) {
+    while (stream->first && !reached && !is_lost()) {
         command *c = stream->first;
         run(c);
         reached = until && c->verb == MARK && c->event == until;
@@ -308,7 +265,7 @@ int queue_run(object *stream, const object *until)
         stream->last = c->next ? stream->last : NULL;
         free(c);
     }
-    return lost ? LAUNCH_FAILED : SUCCESS;
+    return is_lost() ? LAUNCH_FAILED : SUCCESS;
 }
 
 int queue_reach(object *event)
@@ -324,5 +281,5 @@ int queue_reach(object *event)
             }
         }
     }
-    return lost ? LAUNCH_FAILED : SUCCESS;
+    return is_lost() ? LAUNCH_FAILED : SUCCESS;
 }

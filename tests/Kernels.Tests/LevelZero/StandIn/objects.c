@@ -1,7 +1,6 @@
 #include "objects.h"
 
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,40 +15,11 @@ static uint32_t object_count = 1;
 static allocation allocations[MOST_ALLOCATIONS];
 static uint32_t allocation_count;
 static size_t used;
-static char report[1 << 16];
-static size_t report_length;
-static unsigned long wrongs;
-static char planted[64], translator[4096];
+static char translator[4096];
 static uint64_t ticks = 0xfffffff0; /* timestamps of 32 bits, about to wrap */
 unsigned long launches, copies;
 
-void wrong(const char *format, ...)
-{
-    wrongs++;
-    if (report_length + 512 < sizeof report) {
-        va_list list;
-        va_start(list, format);
-        report_length += (size_t)vsnprintf(report + report_length, 500, format, list);
-        va_end(list);
-        report[report_length++] = '\n';
-    }
-}
-
-/*
- * Planted faults: init (no driver starts), none (no device), old (Level Zero 1.3), ir (no SPIR-V), threads (groups of 64),
- * build (every module fails, with a log), lost (the device is gone once a kernel runs).
- */
-bool fault(const char *name)
-{
-    return strcmp(planted, name) == 0;
-}
-
 /* For tests in this process; elsewhere the environment says it. */
-void standin_fault(const char *name)
-{
-    snprintf(planted, sizeof planted, "%s", name);
-}
-
 void standin_translator(const char *path)
 {
     snprintf(translator, sizeof translator, "%s", path);
@@ -67,25 +37,15 @@ static uint32_t live(void)
     return count;
 }
 
-/* Copies what was wrong so far; returns how often something was. */
-unsigned long standin_wrongs(char *text, size_t size)
-{
-    snprintf(text, size, "%.*s", (int)report_length, report);
-    return wrongs;
-}
-
 __attribute__((constructor)) static void begin(void)
 {
-    const char *name = getenv("LEAN_STANDIN_FAULT");
-    standin_fault(name ? name : "");
     const char *path = getenv("LEAN_STANDIN_TRANSLATOR");
     standin_translator(path ? path : "");
 }
 
 __attribute__((destructor)) static void finish(void)
 {
-    const char *path = getenv("LEAN_STANDIN_REPORT");
-    FILE *file = path ? fopen(path, "a") : NULL;
+    FILE *file = report_open();
     if (!file) {
         return;
     }
@@ -99,7 +59,8 @@ __attribute__((destructor)) static void finish(void)
             wrong("%zu bytes were never freed", allocations[i].bytes);
         }
     }
-    fprintf(file, "%.*s%lu wrong, %lu launches, %lu copies, %u live\n", (int)report_length, report, wrongs, launches, copies, live());
+    report_write(file);
+    fprintf(file, ", %lu launches, %lu copies, %u live\n", launches, copies, live());
     fclose(file);
 }
 

@@ -2,6 +2,7 @@
 #ifndef OBJECTS_H
 #define OBJECTS_H
 
+#include "report.h"
 #include "standin.h"
 
 typedef enum { NOTHING, DRIVER, DEVICE, CONTEXT, LIST, POOL, EVENT, MODULE, LOG, KERNEL, KINDS } kind;
@@ -51,8 +52,6 @@ struct object {
     argument arguments[MOST_ARGUMENTS];
 };
 
-void wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* A live object of a kind, or NULL, which has then been reported. */
 object *known(const void *handle, kind k, const char *call);
 void *create(kind k, object *parent, object **made);
@@ -80,7 +79,6 @@ bool queue_names(const object *used);
 int queue_run(object *list, const object *until);
 /* Runs whatever leads up to an event. */
 int queue_reach(object *event);
-bool fault(const char *name);
 
 extern unsigned long launches, copies;
 

@@ -7,7 +7,9 @@
  * LEAN_STANDIN_TRANSLATOR  a shell script that turns SPIR-V (its first argument) into LLVM bitcode (the second); without one,
  *                          launches are checked and not run
  * LEAN_STANDIN_MEMORY      bytes of the device's memory
- * LEAN_STANDIN_FAULT       a planted fault: see fault() in objects.c
+ * LEAN_STANDIN_FAULT       a planted fault: init (no driver starts), none (no device), old (Level Zero 1.3), ir (no SPIR-V),
+ *                          threads (groups of 64), build (every module fails, with a log), lost (the device is gone once a
+ *                          kernel runs)
  */
 #ifndef STANDIN_H
 #define STANDIN_H
