@@ -19,8 +19,6 @@ public static class DeltaRuleScan
     /// <summary>Columns of a group.</summary>
     public const int Columns = 32;
 
-    private const int SmallBytes = GatesAt + (2 * GateBytes);
-    private const int LargeBytes = ValuesAt + (Cell * ValueStride);
     private const int Warps = Threads / 32;
     private const int OwnColumns = 16;
     private const int Cell = DeltaRuleLayout.Cell;
@@ -28,23 +26,6 @@ public static class DeltaRuleScan
     private const int KeySteps = KeyDim / 16;
     private const int CellSteps = Cell / 16;
     private const int Eights = Cell / 8;
-
-    // Keys and gates of this cell and the next; the triangle T, and for each pair of warps the terms of S and of u.
-    private const int KeyBytes = 2 * DeltaRuleLayout.TermBytes;
-    private const int TriangleAt = 2 * KeyBytes;
-    private const int StatesAt = TriangleAt + (DeltaRuleLayout.TriangleWords * 4);
-    private const int StateBytes = KeySteps * 2 * PieceBytes;
-    private const int SolutionsAt = StatesAt + (2 * StateBytes);
-    private const int SolutionBytes = CellSteps * 2 * PieceBytes;
-    private const int GatesAt = SolutionsAt + (2 * SolutionBytes);
-    private const int GateBytes = DeltaRuleLayout.GateWords * 4;
-    private const int PieceBytes = DeltaRuleLayout.PieceWords * 4;
-
-    // Where there is room, queries, M and values too; rows of values lie so that eight columns of four of them are in different banks.
-    private const int QueriesAt = GatesAt + (2 * GateBytes);
-    private const int ReadingAt = QueriesAt + KeyBytes;
-    private const int ValuesAt = ReadingAt + (DeltaRuleLayout.TriangleWords * 4);
-    private const int ValueStride = (Columns + 4) * 4;
 
     // Sums: Sᵀ 16 × 128; then 16 × 64 twice: what S holds for the keys or the queries; u, or nothing.
     private const int State = 0;
@@ -54,7 +35,7 @@ public static class DeltaRuleScan
 
     /// <summary>Runs the cells that <see cref="DeltaRuleCells"/> has prepared, of every sequence.</summary>
     [Kernel("delta_rule_scan", Threads, groups: "S*Heads", groupsY: "Dv/32", Unroll = true)]
-    [Cuda("sm_80", SharedBytes = SmallBytes)]
+    [Cuda("sm_80", SharedBytes = ScanLayout.SmallBytes)]
     public static void Run(
         [Shape("T", "C")] ArrayView<float> convolved,
         [Shape("S", "4")] ArrayView<int> segments,
@@ -75,7 +56,7 @@ public static class DeltaRuleScan
 
     /// <summary>The same on Hopper, whose shared memory holds all that a cell needs; bits are the same.</summary>
     [Kernel("delta_rule_scan_large", Threads, groups: "S*Heads", groupsY: "Dv/32", Unroll = true)]
-    [Cuda("sm_90a", SharedBytes = LargeBytes)]
+    [Cuda("sm_90a", SharedBytes = ScanLayout.LargeBytes)]
     public static void RunLarge(
         [Shape("T", "C")] ArrayView<float> convolved,
         [Shape("S", "4")] ArrayView<int> segments,
@@ -123,8 +104,8 @@ public static class DeltaRuleScan
         int column = (Grid.IdxY * Columns) + ((warp & 1) * OwnColumns) + (lane >> 2);
         bool solves = warp < Warps / 2;
         uint memory = CudaShared.Base();
-        uint states = memory + StatesAt + (uint)(((warp & 1) * StateBytes) + (lane * 16));
-        uint solutions = memory + SolutionsAt + (uint)(((warp & 1) * SolutionBytes) + (lane * 16));
+        uint states = memory + ScanLayout.StatesAt + (uint)(((warp & 1) * ScanLayout.StateBytes) + (lane * 16));
+        uint solutions = memory + ScanLayout.SolutionsAt + (uint)(((warp & 1) * ScanLayout.SolutionBytes) + (lane * 16));
         long stateAt = ((((long)segment.Slot * heads) + head) * KeyDim * valueDim) + column;
         for (int i = 0; i < Sums / 4; i++)
         {
@@ -139,13 +120,13 @@ public static class DeltaRuleScan
         // Numbers of the prepared cells from here on: this sequence's first is at `prepared`.
         long prepared = segment.FirstCell + begin - firstCell;
         int keyHead = head / (heads / keyHeads);
-        BringKeys(memory, 0, keys, ((prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords, gates, ((prepared * heads) + head) * DeltaRuleLayout.GateWords);
-        BringTriangle(memory + TriangleAt, solving, ((prepared * heads) + head) * DeltaRuleLayout.TriangleWords);
+        ScanCopies.BringKeys(memory, 0, keys, ((prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords, gates, ((prepared * heads) + head) * DeltaRuleLayout.GateWords);
+        ScanCopies.BringTriangle(memory + ScanLayout.TriangleAt, solving, ((prepared * heads) + head) * DeltaRuleLayout.TriangleWords);
         long values = ((long)segment.Row * channels) + (2 * keyHeads * KeyDim) + ((long)head * valueDim) + (Grid.IdxY * Columns);
         if (TScan.IsLarge)
         {
-            BringVectors(memory + QueriesAt, queries, ((prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords);
-            BringValues(memory, convolved, values + ((long)begin * Cell * channels), channels, Math.Min(Cell, segment.Rows - (begin * Cell)));
+            ScanCopies.BringVectors(memory + ScanLayout.QueriesAt, queries, ((prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords);
+            ScanCopies.BringValues(memory, convolved, values + ((long)begin * Cell * channels), channels, Math.Min(Cell, segment.Rows - (begin * Cell)));
         }
 
         CopyAsync.Commit();
@@ -154,12 +135,12 @@ public static class DeltaRuleScan
             int row = segment.Row + (cell * Cell), count = Math.Min(Cell, segment.Rows - (cell * Cell)), buffer = (cell - begin) & 1;
             long here = prepared + cell - begin, next = cell + 1 < end ? here + 1 : here;
             long vectors = ((here * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords, triangles = ((here * heads) + head) * DeltaRuleLayout.TriangleWords;
-            uint ownKeys = memory + (uint)(buffer * KeyBytes), ownGates = memory + GatesAt + (uint)(buffer * GateBytes);
+            uint ownKeys = memory + (uint)(buffer * ScanLayout.KeyBytes), ownGates = memory + ScanLayout.GatesAt + (uint)(buffer * ScanLayout.GateBytes);
             if (solves)
             {
                 for (int step = 0; step < KeySteps; step++)
                 {
-                    Share(State + (step * 8), states + (uint)(step * 2 * PieceBytes));
+                    Share(State + (step * 8), states + (uint)(step * 2 * ScanLayout.PieceBytes));
                 }
             }
 
@@ -167,32 +148,32 @@ public static class DeltaRuleScan
             Group.Barrier();
             if (TScan.IsLarge)
             {
-                BringTriangle(memory + ReadingAt, reading, triangles);
+                ScanCopies.BringTriangle(memory + ScanLayout.ReadingAt, reading, triangles);
             }
 
             CopyAsync.Commit();
-            BringKeys(
+            ScanCopies.BringKeys(
                 memory, buffer ^ 1, keys, ((next * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords, gates, ((next * heads) + head) * DeltaRuleLayout.GateWords);
             CopyAsync.Commit();
             if (solves)
             {
                 Solve<TScan>(
                     convolved, values + ((long)cell * Cell * channels) + column - (Grid.IdxY * Columns), channels, count, memory,
-                    ownKeys, ownGates, memory + TriangleAt + (uint)(lane * 16), states, solutions, lane);
+                    ownKeys, ownGates, memory + ScanLayout.TriangleAt + (uint)(lane * 16), states, solutions, lane);
             }
             else
             {
-                Recall<TScan>(queries, vectors + (lane * 4), memory + QueriesAt, ownGates, states, lane);
+                Recall<TScan>(queries, vectors + (lane * 4), memory + ScanLayout.QueriesAt, ownGates, states, lane);
             }
 
             CopyAsync.Wait(1);
             Group.Barrier();
-            BringTriangle(memory + TriangleAt, solving, ((next * heads) + head) * DeltaRuleLayout.TriangleWords);
+            ScanCopies.BringTriangle(memory + ScanLayout.TriangleAt, solving, ((next * heads) + head) * DeltaRuleLayout.TriangleWords);
             if (TScan.IsLarge)
             {
                 int nextCell = Math.Min(cell + 1, end - 1);
-                BringVectors(memory + QueriesAt, queries, ((next * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords);
-                BringValues(memory, convolved, values + ((long)nextCell * Cell * channels), channels, Math.Min(Cell, segment.Rows - (nextCell * Cell)));
+                ScanCopies.BringVectors(memory + ScanLayout.QueriesAt, queries, ((next * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords);
+                ScanCopies.BringValues(memory, convolved, values + ((long)nextCell * Cell * channels), channels, Math.Min(Cell, segment.Rows - (nextCell * Cell)));
             }
 
             CopyAsync.Commit();
@@ -203,7 +184,7 @@ public static class DeltaRuleScan
             else
             {
                 long outputs = (((long)row * heads) + head) * valueDim;
-                Read<TScan>(reading, triangles + (lane * 4), memory + ReadingAt + (uint)(lane * 16), solutions, output, outputs + column, heads * valueDim, count, lane);
+                Read<TScan>(reading, triangles + (lane * 4), memory + ScanLayout.ReadingAt + (uint)(lane * 16), solutions, output, outputs + column, heads * valueDim, count, lane);
             }
         }
 
@@ -214,50 +195,12 @@ public static class DeltaRuleScan
         }
     }
 
-    private static void BringKeys(uint memory, int buffer, ArrayView<float> keys, long keyAt, ArrayView<float> gates, long gateAt)
-    {
-        BringVectors(memory + (uint)(buffer * KeyBytes), keys, keyAt);
-        if (Group.IdxX < GateBytes / 16)
-        {
-            CopyAsync.Sixteen(memory + (uint)(GatesAt + (buffer * GateBytes) + (Group.IdxX * 16)), ref gates[gateAt + (Group.IdxX * 4)]);
-        }
-    }
-
-    private static void BringVectors(uint shared, ArrayView<float> vectors, long at)
-    {
-        for (int i = 0; i < KeyBytes / 16 / Threads; i++)
-        {
-            int chunk = Group.IdxX + (i * Threads);
-            CopyAsync.Sixteen(shared + (uint)(chunk * 16), ref vectors[at + (chunk * 4)]);
-        }
-    }
-
-    // Rows past the end become the last one.
-    private static void BringValues(uint memory, ArrayView<float> convolved, long at, int channels, int count)
-    {
-        for (int i = 0; i < Cell * Columns / 4 / Threads; i++)
-        {
-            int chunk = Group.IdxX + (i * Threads), row = chunk >> 3, four = chunk & 7;
-            CopyAsync.Sixteen(
-                memory + (uint)(ValuesAt + (row * ValueStride) + (four * 16)), ref convolved[at + ((long)Math.Min(row, count - 1) * channels) + (four * 4)]);
-        }
-    }
-
-    private static void BringTriangle(uint shared, ArrayView<float> triangle, long at)
-    {
-        for (int i = 0; i < DeltaRuleLayout.TriangleWords / 4 / Threads; i++)
-        {
-            int chunk = Group.IdxX + (i * Threads);
-            CopyAsync.Sixteen(shared + (uint)(chunk * 16), ref triangle[at + (chunk * 4)]);
-        }
-    }
-
     // Both terms of eight sums into shared memory, as a left side.
     private static void Share(int first, uint shared)
     {
         U4 high = SplitProducts.High(first);
         SharedWords.Store4(shared, high);
-        SharedWords.Store4(shared + PieceBytes, SplitProducts.Low(first, high));
+        SharedWords.Store4(shared + ScanLayout.PieceBytes, SplitProducts.Low(first, high));
     }
 
     private static void Solve<TScan>(
@@ -271,7 +214,7 @@ public static class DeltaRuleScan
 
         for (int step = 0; step < KeySteps; step++)
         {
-            U4 high = SharedWords.Load4(states + (uint)(step * 2 * PieceBytes)), low = SharedWords.Load4(states + (uint)(((step * 2) + 1) * PieceBytes));
+            U4 high = SharedWords.Load4(states + (uint)(step * 2 * ScanLayout.PieceBytes)), low = SharedWords.Load4(states + (uint)(((step * 2) + 1) * ScanLayout.PieceBytes));
             var right = new U4[Eights];
             for (int i = 0; i < Eights; i++)
             {
@@ -281,14 +224,14 @@ public static class DeltaRuleScan
             SplitProducts.Add(Recalled, 0, Eights, high, low, right);
         }
 
-        uint own = memory + ValuesAt + (uint)((((Group.IdxX >> 5) & 1) * OwnColumns * 4) + ((lane >> 2) * 4));
+        uint own = memory + ScanLayout.ValuesAt + (uint)((((Group.IdxX >> 5) & 1) * OwnColumns * 4) + ((lane >> 2) * 4));
         for (int i = 0; i < Eights * 4; i++)
         {
             int position = Position(i, lane);
             float fade = SharedWords.Load(gates + (uint)(position * 4)), value = 0;
             if (TScan.IsLarge)
             {
-                value = SharedWords.Load(own + (uint)((position * ValueStride) + ((i & 2) * 16)));
+                value = SharedWords.Load(own + (uint)((position * ScanLayout.ValueStride) + ((i & 2) * 16)));
             }
             else
             {
@@ -311,7 +254,7 @@ public static class DeltaRuleScan
             {
                 if (i >= step * 2)
                 {
-                    right[i] = SharedWords.Load4(triangle + (uint)(DeltaRuleLayout.TrianglePiece(i, step) * PieceBytes));
+                    right[i] = SharedWords.Load4(triangle + (uint)(DeltaRuleLayout.TrianglePiece(i, step) * ScanLayout.PieceBytes));
                 }
             }
 
@@ -320,7 +263,7 @@ public static class DeltaRuleScan
 
         for (int step = 0; step < CellSteps; step++)
         {
-            Share(Solution + (step * 8), solutions + (uint)(step * 2 * PieceBytes));
+            Share(Solution + (step * 8), solutions + (uint)(step * 2 * ScanLayout.PieceBytes));
         }
     }
 
@@ -334,14 +277,14 @@ public static class DeltaRuleScan
 
         for (int step = 0; step < KeySteps; step++)
         {
-            U4 high = SharedWords.Load4(states + (uint)(step * 2 * PieceBytes)), low = SharedWords.Load4(states + (uint)(((step * 2) + 1) * PieceBytes));
+            U4 high = SharedWords.Load4(states + (uint)(step * 2 * ScanLayout.PieceBytes)), low = SharedWords.Load4(states + (uint)(((step * 2) + 1) * ScanLayout.PieceBytes));
             var right = new U4[Eights];
             for (int i = 0; i < Eights; i++)
             {
                 int piece = DeltaRuleLayout.QueryPiece(i, step);
                 if (TScan.IsLarge)
                 {
-                    right[i] = SharedWords.Load4(shared + (uint)((piece * PieceBytes) + (lane * 16)));
+                    right[i] = SharedWords.Load4(shared + (uint)((piece * ScanLayout.PieceBytes) + (lane * 16)));
                 }
                 else
                 {
@@ -364,7 +307,7 @@ public static class DeltaRuleScan
     {
         for (int step = 0; step < CellSteps; step++)
         {
-            U4 high = SharedWords.Load4(solutions + (uint)(step * 2 * PieceBytes)), low = SharedWords.Load4(solutions + (uint)(((step * 2) + 1) * PieceBytes));
+            U4 high = SharedWords.Load4(solutions + (uint)(step * 2 * ScanLayout.PieceBytes)), low = SharedWords.Load4(solutions + (uint)(((step * 2) + 1) * ScanLayout.PieceBytes));
             var right = new U4[Eights];
             for (int i = 0; i < Eights; i++)
             {
@@ -373,7 +316,7 @@ public static class DeltaRuleScan
                     int piece = DeltaRuleLayout.TrianglePiece(i, step);
                     if (TScan.IsLarge)
                     {
-                        right[i] = SharedWords.Load4(shared + (uint)(piece * PieceBytes));
+                        right[i] = SharedWords.Load4(shared + (uint)(piece * ScanLayout.PieceBytes));
                     }
                     else
                     {
