@@ -17,7 +17,8 @@ internal sealed class InspectCommand
     };
 
     private readonly Option<int> _ranks = Options.Number("--tp", 1, MostRanks, 1, "Also say what each of N tensor-parallel ranks would hold");
-    private readonly Option<bool> _expertParallel = Options.Flag("--ep", "With --tp: whole experts are placed on ranks instead of being divided");
+    private readonly Option<int> _replicas = Options.Number("--dp", 1, MostRanks, 1, "With --tp: of N replicas of them");
+    private readonly Option<bool> _expertParallel = Options.Flag("--ep", "With --tp or --dp: whole experts are placed on ranks instead of being divided");
     private readonly Option<bool> _json = Options.Json("Print one JSON object on one line");
 
     /// <summary>The command.</summary>
@@ -29,7 +30,7 @@ internal sealed class InspectCommand
             "lean inspect DIR",
             "lean inspect DIR --tp 4 --json")
         {
-            _directory, _ranks, _expertParallel, _json,
+            _directory, _ranks, _replicas, _expertParallel, _json,
         };
         command.SetAction(Run);
         return command;
@@ -38,7 +39,7 @@ internal sealed class InspectCommand
     private int Run(ParseResult parsed)
     {
         var found = Inspection.Of(ModelFolder.Find(parsed.GetValue(_directory)));
-        var layout = new ParallelLayout(parsed.GetValue(_ranks), data: 1, parsed.GetValue(_expertParallel));
+        var layout = new ParallelLayout(parsed.GetValue(_ranks), parsed.GetValue(_replicas), parsed.GetValue(_expertParallel));
         PlacementTotals? placement = layout.Ranks > 1 ? found.Counted.Place(layout) : null;
         if (parsed.GetValue(_json))
         {

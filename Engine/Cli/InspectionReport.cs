@@ -35,6 +35,11 @@ internal static class InspectionReport
             Line($"rank {rank}", $"{placement.Ranks[rank]:N0} bytes");
         }
 
+        if (placement is not null)
+        {
+            Line("replicas", $"{placement.Replicas.Sum(static r => r.Bytes):N0} bytes beside the model's {placement.Model:N0}: {string.Join(", ", ByKind(placement).Select(static k => $"{k.Name} {k.Bytes:N0}"))}");
+        }
+
         Line("check", "every tensor is there and fits");
     }
 
@@ -74,10 +79,22 @@ internal static class InspectionReport
             }
 
             json.WriteEndArray();
+            json.WriteStartObject("replica_bytes");
+            foreach ((string name, long bytes) in ByKind(placement))
+            {
+                json.WriteNumber(name, bytes);
+            }
+
+            json.WriteEndObject();
         }
 
         json.WriteEndObject();
     });
+
+    // The same tensor of all layers counts as one.
+    private static IEnumerable<(string Name, long Bytes)> ByKind(PlacementTotals placement) => placement.Replicas
+        .GroupBy(static r => string.Join('.', r.Name.Split('.').Select(static part => part.All(char.IsAsciiDigit) ? "*" : part)))
+        .Select(static g => (g.Key, g.Sum(static r => r.Bytes)));
 
     private static void WriteModel(Utf8JsonWriter json, Inspection found)
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Lean.Comm;
 using Lean.Engine.Running;
 using Lean.Engine.Scoring;
 using Lean.Engine.Text;
@@ -20,7 +21,7 @@ internal sealed class ScoreCommand
     private readonly Option<int> _mtp = Options.Number("--mtp", 0, MostDepths, 0, "Write the MTP head's logits for drafts of up to N tokens too (with --logits)");
     private readonly Option<string?> _device = Options.Device();
     private readonly Option<bool> _json = Options.Json("Print one JSON object on one line");
-    private readonly Later _later = new Later().Layout();
+    private readonly LayoutOptions _layout = new();
 
     /// <summary>The command.</summary>
     public Command Build()
@@ -29,18 +30,18 @@ internal sealed class ScoreCommand
             "score",
             "Runs a text through a model and prints the mean negative log-likelihood of its tokens, in nats",
             "lean score --model DIR --text book.txt",
-            "lean score --model DIR --ids ids.json --logits out.safetensors --hidden --mtp 3 --json")
+            "lean score --model DIR --ids ids.json --logits out.safetensors --hidden --mtp 3 --json",
+            "lean score --model DIR --text book.txt --tp 2 --dp 2 --ep")
         {
             _model, _ids, _text, _logits, _hidden, _mtp, _device, _json,
         };
-        _later.AddTo(command);
+        _layout.AddTo(command);
         command.SetAction(Run);
         return command;
     }
 
     private int Run(ParseResult parsed)
     {
-        _later.Check(parsed);
         string? output = parsed.GetValue(_logits);
         bool hidden = parsed.GetValue(_hidden);
         int mtp = parsed.GetValue(_mtp);
@@ -51,18 +52,69 @@ internal sealed class ScoreCommand
 
         string folder = ModelFolder.Find(parsed.GetValue(_model));
         int[] ids = Ids(folder, parsed.GetValue(_ids), parsed.GetValue(_text));
-        using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
-        long start = Stopwatch.GetTimestamp();
-        using ScoreResult result = new Scorer(model).Score(
-            ids, new ScoreOptions { Logits = output is not null, Hidden = hidden, MtpDepth = mtp });
-        TimeSpan scoring = Stopwatch.GetElapsedTime(start);
-        if (output is not null)
+        ParallelLayout layout = _layout.Read(parsed);
+        var options = new ScoreOptions { Logits = output is not null, Hidden = hidden, MtpDepth = mtp };
+        if (layout.Ranks > 1)
         {
-            SafetensorsWriter.Write(output, result.Tensors);
+            OnRanks(folder, parsed, layout, ids, options);
+            return 0;
         }
 
-        Print(parsed.GetValue(_json), model, ids.Length, result, output, scoring);
+        using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
+        long start = Stopwatch.GetTimestamp();
+        using ScoreResult result = new Scorer(model).Score(ids, options);
+        Finish(parsed, new ScoreReport
+        {
+            Result = result,
+            Tokens = ids.Length,
+            Output = output,
+            Loading = model.LoadTime,
+            Kernels = model.Ops.Stream?.Device.KernelLoadTime ?? TimeSpan.Zero,
+            Scoring = Stopwatch.GetElapsedTime(start),
+            Device = model.Ops.Description,
+        });
         return 0;
+    }
+
+    // One text has one replica to be on; the others help where experts are spread over all ranks.
+    private void OnRanks(string folder, ParseResult parsed, ParallelLayout layout, int[] ids, ScoreOptions options)
+    {
+        if (parsed.GetValue(_device) is { } device and not "cpu")
+        {
+            throw new InputException($"--device {device} with {layout}: layouts of several ranks run on CPUs in this version");
+        }
+
+        long start = Stopwatch.GetTimestamp();
+        using var world = new LoopbackWorld(layout);
+        using ParallelScore score = ParallelScorer.Score(folder, world, [ids, .. Enumerable.Repeat<int[]>([], layout.Data - 1)], options);
+        TimeSpan loading = score.Ranks[0].LoadTime;
+        Finish(parsed, new ScoreReport
+        {
+            Result = score[0],
+            Tokens = ids.Length,
+            Output = parsed.GetValue(_logits),
+            Loading = loading,
+            Scoring = Stopwatch.GetElapsedTime(start) - loading,
+            Device = score.Ranks[0].Device,
+            Ranks = score,
+        });
+    }
+
+    private void Finish(ParseResult parsed, ScoreReport report)
+    {
+        if (report.Output is { } output)
+        {
+            SafetensorsWriter.Write(output, report.Result.Tensors);
+        }
+
+        if (parsed.GetValue(_json))
+        {
+            report.PrintJson();
+        }
+        else
+        {
+            report.PrintText();
+        }
     }
 
     private static int[] Ids(string folder, string? ids, string? text)
@@ -73,29 +125,5 @@ internal sealed class ScoreCommand
         }
 
         return ids is not null ? TokenIds.Read(ids) : Tokenizer.Load(folder).Encode(InputFile.Text(text!), SpecialTokens.Parse);
-    }
-
-    private static void Print(bool asJson, LoadedModel model, int tokens, ScoreResult result, string? output, TimeSpan scoring)
-    {
-        if (!asJson)
-        {
-            Console.WriteLine($"mean_nll {result.Mean:F6}\ntokens {tokens}");
-            return;
-        }
-
-        JsonLine.Print(json =>
-        {
-            json.WriteStartObject();
-            json.Figure("mean_nll", result.Mean, decimals: 9);
-            json.WriteNumber("tokens", tokens);
-            json.WriteString("logits", output);
-            json.WriteStartObject("timings");
-            json.Figure("load_s", model.LoadTime.TotalSeconds, decimals: 6);
-            json.Figure("kernels_s", model.Ops.Stream?.Device.KernelLoadTime.TotalSeconds ?? 0, decimals: 6);
-            json.Figure("score_s", scoring.TotalSeconds, decimals: 6);
-            json.WriteEndObject();
-            json.WriteString("device", model.Ops.Description);
-            json.WriteEndObject();
-        });
     }
 }

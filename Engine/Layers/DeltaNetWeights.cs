@@ -1,3 +1,4 @@
+using Lean.Comm;
 using Lean.Engine.Models;
 using Lean.Engine.Weights;
 using Lean.Kernels;
@@ -27,17 +28,17 @@ internal sealed record DeltaNetWeights
     public required Tensor Norm { get; init; }
 
     /// <summary>[H, ValueHeads·dv].</summary>
-    public required LinearWeight Output { get; init; }
+    public required RowLinear Output { get; init; }
 
     /// <summary>Qwen3.5's layout: q | k | v in one matrix, z, b and a apart.</summary>
     public static DeltaNetWeights From(FlatDeltaNetWeights w, LayerContext layer) => new()
     {
-        Input = layer.Parameters.Linear(w.InProjQkv, w.InProjZ, w.InProjB, w.InProjA),
+        Input = layer.Column(w.InProjQkv, w.InProjZ, w.InProjB, w.InProjA),
         Convolution = layer.Parameters.Small(w.Conv, ConvolutionShape(layer.Config)),
         Decay = layer.Parameters.Small(w.ALog),
         TimeBias = layer.Parameters.Small(w.DtBias),
         Norm = layer.Parameters.Small(w.Norm),
-        Output = layer.Parameters.Linear(w.OutProj),
+        Output = layer.Row(w.OutProj, CollectivePurpose.DeltaNet),
     };
 
     /// <summary>Qwen3-Next's layout: per key head q, k, r·v and r·z rows; per key head r rows of b, then r of a.</summary>
@@ -48,7 +49,7 @@ internal sealed record DeltaNetWeights
         Decay = layer.Parameters.Small(w.ALog),
         TimeBias = layer.Parameters.Small(w.DtBias),
         Norm = layer.Parameters.Small(w.Norm),
-        Output = layer.Parameters.Linear(w.OutProj),
+        Output = layer.Row(w.OutProj, CollectivePurpose.DeltaNet),
     };
 
     private static Shape ConvolutionShape(ModelConfig config) => new(config.ConvChannels, config.ConvKernel);
@@ -66,7 +67,7 @@ internal sealed record DeltaNetWeights
         Take(qkvz, pitch, (2 * c.KeyDim) + values, values);
         Take(ba, 2 * ratio, 0, ratio);
         Take(ba, 2 * ratio, ratio, ratio);
-        return layer.Parameters.Linear([.. rows]);
+        return layer.Column([.. rows]);
 
         void Take(Tensor matrix, int rowsPerHead, int first, int count)
         {

@@ -1,3 +1,4 @@
+using Lean.Comm;
 using Lean.Engine.Running;
 using Lean.Engine.Weights;
 using Lean.Kernels;
@@ -10,20 +11,21 @@ internal sealed class DenseMlp : IMlp
 {
     private readonly LayerContext _layer;
     private readonly LinearWeight _gateUp; // [2·FF, H]
-    private readonly LinearWeight _down;   // [H, FF]
+    private readonly RowLinear _down;      // [H, FF]
 
     public DenseMlp(DenseMlpWeights weights, LayerContext layer)
     {
         _layer = layer;
-        _gateUp = layer.Parameters.Linear(weights.Gate, weights.Up);
-        _down = layer.Parameters.Linear(weights.Down);
+        _gateUp = layer.Column(weights.Gate, weights.Up);
+        _down = layer.Row(weights.Down, CollectivePurpose.Mlp);
     }
 
     public void Forward(Tensor x, Tensor output, StepContext step)
     {
         ArenaMark mark = step.Arena.Mark();
         Tensor scratch = step.Arena.F32(step.Batch.Rows, _gateUp.Outputs);
-        _layer.Ops.GatedMlp.Run(x, _gateUp, _down, gateLogit: default, add: default, scratch, output, step.Batch.PromptRows);
+        _layer.Ops.GatedMlp.Run(x, _gateUp, _down.Weight, gateLogit: default, add: default, scratch, output, step.Batch.PromptRows);
+        _down.Complete(output);
         step.Arena.Release(mark);
     }
 }

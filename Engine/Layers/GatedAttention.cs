@@ -1,3 +1,4 @@
+using Lean.Comm;
 using Lean.Engine.Caches;
 using Lean.Engine.Running;
 using Lean.Engine.Weights;
@@ -16,7 +17,7 @@ internal sealed class GatedAttention : IMixer
     private readonly AttentionShape _shape;
     private readonly int _ordinal;
     private readonly LinearWeight _input;  // [(2·Heads + 2·KvHeads)·D, H]
-    private readonly LinearWeight _output; // [H, Heads·D]
+    private readonly RowLinear _output;    // [H, Heads·D]
     private readonly Tensor _queryNorm;    // [D]
     private readonly Tensor _keyNorm;      // [D]
 
@@ -26,8 +27,8 @@ internal sealed class GatedAttention : IMixer
     public GatedAttention(GatedAttentionWeights weights, int ordinal, LayerContext layer)
     {
         (_layer, _shape, _ordinal) = (layer, layer.Config.AttentionShape, ordinal);
-        _input = layer.Parameters.Linear(weights.QProj, weights.KProj, weights.VProj);
-        _output = layer.Parameters.Linear(weights.OProj);
+        _input = layer.Column(weights.QProj, weights.KProj, weights.VProj);
+        _output = layer.Row(weights.OProj, CollectivePurpose.Attention);
         _queryNorm = layer.Parameters.Small(weights.QNorm);
         _keyNorm = layer.Parameters.Small(weights.KNorm);
     }
@@ -46,7 +47,7 @@ internal sealed class GatedAttention : IMixer
         ops.PrepareAttention.Run(
             _shape, projected, _queryNorm, _keyNorm, _layer.Config.NormEpsilon, step.Rotary, batch.CacheSlots, cache.Keys, cache.Values, queries);
         ops.PagedAttention.Run(_shape, queries, projected, cache.Keys, cache.Values, batch.Segments, batch.Blocks, attended, batch.PromptRows);
-        ops.Linear.Run(attended, _output, output, batch.PromptRows);
+        _output.Run(attended, output, batch.PromptRows);
         step.Arena.Release(mark);
     }
 }

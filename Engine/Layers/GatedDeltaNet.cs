@@ -56,7 +56,7 @@ internal sealed class GatedDeltaNet : IMixer
         ops.GatedRmsNorm.Run(prompts, z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts);
         ops.GeneratedDeltaNet.Run(
             _shape, _parameters, new DeltaNetInputs(qkv, z, b, a), cache.History, cache.State, batch.Generated, convolved, read, batch.PromptRows);
-        ops.Linear.Run(read, _weights.Output, output, batch.PromptRows);
+        _weights.Output.Run(read, output, batch.PromptRows);
         step.Arena.Release(mark);
     }
 }

@@ -17,6 +17,7 @@ internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress
     private const long QueuedAtMost = 64 << 20;
 
     private readonly List<IDeviceBuffer> _copies = [];
+    private readonly List<IDisposable> _kept = [];
     private readonly Dictionary<(nint Address, DType Type), Tensor> _sent = [];
     private long _bytes;
     private long _queued;
@@ -101,10 +102,15 @@ internal sealed unsafe class Parameters(KernelSet ops, IProgress<long>? progress
         return result;
     }
 
+    /// <summary>Lets the memory of bound weights live as long as what is made of them.</summary>
+    public void Keep(IDisposable weights) => _kept.Add(weights);
+
     /// <summary>Frees the copies: no tensor made here may be used any more.</summary>
     public void Dispose()
     {
         ops.Queue.Synchronize();
+        _kept.ForEach(static k => k.Dispose());
+        _kept.Clear();
         _copies.ForEach(static c => c.Dispose());
         _copies.Clear();
         _sent.Clear();

@@ -1,3 +1,4 @@
+using Lean.Comm;
 using Lean.Engine.Running;
 using Lean.Engine.Weights;
 using Lean.Kernels;
@@ -7,7 +8,8 @@ namespace Lean.Engine.Layers;
 
 /// <summary>
 /// A mixture of experts: Σ over the top-k experts by rank, plus sigmoid(x·g) times the shared expert. The router and the
-/// shared expert's gate are one linear.
+/// shared expert's gate are one linear, which every rank has; of each expert, and of the shared one, ranks hold slices of its
+/// width, so what they compute is a part of the whole mixture.
 /// </summary>
 internal sealed class SparseMoe : IMlp
 {
@@ -15,12 +17,14 @@ internal sealed class SparseMoe : IMlp
     private readonly LinearWeight _router;     // [E + 1, H]
     private readonly ExpertWeights _experts;   // E × ([I, H], [I, H], [H, I])
     private readonly SharedExpert _shared;     // [2·SharedWidth, H], [H, SharedWidth]
+    private readonly PartialSum _sum;
 
     public SparseMoe(RouterWeights router, SharedExpertWeights shared, ExpertWeights experts, LayerContext layer)
     {
         (_layer, _experts) = (layer, experts);
         _router = layer.Parameters.Linear(router.Gate, shared.SharedGate);
-        _shared = new SharedExpert(layer.Parameters.Linear(shared.Gate, shared.Up), layer.Parameters.Linear(shared.Down));
+        _shared = new SharedExpert(layer.Column(shared.Gate, shared.Up), layer.Parameters.Linear(shared.Down));
+        _sum = new PartialSum(CollectivePurpose.Mlp, layer);
     }
 
     public void Forward(Tensor x, Tensor output, StepContext step)
@@ -38,6 +42,7 @@ internal sealed class SparseMoe : IMlp
         ops.Linear.Run(x, _router, logits, step.Batch.PromptRows);
         ops.ExpertRouter.Run(logits.Columns(0, count), _layer.Config.RenormaliseTopK, chosen, mix);
         ops.ExpertMixture.Run(x, _experts, _shared, chosen, mix, logits.Columns(count, 1), scratch, output, step.Batch.PromptRows);
+        _sum.Complete(output);
         step.Arena.Release(mark);
     }
 }

@@ -1,7 +1,6 @@
 using Lean.Engine.Layers;
 using Lean.Engine.Running;
 using Lean.Engine.Weights;
-using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Models;
@@ -10,10 +9,10 @@ namespace Lean.Engine.Models;
 internal sealed class DecoderModel
 {
     private readonly LayerContext _layer;
-    private readonly Tensor _embedding;     // [V, H]
+    private readonly VocabularyEmbedding _embedding;
     private readonly DecoderLayer[] _layers;
     private readonly Tensor _finalNorm;     // [H]
-    private readonly LinearWeight _head;    // [V, H]
+    private readonly VocabularyHead _head;
     private readonly Tensor _frequencies;   // [R/2]
 
     /// <param name="architecture">Builds the layers that differ between families.</param>
@@ -22,29 +21,37 @@ internal sealed class DecoderModel
     public DecoderModel(ModelArchitecture architecture, ModelWeights weights, LayerContext layer)
     {
         _layer = layer;
-        _embedding = layer.Parameters.Matrix(weights.Embedding.EmbedTokens);
+        _embedding = new VocabularyEmbedding(layer.Parameters.Matrix(weights.Embedding.EmbedTokens), layer);
         _finalNorm = layer.Parameters.Small(weights.FinalNorm.Norm);
-        _head = weights.Head is { } head ? layer.Parameters.Linear(head.LmHead) : layer.Parameters.Linear(weights.Embedding.EmbedTokens);
+        _head = new VocabularyHead(weights.Head?.LmHead ?? weights.Embedding.EmbedTokens, layer);
         _frequencies = layer.Parameters.Vector(RotaryFrequencies.Of(Config.Rope, RotaryFrequencies.AreCast(weights.DecayType, Config.MaxPositions)));
         int attention = 0, deltaNet = 0;
         _layers = new DecoderLayer[weights.Layers.Count];
         for (int i = 0; i < _layers.Length; i++)
         {
             LayerWeights w = weights.Layers[i];
-            IMixer mixer = w.Mixer is GatedAttentionWeights a ? new GatedAttention(a, attention++, layer) : architecture.DeltaNet(w.Mixer, deltaNet++, layer);
-            _layers[i] = new DecoderLayer(i, w.Norms, mixer, architecture.Mlp(w.Mlp, layer), layer);
+            LayerContext own = layer with { Index = i };
+            IMixer mixer = w.Mixer is GatedAttentionWeights a ? new GatedAttention(a, attention++, own) : architecture.DeltaNet(w.Mixer, deltaNet++, own);
+            _layers[i] = new DecoderLayer(i, w.Norms, mixer, architecture.Mlp(w.Mlp, own), own);
         }
 
-        if (weights is { Mtp: { } mtp, MtpLayer: { } own })
+        if (weights is { Mtp: { } mtp, MtpLayer: { } last })
         {
-            var mixer = new GatedAttention((GatedAttentionWeights)own.Mixer, attention, layer);
-            var decoder = new DecoderLayer(FaultPlace.MtpLayer(Config), own.Norms, mixer, architecture.Mlp(own.Mlp, layer), layer);
-            Mtp = new MtpHead(mtp, decoder, _embedding, attention, layer);
+            LayerContext own = layer with { Index = Config.Layers };
+            var mixer = new GatedAttention((GatedAttentionWeights)last.Mixer, attention, own);
+            var decoder = new DecoderLayer(FaultPlace.MtpLayer(Config), last.Norms, mixer, architecture.Mlp(last.Mlp, own), own);
+            Mtp = new MtpHead(mtp, decoder, _embedding.In(own), attention, own);
         }
     }
 
-    /// <summary>What config.json says.</summary>
+    /// <summary>What config.json says; heads and widths are those of the rank's slices.</summary>
     public ModelConfig Config => _layer.Config;
+
+    /// <summary>The rank's part of the model.</summary>
+    public ModelShard Shard => _layer.Shard;
+
+    /// <summary>What the model does with those of other ranks, or null where there is one.</summary>
+    public Peers? Peers => _layer.Peers;
 
     /// <summary>The multi-token-prediction head, or null where the checkpoint has none.</summary>
     public MtpHead? Mtp { get; }
@@ -60,7 +67,7 @@ internal sealed class DecoderModel
         Tensor residual = step.Arena.F32(rows, Config.Hidden);
         Tensor normed = step.Arena.F32(rows, Config.Hidden);
         Tensor delta = step.Arena.F32(rows, Config.Hidden);
-        _layer.Ops.Embedding.Run(step.Batch.Tokens, _embedding, residual);
+        _embedding.Forward(step.Batch.Tokens, residual);
         for (int i = 0; i < _layers.Length; i++)
         {
             _layers[i].Forward(residual, i == 0 ? default : delta, normed, delta, step);
@@ -92,11 +99,13 @@ internal sealed class DecoderModel
         return Logits(chosen, batch.PromptOutputs, arena);
     }
 
+    /// <summary>The most likely token of each row and its log-probability, without gathering logits.</summary>
+    /// <param name="hidden">f32 [R, H].</param>
+    /// <param name="promptRows">How many rows are a prompt's.</param>
+    /// <param name="arena">Holds the result.</param>
+    /// <returns>i32 [R], −1 where logits are not finite, and f32 [R].</returns>
+    public (Tensor Tokens, Tensor LogProbabilities) Pick(Tensor hidden, long promptRows, Arena arena) => _head.Pick(hidden, promptRows, arena);
+
     /// <summary>Logits of all rows, the first <paramref name="promptRows"/> of which are prompts'.</summary>
-    public Tensor Logits(Tensor hidden, long promptRows, Arena arena)
-    {
-        Tensor logits = arena.F32(hidden.Shape[0], Config.Vocabulary);
-        _layer.Ops.Linear.Run(hidden, _head, logits, promptRows);
-        return logits;
-    }
+    public Tensor Logits(Tensor hidden, long promptRows, Arena arena) => _head.Logits(hidden, promptRows, arena);
 }

@@ -58,10 +58,15 @@ internal abstract class ModelArchitecture
     /// <summary>Builds a layer's MLP from <see cref="MoeWeights"/> or <see cref="DenseMlpWeights"/>.</summary>
     public virtual IMlp Mlp(object weights, LayerContext layer) => weights switch
     {
+        MoeWeights moe when layer.Shard.PlacesExperts => new ExpertParallelMoe(moe.Router, moe.Shared, Placed(moe, layer), layer),
         MoeWeights moe => new SparseMoe(moe.Router, moe.Shared, Experts(moe, layer), layer),
         DenseMlpWeights dense => new DenseMlp(dense, layer),
         _ => throw new InvalidOperationException($"no MLP is built from {weights.GetType().Name}"),
     };
+
+    private static ExpertWeights Placed(MoeWeights moe, LayerContext layer) => layer.Shard.Experts is { Count: > 0 } own
+        ? Experts(moe, layer).AsPart((int)own.Start)
+        : ExpertWeights.None(layer.Config.Hidden);
 
     // The experts' op wants one type for all: where a checkpoint mixes them, all are widened.
     private static ExpertWeights Experts(MoeWeights moe, LayerContext layer)
@@ -75,9 +80,11 @@ internal abstract class ModelArchitecture
                     differ ? parameters.Small(fused.GateUp) : parameters.Matrix(fused.GateUp),
                     differ ? parameters.Small(fused.Down) : parameters.Matrix(fused.Down));
             case PerExpertWeights each:
-                Tensor[] all = [.. each.Gate, .. each.Up, .. each.Down];
+                (int first, int count) = ((int)layer.Shard.Experts.Start, (int)layer.Shard.Experts.Count);
+                Span<Tensor> gate = each.Gate.AsSpan(first, count), up = each.Up.AsSpan(first, count), down = each.Down.AsSpan(first, count);
+                Tensor[] all = [.. gate, .. up, .. down];
                 bool mixed = Array.Exists(all, t => t.Type != all[0].Type);
-                return new ExpertWeights(parameters.Stack(each.Gate, mixed), parameters.Stack(each.Up, mixed), parameters.Stack(each.Down, mixed));
+                return new ExpertWeights(parameters.Stack(gate, mixed), parameters.Stack(up, mixed), parameters.Stack(down, mixed));
             default:
                 throw new InvalidOperationException($"no experts are built from {moe.Experts.GetType().Name}");
         }

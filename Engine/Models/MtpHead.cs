@@ -15,7 +15,7 @@ internal sealed class MtpHead
 {
     private readonly LayerContext _layer;
     private readonly DecoderLayer _decoder;
-    private readonly Tensor _embedding;     // [V, H], the model's own
+    private readonly VocabularyEmbedding _embedding; // the model's own
     private readonly Tensor _embeddingNorm; // [H]
     private readonly Tensor _hiddenNorm;    // [H]
     private readonly LinearWeight _fc;      // [H, 2H]
@@ -26,7 +26,7 @@ internal sealed class MtpHead
     /// <param name="embedding">The model's embedding.</param>
     /// <param name="cacheOrdinal">Which attention cache is the head's.</param>
     /// <param name="layer">What layers are built from.</param>
-    public MtpHead(MtpWeights weights, DecoderLayer decoder, Tensor embedding, int cacheOrdinal, LayerContext layer)
+    public MtpHead(MtpWeights weights, DecoderLayer decoder, VocabularyEmbedding embedding, int cacheOrdinal, LayerContext layer)
     {
         (_layer, _decoder, _embedding, CacheOrdinal) = (layer, decoder, embedding, cacheOrdinal);
         _embeddingNorm = layer.Parameters.Small(weights.PreFcNormEmbedding);
@@ -54,7 +54,7 @@ internal sealed class MtpHead
         Tensor residual = step.Arena.F32(rows, width);
         Tensor delta = step.Arena.F32(rows, width);
 
-        ops.Embedding.Run(step.Batch.Tokens, _embedding, embedded);
+        _embedding.Forward(step.Batch.Tokens, embedded);
         ops.AddRmsNorm.Run(embedded, delta: default, _embeddingNorm, epsilon, joined.Columns(0, width));
         ops.AddRmsNorm.Run(hidden, delta: default, _hiddenNorm, epsilon, joined.Columns(width, width));
         ops.Linear.Run(joined, _fc, residual, step.Batch.PromptRows);

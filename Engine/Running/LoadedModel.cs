@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Lean.Comm;
 using Lean.Engine.Layers;
 using Lean.Engine.Models;
 using Lean.Engine.Weights;
@@ -27,6 +28,15 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Threads that share each op on the CPU.</summary>
     public int Threads => _device?.Threads ?? 1;
 
+    /// <summary>Bytes of the whole model's weights, each tensor once.</summary>
+    public long ModelBytes { get; private init; }
+
+    /// <summary>Bytes of weights that the rank holds.</summary>
+    public long WeightBytes { get; private init; }
+
+    /// <summary>How many of those are copies on the host, since a slice does not lie together in the file.</summary>
+    public long CopiedBytes { get; private init; }
+
     /// <summary>How long loading took.</summary>
     public TimeSpan LoadTime { get; }
 
@@ -34,7 +44,7 @@ internal sealed class LoadedModel : IDisposable
     public static LoadedModel Open(string directory, CpuBackend backend) => Open(directory, ComputeDevice.Of(backend));
 
     /// <summary>Maps a checkpoint and builds its model on given ops.</summary>
-    public static LoadedModel Open(string directory, KernelSet ops) => Open(directory, ops, device: null, progress: null);
+    public static LoadedModel Open(string directory, KernelSet ops) => Open(directory, ops, device: null, progress: null, collectives: null);
 
     /// <summary>Maps a checkpoint and builds its model on a device.</summary>
     /// <param name="directory">The checkpoint's folder.</param>
@@ -43,12 +53,22 @@ internal sealed class LoadedModel : IDisposable
     /// <exception cref="InputException">The checkpoint cannot be used.</exception>
     /// <exception cref="MachineException">The device has not enough memory.</exception>
     public static LoadedModel Open(string directory, ComputeDevice device, IProgress<long>? progress = null) =>
-        Open(directory, device.Ops, device, progress);
+        Open(directory, device.Ops, device, progress, collectives: null);
 
-    private static LoadedModel Open(string directory, KernelSet ops, ComputeDevice? device, IProgress<long>? progress)
+    /// <summary>Maps a checkpoint and builds one rank's part of its model, which holds the rank's slices of the weights alone.</summary>
+    /// <param name="directory">The checkpoint's folder.</param>
+    /// <param name="device">The rank's device, which the model then owns.</param>
+    /// <param name="collectives">The rank's communicator, which stays the caller's.</param>
+    /// <exception cref="InputException">The checkpoint cannot be used, or not be divided between the layout's ranks.</exception>
+    public static LoadedModel Open(string directory, ComputeDevice device, ICollectives collectives) => device.Ops.Stream is null
+        ? Open(directory, device.Ops, device, progress: null, collectives)
+        : throw new InputException($"{collectives.Layout} on {device.Ops.Description}: layouts of several ranks run on CPUs in this version, use --device cpu");
+
+    private static LoadedModel Open(string directory, KernelSet ops, ComputeDevice? device, IProgress<long>? progress, ICollectives? collectives)
     {
         long start = Stopwatch.GetTimestamp();
         ModelConfig config = ModelConfigReader.Read(directory);
+        ModelShard shard = collectives is null ? ModelShard.Of(config) : ModelShard.Of(config, collectives.Layout, collectives.Rank);
         var checkpoint = Checkpoint.Open(directory);
         var parameters = new Parameters(ops, progress);
         try
@@ -57,20 +77,28 @@ internal sealed class LoadedModel : IDisposable
             var binder = new CheckpointBinder(source, config, directory);
             var architecture = ModelArchitecture.Of(config);
             var counter = new CountingBinder(binder);
-            ModelWeights weights = architecture.Bind(counter, config);
+            var slices = new SlicingBinder(counter, shard.Layout, shard.Rank);
+            parameters.Keep(slices);
+            ModelWeights weights = architecture.Bind(slices, config);
             binder.Complete();
             if (ops.Stream is not null)
             {
-                CheckRoom(ops.Device, counter.Bytes);
+                CheckRoom(ops.Device, slices.Bytes);
             }
             else if (progress is not null)
             {
                 checkpoint.Prefetch(progress, CancellationToken.None);
             }
 
-            var model = new DecoderModel(architecture, weights, new LayerContext(config, ops, parameters));
+            var layer = new LayerContext(shard, ops, parameters, collectives is null ? null : new Peers(collectives));
+            var model = new DecoderModel(architecture, weights, layer);
             var scan = new WeightScan(source, CheckpointLayout.Of(binder, config).TextPrefix, config);
-            return new LoadedModel(model, ops, parameters, checkpoint, scan, device, Stopwatch.GetElapsedTime(start));
+            return new LoadedModel(model, ops, parameters, checkpoint, scan, device, Stopwatch.GetElapsedTime(start))
+            {
+                ModelBytes = counter.Bytes,
+                WeightBytes = slices.Bytes,
+                CopiedBytes = slices.CopiedBytes,
+            };
         }
         catch
         {
@@ -91,7 +119,7 @@ internal sealed class LoadedModel : IDisposable
         try
         {
             var architecture = ModelArchitecture.Of(config);
-            var model = new DecoderModel(architecture, architecture.Bind(binder, config), new LayerContext(config, device.Ops, parameters));
+            var model = new DecoderModel(architecture, architecture.Bind(binder, config), new LayerContext(ModelShard.Of(config), device.Ops, parameters));
             return new LoadedModel(model, device.Ops, parameters, binder, scan: null, device, Stopwatch.GetElapsedTime(start));
         }
         catch

@@ -12,10 +12,10 @@ namespace Lean.Engine.Scoring;
 /// position i + d − 1, and sees the depth-1 rows 0 … i and its own chain: a fork of the cache, which shares all full
 /// blocks and has a copy of the last one.
 /// </summary>
-internal sealed class DraftScorer(Scorer scorer, DecoderModel model, Transfers transfers)
+internal sealed class DraftScorer(Scorer scorer, DecoderModel model, Transfers transfers, ScoreSteps peers)
 {
     // Forks alive at a time.
-    private const int Group = 32;
+    private const int Group = ScoreSteps.StretchRows;
 
     private readonly MtpHead _head = model.Mtp!;
 
@@ -28,7 +28,8 @@ internal sealed class DraftScorer(Scorer scorer, DecoderModel model, Transfers t
     /// <exception cref="LeanException">Numbers are not finite.</exception>
     public void Score(IReadOnlyList<int> ids, Tensor hidden, ScoreOptions options, int number, ScoreResult result)
     {
-        int depths = int.Min(options.MtpDepth, ids.Count - 1), rows = ids.Count - 1;
+        // The longest text decides how often all ranks draft together; of the rank's own there may be less.
+        int depths = int.Min(options.MtpDepth, peers.Longest - 1), rows = int.Max(ids.Count - 1, 0);
         if (depths <= 0)
         {
             return;
@@ -37,7 +38,7 @@ internal sealed class DraftScorer(Scorer scorer, DecoderModel model, Transfers t
         var logits = new Tensor[depths];
         for (int d = 1; d <= depths; d++)
         {
-            logits[d - 1] = result.Add($"mtp_logits_{d}", new Shape(ids.Count - d, model.Config.Vocabulary));
+            logits[d - 1] = ids.Count > d ? result.Add($"mtp_logits_{d}", new Shape(ids.Count - d, model.Config.Vocabulary)) : default;
         }
 
         // Every sequence sees the shared blocks; a fork has blocks of its own from the last one on.
@@ -49,24 +50,26 @@ internal sealed class DraftScorer(Scorer scorer, DecoderModel model, Transfers t
         using var arena = new Arena(ops.Device, ops.Queue);
         using var indices = new Arena();
         var step = new StepContext(caches, arena);
-        for (int begin = 0; begin < rows; begin += options.StepTokens)
+        for (int begin = 0; begin < peers.Longest - 1; begin += options.StepTokens)
         {
-            int count = int.Min(options.StepTokens, rows - begin);
+            int count = int.Clamp(rows - begin, 0, options.StepTokens);
+            peers.BeginDraft(begin, options.StepTokens, depth: 1);
             Begin(arena, indices);
             step.Batch = transfers.ToDevice(FirstDepth(ids, begin, count, shared, indices), arena);
             model.Prepare(step);
-            Tensor states = _head.Forward(transfers.ToDevice(hidden.Rows(begin, count), arena), step);
+            Tensor states = _head.Forward(transfers.ToDevice(Some(hidden, begin, count), arena), step);
             scorer.Check(Fault.Of(transfers.Read(step.Faults).AsSpan<int>(), begin, number));
-            transfers.Read(states).AsSpan<float>().CopyTo(drafts.Rows(begin, count).AsSpan<float>());
-            Keep(states, logits[0].Rows(begin, count), begin, number++, arena);
+            transfers.Read(states).AsSpan<float>().CopyTo(Some(drafts, begin, count).AsSpan<float>());
+            Keep(states, logits[0], begin, begin, number++, arena);
         }
 
-        for (int begin = 0; begin < rows - 1 && depths > 1; begin += Group)
+        for (int begin = 0; begin < peers.Longest - 2 && depths > 1; begin += Group)
         {
-            Tensor states = drafts.Rows(begin, int.Min(Group, rows - begin));
-            for (int d = 2; d <= depths && begin < ids.Count - d; d++)
+            Tensor states = Some(drafts, begin, int.Clamp(rows - begin, 0, Group));
+            for (int d = 2; d <= depths && begin < peers.Longest - d; d++)
             {
-                int count = int.Min(Group, ids.Count - d - begin);
+                int count = int.Clamp(ids.Count - d - begin, 0, Group);
+                peers.BeginDraft(begin, Group, d);
                 Begin(arena, indices);
                 step.Batch = transfers.ToDevice(Chain(ids, begin, count, d, shared, own, caches, indices), arena);
                 model.Prepare(step);
@@ -74,9 +77,9 @@ internal sealed class DraftScorer(Scorer scorer, DecoderModel model, Transfers t
 
                 // Row i, at depth d, stands at position i + d − 1.
                 scorer.Check(Fault.Of(transfers.Read(step.Faults).AsSpan<int>(), begin + d - 1, number));
-                Keep(next, logits[d - 1].Rows(begin, count), begin + d - 1, number++, arena);
-                transfers.Read(next).AsSpan<float>().CopyTo(drafts.Rows(begin, count).AsSpan<float>());
-                states = drafts.Rows(begin, count);
+                Keep(next, logits[d - 1], begin, begin + d - 1, number++, arena);
+                transfers.Read(next).AsSpan<float>().CopyTo(Some(drafts, begin, count).AsSpan<float>());
+                states = Some(drafts, begin, count);
             }
         }
     }
@@ -157,16 +160,23 @@ internal sealed class DraftScorer(Scorer scorer, DecoderModel model, Transfers t
         segment[Segments.Slot] = 0;
     }
 
-    // Logits are made for a few rows at a time: a vocabulary of 248,320 takes a megabyte a row.
-    private void Keep(Tensor states, Tensor logits, int firstPosition, int step, Arena arena)
+    // Rows of what may have come to its end.
+    private static Tensor Some(Tensor all, int begin, int count) => all.Rows(int.Min(begin, (int)all.Shape[0]), count);
+
+    private void Keep(Tensor states, Tensor logits, int firstRow, int firstPosition, int step, Arena arena)
     {
-        for (int row = 0; row < states.Shape[0]; row += Group)
+        for (int stretch = 0; stretch < peers.Stretches; stretch++)
         {
-            int count = int.Min(Group, (int)states.Shape[0] - row);
+            int row = stretch * ScoreSteps.StretchRows;
+            Tensor own = ScoreSteps.Stretch(states, stretch);
             ArenaMark mark = arena.Mark();
-            Tensor some = transfers.Read(model.Logits(states.Rows(row, count), promptRows: 0, arena));
+            Tensor some = transfers.Read(model.Logits(own, promptRows: 0, arena));
             scorer.Check(some, firstPosition + row, step, FaultPlace.MtpLogits(model.Config));
-            some.AsSpan<float>().CopyTo(logits.Rows(row, count).AsSpan<float>());
+            if (own.Shape[0] > 0)
+            {
+                some.AsSpan<float>().CopyTo(logits.Rows(firstRow + row, own.Shape[0]).AsSpan<float>());
+            }
+
             arena.Release(mark);
         }
     }

@@ -30,5 +30,5 @@ internal sealed class HiddenRecorder(Tensor hidden, Transfers transfers) : IHidd
     /// <summary>Keeps the states after the final norm.</summary>
     public void Final(Tensor states) => transfers.Read(states).AsSpan<float>().CopyTo(Target((int)hidden.Shape[0] - 1, states.Shape[0]));
 
-    private Span<float> Target(int entry, long rows) => hidden.Slice(entry).Rows(_first, rows).AsSpan<float>();
+    private Span<float> Target(int entry, long rows) => hidden.Slice(entry).Rows(rows == 0 ? 0 : _first, rows).AsSpan<float>();
 }

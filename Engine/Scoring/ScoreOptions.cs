@@ -12,6 +12,9 @@ internal sealed record ScoreOptions
     /// <summary>How many depths to draft from every position.</summary>
     public int MtpDepth { get; init; }
 
+    /// <summary>Whether a step's buffers between replicas are as large as the largest replica needs, or as each one needs; no bit depends on it.</summary>
+    public bool PadsReplicas { get; init; }
+
     /// <summary>Rows of a step; a multiple of the grid.</summary>
     public int StepTokens { get; init; } = 512;
 }

@@ -18,21 +18,36 @@ internal sealed class Scorer(LoadedModel loaded)
     /// <summary>Scores a text.</summary>
     /// <exception cref="InputException">The ids cannot be scored, or drafts are asked of a model without an MTP head; or a weight is not finite.</exception>
     /// <exception cref="MachineException">Numbers went beyond f32.</exception>
-    public ScoreResult Score(IReadOnlyList<int> ids, ScoreOptions options)
+    public ScoreResult Score(IReadOnlyList<int> ids, ScoreOptions options) => Score([ids], options);
+
+    /// <summary>Scores a text per replica, together with the other ranks of a layout.</summary>
+    /// <param name="texts">The texts by replica; a replica with an empty one has nothing to compute and takes part in everything.</param>
+    /// <param name="options">What to compute, the same on all ranks.</param>
+    /// <returns>What the rank's own replica gave.</returns>
+    /// <exception cref="InputException">The ids cannot be scored, or drafts are asked of a model without an MTP head; or a weight is not finite.</exception>
+    /// <exception cref="MachineException">Numbers went beyond f32, or a rank failed.</exception>
+    public ScoreResult Score(IReadOnlyList<IReadOnlyList<int>> texts, ScoreOptions options)
     {
         ModelConfig config = _model.Config;
+        IReadOnlyList<int> ids = texts[_model.Shard.Layout.DataRank(_model.Shard.Rank)];
         if (options.MtpDepth > 0 && _model.Mtp is null)
         {
             throw new InputException($"--mtp {options.MtpDepth}: the checkpoint has no MTP head (no mtp.* tensors)");
         }
 
         var request = new GenerationRequest { Prompt = ids, MaxTokens = 1 };
-        PromptCheck.Check(request, config);
+        bool idles = ids.Count == 0 && texts.Any(static t => t.Count > 0);
+        if (!idles)
+        {
+            PromptCheck.Check(request, config);
+        }
+
         var sequence = new Sequence(request, config);
         Identity(sequence.Blocks);
         sequence.BlockCount = sequence.Blocks.Length;
-        int length = ids.Count;
-        var result = new ScoreResult { NegativeLogLikelihood = new float[length - 1] };
+        int length = ids.Count, blocks = int.Max(sequence.Blocks.Length, 1);
+        var result = new ScoreResult { NegativeLogLikelihood = new float[int.Max(length - 1, 0)] };
+        var peers = new ScoreSteps(_model, [.. texts.Select(static t => t.Count)], options.PadsReplicas);
         Tensor logits = options.Logits ? result.Add("logits", new Shape(length, config.Vocabulary)) : default;
         KernelSet ops = loaded.Ops;
         using var transfers = new Transfers(ops);
@@ -41,17 +56,22 @@ internal sealed class Scorer(LoadedModel loaded)
             : null;
         using HostBuffer kept = HostBuffer.For(DType.F32, options.MtpDepth > 0 ? new Shape(length, config.Hidden) : new Shape(0));
 
-        using var caches = new ModelCaches(ops, config, mtpLayers: 0, sequence.Blocks.Length, slots: 1);
+        using var caches = new ModelCaches(ops, config, mtpLayers: 0, blocks, slots: 1);
         using var arena = new Arena(ops.Device, ops.Queue);
         int most = int.Max(options.StepTokens / Grid.Cell * Grid.Cell, Grid.Cell), number = 1;
-        using var builder = new BatchBuilder(most, 1, sequence.Blocks.Length, new StateCuts(most, 1, 1), transfers.AllocateOnHost);
+        using var builder = new BatchBuilder(most, 1, blocks, new StateCuts(most, 1, 1), transfers.AllocateOnHost);
         var step = new StepContext(caches, arena);
         var plan = new StepPlan(1, 1);
-        for (int first = 0; first < length; first += most)
+        for (int first = 0; first < peers.Longest; first += most)
         {
-            int rows = int.Min(most, length - first);
+            int rows = int.Clamp(length - first, 0, most);
+            peers.BeginModel(first, most);
             plan.Begin();
-            plan.Add(new PlannedSegment(0, RowClass.Prompt, first, rows, Samples: first + rows == length));
+            if (rows > 0)
+            {
+                plan.Add(new PlannedSegment(0, RowClass.Prompt, first, rows, Samples: first + rows == length));
+            }
+
             plan.Seal();
             arena.Begin();
             transfers.Begin();
@@ -62,16 +82,21 @@ internal sealed class Scorer(LoadedModel loaded)
             hidden?.Final(states);
             if (options.MtpDepth > 0)
             {
-                transfers.Read(states).AsSpan<float>().CopyTo(kept.View(DType.F32, new Shape(length, config.Hidden)).Rows(first, rows).AsSpan<float>());
+                transfers.Read(states).AsSpan<float>().CopyTo(kept.View(DType.F32, new Shape(length, config.Hidden)).Rows(int.Min(first, length), rows).AsSpan<float>());
             }
 
-            Read(states, first, number, ids, logits, result.NegativeLogLikelihood, arena, transfers);
+            for (int stretch = 0; stretch < peers.Stretches; stretch++)
+            {
+                Tensor some = ScoreSteps.Stretch(states, stretch);
+                Read(some, first + (stretch * ScoreSteps.StretchRows), number, ids, logits, result.NegativeLogLikelihood, arena, transfers);
+            }
+
             number++;
         }
 
         if (options.MtpDepth > 0)
         {
-            new DraftScorer(this, _model, transfers).Score(ids, kept.View(DType.F32, new Shape(length, config.Hidden)), options, number, result);
+            new DraftScorer(this, _model, transfers, peers).Score(ids, kept.View(DType.F32, new Shape(length, config.Hidden)), options, number, result);
         }
 
         return result;
@@ -116,28 +141,23 @@ internal sealed class Scorer(LoadedModel loaded)
         }
     }
 
-    // Logits are made for a few rows at a time: a vocabulary of 248,320 takes a megabyte a row.
     private void Read(Tensor states, int first, int step, IReadOnlyList<int> ids, Tensor logits, float[] losses, Arena arena, Transfers transfers)
     {
-        const int stretch = 32;
-        for (int row = 0; row < states.Shape[0]; row += stretch)
+        int count = (int)states.Shape[0];
+        ArenaMark mark = arena.Mark();
+        Tensor some = transfers.Read(_model.Logits(states, promptRows: count, arena));
+        Check(some, first, step, FaultPlace.Head(_model.Config));
+        if (!logits.IsEmpty && count > 0)
         {
-            int count = int.Min(stretch, (int)states.Shape[0] - row);
-            ArenaMark mark = arena.Mark();
-            Tensor some = transfers.Read(_model.Logits(states.Rows(row, count), promptRows: count, arena));
-            Check(some, first + row, step, FaultPlace.Head(_model.Config));
-            if (!logits.IsEmpty)
-            {
-                some.AsSpan<float>().CopyTo(logits.Rows(first + row, count).AsSpan<float>());
-            }
-
-            for (int i = 0; i < count && first + row + i + 1 < ids.Count; i++)
-            {
-                losses[first + row + i] = Loss(some.Slice(i).AsSpan<float>(), ids[first + row + i + 1]);
-            }
-
-            arena.Release(mark);
+            some.AsSpan<float>().CopyTo(logits.Rows(first, count).AsSpan<float>());
         }
+
+        for (int i = 0; i < count && first + i + 1 < ids.Count; i++)
+        {
+            losses[first + i] = Loss(some.Slice(i).AsSpan<float>(), ids[first + i + 1]);
+        }
+
+        arena.Release(mark);
     }
 
     private static float Loss(ReadOnlySpan<float> logits, int token)

@@ -44,29 +44,27 @@ internal sealed class CountingBinder : IWeightBinder
         return tensor;
     }
 
-    /// <summary>The bytes each rank of a layout with one replica holds.</summary>
+    /// <summary>The bytes each rank of a layout holds.</summary>
     /// <exception cref="InputException">A weight cannot be divided between that many ranks.</exception>
     public PlacementTotals Place(ParallelLayout layout)
     {
-        int ranks = layout.Tensor;
         long model = 0;
-        long[] held = new long[ranks];
+        long[] held = new long[layout.Ranks];
         var replicas = ImmutableArray.CreateBuilder<(string, long)>();
         foreach ((WeightSpec spec, DType type) in _taken)
         {
-            long bytes = checked(spec.Shape.Count * type.Size());
-            int holders = 1;
-            for (int rank = 0; rank < ranks; rank++)
+            long bytes = checked(spec.Shape.Count * type.Size()), all = 0;
+            for (int rank = 0; rank < held.Length; rank++)
             {
-                WeightSlice slice = WeightSlicer.Slice(spec, rank, ranks, layout.Expert);
-                held[rank] += slice.Elements(spec.Shape) * type.Size();
-                holders = slice.Holders;
+                long own = WeightSlicer.Slice(spec, layout, rank).Elements(spec.Shape) * type.Size();
+                held[rank] += own;
+                all += own;
             }
 
             model += bytes;
-            if (holders > 1)
+            if (all > bytes)
             {
-                replicas.Add((spec.Name, bytes * (holders - 1)));
+                replicas.Add((spec.Name, all - bytes));
             }
         }
 

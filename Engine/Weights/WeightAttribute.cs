@@ -28,13 +28,23 @@ internal sealed class WeightAttribute : Attribute
     public string Unit { get; init; } = "1";
 
     /// <summary>
-    /// Whether, with more ranks than units, each unit is held by several neighbouring ranks (a KV head, which the query
-    /// heads of several ranks share); otherwise such a division is refused.
+    /// How many groups of heads lie along the divided dimension (the KV heads with the query heads that read them, the key
+    /// heads of Gated DeltaNet with their value heads), as an expression. Ranks take whole groups; where there are more ranks
+    /// than groups, those that share one divide its units. Without it the units themselves are divided.
     /// </summary>
+    public string? Groups { get; init; }
+
+    /// <summary>Whether ranks that share a group each hold its unit, rather than dividing the group's units (a KV head).</summary>
     public bool SharedUnits { get; init; }
 
-    /// <summary>For a dimension that is several parts end to end (q | k | v), each divided on its own: the parts' extents and units, as "extent : unit".</summary>
+    /// <summary>
+    /// For a dimension of several parts (q | k | v), each divided on its own: the parts' extents and units, as
+    /// "extent : unit", or "extent : unit : shared" where <see cref="SharedUnits"/> holds for the part.
+    /// </summary>
     public string[]? Parts { get; init; }
+
+    /// <summary>Whether the parts lie together in each group, group after group, instead of end to end.</summary>
+    public bool Interleaved { get; init; }
 
     /// <summary>For <see cref="TensorSplit.Experts"/> and repeated tensors: how tensor parallelism without expert parallelism slices each expert.</summary>
     public TensorSplit ExpertSplit { get; init; }

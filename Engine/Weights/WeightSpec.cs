@@ -18,11 +18,17 @@ internal sealed record WeightSpec(string Name, Shape Shape, string Symbols)
     /// <summary>Consecutive indices of the divided dimension that never part.</summary>
     public long Unit { get; init; } = 1;
 
-    /// <summary>Whether several ranks hold the same unit where there are more ranks than units.</summary>
+    /// <summary>Groups of heads along the divided dimension, which ranks take whole or share; 0 where the units themselves are divided.</summary>
+    public long Groups { get; init; }
+
+    /// <summary>Whether ranks that share a group each hold its unit.</summary>
     public bool SharedUnits { get; init; }
 
-    /// <summary>The divided dimension's parts, end to end; empty for one part of <see cref="Unit"/>.</summary>
+    /// <summary>The divided dimension's parts; empty for one part of <see cref="Unit"/>.</summary>
     public ImmutableArray<WeightPart> Parts { get; init; } = [];
+
+    /// <summary>Whether the parts lie together in each group instead of end to end.</summary>
+    public bool Interleaved { get; init; }
 
     /// <summary>For a repeated tensor, which of the <see cref="Count"/> it is (the expert's number).</summary>
     public int Index { get; init; }

@@ -9,7 +9,7 @@ internal sealed class SplitRules
     public SplitRules(WeightReader weight, ConfigSymbols config) => (_weight, _config) = (weight, config);
 
     public void Check(
-        ShapeExpression[] shape, bool repeated, ShapeExpression unit, (ShapeExpression Extent, ShapeExpression Unit)[] parts)
+        ShapeExpression[] shape, bool repeated, ShapeExpression unit, (ShapeExpression Extent, ShapeExpression Unit, bool Shared)[] parts)
     {
         string split = _weight.Split("Split");
         string inner = _weight.Split("ExpertSplit");
@@ -25,6 +25,9 @@ internal sealed class SplitRules
             effective == "Columns" && shape.Length - first < 2 ? "Columns needs a tensor of two dimensions or more" :
             effective is not ("Rows" or "Columns") && unit.Code != "1" ? "Unit needs rows or columns to be divided" :
             effective != "Rows" && _weight.SharedUnits ? "SharedUnits needs rows to be divided" :
+            effective is not ("Rows" or "Columns") && _weight.HasGroups ? "Groups needs rows or columns to be divided" :
+            !_weight.HasGroups && (_weight.SharedUnits || parts.Any(static p => p.Shared)) ? "shared units need Groups, whose ranks share them" :
+            !_weight.HasGroups && _weight.Interleaved ? "Interleaved needs Groups, in which the parts lie together" :
             parts.Length > 0 && unit.Code != "1" ? "with Parts, each part gives its own unit" : null;
         if (contradiction is not null)
         {
@@ -46,7 +49,7 @@ internal sealed class SplitRules
         CheckSum(shape[effective == "Rows" ? first : shape.Length - 1], parts);
     }
 
-    private void CheckSum(ShapeExpression divided, (ShapeExpression Extent, ShapeExpression Unit)[] parts)
+    private void CheckSum(ShapeExpression divided, (ShapeExpression Extent, ShapeExpression Unit, bool Shared)[] parts)
     {
         IEnumerable<ShapeExpression> all = parts.Select(p => p.Extent).Append(divided);
 

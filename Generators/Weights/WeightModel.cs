@@ -10,5 +10,7 @@ internal sealed record WeightModel(
     string ExpertSplit,
     string Unit,
     bool SharedUnits,
+    string? Groups,
+    bool Interleaved,
     EquatableArray<PartModel> Parts,
     string? Repeat);

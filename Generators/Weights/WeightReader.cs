@@ -8,6 +8,8 @@ namespace Lean.Generators.Weights;
 /// <summary>Reads one property marked [Weight].</summary>
 internal sealed class WeightReader
 {
+    private const string SharedPart = ": shared";
+
     private readonly IPropertySymbol _property;
     private readonly AttributeData _attribute;
     private readonly AttributeSyntax _syntax;
@@ -51,7 +53,8 @@ internal sealed class WeightReader
         ShapeExpression?[] shape = [.. extents.Select((extent, i) => Parse(extent.Value as string, ArgumentLocation(i + 1), 0))];
         ShapeExpression? count = repeat is null ? null : Parse(repeat, NamedLocation("Repeat"), 0);
         ShapeExpression? unit = Parse(Named("Unit")?.Value as string ?? "1", NamedLocation("Unit"), 0);
-        (ShapeExpression Extent, ShapeExpression Unit)[] parts = Parts();
+        ShapeExpression? groups = Named("Groups") is { IsNull: false } g ? Parse(g.Value as string, NamedLocation("Groups"), 0) : null;
+        (ShapeExpression Extent, ShapeExpression Unit, bool Shared)[] parts = Parts();
         if (_problems.Count == before)
         {
             new SplitRules(this, _config).Check(shape!, repeat is not null, unit!, parts);
@@ -66,13 +69,19 @@ internal sealed class WeightReader
             Split("ExpertSplit"),
             unit!.Code,
             SharedUnits,
-            new EquatableArray<PartModel>([.. parts.Select(p => new PartModel(p.Extent.Code, p.Unit.Code))]),
+            groups?.Code,
+            Interleaved,
+            new EquatableArray<PartModel>([.. parts.Select(p => new PartModel(p.Extent.Code, p.Unit.Code, p.Shared))]),
             count?.Code);
     }
 
     public string Property => _property.Name;
 
     public bool SharedUnits => Named("SharedUnits")?.Value is true;
+
+    public bool HasGroups => Named("Groups") is { IsNull: false };
+
+    public bool Interleaved => Named("Interleaved")?.Value is true;
 
     public void Report(DiagnosticDescriptor descriptor, Location location, params string[] arguments) =>
         _problems.Add(DiagnosticInfo.At(descriptor, location, arguments));
@@ -147,7 +156,7 @@ internal sealed class WeightReader
         }
     }
 
-    private (ShapeExpression Extent, ShapeExpression Unit)[] Parts()
+    private (ShapeExpression Extent, ShapeExpression Unit, bool Shared)[] Parts()
     {
         if (Named("Parts") is not { IsNull: false } list)
         {
@@ -155,15 +164,17 @@ internal sealed class WeightReader
         }
 
         Location location = NamedLocation("Parts");
-        var parts = new List<(ShapeExpression, ShapeExpression)>();
-        foreach (string text in list.Values.Select(v => v.Value as string ?? string.Empty))
+        var parts = new List<(ShapeExpression, ShapeExpression, bool)>();
+        foreach (string whole in list.Values.Select(v => v.Value as string ?? string.Empty))
         {
+            bool shared = whole.EndsWith(SharedPart, StringComparison.Ordinal);
+            string text = shared ? whole.Substring(0, whole.Length - SharedPart.Length) : whole;
             int colon = text.IndexOf(':');
             ShapeExpression? extent = Parse(colon < 0 ? text : text.Substring(0, colon), location, 0);
             ShapeExpression? unit = colon < 0 ? Parse("1", location, 0) : Parse(text.Substring(colon + 1), location, colon + 1);
             if (extent is not null && unit is not null)
             {
-                parts.Add((extent, unit));
+                parts.Add((extent, unit, shared));
             }
         }
 

@@ -66,9 +66,19 @@ internal static class WeightSetWriter
             code.Append($"{inner}SharedUnits = true,\n");
         }
 
+        if (weight.Groups is not null)
+        {
+            code.Append($"{inner}Groups = {weight.Groups},\n");
+        }
+
+        if (weight.Interleaved)
+        {
+            code.Append($"{inner}Interleaved = true,\n");
+        }
+
         if (weight.Parts.Count > 0)
         {
-            IEnumerable<string> parts = weight.Parts.Select(p => $"new WeightPart({p.Extent}, {p.Unit})");
+            IEnumerable<string> parts = weight.Parts.Select(p => $"new WeightPart({p.Extent}, {p.Unit}, {(p.Shared ? "true" : "false")})");
             code.Append($"{inner}Parts = [{string.Join(", ", parts)}],\n");
         }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Lean.Tensors;
 
@@ -26,6 +27,17 @@ public static class CpuBackends
     /// <exception cref="InputException">A variable names no instruction set, one this CPU lacks, or no number of threads.</exception>
     public static CpuBackend Open() => Open(
         Environment.GetEnvironmentVariable(InstructionSetVariable), Environment.GetEnvironmentVariable(ThreadsVariable));
+
+    /// <summary>Opens the CPU for one of several ranks that share it: without <c>LEAN_THREADS</c>, each gets its part of the processors.</summary>
+    /// <param name="ranks">How many ranks.</param>
+    /// <exception cref="InputException">See <see cref="Open()"/>.</exception>
+    public static CpuBackend OpenOneOf(int ranks)
+    {
+        string? threads = Environment.GetEnvironmentVariable(ThreadsVariable);
+        return Open(
+            Environment.GetEnvironmentVariable(InstructionSetVariable),
+            string.IsNullOrEmpty(threads) ? int.Max(1, Environment.ProcessorCount / ranks).ToString(CultureInfo.InvariantCulture) : threads);
+    }
 
     /// <summary>Opens the CPU.</summary>
     /// <param name="instructionSet">A name, or null or empty for the best.</param>

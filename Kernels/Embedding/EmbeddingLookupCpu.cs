@@ -5,13 +5,15 @@ namespace Lean.Kernels;
 /// <summary>Embedding on the CPU: an item is a row.</summary>
 internal sealed unsafe class EmbeddingLookupCpu(CpuBackend backend) : EmbeddingLookup
 {
-    private protected override void Launch(Tensor ids, Tensor table, Tensor output)
+    private protected override void Launch(Tensor ids, Tensor table, Tensor output, int first)
     {
         EmbeddingArguments arguments = new()
         {
             Ids = (int*)ids.Address,
             Table = (byte*)table.Address,
             BF16 = table.Type == DType.BF16 ? 1 : 0,
+            First = first,
+            Held = (uint)table.Shape[0],
             Width = table.Shape[1],
             Output = (float*)output.Address,
         };
@@ -25,6 +27,8 @@ internal unsafe struct EmbeddingArguments
     public int* Ids;
     public byte* Table;
     public int BF16;
+    public int First;
+    public uint Held;
     public long Width;
     public float* Output;
 }
@@ -49,8 +53,15 @@ internal static unsafe class EmbeddingBody<V> where V : struct, IVec<V>
 
     private static void Copy<W>(EmbeddingArguments* a, int t) where W : struct, IWeightFormat<V>
     {
-        byte* row = a->Table + (a->Ids[t] * a->Width * W.Size);
         float* y = a->Output + (t * a->Width);
+        uint id = unchecked((uint)(a->Ids[t] - a->First));
+        if (id >= a->Held)
+        {
+            new Span<float>(y, (int)a->Width).Clear();
+            return;
+        }
+
+        byte* row = a->Table + (id * a->Width * W.Size);
         long i = 0;
         for (; i + IVec<V>.Lanes <= a->Width; i += IVec<V>.Lanes)
         {

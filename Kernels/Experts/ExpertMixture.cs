@@ -30,6 +30,7 @@ public abstract class ExpertMixture
     {
         long rows = x.Shape[0], topK = experts.Shape[1];
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, new Shape(rows, weights.Hidden), "[T, H]");
+        LaunchCheck.That(!weights.IsPart, Op, "all experts of the model");
         LaunchCheck.That(
             shared.GateUp.Inputs == weights.Hidden && shared.Down.Outputs == weights.Hidden && shared.GateUp.Outputs == 2 * shared.Down.Inputs,
             Op, "the shared expert's gate_up [2J, H] and down [H, J]");

@@ -11,6 +11,14 @@ public sealed class ExpertWeights
     private readonly Matrices[] _experts;
     private readonly Tensor _gates, _ups, _downs;
 
+    private ExpertWeights(ExpertWeights all, int first)
+    {
+        (_experts, _gates, _ups, _downs) = (all._experts, all._gates, all._ups, all._downs);
+        (Width, Hidden, Type, First, IsPart) = (all.Width, all.Hidden, all.Type, first, true);
+    }
+
+    private ExpertWeights(long hidden) => (_experts, Hidden, Type, IsPart) = ([], hidden, DType.F32, true);
+
     /// <summary>Takes one gate [I, H], up [I, H] and down [H, I] per expert.</summary>
     /// <exception cref="ArgumentException">Shapes or types differ between experts.</exception>
     public ExpertWeights(ReadOnlySpan<Tensor> gate, ReadOnlySpan<Tensor> up, ReadOnlySpan<Tensor> down)
@@ -53,8 +61,21 @@ public sealed class ExpertWeights
         return new ExpertWeights(gates, ups, downs);
     }
 
+    /// <summary>No experts, of a rank where all of them lie on others.</summary>
+    /// <param name="hidden">H, the width of the residual stream.</param>
+    public static ExpertWeights None(long hidden) => new(hidden);
+
+    /// <summary>The same experts as a rank's part of a model's: they have the numbers first … first + E − 1, and rows may choose others too.</summary>
+    public ExpertWeights AsPart(int first) => new(this, first);
+
     /// <summary>E, the number of experts.</summary>
     public int Count => _experts.Length;
+
+    /// <summary>The number of the first expert.</summary>
+    public int First { get; }
+
+    /// <summary>Whether rows may choose experts that are not here; what those would add is left out.</summary>
+    public bool IsPart { get; }
 
     /// <summary>I, the width of an expert.</summary>
     public long Width { get; }

@@ -17,7 +17,10 @@ public abstract class GroupedExperts
     /// <summary>Runs T rows through K experts each.</summary>
     /// <param name="x">f32 [T, H].</param>
     /// <param name="weights">The experts; on a device each kind of matrix lies at equal distances in one buffer.</param>
-    /// <param name="experts">i32 [T, K], each in 0 … E − 1, distinct within a row.</param>
+    /// <param name="experts">
+    /// i32 [T, K], each in 0 … E − 1, distinct within a row. Where the weights are a rank's part of a model's experts, numbers
+    /// are the model's, and terms of experts that are not here are left out: a row that has none here becomes zero.
+    /// </param>
     /// <param name="mix">f32 [T, K].</param>
     /// <param name="scratch">i8 [n], n ≥ <see cref="ScratchBytes"/>, 64-byte aligned; contents are lost.</param>
     /// <param name="output">f32 [T, H].</param>

@@ -31,24 +31,34 @@ internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend) : GroupedExpe
             Output = (float*)output.Address,
         };
         LayOut(ref arguments, (byte*)scratch.Address, weights, entries);
-        int active = Sort((int*)experts.Address, entries, topK, weights.Count, arguments);
+        int active = Sort((int*)experts.Address, entries, topK, weights, arguments);
         fixed (ExpertWeights.Matrices* matrices = weights.All)
         {
             arguments.Matrices = matrices;
-            long work = (long)entries / active * GroupedExpertsArguments.BlockRows;
-            backend.Run(CpuKernel.ExpertsGateUp, &arguments, checked(active * Blocks(weights.Width)), 2 * work * weights.Hidden);
-            backend.Run(CpuKernel.ExpertsDown, &arguments, checked(active * Blocks(weights.Hidden)), work * weights.Width);
+            if (active > 0)
+            {
+                long work = (long)entries / active * GroupedExpertsArguments.BlockRows;
+                backend.Run(CpuKernel.ExpertsGateUp, &arguments, checked(active * Blocks(weights.Width)), 2 * work * weights.Hidden);
+                backend.Run(CpuKernel.ExpertsDown, &arguments, checked(active * Blocks(weights.Hidden)), work * weights.Width);
+            }
+
             backend.Run(CpuKernel.ExpertsCombine, &arguments, rows, topK * weights.Hidden);
         }
     }
 
-    // Starts[e] … Starts[e + 1] are expert e's entries; Rows says which row each entry is of, Places where a row's r-th entry went.
-    private static int Sort(int* experts, int entries, int topK, int count, in GroupedExpertsArguments a)
+    // Starts[e] … Starts[e + 1] are expert e's entries; Rows says which row each entry is of, Places where a row's r-th entry
+    // went, −1 where its expert is another rank's.
+    private static int Sort(int* experts, int entries, int topK, ExpertWeights weights, in GroupedExpertsArguments a)
     {
+        int count = weights.Count, first = weights.First;
         new Span<int>(a.Starts, count + 1).Clear();
         for (int i = 0; i < entries; i++)
         {
-            a.Starts[experts[i] + 1]++;
+            uint own = unchecked((uint)(experts[i] - first));
+            if (own < (uint)count)
+            {
+                a.Starts[own + 1]++;
+            }
         }
 
         int active = 0;
@@ -64,9 +74,13 @@ internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend) : GroupedExpe
 
         for (int i = 0; i < entries; i++)
         {
-            int place = a.Starts[experts[i]]++;
-            a.Rows[place] = i / topK;
+            uint own = unchecked((uint)(experts[i] - first));
+            int place = own < (uint)count ? a.Starts[own]++ : -1;
             a.Places[i] = place;
+            if (place >= 0)
+            {
+                a.Rows[place] = i / topK;
+            }
         }
 
         for (int e = count; e > 0; e--)
@@ -181,7 +195,10 @@ internal static unsafe class GroupedExpertsBody<V> where V : struct, IVec<V>
                 V sum = V.Zero;
                 for (int r = 0; r < a->TopK; r++)
                 {
-                    sum = V.Fma(V.Broadcast(mix[r]), V.LoadPartial(a->Down + (places[r] * a->Hidden) + h, n), sum);
+                    if (places[r] >= 0)
+                    {
+                        sum = V.Fma(V.Broadcast(mix[r]), V.LoadPartial(a->Down + (places[r] * a->Hidden) + h, n), sum);
+                    }
                 }
 
                 V.StorePartial(a->Output + (t * a->Hidden) + h, sum, n);

@@ -28,6 +28,11 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
     private protected override void Launch(
         Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output, long promptRows)
     {
+        if (weights.IsPart)
+        {
+            throw new LaunchException($"grouped_experts: {stream.DeviceName} has no kernels yet for experts of which other ranks hold some");
+        }
+
         if (!weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs))
         {
             throw new LaunchException($"grouped_experts: the experts lie anywhere, expected them at equal distances in one buffer on {stream.DeviceName}");

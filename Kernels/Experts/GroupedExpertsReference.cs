@@ -19,7 +19,13 @@ internal sealed unsafe class GroupedExpertsReference : GroupedExperts
             var sums = new double[hidden];
             for (long r = 0; r < topK; r++)
             {
-                ExpertWeights.Matrices expert = weights.All[((int*)experts.Address)[(t * topK) + r]];
+                int number = ((int*)experts.Address)[(t * topK) + r] - weights.First;
+                if (weights.IsPart && (number < 0 || number >= weights.Count))
+                {
+                    continue;
+                }
+
+                ExpertWeights.Matrices expert = weights.All[number];
                 double share = ((float*)mix.Address)[(t * topK) + r];
                 for (long i = 0; i < width; i++)
                 {

@@ -12,11 +12,11 @@ public sealed class BindingTests
             [Weight("q.weight", "2 * Heads * HeadDim", "Hidden", Split = TensorSplit.Rows, Unit = "2 * HeadDim")]
             public required Tensor Q { get; init; }
 
-            [Weight("k.weight", "KvHeads * HeadDim", "Hidden", Split = TensorSplit.Rows, Unit = "HeadDim", SharedUnits = true)]
+            [Weight("k.weight", "KvHeads * HeadDim", "Hidden", Split = TensorSplit.Rows, Groups = "KvHeads", Unit = "HeadDim", SharedUnits = true)]
             public required Tensor K { get; init; }
 
-            [Weight("conv", "ConvChannels", "1", "ConvKernel", Split = TensorSplit.Rows,
-                Parts = ["2 * (KeyHeads * KeyDim) : KeyDim", "ValueHeads * ValueDim : ValueDim * ValueHeads / KeyHeads"])]
+            [Weight("conv", "ConvChannels", "1", "ConvKernel", Split = TensorSplit.Rows, Groups = "KeyHeads", Interleaved = true,
+                Parts = ["2 * (KeyHeads * KeyDim) : KeyDim : shared", "ValueHeads * ValueDim : ValueDim * ValueHeads / KeyHeads"])]
             public required Tensor Conv { get; init; }
 
             public int NotAWeight => 3;
@@ -41,8 +41,8 @@ public sealed class BindingTests
 
             public Tensor Take(WeightSpec s)
             {
-                string parts = string.Join(" ", s.Parts.Select(p => $"{p.Extent}:{p.Unit}"));
-                Log.Add($"{s.Name} {s.Shape} {s.Symbols} {s.Split} {s.ExpertSplit} {s.Unit} {s.SharedUnits} ({parts}) {s.Index}/{s.Count}");
+                string parts = string.Join(" ", s.Parts.Select(p => $"{p.Extent}:{p.Unit}{(p.Shared ? "s" : "")}"));
+                Log.Add($"{s.Name} {s.Shape} {s.Symbols} {s.Split} {s.ExpertSplit} {s.Unit} {s.SharedUnits} {s.Groups}{(s.Interleaved ? "i" : "")} ({parts}) {s.Index}/{s.Count}");
                 return new Tensor(DType.F32, s.Shape, 8);
             }
         }
@@ -75,13 +75,13 @@ public sealed class BindingTests
         Assert.Empty(run.CompilerMessages);
         string[] expected =
         [
-            "m.q.weight [64, 6] [2 * Heads * HeadDim, Hidden] Rows Replicated 16 False () 0/0",
-            "m.k.weight [16, 6] [KvHeads * HeadDim, Hidden] Rows Replicated 8 True () 0/0",
-            "m.conv [96, 1, 4] [ConvChannels, 1, ConvKernel] Rows Replicated 1 False (64:16 32:16) 0/0",
-            "m.experts.0.up [5, 6] [ExpertWidth, Hidden + 1 - 1] Experts Rows 1 False () 0/3",
-            "m.experts.1.up [5, 6] [ExpertWidth, Hidden + 1 - 1] Experts Rows 1 False () 1/3",
-            "m.experts.2.up [5, 6] [ExpertWidth, Hidden + 1 - 1] Experts Rows 1 False () 2/3",
-            "m.all [3, 10, 6] [Experts, 2 * ExpertWidth, Hidden] Experts Rows 1 False (5:1 5:1) 0/0",
+            "m.q.weight [64, 6] [2 * Heads * HeadDim, Hidden] Rows Replicated 16 False 0 () 0/0",
+            "m.k.weight [16, 6] [KvHeads * HeadDim, Hidden] Rows Replicated 8 True 2 () 0/0",
+            "m.conv [96, 1, 4] [ConvChannels, 1, ConvKernel] Rows Replicated 1 False 2i (64:16s 32:16) 0/0",
+            "m.experts.0.up [5, 6] [ExpertWidth, Hidden + 1 - 1] Experts Rows 1 False 0 () 0/3",
+            "m.experts.1.up [5, 6] [ExpertWidth, Hidden + 1 - 1] Experts Rows 1 False 0 () 1/3",
+            "m.experts.2.up [5, 6] [ExpertWidth, Hidden + 1 - 1] Experts Rows 1 False 0 () 2/3",
+            "m.all [3, 10, 6] [Experts, 2 * ExpertWidth, Hidden] Experts Rows 1 False 0 (5:1 5:1) 0/0",
             "[64, 6] [16, 6] [96, 1, 4] 3 [3, 10, 6]",
         ];
         Assert.Equal(expected, Invoke(run));

@@ -96,6 +96,10 @@ public sealed class DiagnosticTests
     [InlineData("Split = TensorSplit.Columns", "two dimensions or more")]
     [InlineData("Unit = \"2\"", "Unit needs rows or columns")]
     [InlineData("SharedUnits = true", "SharedUnits needs rows")]
+    [InlineData("Groups = \"Heads\"", "Groups needs rows or columns")]
+    [InlineData("Split = TensorSplit.Rows, SharedUnits = true", "shared units need Groups")]
+    [InlineData("Split = TensorSplit.Rows, Parts = [\"Hidden : 1 : shared\"]", "shared units need Groups")]
+    [InlineData("Split = TensorSplit.Rows, Interleaved = true", "Interleaved needs Groups")]
     [InlineData("Split = TensorSplit.Rows, Unit = \"2\", Parts = [\"Hidden\"]", "each part gives its own unit")]
     public void LEAN011_a_split_does_not_contradict_itself(string arguments, string problem) =>
         CheckProperty($$"""[Weight("a", "Hidden", {{arguments}})] public required Tensor A { get; init; }""", "LEAN011", null, problem);

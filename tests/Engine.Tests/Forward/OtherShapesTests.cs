@@ -70,7 +70,7 @@ public sealed class OtherShapesTests
         buffers.ForEach(b => b.Dispose());
     }
 
-    private static JsonObject Config(string family, string changes)
+    internal static JsonObject Config(string family, string changes)
     {
         var config = (JsonObject)JsonNode.Parse("""
             {"vocab_size":256,"hidden_size":64,"num_hidden_layers":4,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":32,

@@ -7,17 +7,17 @@ namespace Lean.Engine.Tests.Weights;
 
 public sealed class WeightSlicerTests
 {
-    public static TheoryData<string, int, bool> Layouts
+    public static TheoryData<string, int, int, bool> Layouts
     {
         get
         {
-            var data = new TheoryData<string, int, bool>();
+            var data = new TheoryData<string, int, int, bool>();
             foreach (string fixture in Sample.Fixtures)
             {
-                foreach (int ranks in (int[])[1, 2])
+                foreach ((int ranks, int replicas) in ((int, int)[])[(1, 1), (2, 1), (4, 1), (1, 3), (2, 2), (4, 4)])
                 {
-                    data.Add(fixture, ranks, false);
-                    data.Add(fixture, ranks, true);
+                    data.Add(fixture, ranks, replicas, false);
+                    data.Add(fixture, ranks, replicas, true);
                 }
             }
 
@@ -27,11 +27,14 @@ public sealed class WeightSlicerTests
 
     [Theory]
     [MemberData(nameof(Layouts))]
-    public void The_ranks_bytes_add_up_to_the_model_and_the_named_replicas(string fixture, int ranks, bool expertParallel)
+    public void The_ranks_bytes_add_up_to_the_model_and_the_named_replicas(string fixture, int ranks, int replicas, bool expertParallel)
     {
         CountingBinder count = Count(Sample.Config(fixture), new CheckpointBinder(Sample.Source(fixture), Sample.Config(fixture), fixture));
-        CheckSum(count.Place(new ParallelLayout(ranks, data: 1, expertParallel)));
-        Assert.Equal(2 * count.Parameters, count.Place(new ParallelLayout(ranks, data: 1, expertParallel)).Model);
+        PlacementTotals totals = count.Place(new ParallelLayout(ranks, replicas, expertParallel));
+        CheckSum(totals);
+        Assert.Equal(2 * count.Parameters, totals.Model);
+        bool spreads = expertParallel && replicas > 1 && count.Specs.Any(static s => s.Split == TensorSplit.Experts);
+        Assert.Equal(spreads, totals.Ranks.Sum() < count.Place(new ParallelLayout(ranks, replicas, expert: false)).Ranks.Sum());
     }
 
     [Theory]
@@ -59,11 +62,12 @@ public sealed class WeightSlicerTests
 
     [Theory]
     [MemberData(nameof(Layouts))]
-    public void Every_index_is_held_by_as_many_ranks_as_the_slice_says(string fixture, int ranks, bool expertParallel)
+    public void Every_index_is_held_once_per_replica_or_shared_with_its_group(string fixture, int ranks, int replicas, bool expertParallel)
     {
+        var layout = new ParallelLayout(ranks, replicas, expertParallel);
         foreach (WeightSpec spec in Count(Sample.Config(fixture)).Specs)
         {
-            WeightSlice[] slices = [.. Enumerable.Range(0, ranks).Select(r => WeightSlicer.Slice(spec, r, ranks, expertParallel))];
+            WeightSlice[] slices = [.. Enumerable.Range(0, layout.Ranks).Select(r => WeightSlicer.Slice(spec, layout, r))];
             int[] held = new int[spec.Shape[slices[0].Dimension]];
             foreach (IndexRange range in slices.SelectMany(s => s.Ranges))
             {
@@ -73,7 +77,76 @@ public sealed class WeightSlicerTests
                 }
             }
 
-            Assert.All(held, h => Assert.Equal(slices[0].Holders, h));
+            bool placed = expertParallel && spec.Split == TensorSplit.Experts, shared = spec.SharedUnits || spec.Parts.Any(static p => p.Shared);
+            int once = placed ? 1 : replicas;
+            Assert.All(held, h => Assert.True(
+                spec.Split == TensorSplit.Replicated ? h == layout.Ranks : h == once || (shared && h == once * int.Max(1, ranks / (int)spec.Groups)), $"{spec.Name}: {h}"));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void A_rank_gets_the_numbers_of_its_slices(string fixture, int ranks, int replicas, bool expertParallel)
+    {
+        ModelConfig config = Sample.Config(fixture);
+        using Checkpoint checkpoint = Checkpoint.Open(Sample.Folder(fixture));
+        var layout = new ParallelLayout(ranks, replicas, expertParallel);
+        for (int rank = 0; rank < layout.Ranks; rank++)
+        {
+            var count = new CountingBinder(new CheckpointBinder(new CheckpointSource(checkpoint), config, fixture));
+            using var slices = new SlicingBinder(count, layout, rank);
+            var seen = new Seen(slices);
+            WholeModel.Bind(seen, config);
+            Assert.Equal(count.Place(layout).Ranks[rank], slices.Bytes);
+            foreach ((WeightSpec spec, Tensor own) in seen.Taken)
+            {
+                Assert.True(checkpoint.TryGet(spec.Name, out Tensor whole));
+                WeightSlice slice = WeightSlicer.Slice(spec, layout, rank);
+                Assert.Equal(Expected(whole, slice), own.IsEmpty ? [] : own.AsSpan<ushort>().ToArray());
+            }
+        }
+    }
+
+    // Index by index, the slow way.
+    private static ushort[] Expected(Tensor whole, WeightSlice slice)
+    {
+        long inner = 1;
+        for (int d = slice.Dimension + 1; d < whole.Shape.Rank; d++)
+        {
+            inner *= whole.Shape[d];
+        }
+
+        var own = new List<ushort>();
+        ushort[] all = whole.AsSpan<ushort>().ToArray();
+        long extent = whole.Shape[slice.Dimension];
+        for (long outer = 0; outer < all.Length / (extent * inner); outer++)
+        {
+            foreach (IndexRange range in slice.Ranges)
+            {
+                for (long i = range.Start; i < range.Start + range.Count; i++)
+                {
+                    for (long j = 0; j < inner; j++)
+                    {
+                        own.Add(all[(((outer * extent) + i) * inner) + j]);
+                    }
+                }
+            }
+        }
+
+        return [.. own];
+    }
+
+    private sealed class Seen(IWeightBinder inner) : IWeightBinder
+    {
+        public List<(WeightSpec Spec, Tensor Own)> Taken { get; } = [];
+
+        public bool Contains(string name) => inner.Contains(name);
+
+        public Tensor Take(WeightSpec spec)
+        {
+            Tensor own = inner.Take(spec);
+            Taken.Add((spec, own));
+            return own;
         }
     }
 
@@ -105,19 +178,19 @@ public sealed class WeightSlicerTests
     [Fact]
     public void A_kv_head_is_shared_by_neighbouring_ranks_and_a_query_head_is_not()
     {
-        var kv = new WeightSpec("k_proj.weight", new Shape(64, 8), "[KvHeads * HeadDim, Hidden]") { Split = TensorSplit.Rows, Unit = 32, SharedUnits = true };
-        Assert.Equal([0, 0, 32, 32], Enumerable.Range(0, 4).Select(r => WeightSlicer.Slice(kv, r, 4, false).Ranges[0].Start));
+        var kv = new WeightSpec("k_proj.weight", new Shape(64, 8), "[KvHeads * HeadDim, Hidden]") { Split = TensorSplit.Rows, Groups = 2, Unit = 32, SharedUnits = true };
+        Assert.Equal([0, 0, 32, 32], Enumerable.Range(0, 4).Select(r => WeightSlicer.Slice(kv, new ParallelLayout(4, 1, false), r).Ranges[0].Start));
         WeightSpec query = kv with { SharedUnits = false };
-        string message = Assert.Throws<InputException>(() => WeightSlicer.Slice(query, 0, 4, false)).Message;
-        Assert.Equal("k_proj.weight [KvHeads * HeadDim, Hidden] = [64, 8] cannot be divided between 4 ranks: it has 2 units (heads, experts or rows) that stay whole", message);
-        Assert.Throws<InputException>(() => WeightSlicer.Slice(kv, 0, 3, false));
+        string message = Assert.Throws<InputException>(() => WeightSlicer.Slice(query, new ParallelLayout(4, 1, false), 0)).Message;
+        Assert.Equal("k_proj.weight [KvHeads * HeadDim, Hidden] = [64, 8] cannot be divided between 2 ranks: it has only 1 unit (heads, rows or columns) that can part", message);
+        Assert.Throws<InputException>(() => WeightSlicer.Slice(kv, new ParallelLayout(3, 1, false), 0));
     }
 
     // What rank 1 of 2 holds.
     private static void Check(ModelConfig config, string name, bool expertParallel, int dimension, params (long Start, long Count)[] ranges)
     {
         WeightSpec spec = Assert.Single(Count(config).Specs, s => s.Name.EndsWith(name, StringComparison.Ordinal) && !s.Name.StartsWith("mtp.", StringComparison.Ordinal));
-        WeightSlice slice = WeightSlicer.Slice(spec, 1, 2, expertParallel);
+        WeightSlice slice = WeightSlicer.Slice(spec, new ParallelLayout(2, 1, expertParallel), 1);
         Assert.Equal(ranges, slice.Ranges.Select(r => (r.Start, r.Count)));
         Assert.Equal(dimension, slice.Dimension);
     }

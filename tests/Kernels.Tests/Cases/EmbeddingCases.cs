@@ -21,13 +21,19 @@ public static class EmbeddingCases
             {
                 yield return Of(type, rows, 33);
             }
+
+            // A rank's rows begin, or end, within the tokens that are asked for.
+            foreach (int first in (int[])[1, 17, -20, 1000])
+            {
+                yield return Of(type, 60, 33, first);
+            }
         }
 
-        static OpCase Of(DType type, int rows, int width) => new($"{type.Name()} [{rows}, {width}]", default, (set, arena) =>
+        static OpCase Of(DType type, int rows, int width, int first = 0) => new($"{type.Name()} [{rows}, {width}] from {first}", default, (set, arena) =>
         {
             Tensor table = arena.Weight(type, Numbers.Normal(1, Vocabulary * width), new Shape(Vocabulary, width));
             Tensor output = arena.Output(DType.F32, new Shape(rows, width));
-            set.Embedding.Run(arena.Input(Ids(rows, Vocabulary), new Shape(rows)), table, output);
+            set.Embedding.Run(arena.Input(Ids(rows, Vocabulary), new Shape(rows)), table, output, first);
             return new Outputs().Add("output", output, exact: true);
         });
     }

@@ -84,12 +84,37 @@ public static class ExpertCases
             };
     }
 
+    /// <summary>Ranks' parts of 20 experts, one without any: rows choose among all of them, and other ranks' are left out.</summary>
+    public static IEnumerable<OpCase> Parts()
+    {
+        foreach (DType type in Weights.Types)
+        {
+            foreach ((int first, int count) in ((int, int)[])[(0, 7), (7, 1), (8, 12), (20, 0)])
+            {
+                foreach (int rows in (int[])[1, 2, 33, 130])
+                {
+                    yield return new($"{type.Name()} {rows} rows, experts {first} to {first + count}", Tolerance.Sum(24).Plus(Tolerance.Sum(40)), (set, arena) =>
+                    {
+                        ExpertWeights weights = count == 0 ? ExpertWeights.None(24) : Fused(arena, type, 24, 40, count).AsPart(first);
+                        return GroupedRows(set, arena, weights, 20, 4, [.. Enumerable.Range(0, rows)], rows / 2);
+                    });
+                }
+            }
+        }
+    }
+
     /// <summary>The chosen rows of a fixed matrix of 130, each with experts and shares of its own.</summary>
     public static Outputs GroupedRows(
         KernelSet set, Arena arena, DType type, int hidden, int width, int experts, int topK, int[] rows, int promptRows = 0)
     {
         ExpertWeights weights = rows.Length % 2 == 0 ? Fused(arena, type, hidden, width, experts)
             : set.Stream is null ? Apart(arena, type, hidden, width, experts) : Stacked(arena, type, hidden, width, experts);
+        return GroupedRows(set, arena, weights, experts, topK, rows, promptRows);
+    }
+
+    private static Outputs GroupedRows(KernelSet set, Arena arena, ExpertWeights weights, int experts, int topK, int[] rows, int promptRows)
+    {
+        int hidden = (int)weights.Hidden;
         (Shape shape, Shape pairs) = (new(rows.Length, hidden), new(rows.Length, topK));
         Tensor x = arena.Input(Numbers.Pick(Numbers.Normal(33, 130 * hidden), hidden, rows), shape);
         Tensor chosen = arena.Input([.. rows.SelectMany(row => Numbers.Shuffled(row, experts)[..topK])], pairs);

@@ -26,6 +26,8 @@ public sealed class Avx2ExpertRouterTests : ExpertRouterTests<Avx2Target>;
 
 public sealed class Avx2GroupedExpertsTests : GroupedExpertsTests<Avx2Target>;
 
+public sealed class Avx2ExpertPartTests : ExpertPartTests<Avx2Target>;
+
 public sealed class Avx2GatedMlpTests : GatedMlpTests<Avx2Target>;
 
 public sealed class Avx2GreedyPickTests : GreedyPickTests<Avx2Target>;

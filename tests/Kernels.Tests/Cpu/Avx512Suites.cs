@@ -26,6 +26,8 @@ public sealed class Avx512ExpertRouterTests : ExpertRouterTests<Avx512Target>;
 
 public sealed class Avx512GroupedExpertsTests : GroupedExpertsTests<Avx512Target>;
 
+public sealed class Avx512ExpertPartTests : ExpertPartTests<Avx512Target>;
+
 public sealed class Avx512GatedMlpTests : GatedMlpTests<Avx512Target>;
 
 public sealed class Avx512GreedyPickTests : GreedyPickTests<Avx512Target>;

@@ -26,6 +26,8 @@ public sealed class ScalarExpertRouterTests : ExpertRouterTests<ScalarTarget>;
 
 public sealed class ScalarGroupedExpertsTests : GroupedExpertsTests<ScalarTarget>;
 
+public sealed class ScalarExpertPartTests : ExpertPartTests<ScalarTarget>;
+
 public sealed class ScalarGatedMlpTests : GatedMlpTests<ScalarTarget>;
 
 public sealed class ScalarGreedyPickTests : GreedyPickTests<ScalarTarget>;

@@ -22,6 +22,8 @@ public sealed class ReferenceExpertRouterTests : ExpertRouterTests<ReferenceTarg
 
 public sealed class ReferenceGroupedExpertsTests : GroupedExpertsTests<ReferenceTarget>;
 
+public sealed class ReferenceExpertPartTests : ExpertPartTests<ReferenceTarget>;
+
 public sealed class ReferenceGatedMlpTests : GatedMlpTests<ReferenceTarget>;
 
 public sealed class ReferenceGreedyPickTests : GreedyPickTests<ReferenceTarget>;

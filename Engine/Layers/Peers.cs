@@ -1,0 +1,68 @@
+using System.Collections.Immutable;
+using Lean.Comm;
+using Lean.Tensors;
+
+namespace Lean.Engine.Layers;
+
+/// <summary>
+/// What a rank's layers do with those of other ranks: each call carries out the next collective of the step's plan, and
+/// says what it takes that to be. Sizes come from the plan, never from the rank's own rows.
+/// </summary>
+/// <param name="collectives">The rank's communicator.</param>
+internal sealed class Peers(ICollectives collectives)
+{
+    private readonly int[] _counts = new int[Enum.GetValues<CollectiveKind>().Length];
+    private CollectivePlan? _plan;
+    private long _step;
+    private int _next;
+
+    /// <summary>The layout.</summary>
+    public ParallelLayout Layout => collectives.Layout;
+
+    /// <summary>The rank, of the world.</summary>
+    public int Rank => collectives.Rank;
+
+    /// <summary>The shares of the step's rows that ranks dispatch to experts.</summary>
+    public DispatchRows Dispatch { get; } = new(collectives.Layout);
+
+    /// <summary>Collectives carried out so far, by <see cref="CollectiveKind"/>.</summary>
+    public ImmutableArray<int> Counts => [.. _counts];
+
+    /// <summary>Begins a step that all ranks have planned alike.</summary>
+    /// <param name="plan">The step's collectives.</param>
+    /// <param name="promptRows">How many of each replica's rows are prompts'.</param>
+    /// <exception cref="MachineException">Another rank has another plan, or is gone.</exception>
+    public void Begin(CollectivePlan plan, ReadOnlySpan<int> promptRows)
+    {
+        collectives.BeginStep(_step++, plan);
+        (_plan, _next) = (plan, 0);
+        Dispatch.Begin(plan.Rows, promptRows);
+    }
+
+    /// <summary>Sums a group's tensors, in place, in the order of its ranks.</summary>
+    public void Sum(GroupKind group, CollectivePurpose purpose, int layer, Tensor data) =>
+        collectives.AllReduce(Next(CollectiveKind.AllReduce, group, purpose, layer), data);
+
+    /// <summary>Gathers a group's rows.</summary>
+    public void Gather(GroupKind group, CollectivePurpose purpose, int layer, Tensor own, Tensor all) =>
+        collectives.AllGather(Next(CollectiveKind.AllGather, group, purpose, layer), own, all);
+
+    /// <summary>Sums a group's tensors, in the order of its ranks, and keeps the rank's own rows.</summary>
+    public void Scatter(GroupKind group, CollectivePurpose purpose, int layer, Tensor all, Tensor own) =>
+        collectives.ReduceScatter(Next(CollectiveKind.ReduceScatter, group, purpose, layer), all, own);
+
+    private PlannedCollective Next(CollectiveKind kind, GroupKind group, CollectivePurpose purpose, int layer)
+    {
+        PlannedCollective? entry = _next < _plan?.Entries.Length ? _plan.Entries[_next] : null;
+        if (entry is null || (entry.Kind, entry.Group, entry.Purpose, entry.Layer) != (kind, group, purpose, layer))
+        {
+            string found = $"rank {Rank} comes to {kind} over {group} for {purpose} of layer {layer} as collective {_next} of its step, where the plan has {entry?.ToString() ?? "nothing more"}";
+            collectives.Abort(found);
+            throw new MachineException(found);
+        }
+
+        _next++;
+        _counts[(int)kind]++;
+        return entry;
+    }
+}

@@ -1,0 +1,41 @@
+using Lean.Comm;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Layers;
+
+/// <summary>
+/// A row-parallel linear: each rank of a replica holds some of the input features, so its product is a part of the result
+/// until it is summed over the replica's ranks, in their order. A column-parallel linear needs no such thing: its ranks
+/// hold some of the output features, and go on with those.
+/// </summary>
+internal sealed class RowLinear
+{
+    private readonly LayerContext _layer;
+    private readonly PartialSum _sum;
+
+    /// <param name="weight">[N, K]: the rank's columns.</param>
+    /// <param name="purpose">What the result is.</param>
+    /// <param name="layer">What layers are built from.</param>
+    public RowLinear(LinearWeight weight, CollectivePurpose purpose, LayerContext layer)
+    {
+        (Weight, _layer) = (weight, layer);
+        _sum = new PartialSum(purpose, layer);
+    }
+
+    /// <summary>[N, K]: the rank's columns, for ops that multiply by more than one matrix.</summary>
+    public LinearWeight Weight { get; }
+
+    /// <summary>The whole product.</summary>
+    /// <param name="x">f32 [T, K]: the rank's input features.</param>
+    /// <param name="output">f32 [T, N].</param>
+    /// <param name="promptRows">How many rows are a prompt's.</param>
+    public void Run(Tensor x, Tensor output, long promptRows)
+    {
+        _layer.Ops.Linear.Run(x, Weight, output, promptRows);
+        _sum.Complete(output);
+    }
+
+    /// <summary>Makes a part that an op has computed the whole.</summary>
+    public void Complete(Tensor partial) => _sum.Complete(partial);
+}

@@ -1,0 +1,111 @@
+using System.Collections.Immutable;
+using Lean.Comm;
+using Lean.Engine.Layers;
+using Lean.Tensors;
+
+namespace Lean.Engine.Models;
+
+/// <summary>
+/// The collectives of a forward pass, in the order in which every rank issues them. They follow from the layout, the model
+/// and the replicas' rows alone, so all ranks know them before any begins, also ranks with nothing to compute. A group of
+/// one rank has none.
+/// <list type="bullet">
+/// <item>What ranks of a replica compute in part is summed where it joins the residual stream: rows × hidden, f32.</item>
+/// <item>With expert parallelism each rank dispatches its share of its replica's rows (hidden state, weights and numbers of the
+/// chosen experts, in one buffer of bytes) to all ranks, and gets back its rows' sums over all ranks' experts; the ranks of
+/// a replica then exchange their shares.</item>
+/// <item>Logits are gathered by vocabulary; where the most likely token alone is wanted, each rank's best one is.</item>
+/// </list>
+/// </summary>
+/// <param name="layout">The layout.</param>
+/// <param name="config">The whole model.</param>
+internal sealed class ForwardCollectives(ParallelLayout layout, ModelConfig config)
+{
+    private readonly ImmutableArray<PlannedCollective>.Builder _entries = ImmutableArray.CreateBuilder<PlannedCollective>();
+
+    /// <summary>Bytes of a row on its way to experts: a hidden state, and a weight and a number for each chosen expert.</summary>
+    public static int DispatchBytes(ModelConfig config) => sizeof(float) * (config.Hidden + (2 * config.TopK));
+
+    /// <summary>Adds those of the model.</summary>
+    public ForwardCollectives Model(StepRows rows)
+    {
+        Sum(rows, CollectivePurpose.Embedding, layer: -1);
+        for (int i = 0; i < config.Layers; i++)
+        {
+            Layer(rows, i, config.Mixers[i], config.SparseMlp[i]);
+        }
+
+        return this;
+    }
+
+    /// <summary>Adds those of one step of the MTP head, whose layer counts as the one after the model's last.</summary>
+    public ForwardCollectives Draft(StepRows rows)
+    {
+        Sum(rows, CollectivePurpose.Embedding, config.Layers);
+        Layer(rows, config.Layers, MixerKind.Attention, config.Experts > 0);
+        return this;
+    }
+
+    /// <summary>Adds the gathering of logits.</summary>
+    /// <param name="outputs">Rows of logits, by replica.</param>
+    public ForwardCollectives Logits(ReadOnlySpan<int> outputs)
+    {
+        if (layout.Tensor > 1)
+        {
+            int[] counts = outputs.ToArray();
+            _entries.Add(PlannedCollective.AllGather(
+                layout, GroupKind.Tensor, DType.F32, PerRank(r => counts[layout.DataRank(r)] * (int)ModelShard.Of(config, layout, r).Vocabulary.Count), width: 1,
+                purpose: CollectivePurpose.Head));
+        }
+
+        return this;
+    }
+
+    /// <summary>Adds the exchange of the ranks' most likely tokens.</summary>
+    /// <param name="outputs">Rows for which tokens are chosen, by replica.</param>
+    public ForwardCollectives Picks(ReadOnlySpan<int> outputs)
+    {
+        if (layout.Tensor > 1)
+        {
+            int[] counts = outputs.ToArray();
+            _entries.Add(PlannedCollective.AllGather(
+                layout, GroupKind.Tensor, DType.I32, PerRank(r => counts[layout.DataRank(r)]), TokenPick.Words, purpose: CollectivePurpose.Head));
+        }
+
+        return this;
+    }
+
+    /// <summary>The plan of all that was added.</summary>
+    /// <param name="rows">The replicas' rows.</param>
+    public CollectivePlan Plan(StepRows rows) => new(rows, _entries.ToImmutable());
+
+    private void Layer(StepRows rows, int index, MixerKind mixer, bool sparse)
+    {
+        Sum(rows, mixer == MixerKind.Attention ? CollectivePurpose.Attention : CollectivePurpose.DeltaNet, index);
+        if (!sparse || !layout.Expert || layout.Ranks == 1)
+        {
+            Sum(rows, CollectivePurpose.Mlp, index);
+            return;
+        }
+
+        ImmutableArray<int> shares = rows.Shared(layout);
+        _entries.Add(PlannedCollective.AllGather(layout, GroupKind.Expert, DType.I8, shares, DispatchBytes(config), index, CollectivePurpose.Dispatch));
+        _entries.Add(PlannedCollective.ReduceScatter(layout, GroupKind.Expert, DType.F32, shares, config.Hidden, index, CollectivePurpose.Combine));
+        if (layout.Tensor > 1)
+        {
+            _entries.Add(PlannedCollective.AllGather(layout, GroupKind.Tensor, DType.F32, shares, config.Hidden, index, CollectivePurpose.Combine));
+            Sum(rows, CollectivePurpose.SharedExpert, index);
+        }
+    }
+
+    private void Sum(StepRows rows, CollectivePurpose purpose, int layer)
+    {
+        if (layout.Tensor > 1)
+        {
+            _entries.Add(PlannedCollective.AllReduce(
+                layout, GroupKind.Tensor, DType.F32, PerRank(r => rows.Real[layout.DataRank(r)].Count), config.Hidden, layer, purpose));
+        }
+    }
+
+    private ImmutableArray<int> PerRank(Func<int, int> rows) => [.. Enumerable.Range(0, layout.Ranks).Select(rows)];
+}
