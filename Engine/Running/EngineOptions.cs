@@ -21,6 +21,9 @@ internal sealed record EngineOptions
     /// <summary>Whether prompts are kept for others that begin alike.</summary>
     public bool KeepsPrefixes { get; init; } = true;
 
+    /// <summary>Steps that are submitted before the oldest one's tokens are read, beside it; null for what suits the device.</summary>
+    public int? StepsAhead { get; init; }
+
     /// <summary>What deadlines are measured by.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }

@@ -14,17 +14,17 @@ internal sealed class SequenceMemory : ISequenceMemory
     private readonly BlockManager _blocks;
     private readonly NumberPool _slots;
     private readonly Sequence?[] _sequences;
-    private readonly StateCuts _cuts;
     private readonly int _firstSnapshot;
     private readonly int _interval;
     private readonly bool _keepsPrefixes;
+    private StateCuts _cuts;
     private long _queries;
     private long _hits;
     private long _hitTokens;
 
     /// <param name="plan">How many blocks, slots and snapshots there are.</param>
     /// <param name="sequences">The sequences, by their places in the scheduler.</param>
-    /// <param name="cuts">Receives the copies of states that a step makes.</param>
+    /// <param name="cuts">Receives the copies of states that the first step makes.</param>
     /// <param name="keepsPrefixes">Whether prompts are kept for others that begin alike.</param>
     public SequenceMemory(CachePlan plan, Sequence?[] sequences, StateCuts cuts, bool keepsPrefixes)
     {
@@ -42,6 +42,14 @@ internal sealed class SequenceMemory : ISequenceMemory
 
     /// <summary>How the prefix cache did.</summary>
     public CacheStatistics Statistics => new(_queries, _hits, _hitTokens, _blocks.BlockEvictions, _blocks.SnapshotEvictions);
+
+    /// <summary>Starts the planning of a step.</summary>
+    /// <param name="cuts">Receives the copies of states that the step makes.</param>
+    public void Begin(StateCuts cuts)
+    {
+        _cuts = cuts;
+        cuts.Begin();
+    }
 
     /// <inheritdoc/>
     public bool TryAdmit(int sequence, int reserve, out int computed)
@@ -116,6 +124,7 @@ internal sealed class SequenceMemory : ISequenceMemory
         }
 
         s.Published = 0;
+        s.Run++;
         _slots.Return(s.Slot);
     }
 
@@ -146,18 +155,19 @@ internal sealed class SequenceMemory : ISequenceMemory
         }
     }
 
-    /// <summary>Publishes the full cells of prompt rows that a planned segment has computed, and keeps the states behind them.</summary>
-    /// <param name="index">The segment's index in the plan.</param>
-    /// <param name="segment">The segment.</param>
-    /// <param name="good">Whether its numbers are finite; if not, nothing is kept.</param>
-    public void Commit(int index, in PlannedSegment segment, bool good)
+    /// <summary>Publishes the full cells of prompt rows that a step has computed, and keeps the states behind them.</summary>
+    /// <param name="frame">The step.</param>
+    /// <param name="index">Which of its segments.</param>
+    /// <param name="good">Whether its numbers are finite and its sequence still has its blocks; if not, nothing is kept.</param>
+    public void Commit(StepFrame frame, int index, bool good)
     {
+        PlannedSegment segment = frame.Plan.Segments[index];
         if (segment.Class != RowClass.Prompt || !_keepsPrefixes)
         {
             return;
         }
 
-        Sequence s = _sequences[segment.Sequence]!;
+        Sequence s = frame.Member(index);
         int cells = good ? (segment.FirstPosition + segment.Rows) / Grid.Cell : 0;
         for (; s.Published < cells; s.Published++)
         {
@@ -165,7 +175,7 @@ internal sealed class SequenceMemory : ISequenceMemory
             s.Blocks[s.Published] = _blocks.Publish(s.Blocks[s.Published], parent, s.Tokens.Slice(s.Published * Grid.Cell, Grid.Cell));
         }
 
-        foreach (ref readonly StateCuts.Cut cut in _cuts.Cuts)
+        foreach (ref readonly StateCuts.Cut cut in frame.Cuts.Cuts)
         {
             if (cut.Segment != index)
             {
