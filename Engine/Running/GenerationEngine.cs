@@ -63,7 +63,7 @@ internal sealed class GenerationEngine : IDisposable
             _frames[i] = new StepFrame(plan, promptRows, blocks, capacity, runner.AllocateOnHost);
         }
 
-        _memory = new SequenceMemory(plan, _sequences, _frames[0].Cuts, options.KeepsPrefixes);
+        _memory = new SequenceMemory(plan, _sequences, _frames[0].Cuts, options.KeepsPrefixes, options.KeepsGenerated);
         _scheduler = new Scheduler(_memory, options.MaxStepTokens, running, options.MaxQueue);
         _inbound = Channel.CreateBounded<Sequence>(new BoundedChannelOptions(capacity) { SingleReader = true });
     }

@@ -73,6 +73,11 @@ internal sealed class ModelRunner : IStepRunner
         _planned = _transfers.ToDevice(frame.Batch, _arena);
         _sampling = _transfers.ToDevice(frame.Sampling, _arena);
         StepOutput chosen = _graphs is not null && StepShape.Of(frame.Batch, frame.Sampling) is { } shape ? _graphs.Run(shape, _compute) : Compute();
+        foreach (ref readonly StateCuts.Cut end in frame.Cuts.Ends)
+        {
+            _caches.CopyState(end.Copy.Source, end.Copy.Target);
+        }
+
         frame.Results.Begin();
         frame.Output = new StepOutput
         {

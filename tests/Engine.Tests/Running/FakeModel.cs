@@ -46,6 +46,10 @@ internal sealed class FakeModel : IStepRunner
         }
 
         Rows(batch, batch.Generated, isPrompt: false);
+        foreach (StateCuts.Cut end in frame.Cuts.Ends)
+        {
+            Copy([end.Copy]);
+        }
 
         int outputCount = (int)batch.OutputRows.Shape[0];
         frame.Results.Begin();
