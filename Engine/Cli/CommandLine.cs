@@ -85,8 +85,8 @@ internal static partial class CommandLine
         KernelsCommand.Build(),
         new SelfTestCommand().Build(),
         new BenchCommand().Build(),
+        new DiagnoseCommand().Build(),
         Later.Command("serve", "An HTTP server"),
-        Later.Command("diagnose", "What a failed run's dump says"),
     });
 
     private static void Check(ParseResult parsed)
