@@ -24,7 +24,8 @@ internal sealed class ForwardCollectives(ParallelLayout layout, ModelConfig conf
     private readonly ImmutableArray<PlannedCollective>.Builder _entries = ImmutableArray.CreateBuilder<PlannedCollective>();
 
     /// <summary>Bytes of a row on its way to experts: a hidden state, and a weight and a number for each chosen expert.</summary>
-    public static int DispatchBytes(ModelConfig config) => sizeof(float) * (config.Hidden + (2 * config.TopK));
+    public static int DispatchBytes(ModelConfig config) =>
+        PackedGather.RowBytes((DType.F32, config.Hidden), (DType.F32, config.TopK), (DType.I32, config.TopK));
 
     /// <summary>Adds those of the model.</summary>
     public ForwardCollectives Model(StepRows rows)
@@ -89,7 +90,7 @@ internal sealed class ForwardCollectives(ParallelLayout layout, ModelConfig conf
         }
 
         ImmutableArray<int> shares = rows.Shared(layout);
-        _entries.Add(PlannedCollective.AllGather(layout, GroupKind.Expert, DType.I8, shares, DispatchBytes(config), index, CollectivePurpose.Dispatch));
+        _entries.Add(PackedGather.Entry(layout, GroupKind.Expert, shares, DispatchBytes(config), index, CollectivePurpose.Dispatch));
         _entries.Add(PlannedCollective.ReduceScatter(layout, GroupKind.Expert, DType.F32, shares, config.Hidden, index, CollectivePurpose.Combine));
         if (layout.Tensor > 1)
         {

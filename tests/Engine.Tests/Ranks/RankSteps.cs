@@ -5,6 +5,7 @@ using Lean.Engine.Running;
 using Lean.Engine.Scheduling;
 using Lean.Kernels;
 using Lean.Tensors;
+using StepRows = Lean.Comm.StepRows;
 
 namespace Lean.Engine.Tests.Ranks;
 
@@ -79,7 +80,8 @@ internal static class RankSteps
             int[] promptRows = [.. texts.Select(all => step < all.Length ? all[step].PromptLength : 0)];
             model.Peers?.Begin(Plan(layout, model.Shard.Whole, texts, step, pads), promptRows);
             arena.Begin();
-            context.Batch = builder.Build(plan, sequences);
+            Sequence[] members = [.. plan.Segments.ToArray().Select(segment => sequences[segment.Sequence])];
+            context.Batch = RowPlacement.Place(loaded.Ops, builder.Build(plan, members, step), outcome: default, model.Config.Vocabulary, arena);
             Tensor found = model.Logits(model.Forward(context), promptRows[layout.DataRank(model.Shard.Rank)], arena);
             Keep(plan, found, logits);
         }

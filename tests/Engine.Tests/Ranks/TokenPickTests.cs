@@ -4,6 +4,7 @@ using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Kernels;
 using Lean.Tensors;
+using StepRows = Lean.Comm.StepRows;
 
 namespace Lean.Engine.Tests.Ranks;
 
