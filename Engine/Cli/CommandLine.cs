@@ -5,6 +5,7 @@ using System.Text.RegularExpressions;
 using Lean.Engine.Bench;
 using Lean.Engine.Cli.Chat;
 using Lean.Engine.Cli.Generate;
+using Lean.Engine.Cli.Serve;
 using Lean.Tensors;
 
 namespace Lean.Engine.Cli;
@@ -85,7 +86,7 @@ internal static partial class CommandLine
         KernelsCommand.Build(),
         new SelfTestCommand().Build(),
         new BenchCommand().Build(),
-        Later.Command("serve", "An HTTP server"),
+        new ServeCommand().Build(),
         Later.Command("diagnose", "What a failed run's dump says"),
     });
 

@@ -21,9 +21,10 @@ internal sealed class OutputText
     /// <param name="tokenizer">Decodes.</param>
     /// <param name="stops">The stop strings, none of them empty.</param>
     /// <param name="minTokens">Tokens before which no stop string counts.</param>
-    public OutputText(Tokenizer tokenizer, IReadOnlyList<string> stops, int minTokens = 0)
+    /// <param name="skipSpecial">Whether control tokens are left out of the text.</param>
+    public OutputText(Tokenizer tokenizer, IReadOnlyList<string> stops, int minTokens = 0, bool skipSpecial = true)
     {
-        _detokenizer = new Detokenizer(tokenizer, skipSpecial: true);
+        _detokenizer = new Detokenizer(tokenizer, skipSpecial);
         _stops = stops.Count > 0 ? new StopMatcher(stops) : null;
         _minTokens = minTokens;
     }

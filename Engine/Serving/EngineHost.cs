@@ -1,0 +1,121 @@
+using System.Diagnostics.CodeAnalysis;
+using Lean.Engine.Caches;
+using Lean.Engine.Models;
+using Lean.Engine.Protocol;
+using Lean.Engine.Running;
+using Lean.Engine.Text;
+using Lean.Tensors;
+
+namespace Lean.Engine.Serving;
+
+/// <summary>An engine with a thread of its own. Any thread may start and end generations.</summary>
+internal sealed class EngineHost : IDisposable
+{
+    private readonly GenerationEngine _engine;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Thread _thread;
+    private long _lastFault;
+
+    /// <param name="engine">The engine, which the host owns.</param>
+    /// <param name="config">Its model.</param>
+    public EngineHost(GenerationEngine engine, ModelConfig config)
+    {
+        (_engine, Config) = (engine, config);
+        _thread = new Thread(Run) { Name = "engine", IsBackground = true };
+    }
+
+    /// <summary>The model.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>How the memory for caches is shared out.</summary>
+    public CachePlan Caches => _engine.Caches;
+
+    /// <summary>Steps run so far.</summary>
+    public int Steps => _engine.Steps;
+
+    /// <summary>Sequences that have not ended.</summary>
+    public int Open => _engine.Open;
+
+    /// <summary>Tokens of one choice that may wait for a client to take them; who lets more come is given up.</summary>
+    public int MostUnread { get; init; } = 8192;
+
+    /// <summary>When a request last ended in a fault, as a timestamp of the system's clock, or null.</summary>
+    public long? LastFault => Volatile.Read(ref _lastFault) is var at and not 0 ? at : null;
+
+    /// <summary>Ends when the engine does: well after it was told to, else in what it failed of.</summary>
+    public Task Ended => _ended.Task;
+
+    /// <summary>Begins to run steps.</summary>
+    public void Start() => _thread.Start();
+
+    /// <summary>Starts the choices of a request: all of them, or none.</summary>
+    /// <param name="requests">A request for each choice.</param>
+    /// <param name="tokenizer">Decodes them.</param>
+    /// <param name="skipSpecial">Whether control tokens are left out of the text.</param>
+    /// <returns>The choices under way.</returns>
+    /// <exception cref="InputException">A request can never run.</exception>
+    /// <exception cref="ApiException">There is no room to wait, or the engine has ended.</exception>
+    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "Returned to who disposes of it.")]
+    public Generation Start(IReadOnlyList<GenerationRequest> requests, Tokenizer tokenizer, bool skipSpecial)
+    {
+        var generation = new Generation(this, requests.Count);
+        try
+        {
+            for (int i = 0; i < requests.Count; i++)
+            {
+                GenerationRequest request = requests[i];
+                var text = new OutputText(tokenizer, request.Sampling.Stop, request.Sampling.MinTokens, skipSpecial);
+                var stream = new TokenStream(text, MostUnread, generation.Wake, Cancel);
+                if (!_engine.TrySubmit(request, stream, out Sequence? sequence))
+                {
+                    throw _ended.Task.IsCompleted
+                        ? new ApiException(503, "the engine has ended")
+                        : new ApiException(429, "as many requests wait as can; ask again later", code: "rate_limit_exceeded") { RetryAfter = TimeSpan.FromSeconds(1) };
+                }
+
+                generation.Set(i, stream, sequence);
+            }
+
+            return generation;
+        }
+        catch
+        {
+            generation.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Takes note that a request has ended in a fault.</summary>
+    public void NoteFault() => Volatile.Write(ref _lastFault, TimeProvider.System.GetTimestamp());
+
+    /// <summary>Ends a sequence.</summary>
+    public void Cancel(Sequence sequence) => _engine.Cancel(sequence);
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        if (_thread.IsAlive)
+        {
+            _thread.Join();
+        }
+
+        _engine.Dispose();
+        _stop.Dispose();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            _engine.Run(_stop.Token);
+            _ended.SetResult();
+        }
+#pragma warning disable CA1031 // Whoever waits for the engine gets it, whatever it is; a thread has nobody else to throw it to.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _ended.SetException(e);
+        }
+    }
+}
