@@ -87,7 +87,7 @@ internal static partial class CommandLine
         new SelfTestCommand().Build(),
         new BenchCommand().Build(),
         new ServeCommand().Build(),
-        Later.Command("diagnose", "What a failed run's dump says"),
+        new DiagnoseCommand().Build(),
     });
 
     private static void Check(ParseResult parsed)

@@ -38,6 +38,9 @@ public sealed class ErrorTests
         { ["inspect", "/nowhere"], "/nowhere" },
         { ["inspect", "/proc"], "config.json" },
         { ["inspect", "--tp", "7"], "7" },
+        { ["diagnose"], "DUMP" },
+        { ["diagnose", "/nowhere.ring"], "/nowhere.ring" },
+        { ["diagnose", "/proc/version"], "does not begin with LEANRING" },
         { ["bench"], "no command" },
         { ["bench", "decode", "--synthetic", "gpt"], "'gpt'" },
         { ["bench", "decode", "--batch", "1,x"], "'x'" },
@@ -56,7 +59,6 @@ public sealed class ErrorTests
     public static TheoryData<string[], string> Later => new()
     {
         { ["serve", "--tp", "2"], "--tp 2" },
-        { ["diagnose", "dump"], "diagnose" },
         { ["bench", "serve"], "bench serve" },
         { ["generate", "a", "--speculate", "2"], "--speculate 2" },
         { ["generate", "a", "--tp", "2"], "--tp 2" },

@@ -35,7 +35,7 @@ internal sealed class ChatTurns : IDisposable
             MaxQueue = 0,
             MostBlocks = (long)Depth * Grid.CellsFor(model.Model.Config.MaxPositions),
         });
-        CacheLine.Show(_engine);
+        CacheLine.Show(_engine, options.KeepsGenerated);
     }
 
     /// <summary>Listens for Ctrl-C.</summary>
