@@ -19,9 +19,10 @@ internal sealed class ChatEndpoint(ServerState state)
         ServedModel model = state.Model;
         model.CheckName(request.Options.Model);
         string text = model.Render(request.Variables);
+        TextOptions options = model.Constrain(request.Options, request.Format, text);
         int[] prompt = model.Tokenizer.Encode(text, SpecialTokens.Parse);
-        IReadOnlyList<GenerationRequest> requests = model.Requests(prompt, "messages", request.Options, state.Host);
-        using Generation generation = state.Host.Start(requests, model.Tokenizer, request.Options.SkipsSpecial);
+        IReadOnlyList<GenerationRequest> requests = model.Requests(prompt, "messages", options, state.Host);
+        using Generation generation = state.Host.Start(requests, model.Tokenizer, request.Options.SkipsSpecial, model.Marks);
         await using CancellationTokenRegistration leaving = http.RequestAborted.Register(generation.Cancel);
         var parsers = new AnswerParser[requests.Count];
         for (int i = 0; i < parsers.Length; i++)

@@ -11,15 +11,20 @@ namespace Lean.Engine.Http;
 /// </summary>
 internal sealed class EventStream : IDisposable
 {
-    private readonly HttpResponse _response;
     private readonly PipeWriter _pipe;
     private readonly Utf8JsonWriter _json;
+    private bool _isEmpty = true;
 
-    /// <param name="response">Where it goes; nothing is sent before the first flush.</param>
+    /// <param name="response">Where it goes; nothing is sent before there is an event.</param>
     public EventStream(HttpResponse response)
     {
-        (_response, _pipe) = (response, response.BodyWriter);
+        _pipe = response.BodyWriter;
         _json = new Utf8JsonWriter(_pipe, JsonResponse.Options);
+        response.ContentType = "text/event-stream; charset=utf-8";
+        response.Headers.CacheControl = "no-cache";
+
+        // Proxies that collect answers would hold every event back.
+        response.Headers["X-Accel-Buffering"] = "no";
     }
 
     /// <summary>Begins an event.</summary>
@@ -27,15 +32,7 @@ internal sealed class EventStream : IDisposable
     /// <returns>Writes its data.</returns>
     public Utf8JsonWriter Begin(ReadOnlySpan<byte> name = default)
     {
-        if (!_response.HasStarted)
-        {
-            _response.ContentType = "text/event-stream; charset=utf-8";
-            _response.Headers.CacheControl = "no-cache";
-
-            // Proxies that collect answers would hold every event back.
-            _response.Headers["X-Accel-Buffering"] = "no";
-        }
-
+        _isEmpty = false;
         if (!name.IsEmpty)
         {
             _pipe.Write("event: "u8);
@@ -58,8 +55,8 @@ internal sealed class EventStream : IDisposable
     /// <summary>Writes what tells clients that nothing more comes.</summary>
     public void Done() => _pipe.Write("data: [DONE]\n\n"u8);
 
-    /// <summary>Sends what was written; waits where the client reads more slowly.</summary>
-    public ValueTask<FlushResult> FlushAsync() => _pipe.FlushAsync();
+    /// <summary>Sends what was written; waits where the client reads more slowly. Before there is an event, an error may still take its place.</summary>
+    public ValueTask<FlushResult> FlushAsync() => _isEmpty ? default : _pipe.FlushAsync();
 
     public void Dispose() => _json.Dispose();
 }

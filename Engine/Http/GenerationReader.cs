@@ -94,7 +94,6 @@ internal sealed class GenerationReader(ServerState state, Generation generation)
     {
         if (_batch.Finish == FinishReason.Fault)
         {
-            state.Host.NoteFault();
             string message = $"the request ended in an error: {state.Describe(_batch.Fault!.Value)}";
             ServerLog.Fault(state.Log, http.Request.Path, message);
             throw new ApiException(500, message);

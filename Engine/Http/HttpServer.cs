@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Lean.Engine.Telemetry;
 using Lean.Tensors;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -41,6 +42,11 @@ internal sealed class HttpServer : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         AddLog(builder.Logging, options);
         builder.Services.AddRoutingCore();
+        if (options.Origins.Count > 0)
+        {
+            builder.Services.AddCors(cors => cors.AddDefaultPolicy(policy => policy.WithOrigins([.. options.Origins]).AllowAnyHeader().AllowAnyMethod()));
+        }
+
         builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
         builder.Services.Configure<HostOptions>(h => h.ShutdownTimeout = options.DrainTime);
         builder.WebHost.UseKestrelCore();
@@ -89,10 +95,16 @@ internal sealed class HttpServer : IAsyncDisposable
     {
         var guard = new Guard(state);
         app.Use(next => http => guard.Run(http, next));
+        if (state.Options.Origins.Count > 0)
+        {
+            app.UseCors();
+        }
+
         var models = new ModelEndpoint(state);
         var tokens = new TokenEndpoint(state);
         var status = new StatusEndpoint(state, watch);
         app.MapPost("/v1/chat/completions", (RequestDelegate)new ChatEndpoint(state).Handle);
+        app.MapPost("/v1/responses", (RequestDelegate)new ResponseEndpoint(state).Handle);
         app.MapPost("/v1/completions", (RequestDelegate)new CompletionEndpoint(state).Handle);
         app.MapGet("/v1/models", (RequestDelegate)models.List);
         app.MapGet("/v1/models/{**name}", (RequestDelegate)models.One);
@@ -100,7 +112,23 @@ internal sealed class HttpServer : IAsyncDisposable
         app.MapPost("/detokenize", (RequestDelegate)tokens.Detokenize);
         app.MapGet("/health", (RequestDelegate)status.Health);
         app.MapGet("/ready", (RequestDelegate)status.Ready);
+        if (state.Host.Metrics is { } metrics)
+        {
+            MapMetrics(app, state, metrics);
+        }
+
         app.MapGet("/version", (RequestDelegate)StatusEndpoint.TellVersion);
+    }
+
+    private static void MapMetrics(WebApplication app, ServerState state, ServerMetrics metrics)
+    {
+        var text = new PrometheusText(metrics.Meter, $"{PrometheusText.Label("model_name", state.Model.Name)},engine=\"0\"");
+        app.Lifetime.ApplicationStopped.Register(text.Dispose);
+        app.MapGet("/metrics", (RequestDelegate)(http =>
+        {
+            http.Response.ContentType = PrometheusText.MediaType;
+            return http.Response.WriteAsync(text.Write(), http.RequestAborted);
+        }));
     }
 
     private static void Configure(KestrelServerOptions kestrel, ServerOptions options, X509Certificate2Collection? chain)

@@ -24,8 +24,8 @@ internal static class Messages
     /// <summary>A message of a role with a text, as templates take it.</summary>
     public static DictValue Make(string role, string content) => new([new("role", role), new("content", content)]);
 
-    // Fields that a template of its own may look for are passed on as they are.
-    private static DictValue Message(RequestObject message)
+    /// <summary>A message. Fields that a template of its own may look for are passed on as they are.</summary>
+    public static DictValue Message(RequestObject message)
     {
         string role = message.Text("role") ?? throw ApiException.Invalid(message.At("role"), $"{message.At("role")} is missing, expected {Expected}");
         var fields = new List<KeyValuePair<object?, object?>>();
@@ -34,7 +34,7 @@ internal static class Messages
             fields.Add(new(field.Name, field.Name switch
             {
                 "role" => Role(message, role),
-                "content" => Content(message),
+                "content" => Content(message, "content"),
                 "tool_calls" => ToolCalls(message),
                 _ => JsonValues.Read(message.At(field.Name), field.Value),
             }));
@@ -61,15 +61,15 @@ internal static class Messages
         _ => throw ApiException.Invalid(message.At("role"), $"{message.At("role")} is {RequestObject.Shown(message.Element.GetProperty("role"))}, expected {Expected}"),
     };
 
-    // The parts of a text are one text: templates of the family differ in what they make of a list.
-    private static string Content(RequestObject message)
+    /// <summary>The text of a field that may be a list of parts: one text, since templates of the family differ in what they make of a list.</summary>
+    public static string Content(RequestObject message, string name)
     {
-        if (!message.TryGet("content", out JsonElement content))
+        if (!message.TryGet(name, out JsonElement content))
         {
             return "";
         }
 
-        string path = message.At("content");
+        string path = message.At(name);
         if (content.ValueKind == JsonValueKind.String)
         {
             return content.GetString()!;
@@ -80,7 +80,7 @@ internal static class Messages
             throw RequestObject.Wrong(path, content, "a string or a list of parts");
         }
 
-        return string.Join('\n', message.Items("content")!.Select(static p => Part(RequestObject.Object(p.Path, p.Value))));
+        return string.Join('\n', message.Items(name)!.Select(static p => Part(RequestObject.Object(p.Path, p.Value))));
     }
 
     private static string Part(RequestObject part)
@@ -94,7 +94,8 @@ internal static class Messages
         };
     }
 
-    private static string Required(RequestObject part, string name) =>
+    /// <summary>A string that has to be there.</summary>
+    public static string Required(RequestObject part, string name) =>
         part.Text(name) ?? throw ApiException.Invalid(part.At(name), $"{part.At(name)} is missing, expected a string");
 
     // OpenAI has a call's arguments as JSON in a string; templates take the object itself.

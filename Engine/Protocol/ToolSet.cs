@@ -28,8 +28,10 @@ internal sealed class ToolSet
         && properties.TryGet(name, out object? one) ? one as DictValue : null;
 
     /// <summary>Reads a request's tools and tool_choice.</summary>
+    /// <param name="body">The request.</param>
+    /// <param name="flat">Whether a function's name stands beside its type, as in /v1/responses.</param>
     /// <exception cref="ApiException">Names the field that is wrong.</exception>
-    public static ToolSet Read(RequestObject body)
+    public static ToolSet Read(RequestObject body, bool flat = false)
     {
         IReadOnlyList<(string Path, JsonElement Value)> items = body.Items("tools") ?? [];
         var tools = new List<DictValue>();
@@ -44,10 +46,11 @@ internal sealed class ToolSet
                     : ApiException.Invalid(tool.At("type"), $"{tool.At("type")} is missing, expected function");
             }
 
-            RequestObject function = tool.Object("function")
+            RequestObject function = flat ? tool : tool.Object("function")
                 ?? throw ApiException.Invalid(tool.At("function"), $"{tool.At("function")} is missing, expected an object with name and parameters");
             Add(functions, function);
-            tools.Add((DictValue)JsonValues.Read(path, value)!);
+            var made = (DictValue)JsonValues.Read(path, value)!;
+            tools.Add(flat ? new DictValue([new("type", "function"), new("function", Without(made, "type"))]) : made);
         }
 
         return new ToolSet(tools, functions, IsNone(body, tools.Count > 0));
@@ -70,6 +73,8 @@ internal sealed class ToolSet
             throw ApiException.Invalid(path, $"{path} is '{name}', which another tool is called already");
         }
     }
+
+    private static DictValue Without(DictValue dict, string key) => new(dict.Entries.Where(e => e.Key is not string name || name != key));
 
     private static bool IsNone(RequestObject body, bool hasTools)
     {

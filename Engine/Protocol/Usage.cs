@@ -4,4 +4,5 @@ namespace Lean.Engine.Protocol;
 /// <param name="Prompt">Of its prompts.</param>
 /// <param name="Completion">Of its answers.</param>
 /// <param name="Cached">Of its prompts, without being computed.</param>
-internal readonly record struct Usage(int Prompt, int Completion, int Cached);
+/// <param name="Reasoning">Of its answers, for what the model thought; about, since tokens may hold the end of that and more.</param>
+internal readonly record struct Usage(int Prompt, int Completion, int Cached, int Reasoning = 0);

@@ -3,6 +3,7 @@ using Lean.Engine.Caches;
 using Lean.Engine.Models;
 using Lean.Engine.Protocol;
 using Lean.Engine.Running;
+using Lean.Engine.Telemetry;
 using Lean.Engine.Text;
 using Lean.Tensors;
 
@@ -43,8 +44,25 @@ internal sealed class EngineHost : IDisposable
     /// <summary>When a request last ended in a fault, as a timestamp of the system's clock, or null.</summary>
     public long? LastFault => Volatile.Read(ref _lastFault) is var at and not 0 ? at : null;
 
+    /// <summary>What is told of what it does, or null.</summary>
+    public ServerMetrics? Metrics { get; init; }
+
     /// <summary>Ends when the engine does: well after it was told to, else in what it failed of.</summary>
     public Task Ended => _ended.Task;
+
+    /// <summary>Makes an engine for a model, and what it tells of itself.</summary>
+    /// <param name="model">The model, which stays its owner's.</param>
+    /// <param name="options">Limits.</param>
+    /// <param name="mostUnread">Tokens of one choice that may wait for a client to take them.</param>
+    /// <exception cref="InputException">The memory named for caches is too little.</exception>
+    /// <exception cref="MachineException">There is not enough memory.</exception>
+    public static EngineHost Create(LoadedModel model, EngineOptions options, int mostUnread = 8192)
+    {
+        var metrics = new ServerMetrics();
+        var engine = new GenerationEngine(model.Model, model.Ops, options with { Observer = metrics });
+        metrics.Blocks = engine.Caches.Blocks;
+        return new EngineHost(engine, model.Model.Config) { Metrics = metrics, MostUnread = mostUnread };
+    }
 
     /// <summary>Begins to run steps.</summary>
     public void Start() => _thread.Start();
@@ -53,11 +71,12 @@ internal sealed class EngineHost : IDisposable
     /// <param name="requests">A request for each choice.</param>
     /// <param name="tokenizer">Decodes them.</param>
     /// <param name="skipSpecial">Whether control tokens are left out of the text.</param>
+    /// <param name="kept">Control tokens that stay in it all the same, or null for none.</param>
     /// <returns>The choices under way.</returns>
     /// <exception cref="InputException">A request can never run.</exception>
     /// <exception cref="ApiException">There is no room to wait, or the engine has ended.</exception>
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "Returned to who disposes of it.")]
-    public Generation Start(IReadOnlyList<GenerationRequest> requests, Tokenizer tokenizer, bool skipSpecial)
+    public Generation Start(IReadOnlyList<GenerationRequest> requests, Tokenizer tokenizer, bool skipSpecial, IReadOnlySet<int>? kept = null)
     {
         var generation = new Generation(this, requests.Count);
         try
@@ -65,8 +84,8 @@ internal sealed class EngineHost : IDisposable
             for (int i = 0; i < requests.Count; i++)
             {
                 GenerationRequest request = requests[i];
-                var text = new OutputText(tokenizer, request.Sampling.Stop, request.Sampling.MinTokens, skipSpecial);
-                var stream = new TokenStream(text, MostUnread, generation.Wake, Cancel);
+                var text = new OutputText(tokenizer, request.Sampling.Stop, request.Sampling.MinTokens, skipSpecial, kept);
+                var stream = new TokenStream(text, MostUnread, generation.Wake, this);
                 if (!_engine.TrySubmit(request, stream, out Sequence? sequence))
                 {
                     throw _ended.Task.IsCompleted
@@ -101,6 +120,7 @@ internal sealed class EngineHost : IDisposable
         }
 
         _engine.Dispose();
+        Metrics?.Dispose();
         _stop.Dispose();
     }
 

@@ -23,6 +23,7 @@ internal sealed class ServedModel
     {
         (Folder, Names) = (folder, names);
         Tokenizer = Tokenizer.Load(folder);
+        Marks = MarksOf(Tokenizer);
         Defaults = GenerationDefaults.Read(folder);
         _template = template is not null ? ChatTemplate.FromFile(template, folder) : ChatTemplate.Find(folder);
         Calls = _template is null ? ToolCallFormat.None : ToolCallFormats.Of(_template);
@@ -45,6 +46,9 @@ internal sealed class ServedModel
 
     /// <summary>How the template asks the model to call functions.</summary>
     public ToolCallFormat Calls { get; }
+
+    /// <summary>The tokens that an answer is taken apart at, which some tokenizers call control tokens and some do not.</summary>
+    public IReadOnlySet<int> Marks { get; }
 
     /// <summary>When it was loaded, as Unix time.</summary>
     public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
@@ -94,6 +98,15 @@ internal sealed class ServedModel
         return new AnswerParser(thinks, calls);
     }
 
+    /// <summary>The options of an answer that has to look like something.</summary>
+    /// <param name="options">The options.</param>
+    /// <param name="format">What it has to look like.</param>
+    /// <param name="prompt">What it answers, as rendered.</param>
+    /// <exception cref="ApiException">The format cannot be enforced.</exception>
+    public TextOptions Constrain(TextOptions options, AnswerFormat format, string prompt) => format.Kind == AnswerFormatKind.Text
+        ? options
+        : throw ApiException.Invalid(format.Path, $"{format.Path} asks for JSON, which is not in this version yet");
+
     /// <summary>The requests that a text's options make of a prompt: one for each choice.</summary>
     /// <param name="prompt">The prompt's tokens.</param>
     /// <param name="field">Where the request has the prompt.</param>
@@ -130,6 +143,20 @@ internal sealed class ServedModel
         }
 
         return requests;
+    }
+
+    private static HashSet<int> MarksOf(Tokenizer tokenizer)
+    {
+        var ids = new HashSet<int>();
+        foreach (string mark in (string[])["<think>", "</think>", "<tool_call>", "</tool_call>"])
+        {
+            if (tokenizer.TryGetId(mark, out int id))
+            {
+                ids.Add(id);
+            }
+        }
+
+        return ids;
     }
 
     private static int MaxTokens(int prompt, string field, TextOptions options, EngineHost host)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Threading.Channels;
 using Lean.Engine.Running;
 using Lean.Engine.Text;
@@ -12,12 +13,15 @@ namespace Lean.Engine.Serving;
 /// <param name="text">Decodes it and looks for its stop strings.</param>
 /// <param name="most">Tokens that may wait to be taken.</param>
 /// <param name="wake">Told that there is something to take.</param>
-/// <param name="giveUp">Ends a sequence.</param>
-internal sealed class TokenStream(OutputText text, int most, ChannelWriter<bool> wake, Action<Sequence> giveUp) : ISequenceListener
+/// <param name="host">Ends it where nobody takes its tokens.</param>
+internal sealed class TokenStream(OutputText text, int most, ChannelWriter<bool> wake, EngineHost host) : ISequenceListener
 {
+    private readonly long _arrived = Stopwatch.GetTimestamp();
     private readonly Lock _lock = new();
     private readonly List<ChosenToken> _tokens = [];
     private readonly List<ChosenToken> _listed = [];
+    private long _first;
+    private long _last;
     private int _taken;
     private int _cached;
     private int _generated;
@@ -64,6 +68,7 @@ internal sealed class TokenStream(OutputText text, int most, ChannelWriter<bool>
     /// <inheritdoc/>
     public void Chosen(Sequence sequence)
     {
+        Measure(sequence);
         lock (_lock)
         {
             SequenceText.Take(sequence, text);
@@ -80,7 +85,7 @@ internal sealed class TokenStream(OutputText text, int most, ChannelWriter<bool>
 
         if (_isFull)
         {
-            giveUp(sequence);
+            host.Cancel(sequence);
         }
 
         wake.TryWrite(true);
@@ -93,6 +98,12 @@ internal sealed class TokenStream(OutputText text, int most, ChannelWriter<bool>
         {
             text.End();
             (_finish, _fault) = (sequence.Finish, sequence.Fault);
+        }
+
+        host.Metrics?.Ended(sequence, _arrived, _first, Stopwatch.GetTimestamp());
+        if (sequence.Finish == FinishReason.Fault)
+        {
+            host.NoteFault();
         }
 
         wake.TryWrite(true);
@@ -113,6 +124,22 @@ internal sealed class TokenStream(OutputText text, int most, ChannelWriter<bool>
             _tokens.Clear();
             _listed.Clear();
         }
+    }
+
+    private void Measure(Sequence sequence)
+    {
+        long now = Stopwatch.GetTimestamp();
+        if (_first == 0)
+        {
+            _first = now;
+            host.Metrics?.First(sequence, _arrived, now);
+        }
+        else
+        {
+            host.Metrics?.Next(_last, now);
+        }
+
+        _last = now;
     }
 
     private void Add(Sequence sequence)

@@ -34,6 +34,7 @@ internal sealed class ServeCommand
     private readonly Option<int> _maxSequences = Options.Number("--max-sequences", 1, Most, 64, "Sequences that run at a time; others wait");
     private readonly Option<int> _maxQueue = Options.Number("--max-queue", 0, Most, 1024, "Sequences that wait at most; further ones get status 429");
     private readonly Option<string?> _cacheMemory = Options.CacheMemory();
+    private readonly Option<bool> _reuse = Options.ReuseGenerated();
     private readonly Option<string?> _maxRequest = Options.Text("--max-request-size", "SIZE", "The largest body of a request (default: 32MiB)");
     private readonly Option<int> _drain = Options.Number("--drain-time", 0, MostSeconds, 30, "Seconds that requests under way may go on after the first SIGTERM or Ctrl-C");
     private readonly Option<int> _stepLimit = Options.Number("--step-limit", 1, MostSeconds, 60, "Seconds without progress after which /health fails");
@@ -52,7 +53,7 @@ internal sealed class ServeCommand
             "curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Who is there?\"}]}'")
         {
             _model, _names, _device, _host, _port, _keys, _origins, _certificate, _certificateKey, _template, _maxStepTokens, _maxSequences, _maxQueue,
-            _cacheMemory, _maxRequest, _drain, _stepLimit, _logFormat, _logLevel,
+            _cacheMemory, _reuse, _maxRequest, _drain, _stepLimit, _logFormat, _logLevel,
         };
         _later.AddTo(command);
         command.SetAction(Run);
@@ -67,15 +68,14 @@ internal sealed class ServeCommand
         string[] names = parsed.GetValue(_names) is { Length: > 0 } given ? given : [Path.GetFileName(Path.GetFullPath(folder).TrimEnd('/')).ToLowerInvariant()];
         var served = new ServedModel(folder, names, parsed.GetValue(_template));
         using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
-        using var host = new EngineHost(
-            new GenerationEngine(model.Model, model.Ops, new EngineOptions
-            {
-                MaxStepTokens = parsed.GetValue(_maxStepTokens) / Grid.Cell * Grid.Cell,
-                MaxSequences = parsed.GetValue(_maxSequences),
-                MaxQueue = parsed.GetValue(_maxQueue),
-                CacheMemory = parsed.GetValue(_cacheMemory) is { } size ? ByteSize.Parse(_cacheMemory.Name, size) : null,
-            }),
-            model.Model.Config);
+        using EngineHost host = EngineHost.Create(model, new EngineOptions
+        {
+            MaxStepTokens = parsed.GetValue(_maxStepTokens) / Grid.Cell * Grid.Cell,
+            MaxSequences = parsed.GetValue(_maxSequences),
+            MaxQueue = parsed.GetValue(_maxQueue),
+            CacheMemory = parsed.GetValue(_cacheMemory) is { } size ? ByteSize.Parse(_cacheMemory.Name, size) : null,
+            KeepsGenerated = parsed.GetValue(_reuse),
+        });
 #pragma warning disable CA2025 // It has ended when the line has.
         return Serve(options, served, host, fault => FaultReport.Describe(model, fault)).GetAwaiter().GetResult();
 #pragma warning restore CA2025

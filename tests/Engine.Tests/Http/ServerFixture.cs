@@ -2,9 +2,13 @@ using System.Diagnostics.CodeAnalysis;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using Lean.Engine.Caches;
 using Lean.Engine.Http;
+using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Engine.Serving;
+using Lean.Engine.Telemetry;
+using Lean.Engine.Text;
 using Lean.Kernels;
 using Microsoft.Extensions.Logging;
 
@@ -13,10 +17,10 @@ namespace Lean.Engine.Tests.Http;
 /// <summary>A server of the demo on a port of its own.</summary>
 internal sealed class ServerFixture : IAsyncDisposable
 {
-    private readonly LoadedModel _model;
+    private readonly LoadedModel? _model;
     private readonly HttpServer _server;
 
-    private ServerFixture(LoadedModel model, EngineHost host, HttpServer server)
+    private ServerFixture(LoadedModel? model, EngineHost host, HttpServer server)
     {
         (_model, Host, _server) = (model, host, server);
         Client = new HttpClient { BaseAddress = new Uri(server.Address), Timeout = TimeSpan.FromMinutes(2) };
@@ -36,17 +40,36 @@ internal sealed class ServerFixture : IAsyncDisposable
     internal static async Task<ServerFixture> Start(EngineOptions? engine = null, ServerOptions? options = null, int mostUnread = 8192)
     {
         LoadedModel model = LoadedModel.Open(TestData.Demo, CpuBackends.Open());
-        var host = new EngineHost(new GenerationEngine(model.Model, model.Ops, engine ?? new EngineOptions { CacheMemory = 64 << 20 }), model.Model.Config)
-        {
-            MostUnread = mostUnread,
-        };
+        EngineHost host = EngineHost.Create(model, engine ?? new EngineOptions { CacheMemory = 64 << 20 }, mostUnread);
         options ??= new ServerOptions();
-        options = options with { Port = 0, LogLevel = LogLevel.Critical };
+        options = options with { Port = 0, LogLevel = LogLevel.None };
         host.Start();
         HttpServer server = await HttpServer.Start(
             options, log => new ServerState(new ServedModel(TestData.Demo, ["demo"], null), host, options, fault => FaultReport.Describe(model, fault)) { Log = log });
         return new ServerFixture(model, host, server);
     }
+
+    /// <summary>Starts a server of a model that says what it is told to.</summary>
+    /// <param name="runner">The model.</param>
+    /// <param name="template">The chat template, of those in Data/chat.</param>
+    /// <param name="options">How the server is set up.</param>
+    /// <param name="engine">Limits of the engine.</param>
+    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The fixture owns them.")]
+    internal static async Task<ServerFixture> Script(ScriptedModel runner, string template, ServerOptions? options = null, EngineOptions? engine = null)
+    {
+        ModelConfig config = ModelConfigReader.Read(TestData.Demo);
+        var metrics = new ServerMetrics();
+        engine = (engine ?? new EngineOptions()) with { Observer = metrics };
+        var host = new EngineHost(new GenerationEngine(config, runner, new CachePlan(256, 16, 0, default), engine), config) { Metrics = metrics };
+        options = (options ?? new ServerOptions()) with { Port = 0, LogLevel = LogLevel.None };
+        host.Start();
+        var served = new ServedModel(TestData.Demo, ["demo"], TestData.Path($"chat/{template}.jinja"));
+        HttpServer server = await HttpServer.Start(options, log => new ServerState(served, host, options, static _ => "numbers are not finite") { Log = log });
+        return new ServerFixture(null, host, server);
+    }
+
+    /// <summary>The tokens of a text in which the text of a control token means the token, and the end of a turn.</summary>
+    internal static int[] Tokens(string text) => Tokenizer.Load(TestData.Demo).Encode($"{text}<|im_end|>", SpecialTokens.Parse);
 
     /// <summary>Posts JSON and reads JSON back.</summary>
     internal async Task<(int Status, JsonElement Body)> Post(string path, string json)
@@ -89,6 +112,6 @@ internal sealed class ServerFixture : IAsyncDisposable
         Client.Dispose();
         await _server.DisposeAsync();
         Host.Dispose();
-        _model.Dispose();
+        _model?.Dispose();
     }
 }
