@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using Lean.Engine.Caches;
 using Lean.Engine.Models;
@@ -47,21 +48,25 @@ internal sealed class EngineHost : IDisposable
     /// <summary>What is told of what it does, or null.</summary>
     public ServerMetrics? Metrics { get; init; }
 
+    /// <summary>What traces call the model.</summary>
+    public string ModelName { get; init; } = "";
+
     /// <summary>Ends when the engine does: well after it was told to, else in what it failed of.</summary>
     public Task Ended => _ended.Task;
 
     /// <summary>Makes an engine for a model, and what it tells of itself.</summary>
     /// <param name="model">The model, which stays its owner's.</param>
     /// <param name="options">Limits.</param>
+    /// <param name="name">What traces call it.</param>
     /// <param name="mostUnread">Tokens of one choice that may wait for a client to take them.</param>
     /// <exception cref="InputException">The memory named for caches is too little.</exception>
     /// <exception cref="MachineException">There is not enough memory.</exception>
-    public static EngineHost Create(LoadedModel model, EngineOptions options, int mostUnread = 8192)
+    public static EngineHost Create(LoadedModel model, EngineOptions options, string name = "", int mostUnread = 8192)
     {
         var metrics = new ServerMetrics();
         var engine = new GenerationEngine(model.Model, model.Ops, options with { Observer = metrics });
         metrics.Blocks = engine.Caches.Blocks;
-        return new EngineHost(engine, model.Model.Config) { Metrics = metrics, MostUnread = mostUnread };
+        return new EngineHost(engine, model.Model.Config) { Metrics = metrics, ModelName = name, MostUnread = mostUnread };
     }
 
     /// <summary>Begins to run steps.</summary>
@@ -78,7 +83,10 @@ internal sealed class EngineHost : IDisposable
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "Returned to who disposes of it.")]
     public Generation Start(IReadOnlyList<GenerationRequest> requests, Tokenizer tokenizer, bool skipSpecial, IReadOnlySet<int>? kept = null)
     {
-        var generation = new Generation(this, requests.Count);
+        Activity? activity = Tracing.Source.StartActivity("generate");
+        activity?.SetTag("gen_ai.operation.name", "generate").SetTag("gen_ai.request.model", ModelName)
+            .SetTag("gen_ai.request.choice.count", requests.Count).SetTag("gen_ai.usage.input_tokens", requests[0].Prompt.Count);
+        var generation = new Generation(this, requests.Count, activity);
         try
         {
             for (int i = 0; i < requests.Count; i++)

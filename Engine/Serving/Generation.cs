@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Lean.Engine.Running;
 
@@ -7,14 +8,15 @@ namespace Lean.Engine.Serving;
 internal sealed class Generation : IDisposable
 {
     private readonly EngineHost _host;
+    private readonly Activity? _activity;
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { SingleReader = true, SingleWriter = true, FullMode = BoundedChannelFullMode.DropWrite });
 
     private readonly TokenStream[] _streams;
     private readonly Sequence?[] _sequences;
 
-    internal Generation(EngineHost host, int choices) =>
-        (_host, _streams, _sequences) = (host, new TokenStream[choices], new Sequence?[choices]);
+    internal Generation(EngineHost host, int choices, Activity? activity) =>
+        (_host, _activity, _streams, _sequences) = (host, activity, new TokenStream[choices], new Sequence?[choices]);
 
     /// <summary>The choices.</summary>
     public IReadOnlyList<TokenStream> Choices => _streams;
@@ -41,7 +43,11 @@ internal sealed class Generation : IDisposable
         }
     }
 
-    public void Dispose() => Cancel();
+    public void Dispose()
+    {
+        Cancel();
+        _activity?.SetTag("gen_ai.usage.output_tokens", _streams.Sum(static s => s?.Generated ?? 0)).Dispose();
+    }
 
     /// <summary>Takes note of a choice that was let in.</summary>
     internal void Set(int choice, TokenStream stream, Sequence sequence) => (_streams[choice], _sequences[choice]) = (stream, sequence);

@@ -5,6 +5,7 @@ using Lean.Engine.Cli.Chat;
 using Lean.Engine.Http;
 using Lean.Engine.Running;
 using Lean.Engine.Serving;
+using Lean.Engine.Telemetry;
 using Lean.Kernels;
 using Lean.Tensors;
 using Microsoft.Extensions.Logging;
@@ -75,7 +76,8 @@ internal sealed class ServeCommand
             MaxQueue = parsed.GetValue(_maxQueue),
             CacheMemory = parsed.GetValue(_cacheMemory) is { } size ? ByteSize.Parse(_cacheMemory.Name, size) : null,
             KeepsGenerated = parsed.GetValue(_reuse),
-        });
+        }, names[0]);
+        using OtlpExport? export = OtlpExport.Start();
 #pragma warning disable CA2025 // It has ended when the line has.
         return Serve(options, served, host, fault => FaultReport.Describe(model, fault)).GetAwaiter().GetResult();
 #pragma warning restore CA2025

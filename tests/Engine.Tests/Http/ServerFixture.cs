@@ -40,7 +40,7 @@ internal sealed class ServerFixture : IAsyncDisposable
     internal static async Task<ServerFixture> Start(EngineOptions? engine = null, ServerOptions? options = null, int mostUnread = 8192)
     {
         LoadedModel model = LoadedModel.Open(TestData.Demo, CpuBackends.Open());
-        EngineHost host = EngineHost.Create(model, engine ?? new EngineOptions { CacheMemory = 64 << 20 }, mostUnread);
+        EngineHost host = EngineHost.Create(model, engine ?? new EngineOptions { CacheMemory = 64 << 20 }, "demo", mostUnread);
         options ??= new ServerOptions();
         options = options with { Port = 0, LogLevel = LogLevel.None };
         host.Start();
