@@ -30,6 +30,9 @@ internal sealed record EngineOptions
     /// <summary>Steps that are submitted before the oldest one's tokens are read, beside it; null for what suits the device.</summary>
     public int? StepsAhead { get; init; }
 
+    /// <summary>Told after each step how the engine is doing, or null.</summary>
+    public IEngineObserver? Observer { get; init; }
+
     /// <summary>What deadlines are measured by.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }

@@ -21,6 +21,7 @@ internal sealed class GenerationEngine : IDisposable
     private readonly ModelConfig _config;
     private readonly IStepRunner _runner;
     private readonly TimeProvider _clock;
+    private readonly IEngineObserver? _observer;
     private readonly Scheduler _scheduler;
     private readonly SequenceMemory _memory;
     private readonly StepFrame[] _frames;
@@ -53,7 +54,7 @@ internal sealed class GenerationEngine : IDisposable
     /// <param name="options">Limits.</param>
     public GenerationEngine(ModelConfig config, IStepRunner runner, CachePlan plan, EngineOptions options)
     {
-        (_config, _runner, _clock, Caches) = (config, runner, options.Clock, plan);
+        (_config, _runner, _clock, _observer, Caches) = (config, runner, options.Clock, options.Observer, plan);
         int running = plan.Slots, blocks = int.Min(plan.Blocks, Grid.CellsFor(config.MaxPositions));
         _sequences = new Sequence?[checked(running + options.MaxQueue)];
         int promptRows = int.Max(options.MaxStepTokens, Grid.Cell), capacity = _sequences.Length;
@@ -154,6 +155,14 @@ internal sealed class GenerationEngine : IDisposable
             Commit(due);
         }
 
+        _observer?.Stepped(new EngineFigures(
+            _scheduler.Running,
+            _scheduler.Waiting,
+            Caches.Blocks - _memory.Blocks.Available,
+            planned ? next.Plan.Segments.Length : 0,
+            planned ? next.Plan.Rows : 0,
+            planned ? next.Plan.PromptRows : 0,
+            _scheduler.Preemptions));
         return planned || due is not null;
     }
 

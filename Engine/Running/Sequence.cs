@@ -82,6 +82,9 @@ internal sealed class Sequence
     /// <summary>How often it has given slot and blocks back: what a step computed for it before is nowhere after.</summary>
     public int Run { get; set; }
 
+    /// <summary>When it was first let in, as a timestamp of the system's clock; 0 while it waits.</summary>
+    public long Admitted { get; set; }
+
     /// <summary>Its place in the scheduler.</summary>
     public int Place { get; set; }
 

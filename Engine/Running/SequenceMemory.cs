@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Lean.Engine.Caches;
 using Lean.Engine.Scheduling;
 using Lean.Kernels;
@@ -96,6 +97,7 @@ internal sealed class SequenceMemory : ISequenceMemory
         _hits += match.Usable > 0 ? 1 : 0;
         _hitTokens += computed;
         s.CachedTokens = s.Generated == 0 ? computed : s.CachedTokens;
+        s.Admitted = s.Admitted == 0 ? Stopwatch.GetTimestamp() : s.Admitted;
         return true;
     }
 

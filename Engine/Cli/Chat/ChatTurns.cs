@@ -1,5 +1,6 @@
 using Lean.Engine.Cli.Generate;
 using Lean.Engine.Running;
+using Lean.Engine.Serving;
 using Lean.Engine.Text;
 using Lean.Kernels;
 
