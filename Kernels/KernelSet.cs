@@ -89,6 +89,9 @@ public sealed class KernelSet
     /// <summary>The most likely tokens and their log-probabilities.</summary>
     public TopLogProbabilities TopLogProbabilities { get => field ?? Missing<TopLogProbabilities>("top_log_probabilities"); init; }
 
+    /// <summary>What a step takes from the one before it.</summary>
+    public StepRows StepRows { get => field ?? Missing<StepRows>("place_rows"); init; }
+
     /// <summary>What the device does at best; no part of a model.</summary>
     public Probes Probes { get => field ?? Missing<Probes>("probe"); init; }
 

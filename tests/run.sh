@@ -17,6 +17,7 @@ command -v clang >/dev/null || command -v gcc >/dev/null || missing+=(gcc libc6-
 ldconfig -p 2>/dev/null | grep 'libOpenCL\.so\.1' >/dev/null || missing+=(ocl-icd-libopencl1)
 ls /etc/OpenCL/vendors/*.icd >/dev/null 2>&1 || missing+=(pocl-opencl-icd)
 command -v llvm-spirv-14 >/dev/null && command -v clang-14 >/dev/null || missing+=(clang-14 llvm-spirv-14)
+command -v curl >/dev/null || missing+=(curl)
 command -v spirv-val >/dev/null || missing+=(spirv-tools)
 if [ ${#missing[@]} -gt 0 ]; then
   say "installing ${missing[*]}"

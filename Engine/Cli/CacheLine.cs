@@ -6,11 +6,18 @@ namespace Lean.Engine.Cli;
 internal static class CacheLine
 {
     /// <summary>Prints it where somebody watches.</summary>
-    public static void Show(GenerationEngine engine)
+    /// <param name="engine">Whose caches.</param>
+    /// <param name="reusesGenerated">Whether they keep what was generated: that is said in any case.</param>
+    public static void Show(GenerationEngine engine, bool reusesGenerated)
     {
         if (!Console.IsErrorRedirected)
         {
             Console.Error.WriteLine(engine.Caches);
+        }
+
+        if (reusesGenerated)
+        {
+            Console.Error.WriteLine("--reuse-generated: prompts reuse what was generated, so exactness is given up: an answer may differ from what its prompt gives alone");
         }
     }
 }

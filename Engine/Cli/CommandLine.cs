@@ -5,6 +5,7 @@ using System.Text.RegularExpressions;
 using Lean.Engine.Bench;
 using Lean.Engine.Cli.Chat;
 using Lean.Engine.Cli.Generate;
+using Lean.Engine.Cli.Serve;
 using Lean.Tensors;
 
 namespace Lean.Engine.Cli;
@@ -85,8 +86,8 @@ internal static partial class CommandLine
         KernelsCommand.Build(),
         new SelfTestCommand().Build(),
         new BenchCommand().Build(),
-        Later.Command("serve", "An HTTP server"),
-        Later.Command("diagnose", "What a failed run's dump says"),
+        new ServeCommand().Build(),
+        new DiagnoseCommand().Build(),
     });
 
     private static void Check(ParseResult parsed)

@@ -18,6 +18,10 @@ internal static class Options
     public static Option<string?> CacheMemory() => Text(
         "--cache-memory", "SIZE", "Memory for keys, values and states, such as 8GiB, never exceeded; where it runs out, the last to come wait (default: what the prompts can use of what is free)");
 
+    /// <summary>Whether what was generated is kept for prompts that quote it.</summary>
+    public static Option<bool> ReuseGenerated() => Flag(
+        "--reuse-generated", "Keep what was generated for prompts that quote it, as a chat's next turn does: they start sooner, but exactness is given up, since an answer may then differ from what its prompt gives alone");
+
     /// <summary>Whether to print JSON.</summary>
     public static Option<bool> Json(string what) => Flag("--json", what);
 

@@ -6,8 +6,9 @@ using Lean.Tensors;
 namespace Lean.Engine.Running;
 
 /// <summary>
-/// Turns a plan into the index tensors of a step: one walk over the segments fills them all, so no two can disagree
-/// about the order of rows. The memory is made once, for the largest step.
+/// Turns a plan into the tensors of a step: one walk over the segments fills them all, so no two can disagree about the
+/// order of rows. What depends on the step before is left to <see cref="RowPlacement"/>. The memory is made once, for the
+/// largest step.
 /// </summary>
 internal sealed class BatchBuilder : IDisposable
 {
@@ -15,12 +16,12 @@ internal sealed class BatchBuilder : IDisposable
 
     private readonly IDeviceBuffer _memory;
     private readonly int _maxBlocks;
-    private readonly Tensor _tokens;
-    private readonly Tensor _positions;
-    private readonly Tensor _cacheSlots;
-    private readonly Tensor _segments;
+    private readonly int[] _segments;
+    private readonly Tensor _planned;
+    private readonly Tensor _text;
     private readonly Tensor _blocks;
     private readonly Tensor _outputRows;
+    private readonly Tensor _entries;
     private readonly Tensor _stateSegments;
     private readonly Tensor _laterPieces;
     private readonly StateCuts _cuts;
@@ -34,14 +35,15 @@ internal sealed class BatchBuilder : IDisposable
     {
         (_maxBlocks, _cuts) = (maxBlocks, cuts);
         long rows = maxRows, segments = maxSegments, pieces = cuts.MostCuts;
-        _memory = allocate(sizeof(int) * ((3 * rows) + (segments * ((2 * Segments.Columns) + maxBlocks + 1)) + (pieces * Segments.Columns)));
+        long perSegment = PlannedRows.Columns + maxBlocks + 1 + StepRows.EntryColumns + Segments.Columns;
+        _memory = allocate(sizeof(int) * (rows + (segments * perSegment) + (pieces * Segments.Columns)));
+        _segments = new int[maxSegments * Segments.Columns];
         long offset = 0;
-        _tokens = Take(new Shape(rows));
-        _positions = Take(new Shape(rows));
-        _cacheSlots = Take(new Shape(rows));
-        _segments = Take(new Shape(segments, Segments.Columns));
+        _planned = Take(new Shape(segments, PlannedRows.Columns));
+        _text = Take(new Shape(rows));
         _blocks = Take(new Shape(segments * maxBlocks));
         _outputRows = Take(new Shape(segments));
+        _entries = Take(new Shape(segments, StepRows.EntryColumns));
         _stateSegments = Take(new Shape(segments, Segments.Columns));
         _laterPieces = Take(new Shape(pieces, Segments.Columns));
 
@@ -55,37 +57,45 @@ internal sealed class BatchBuilder : IDisposable
 
     /// <summary>Fills in a step.</summary>
     /// <param name="plan">What to compute.</param>
-    /// <param name="sequences">The sequences that the plan's numbers mean.</param>
-    public StepBatch Build(StepPlan plan, ReadOnlySpan<Sequence?> sequences)
+    /// <param name="members">The sequence of each segment.</param>
+    /// <param name="number">The step's number: sequences take note of what they wait for.</param>
+    public PlannedBatch Build(StepPlan plan, ReadOnlySpan<Sequence> members, int number)
     {
-        ReadOnlySpan<PlannedSegment> planned = plan.Segments;
-        Span<int> tokens = _tokens.AsSpan<int>(), positions = _positions.AsSpan<int>(), slots = _cacheSlots.AsSpan<int>();
-        Span<int> segments = _segments.AsSpan<int>(), blocks = _blocks.AsSpan<int>(), outputs = _outputRows.AsSpan<int>();
-        int row = 0, outputCount = 0, promptRows = 0, promptOutputs = 0, width = Width(planned);
-        for (int s = 0; s < planned.Length; s++)
+        ReadOnlySpan<PlannedSegment> segments = plan.Segments;
+        Span<int> planned = _planned.AsSpan<int>(), text = _text.AsSpan<int>(), blocks = _blocks.AsSpan<int>();
+        Span<int> outputs = _outputRows.AsSpan<int>(), entries = _entries.AsSpan<int>();
+        int row = 0, outputCount = 0, promptRows = 0, promptOutputs = 0, width = Width(segments);
+        for (int s = 0; s < segments.Length; s++)
         {
-            PlannedSegment segment = planned[s];
-            Sequence sequence = sequences[segment.Sequence]!;
-            ReadOnlySpan<int> text = sequence.Tokens;
-            Span<int> entry = segments.Slice(s * Segments.Columns, Segments.Columns);
-            entry[Segments.FirstRow] = row;
-            entry[Segments.Rows] = segment.Rows;
-            entry[Segments.FirstPosition] = segment.FirstPosition;
-            entry[Segments.Slot] = sequence.Slot;
+            PlannedSegment segment = segments[s];
+            Sequence sequence = members[s];
+            Span<int> known = _segments.AsSpan(s * Segments.Columns, Segments.Columns), entry = planned.Slice(s * PlannedRows.Columns, PlannedRows.Columns);
+            known[Segments.FirstRow] = row;
+            known[Segments.Rows] = segment.Rows;
+            known[Segments.FirstPosition] = segment.FirstPosition;
+            known[Segments.Slot] = sequence.Slot;
+            known.CopyTo(entry);
+            bool waits = segment.FirstPosition + segment.Rows > sequence.Tokens.Length;
+            entry[PlannedRows.Previous] = waits ? sequence.AwaitedEntry(number - 1) : -1;
+            Span<int> mine = text.Slice(row, segment.Rows);
+            if (waits)
+            {
+                mine.Clear();
+            }
+            else
+            {
+                sequence.Tokens.Slice(segment.FirstPosition, segment.Rows).CopyTo(mine);
+            }
+
             int own = int.Min(sequence.BlockCount, width);
             sequence.Blocks.AsSpan(0, own).CopyTo(blocks.Slice(s * width, own));
             blocks.Slice((s * width) + own, width - own).Clear();
-            for (int i = 0; i < segment.Rows; i++, row++)
-            {
-                int position = segment.FirstPosition + i;
-                tokens[row] = text[position];
-                positions[row] = position;
-                slots[row] = (sequence.Blocks[position / Grid.Cell] * Grid.Cell) + (position % Grid.Cell);
-            }
-
+            row += segment.Rows;
             if (segment.Samples)
             {
-                outputs[outputCount++] = row - 1;
+                ((ReadOnlySpan<int>)[outputCount, row - 1, 0]).CopyTo(entries[(outputCount * StepRows.EntryColumns)..]);
+                outputs[outputCount] = row - 1;
+                sequence.Await(number, outputCount++);
             }
 
             if (segment.Class == RowClass.Prompt)
@@ -94,23 +104,21 @@ internal sealed class BatchBuilder : IDisposable
             }
         }
 
-        Tensor table = _segments.Rows(0, planned.Length);
         bool cut = !_cuts.Cuts.IsEmpty;
-        int later = cut ? _cuts.Build(segments[..(planned.Length * Segments.Columns)], _stateSegments.AsSpan<int>(), _laterPieces.AsSpan<int>()) : 0;
-        return new StepBatch
+        int later = cut ? _cuts.Build(_segments.AsSpan(0, segments.Length * Segments.Columns), _stateSegments.AsSpan<int>(), _laterPieces.AsSpan<int>()) : 0;
+        return new PlannedBatch
         {
-            Tokens = _tokens.Rows(0, row),
-            Positions = _positions.Rows(0, row),
-            CacheSlots = _cacheSlots.Rows(0, row),
-            Segments = table,
-            StateSegments = cut ? _stateSegments.Rows(0, planned.Length) : table,
+            Planned = _planned.Rows(0, segments.Length),
+            Text = _text.Rows(0, row),
+            StateSegments = cut ? _stateSegments.Rows(0, segments.Length) : default,
             LaterPieces = _laterPieces.Rows(0, later),
             Cuts = cut ? _cuts : null,
             PromptSegments = plan.PromptSegments,
             PromptRows = promptRows,
             PromptOutputs = promptOutputs,
-            Blocks = _blocks.Rows(0, (long)planned.Length * width).Reshape(new Shape(planned.Length, width)),
+            Blocks = _blocks.Rows(0, (long)segments.Length * width).Reshape(new Shape(segments.Length, width)),
             OutputRows = _outputRows.Rows(0, outputCount),
+            Entries = _entries.Rows(0, outputCount),
         };
     }
 

@@ -21,6 +21,18 @@ internal sealed record EngineOptions
     /// <summary>Whether prompts are kept for others that begin alike.</summary>
     public bool KeepsPrefixes { get; init; } = true;
 
+    /// <summary>
+    /// Whether what was generated is kept with them. A generated row's bits are not those of a prompt row, so a prompt that
+    /// quotes an answer then gives what depends on whether that answer was generated here: exactness is given up.
+    /// </summary>
+    public bool KeepsGenerated { get; init; }
+
+    /// <summary>Steps that are submitted before the oldest one's tokens are read, beside it; null for what suits the device.</summary>
+    public int? StepsAhead { get; init; }
+
+    /// <summary>Told after each step how the engine is doing, or null.</summary>
+    public IEngineObserver? Observer { get; init; }
+
     /// <summary>What deadlines are measured by.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }

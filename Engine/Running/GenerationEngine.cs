@@ -2,7 +2,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Lean.Engine.Caches;
 using Lean.Engine.Models;
-using Lean.Engine.Sampling;
 using Lean.Engine.Scheduling;
 using Lean.Kernels;
 using Lean.Tensors;
@@ -11,7 +10,8 @@ namespace Lean.Engine.Running;
 
 /// <summary>
 /// Generates for requests that come at any time. Any thread may submit and cancel; one thread runs steps and owns
-/// everything else. A step is three verbs: schedule, run, commit. Once warm, it allocates nothing.
+/// everything else. A step is three verbs: schedule, submit, commit; where a device works on its own, the next step is
+/// submitted before the tokens of this one are read. Once warm, it allocates nothing.
 /// </summary>
 internal sealed class GenerationEngine : IDisposable
 {
@@ -21,16 +21,15 @@ internal sealed class GenerationEngine : IDisposable
     private readonly ModelConfig _config;
     private readonly IStepRunner _runner;
     private readonly TimeProvider _clock;
+    private readonly IEngineObserver? _observer;
     private readonly Scheduler _scheduler;
     private readonly SequenceMemory _memory;
-    private readonly StateCuts _cuts;
-    private readonly BatchBuilder _builder;
-    private readonly SamplingBuilder _sampling;
-    private readonly StepPlan _plan;
+    private readonly StepFrame[] _frames;
     private readonly Sequence?[] _sequences;
     private readonly Channel<Sequence> _inbound;
     private int _open;
     private int _cancels;
+    private int _committed;
     private long _promptSteps;
     private long _promptRows;
     private long _generatedRows;
@@ -44,7 +43,7 @@ internal sealed class GenerationEngine : IDisposable
     }
 
     private GenerationEngine(DecoderModel model, KernelSet ops, CachePlan plan, EngineOptions options)
-        : this(model.Config, new ModelRunner(model, ops, plan), plan, options)
+        : this(model.Config, new ModelRunner(model, ops, plan, options.StepsAhead), plan, options)
     {
     }
 
@@ -55,17 +54,19 @@ internal sealed class GenerationEngine : IDisposable
     /// <param name="options">Limits.</param>
     public GenerationEngine(ModelConfig config, IStepRunner runner, CachePlan plan, EngineOptions options)
     {
-        (_config, _runner, _clock, Caches) = (config, runner, options.Clock, plan);
+        (_config, _runner, _clock, _observer, Caches) = (config, runner, options.Clock, options.Observer, plan);
         int running = plan.Slots, blocks = int.Min(plan.Blocks, Grid.CellsFor(config.MaxPositions));
         _sequences = new Sequence?[checked(running + options.MaxQueue)];
-        _cuts = new StateCuts(int.Max(options.MaxStepTokens, Grid.Cell), running, running);
-        _memory = new SequenceMemory(plan, _sequences, _cuts, options.KeepsPrefixes);
+        int promptRows = int.Max(options.MaxStepTokens, Grid.Cell), capacity = _sequences.Length;
+        _frames = new StepFrame[runner.StepsAhead + 1];
+        for (int i = 0; i < _frames.Length; i++)
+        {
+            _frames[i] = new StepFrame(plan, promptRows, blocks, capacity, runner.AllocateOnHost);
+        }
+
+        _memory = new SequenceMemory(plan, _sequences, _frames[0].Cuts, options.KeepsPrefixes, options.KeepsGenerated);
         _scheduler = new Scheduler(_memory, options.MaxStepTokens, running, options.MaxQueue);
-        _plan = new StepPlan(running, _scheduler.Capacity);
-        _inbound = Channel.CreateBounded<Sequence>(new BoundedChannelOptions(_scheduler.Capacity) { SingleReader = true });
-        _builder = new BatchBuilder(
-            _scheduler.MaxPromptRows + running, running, blocks, _cuts, runner is ModelRunner model ? model.AllocateOnHost : static bytes => new HostBuffer(bytes));
-        _sampling = new SamplingBuilder(running);
+        _inbound = Channel.CreateBounded<Sequence>(new BoundedChannelOptions(capacity) { SingleReader = true });
     }
 
     /// <summary>How the memory for caches is shared out.</summary>
@@ -77,7 +78,7 @@ internal sealed class GenerationEngine : IDisposable
     /// <summary>Who has which blocks and slots.</summary>
     internal SequenceMemory Memory => _memory;
 
-    /// <summary>Steps run so far.</summary>
+    /// <summary>Steps submitted so far.</summary>
     public int Steps { get; private set; }
 
     /// <summary>What was done so far; to be read on the engine's thread.</summary>
@@ -130,31 +131,39 @@ internal sealed class GenerationEngine : IDisposable
     /// </summary>
     public static void StopAtText(Sequence sequence) => sequence.Finish = FinishReason.StopString;
 
-    /// <summary>Runs one step.</summary>
+    /// <summary>Submits the next step, if there is anything to do, and commits the oldest one under way, if no more may be.</summary>
     /// <returns>False when there is nothing to do.</returns>
     public bool Step()
     {
         TakeInbound();
+        if (Oldest is { HoldsBack: true } oldest)
+        {
+            Commit(oldest);
+        }
+
         DropCancelled();
-        _cuts.Begin();
-        _scheduler.Plan(_clock.GetTimestamp(), _plan);
-        foreach (int place in _plan.Expired)
+        StepFrame next = _frames[Steps % _frames.Length];
+        bool planned = Schedule(next);
+        if (planned)
         {
-            End(place, FinishReason.Deadline, inScheduler: false);
+            Submit(next);
         }
 
-        if (_plan.IsEmpty)
+        StepFrame? due = Steps - _committed > (planned ? _runner.StepsAhead : 0) ? Oldest : null;
+        if (due is not null)
         {
-            return false;
+            Commit(due);
         }
 
-        _memory.PlanCuts(_plan);
-        Commit(_runner.Run(_builder.Build(_plan, _sequences), SampledRows(), _cuts.Restores));
-        Steps++;
-        _promptSteps += _plan.PromptSegments > 0 ? 1 : 0;
-        _promptRows += _plan.PromptRows;
-        _generatedRows += _plan.Rows - _plan.PromptRows;
-        return true;
+        _observer?.Stepped(new EngineFigures(
+            _scheduler.Running,
+            _scheduler.Waiting,
+            Caches.Blocks - _memory.Blocks.Available,
+            planned ? next.Plan.Segments.Length : 0,
+            planned ? next.Plan.Rows : 0,
+            planned ? next.Plan.PromptRows : 0,
+            _scheduler.Preemptions));
+        return planned || due is not null;
     }
 
     /// <summary>Runs steps, and waits for requests where there are none, until told to stop; then ends all that is left.</summary>
@@ -181,10 +190,16 @@ internal sealed class GenerationEngine : IDisposable
 
     public void Dispose()
     {
+        // First whoever may still read and write the frames' memory.
         _runner.Dispose();
-        _sampling.Dispose();
-        _builder.Dispose();
+        foreach (StepFrame frame in _frames)
+        {
+            frame.Dispose();
+        }
     }
+
+    // The step that was submitted first of those under way.
+    private StepFrame? Oldest => _committed < Steps ? _frames[_committed % _frames.Length] : null;
 
     private long After(TimeSpan limit) =>
         _clock.GetTimestamp() + (long)double.Min(limit.TotalSeconds * _clock.TimestampFrequency, long.MaxValue / 2);
@@ -209,7 +224,7 @@ internal sealed class GenerationEngine : IDisposable
     {
         while (_inbound.Reader.TryRead(out Sequence? sequence))
         {
-            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.Request.Priority, sequence.Deadline, out int place))
+            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place))
             {
                 throw new InvalidOperationException("the scheduler holds less than the engine lets in");
             }
@@ -238,32 +253,33 @@ internal sealed class GenerationEngine : IDisposable
         }
     }
 
-    private SamplingRows SampledRows()
+    private bool Schedule(StepFrame frame)
     {
-        ReadOnlySpan<PlannedSegment> segments = _plan.Segments;
-        long seen = 0, biases = 0;
-        foreach (ref readonly PlannedSegment segment in segments)
+        _memory.Begin(frame.Cuts);
+        _scheduler.Plan(_clock.GetTimestamp(), frame.Plan);
+        foreach (int place in frame.Plan.Expired)
         {
-            SequenceSampler sampler = _sequences[segment.Sequence]!.Sampler;
-            (seen, biases) = (seen + sampler.Seen.Length, biases + sampler.Biases.Length);
+            End(place, FinishReason.Deadline, inScheduler: false);
         }
 
-        _sampling.Begin(seen / LogitAdjustments.SeenColumns, biases);
-        int output = 0;
-        foreach (ref readonly PlannedSegment segment in segments)
-        {
-            if (segment.Samples)
-            {
-                _sampling.Add(output++, segment.FirstPosition + segment.Rows, _sequences[segment.Sequence]!.Sampler);
-            }
-        }
-
-        return _sampling.Build();
+        return !frame.Plan.IsEmpty;
     }
 
-    private void Commit(in StepOutput chosen)
+    private void Submit(StepFrame frame)
     {
-        ReadOnlySpan<PlannedSegment> segments = _plan.Segments;
+        _memory.PlanCuts(frame.Plan);
+        frame.Build(++Steps, _sequences);
+        _runner.Submit(frame);
+        _promptSteps += frame.Plan.PromptSegments > 0 ? 1 : 0;
+        _promptRows += frame.Plan.PromptRows;
+        _generatedRows += frame.Plan.Rows - frame.Plan.PromptRows;
+    }
+
+    private void Commit(StepFrame frame)
+    {
+        StepOutput chosen = _runner.Collect(frame);
+        _committed++;
+        ReadOnlySpan<PlannedSegment> segments = frame.Plan.Segments;
         ReadOnlySpan<int> places = chosen.Faults.AsSpan<int>(), tokens = chosen.Tokens.IsEmpty ? [] : chosen.Tokens.AsSpan<int>();
         ReadOnlySpan<float> logProbabilities = chosen.LogProbabilities.IsEmpty ? [] : chosen.LogProbabilities.AsSpan<float>();
         CheckReturned(places, FaultPlace.None, FaultPlace.MtpLogits(_config), "a place of the model numbered");
@@ -272,33 +288,36 @@ internal sealed class GenerationEngine : IDisposable
         for (int i = 0; i < segments.Length; i++)
         {
             PlannedSegment segment = segments[i];
-            Sequence sequence = _sequences[segment.Sequence]!;
-            Fault? fault = Fault.Of(places.Slice(row, segment.Rows), segment.FirstPosition, Steps + 1);
-            _memory.Commit(i, segment, good: fault is null);
+            Sequence sequence = frame.Member(i);
+            Fault? fault = Fault.Of(places.Slice(row, segment.Rows), segment.FirstPosition, frame.Number);
+            _memory.Commit(frame, i, good: fault is null && frame.IsSameRun(i));
             if (segment.Samples && tokens[output] == NoToken)
             {
-                fault ??= new Fault(Steps + 1, segment.FirstPosition + segment.Rows - 1, FaultPlace.Head(_config));
+                fault ??= new Fault(frame.Number, segment.FirstPosition + segment.Rows - 1, FaultPlace.Head(_config));
             }
 
-            if (segment.Samples && sequence.Request.Sampling.Alternatives > 0)
+            // Whoever has ended since the step was planned has nothing of it.
+            if (_sequences[segment.Sequence] == sequence)
             {
-                sequence.List(chosen.Listed.Slice(listed).AsSpan<int>(), chosen.ListedValues.Slice(listed).AsSpan<float>());
-                listed++;
+                _scheduler.Commit(segment.Sequence);
+                if (fault is not null)
+                {
+                    // At once, though a prompt's step may choose no token: all that follows would be NaN.
+                    sequence.Fault = fault;
+                    End(segment.Sequence, FinishReason.Fault);
+                }
+                else if (segment.Samples)
+                {
+                    if (sequence.Request.Sampling.Alternatives > 0)
+                    {
+                        sequence.List(chosen.Listed.Slice(listed).AsSpan<int>(), chosen.ListedValues.Slice(listed).AsSpan<float>());
+                    }
+
+                    Accept(sequence, tokens[output], logProbabilities[output]);
+                }
             }
 
-            _scheduler.Commit(segment, chosen: segment.Samples && fault is null);
-
-            // A prompt's fault ends the request at once, though this step may choose no token: all that follows would be NaN.
-            if (fault is not null)
-            {
-                sequence.Fault = fault;
-                End(segment.Sequence, FinishReason.Fault);
-            }
-            else if (segment.Samples)
-            {
-                Accept(sequence, tokens[output], logProbabilities[output]);
-            }
-
+            listed += segment.Samples && sequence.Request.Sampling.Alternatives > 0 ? 1 : 0;
             output += segment.Samples ? 1 : 0;
             row += segment.Rows;
         }

@@ -20,6 +20,12 @@ internal sealed record GenerationRequest
     /// <summary>When it ends, done or not, counted from its arrival; null for never.</summary>
     public TimeSpan? TimeLimit { get; init; }
 
+    /// <summary>
+    /// How many tokens are drafted ahead of each step at most, 0 for none; null leaves it to the engine. It changes how soon
+    /// tokens come, never which.
+    /// </summary>
+    public int? Speculate { get; init; }
+
     /// <summary>How tokens are chosen; greedily, where nobody says.</summary>
     public SamplingParameters Sampling { get; init; } = SamplingParameters.Greedy;
 }

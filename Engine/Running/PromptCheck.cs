@@ -9,6 +9,9 @@ internal static class PromptCheck
     /// <summary>The highest priority, and the lowest below zero.</summary>
     public const int MostPriority = 100;
 
+    /// <summary>The most drafts ahead of a step.</summary>
+    public const int MostDrafts = 7;
+
     /// <summary>What messages call a prompt that is the only one.</summary>
     public const string OnlyPrompt = "the prompt";
 
@@ -37,6 +40,11 @@ internal static class PromptCheck
         if (request.Priority is < -MostPriority or > MostPriority)
         {
             throw new InputException($"the priority of {subject} is {request.Priority}, expected -{MostPriority} to {MostPriority}");
+        }
+
+        if (request.Speculate is < 0 or > MostDrafts)
+        {
+            throw new InputException($"speculate of {subject} is {request.Speculate}, expected 0 to {MostDrafts} drafts a step");
         }
 
         foreach (int id in request.Prompt)

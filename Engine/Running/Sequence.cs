@@ -17,6 +17,8 @@ internal sealed class Sequence
     private int[] _listed;
     private float[] _listedValues;
     private volatile bool _isCancelled;
+    private int _awaitedStep;
+    private int _awaitedEntry;
 
     /// <param name="request">What to generate, checked.</param>
     /// <param name="config">The model.</param>
@@ -77,6 +79,12 @@ internal sealed class Sequence
     /// <summary>Tokens of the prompt that were not computed, since the caches had them.</summary>
     public int CachedTokens { get; set; }
 
+    /// <summary>How often it has given slot and blocks back: what a step computed for it before is nowhere after.</summary>
+    public int Run { get; set; }
+
+    /// <summary>When it was first let in, as a timestamp of the system's clock; 0 while it waits.</summary>
+    public long Admitted { get; set; }
+
     /// <summary>Its place in the scheduler.</summary>
     public int Place { get; set; }
 
@@ -113,6 +121,17 @@ internal sealed class Sequence
 
     /// <summary>Their log-probabilities.</summary>
     public ReadOnlySpan<float> ListedValues(int output) => _listedValues.AsSpan(output * _alternatives, _alternatives);
+
+    /// <summary>Takes note that a step chooses its next token.</summary>
+    /// <param name="step">The step's number.</param>
+    /// <param name="entry">Its place in the step's outcome.</param>
+    public void Await(int step, int entry) => (_awaitedStep, _awaitedEntry) = (step, entry);
+
+    /// <summary>Its place in the outcome of a step that has not been committed.</summary>
+    /// <exception cref="InvalidOperationException">It waits for another step, or for none.</exception>
+    public int AwaitedEntry(int step) => _awaitedStep == step
+        ? _awaitedEntry
+        : throw new InvalidOperationException($"a row depends on step {step}, but its sequence waits for step {_awaitedStep}");
 
     /// <summary>Takes the most likely tokens of the choice that comes next; more than are asked for do no harm.</summary>
     public void List(ReadOnlySpan<int> tokens, ReadOnlySpan<float> values)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Lean.Engine.Caches;
 using Lean.Engine.Scheduling;
 using Lean.Kernels;
@@ -14,23 +15,26 @@ internal sealed class SequenceMemory : ISequenceMemory
     private readonly BlockManager _blocks;
     private readonly NumberPool _slots;
     private readonly Sequence?[] _sequences;
-    private readonly StateCuts _cuts;
     private readonly int _firstSnapshot;
     private readonly int _interval;
     private readonly bool _keepsPrefixes;
+    private readonly bool _keepsGenerated;
+    private StateCuts _cuts;
     private long _queries;
     private long _hits;
     private long _hitTokens;
 
     /// <param name="plan">How many blocks, slots and snapshots there are.</param>
     /// <param name="sequences">The sequences, by their places in the scheduler.</param>
-    /// <param name="cuts">Receives the copies of states that a step makes.</param>
+    /// <param name="cuts">Receives the copies of states that the first step makes.</param>
     /// <param name="keepsPrefixes">Whether prompts are kept for others that begin alike.</param>
-    public SequenceMemory(CachePlan plan, Sequence?[] sequences, StateCuts cuts, bool keepsPrefixes)
+    /// <param name="keepsGenerated">Whether what was generated is kept with them, though its bits are not those of a prompt.</param>
+    public SequenceMemory(CachePlan plan, Sequence?[] sequences, StateCuts cuts, bool keepsPrefixes, bool keepsGenerated)
     {
         _blocks = new BlockManager(plan.Blocks, plan.Snapshots);
         _slots = new NumberPool(plan.Slots);
         (_sequences, _cuts, _keepsPrefixes) = (sequences, cuts, keepsPrefixes && plan.Snapshots > 0);
+        _keepsGenerated = keepsGenerated && _keepsPrefixes;
         (_firstSnapshot, _interval) = (plan.Slots, plan.SnapshotInterval);
     }
 
@@ -42,6 +46,14 @@ internal sealed class SequenceMemory : ISequenceMemory
 
     /// <summary>How the prefix cache did.</summary>
     public CacheStatistics Statistics => new(_queries, _hits, _hitTokens, _blocks.BlockEvictions, _blocks.SnapshotEvictions);
+
+    /// <summary>Starts the planning of a step.</summary>
+    /// <param name="cuts">Receives the copies of states that the step makes.</param>
+    public void Begin(StateCuts cuts)
+    {
+        _cuts = cuts;
+        cuts.Begin();
+    }
 
     /// <inheritdoc/>
     public bool TryAdmit(int sequence, int reserve, out int computed)
@@ -85,6 +97,7 @@ internal sealed class SequenceMemory : ISequenceMemory
         _hits += match.Usable > 0 ? 1 : 0;
         _hitTokens += computed;
         s.CachedTokens = s.Generated == 0 ? computed : s.CachedTokens;
+        s.Admitted = s.Admitted == 0 ? Stopwatch.GetTimestamp() : s.Admitted;
         return true;
     }
 
@@ -116,6 +129,7 @@ internal sealed class SequenceMemory : ISequenceMemory
         }
 
         s.Published = 0;
+        s.Run++;
         _slots.Return(s.Slot);
     }
 
@@ -130,34 +144,37 @@ internal sealed class SequenceMemory : ISequenceMemory
             int last = (s.PromptLength - 1) / Grid.Cell * Grid.Cell, end = int.Min(segment.FirstPosition + segment.Rows, last);
             for (int position = segment.FirstPosition + Grid.Cell; position <= end; position += Grid.Cell)
             {
-                if (position != last && position != s.Branch && position / Grid.Cell % _interval != 0)
+                if ((position == last || position == s.Branch || position / Grid.Cell % _interval == 0) && Snapshot(i, position, s) is { } cut)
                 {
-                    continue;
+                    _cuts.Add(cut);
                 }
+            }
+        }
 
-                int snapshot = _blocks.TakeSnapshot();
-                if (snapshot < 0)
-                {
-                    return;
-                }
-
-                _cuts.Add(new StateCuts.Cut(i, position, snapshot, new StateCopy(s.Slot, _firstSnapshot + snapshot)));
+        // Of what is generated the newest state is worth most, and nobody knows which is the last one.
+        for (int i = plan.PromptSegments; i < segments.Length && _keepsGenerated; i++)
+        {
+            int end = segments[i].FirstPosition + segments[i].Rows;
+            if (end % Grid.Cell == 0 && Snapshot(i, end, _sequences[segments[i].Sequence]!) is { } cut)
+            {
+                _cuts.AddEnd(cut);
             }
         }
     }
 
-    /// <summary>Publishes the full cells of prompt rows that a planned segment has computed, and keeps the states behind them.</summary>
-    /// <param name="index">The segment's index in the plan.</param>
-    /// <param name="segment">The segment.</param>
-    /// <param name="good">Whether its numbers are finite; if not, nothing is kept.</param>
-    public void Commit(int index, in PlannedSegment segment, bool good)
+    /// <summary>Publishes the full cells that a step has computed, of prompt rows unless it is said otherwise, and keeps the states behind them.</summary>
+    /// <param name="frame">The step.</param>
+    /// <param name="index">Which of its segments.</param>
+    /// <param name="good">Whether its numbers are finite and its sequence still has its blocks; if not, nothing is kept.</param>
+    public void Commit(StepFrame frame, int index, bool good)
     {
-        if (segment.Class != RowClass.Prompt || !_keepsPrefixes)
+        PlannedSegment segment = frame.Plan.Segments[index];
+        if (!_keepsPrefixes || (segment.Class == RowClass.Generated && !_keepsGenerated))
         {
             return;
         }
 
-        Sequence s = _sequences[segment.Sequence]!;
+        Sequence s = frame.Member(index);
         int cells = good ? (segment.FirstPosition + segment.Rows) / Grid.Cell : 0;
         for (; s.Published < cells; s.Published++)
         {
@@ -165,9 +182,20 @@ internal sealed class SequenceMemory : ISequenceMemory
             s.Blocks[s.Published] = _blocks.Publish(s.Blocks[s.Published], parent, s.Tokens.Slice(s.Published * Grid.Cell, Grid.Cell));
         }
 
-        foreach (ref readonly StateCuts.Cut cut in _cuts.Cuts)
+        Keep(segment.Class == RowClass.Prompt ? frame.Cuts.Cuts : frame.Cuts.Ends, index, s, good);
+    }
+
+    private StateCuts.Cut? Snapshot(int segment, int position, Sequence s)
+    {
+        int snapshot = _blocks.TakeSnapshot();
+        return snapshot < 0 ? null : new StateCuts.Cut(segment, position, snapshot, new StateCopy(s.Slot, _firstSnapshot + snapshot));
+    }
+
+    private void Keep(ReadOnlySpan<StateCuts.Cut> cuts, int segment, Sequence s, bool good)
+    {
+        foreach (ref readonly StateCuts.Cut cut in cuts)
         {
-            if (cut.Segment != index)
+            if (cut.Segment != segment)
             {
                 continue;
             }

@@ -6,7 +6,8 @@ namespace Lean.Engine.Running;
 /// Where a step's recurrent states come from and are kept. What Gated DeltaNet carries is only there behind the last row
 /// of a segment; so, for its ops alone, a prompt's segment is cut into pieces at each position whose state is kept. The
 /// n-th pieces of all prompts run together, and after them the copies of that wave are made. Cuts lie on the grid, so
-/// they change no bits. Made once, it allocates nothing.
+/// they change no bits. What is kept of generated rows is the state behind a segment's last one, copied when the step has
+/// run. Made once, it allocates nothing.
 /// </summary>
 internal sealed class StateCuts
 {
@@ -14,7 +15,9 @@ internal sealed class StateCuts
     private readonly Cut[] _cuts;
     private readonly StateCopy[] _copies;
     private readonly Wave[] _waves;
+    private readonly Cut[] _ends;
     private int _restoreCount;
+    private int _endCount;
     private int _cutCount;
     private int _waveCount;
 
@@ -26,6 +29,7 @@ internal sealed class StateCuts
         MostCuts = Grid.CellsFor(rows) + sequences;
         _restores = new StateCopy[restores];
         (_cuts, _copies) = (new Cut[MostCuts], new StateCopy[MostCuts]);
+        _ends = new Cut[sequences];
         _waves = new Wave[Grid.CellsFor(rows) + 2];
     }
 
@@ -38,17 +42,23 @@ internal sealed class StateCuts
     /// <summary>The cuts, in the order of segments and positions.</summary>
     public ReadOnlySpan<Cut> Cuts => _cuts.AsSpan(0, _cutCount);
 
+    /// <summary>What is kept behind segments of generated rows when the step has run.</summary>
+    public ReadOnlySpan<Cut> Ends => _ends.AsSpan(0, _endCount);
+
     /// <summary>Waves of pieces; the first is always there.</summary>
     public int Waves => int.Max(_waveCount, 1);
 
     /// <summary>Starts over.</summary>
-    public void Begin() => (_restoreCount, _cutCount, _waveCount) = (0, 0, 0);
+    public void Begin() => (_restoreCount, _cutCount, _endCount, _waveCount) = (0, 0, 0, 0);
 
     /// <summary>Adds a copy to make before the step.</summary>
     public void Restore(StateCopy copy) => _restores[_restoreCount++] = copy;
 
     /// <summary>Adds a cut; segments and positions ascend.</summary>
     public void Add(Cut cut) => _cuts[_cutCount++] = cut;
+
+    /// <summary>Adds the end of a segment of generated rows.</summary>
+    public void AddEnd(Cut end) => _ends[_endCount++] = end;
 
     /// <summary>The later pieces of a wave after the first: where they begin in the table of all, and how many there are.</summary>
     public (int First, int Count) Pieces(int wave) => (_waves[wave].FirstPiece, _waves[wave].Pieces);

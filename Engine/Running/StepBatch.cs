@@ -4,7 +4,7 @@ namespace Lean.Engine.Running;
 
 /// <summary>
 /// One step as ops see it. Rows of prompts come first, then generated rows; a segment is one sequence's rows.
-/// All views name memory of the <see cref="BatchBuilder"/> and hold until the next step is built.
+/// All views hold until the next step begins.
 /// </summary>
 internal readonly struct StepBatch
 {

@@ -13,8 +13,8 @@ namespace Lean.Engine.Running;
 internal readonly record struct StepShape(long Rows, long Segments, long Blocks, long Outputs, int Sampled, int Listed, int Alternatives)
 {
     /// <summary>The shape of a step that always queues the same work, or null: prompts are cut anew each time, and adjustments grow with the text.</summary>
-    public static StepShape? Of(in StepBatch batch, in SamplingRows sampling) => batch.PromptRows > 0 || sampling.Adjusts
+    public static StepShape? Of(in PlannedBatch batch, in SamplingRows sampling) => batch.PromptRows > 0 || sampling.Adjusts
         ? null
         : new StepShape(
-            batch.Rows, batch.Segments.Shape[0], batch.Blocks.Shape[1], batch.OutputRows.Shape[0], sampling.Count, sampling.ListedCount, sampling.Alternatives);
+            batch.Rows, batch.Planned.Shape[0], batch.Blocks.Shape[1], batch.OutputRows.Shape[0], sampling.Count, sampling.ListedCount, sampling.Alternatives);
 }

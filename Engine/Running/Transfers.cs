@@ -49,6 +49,34 @@ internal sealed class Transfers(KernelSet ops) : IDisposable
         return host;
     }
 
+    /// <summary>Queues that a result is copied to memory of the host that lasts beyond the next step.</summary>
+    /// <param name="device">The result; an unset one stays so.</param>
+    /// <param name="results">Memory from <see cref="AllocateOnHost"/>.</param>
+    public Tensor ToHost(Tensor device, Arena results)
+    {
+        if (device.IsEmpty)
+        {
+            return device;
+        }
+
+        Tensor host = results.Like(device);
+        ops.Queue.CopyToHost(device, host);
+        return host;
+    }
+
+    /// <summary>Marks what is queued so far.</summary>
+    /// <param name="again">An event that came of this before, to be used again, or null.</param>
+    public IDeviceEvent Mark(IDeviceEvent? again)
+    {
+        if (again is null || ops.Stream is not { } stream)
+        {
+            return ops.Queue.Record();
+        }
+
+        stream.Move(again);
+        return again;
+    }
+
     /// <summary>A result on the host, at once.</summary>
     public Tensor Read(Tensor device)
     {
@@ -81,6 +109,18 @@ internal sealed class Transfers(KernelSet ops) : IDisposable
             LaterPieces = ToDevice(batch.LaterPieces, arena),
         };
     }
+
+    /// <summary>A planned step as the ops see it.</summary>
+    public PlannedBatch ToDevice(in PlannedBatch batch, Arena arena) => ops.Stream is null ? batch : batch with
+    {
+        Planned = ToDevice(batch.Planned, arena),
+        Text = ToDevice(batch.Text, arena),
+        Blocks = ToDevice(batch.Blocks, arena),
+        OutputRows = ToDevice(batch.OutputRows, arena),
+        Entries = ToDevice(batch.Entries, arena),
+        StateSegments = ToDevice(batch.StateSegments, arena),
+        LaterPieces = ToDevice(batch.LaterPieces, arena),
+    };
 
     /// <summary>How tokens are chosen, as the ops see it.</summary>
     public SamplingRows ToDevice(in SamplingRows rows, Arena arena)

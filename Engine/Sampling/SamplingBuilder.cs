@@ -80,7 +80,7 @@ internal sealed class SamplingBuilder : IDisposable
             _alternatives = int.Max(_alternatives, sampler.Parameters.Alternatives.Value);
         }
 
-        if (!sampler.IsActive)
+        if (!sampler.IsActive(position))
         {
             return;
         }
@@ -92,9 +92,9 @@ internal sealed class SamplingBuilder : IDisposable
         Row(_settings, (float)p.Temperature, (float)p.TopP, (float)p.MinP);
         Row(_penalties, (float)p.RepetitionPenalty, (float)p.PresencePenalty, (float)p.FrequencyPenalty);
         (_draws.AsSpan<int>()[2 * _count], _draws.AsSpan<int>()[(2 * _count) + 1]) = ((int)draw, (int)(draw >> 32));
-        AddBiases(sampler.Biases);
+        AddBiases(sampler.Biases(position));
         AddSeen(sampler.Seen);
-        _adjusts |= sampler.Adjusts;
+        _adjusts |= sampler.Adjusts(position);
         _count++;
     }
 

@@ -14,8 +14,8 @@ internal sealed class SequenceSampler
     private readonly TokenBias[] _biasesWhileShort;
     private readonly int[] _seen = [];
     private readonly int[] _places = [];
+    private readonly int _firstFree;
     private int _seenCount;
-    private int _generated;
 
     /// <param name="parameters">How to choose, checked.</param>
     /// <param name="prompt">The prompt.</param>
@@ -26,6 +26,7 @@ internal sealed class SequenceSampler
     public SequenceSampler(SamplingParameters parameters, IReadOnlyList<int> prompt, int maxTokens, IReadOnlyList<int> endTokens, int vocabulary)
     {
         Parameters = parameters;
+        _firstFree = prompt.Count + parameters.MinTokens;
         _ends = [.. endTokens.Concat(parameters.StopTokenIds).Distinct().Order()];
         _biases = [.. parameters.LogitBias];
         if (parameters.MinTokens > 0 && _ends.Length == vocabulary)
@@ -56,14 +57,17 @@ internal sealed class SequenceSampler
     /// <summary>Entries that <see cref="Biases"/> can have.</summary>
     public int MostBiases => int.Max(_biases.Length, Parameters.MinTokens > 0 ? _biasesWhileShort.Length : 0);
 
-    /// <summary>Whether the next token is anything but the most likely one.</summary>
-    public bool IsActive => !Parameters.IsGreedy || Adjusts;
+    /// <summary>Whether a choice depends on tokens in a way that only the host knows, so that it waits until they have been read.</summary>
+    public bool NeedsCommit => Parameters.Penalises;
 
-    /// <summary>Whether logits change before the next choice.</summary>
-    public bool Adjusts => Biases.Length > 0 || _seenCount > 0;
+    /// <summary>Whether the token at a position is anything but the most likely one.</summary>
+    public bool IsActive(int position) => !Parameters.IsGreedy || Adjusts(position);
 
-    /// <summary>What is added to logits now: while the sequence is shorter than it must be, ends are banned.</summary>
-    public ReadOnlySpan<TokenBias> Biases => _generated < Parameters.MinTokens ? _biasesWhileShort : _biases;
+    /// <summary>Whether logits change before the choice of the token at a position.</summary>
+    public bool Adjusts(int position) => Biases(position).Length > 0 || _seenCount > 0;
+
+    /// <summary>What is added to the logits of the token at a position: while the sequence is shorter than it must be, ends are banned.</summary>
+    public ReadOnlySpan<TokenBias> Biases(int position) => position < _firstFree ? _biasesWhileShort : _biases;
 
     /// <summary>Penalised tokens and how often each was chosen, as <see cref="LogitAdjustments.Seen"/> lists them.</summary>
     public ReadOnlySpan<int> Seen => _seen.AsSpan(0, LogitAdjustments.SeenColumns * _seenCount);
@@ -77,7 +81,6 @@ internal sealed class SequenceSampler
     /// <summary>Takes note of a chosen token.</summary>
     public void Append(int token)
     {
-        _generated++;
         if (Parameters.Penalises)
         {
             _seen[(LogitAdjustments.SeenColumns * Entry(token)) + 1]++;

@@ -18,17 +18,26 @@ internal struct ScheduledSequence
     /// <summary>Tokens of the prompt.</summary>
     public int PromptLength;
 
-    /// <summary>Positions whose rows have been computed, since it runs.</summary>
+    /// <summary>Tokens that will be chosen at most.</summary>
+    public int MaxTokens;
+
+    /// <summary>Positions whose rows have been planned, since it runs.</summary>
     public int Computed;
 
-    /// <summary>Tokens chosen so far, in all.</summary>
+    /// <summary>Tokens chosen so far, in all, those of planned steps among them.</summary>
     public int Generated;
+
+    /// <summary>Planned steps with rows of it that have not been committed.</summary>
+    public int UnderWay;
 
     /// <summary>Whether it holds a slot and blocks.</summary>
     public bool Running;
 
     /// <summary>Rows between what is computed and the last token there is.</summary>
     public readonly int Left => PromptLength + Generated - Computed;
+
+    /// <summary>Whether its last token is on its way.</summary>
+    public readonly bool IsDone => Generated == MaxTokens;
 
     /// <summary>Whether its next row is a generated one.</summary>
     public readonly bool IsDecoding => Computed >= PromptLength;

@@ -11,6 +11,8 @@ namespace Lean.Engine.Scheduling;
 /// The order of service is that of arrival, where a level of priority is worth <see cref="HeadStart"/> arrivals. So only
 /// a bounded number of requests can ever come before another, however many arrive: nobody waits for ever. Where blocks
 /// run out, the last in this order gives its own back and waits; the first never does, so each step gets somebody on.
+/// A step is planned while the one before runs: what was planned counts as computed, and a token as chosen that only the
+/// device knows yet. <see cref="Commit"/> says that it came; whoever has ended meanwhile has a row for nothing.
 /// A preempted sequence starts anew with its prompt as prompt rows and what it generated as generated rows: its bits
 /// are those of a sequence that was never interrupted.
 /// </remarks>
@@ -67,11 +69,12 @@ internal sealed class Scheduler
 
     /// <summary>Takes a sequence.</summary>
     /// <param name="promptLength">Tokens of its prompt.</param>
+    /// <param name="maxTokens">Tokens that will be chosen at most.</param>
     /// <param name="priority">More is sooner.</param>
     /// <param name="deadline">When it ends, done or not.</param>
     /// <param name="place">Its number until it leaves.</param>
     /// <returns>False where as many as can wait do so.</returns>
-    public bool TryAdd(int promptLength, int priority, long deadline, out int place)
+    public bool TryAdd(int promptLength, int maxTokens, int priority, long deadline, out int place)
     {
         if (_freeCount == 0)
         {
@@ -88,6 +91,7 @@ internal sealed class Scheduler
             Deadline = deadline,
             Priority = priority,
             PromptLength = promptLength,
+            MaxTokens = maxTokens,
         };
         _nextDeadline = long.Min(_nextDeadline, deadline);
         _waiting.Add(place);
@@ -127,6 +131,11 @@ internal sealed class Scheduler
         {
             int place = _running[i];
             ScheduledSequence s = _all[place];
+            if (s.IsDone)
+            {
+                continue;
+            }
+
             bool decodes = s.IsDecoding, single = decodes && s.Left == 1;
             int rows = single ? 1 : decodes ? int.Min(s.Left, budget) : Cut(s.Computed, s.PromptLength, budget);
             if (rows == 0 || !TryGrow(i, s.Computed + rows))
@@ -135,23 +144,19 @@ internal sealed class Scheduler
             }
 
             budget -= single ? 0 : rows;
-            plan.Add(decodes
-                ? new PlannedSegment(place, RowClass.Generated, s.Computed, rows, Samples: rows == s.Left)
-                : new PlannedSegment(place, RowClass.Prompt, s.Computed, rows, Samples: rows == s.Left));
+            bool samples = rows == s.Left;
+            plan.Add(new PlannedSegment(place, decodes ? RowClass.Generated : RowClass.Prompt, s.Computed, rows, samples));
+            _all[place].Computed += rows;
+            _all[place].Generated += samples ? 1 : 0;
+            _all[place].UnderWay++;
         }
 
         plan.Seal();
     }
 
-    /// <summary>Takes note that a planned segment has been computed.</summary>
-    /// <param name="segment">The segment.</param>
-    /// <param name="chosen">Whether a token was chosen.</param>
-    public void Commit(in PlannedSegment segment, bool chosen)
-    {
-        ref ScheduledSequence s = ref _all[segment.Sequence];
-        s.Computed += segment.Rows;
-        s.Generated += chosen ? 1 : 0;
-    }
+    /// <summary>Takes note that what came of a planned segment has been read.</summary>
+    /// <param name="place">Its sequence, which has not left since.</param>
+    public void Commit(int place) => _all[place].UnderWay--;
 
     /// <summary>How many prompt rows fit: all that are left, or as many as end on the grid.</summary>
     private static int Cut(int computed, int length, int budget) =>
@@ -203,6 +208,12 @@ internal sealed class Scheduler
     {
         for (; ; )
         {
+            // What it begins again with has been read first.
+            if (_all[place].UnderWay > 0)
+            {
+                return false;
+            }
+
             if (_running.Count < _maxSequences && _memory.TryAdmit(place, _running.Count, out int computed))
             {
                 _waiting.Remove(place);

@@ -55,7 +55,8 @@ internal sealed class Scorer(LoadedModel loaded)
             plan.Seal();
             arena.Begin();
             transfers.Begin();
-            step.Batch = transfers.ToDevice(builder.Build(plan, [sequence]), arena);
+            PlannedBatch planned = transfers.ToDevice(builder.Build(plan, [sequence], number), arena);
+            step.Batch = RowPlacement.Place(ops, planned, outcome: default, config.Vocabulary, arena);
             hidden?.Begin(first);
             Tensor states = _model.Forward(step, hidden);
             Check(Fault.Of(transfers.Read(step.Faults).AsSpan<int>(), first, number));

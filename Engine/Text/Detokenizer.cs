@@ -14,15 +14,17 @@ internal sealed class Detokenizer
 
     private readonly Tokenizer _tokenizer;
     private readonly bool _skipSpecial;
+    private readonly IReadOnlySet<int>? _kept;
 
     // The decoder keeps the unfinished bytes and replaces ill-formed ones by U+FFFD, one for each maximal part
     // that could have begun a code point, as Rust's from_utf8_lossy does.
     private readonly Decoder _utf8 = Encoding.UTF8.GetDecoder();
 
-    internal Detokenizer(Tokenizer tokenizer, bool skipSpecial)
+    internal Detokenizer(Tokenizer tokenizer, bool skipSpecial, IReadOnlySet<int>? kept = null)
     {
         _tokenizer = tokenizer;
         _skipSpecial = skipSpecial;
+        _kept = kept;
     }
 
     /// <summary>Takes one token and returns the text that is now certain, which may be empty.</summary>
@@ -36,7 +38,7 @@ internal sealed class Detokenizer
     /// <summary>Takes one token and appends the text that is now certain.</summary>
     internal void Append(int id, ArrayBufferWriter<char> text)
     {
-        if (!(_skipSpecial && _tokenizer.IsSpecial(id)))
+        if (!(_skipSpecial && _tokenizer.IsSpecial(id) && _kept?.Contains(id) is not true))
         {
             ReadOnlySpan<byte> bytes = _tokenizer.BytesOf(id);
             text.Advance(_utf8.GetChars(bytes, text.GetSpan(bytes.Length + Waiting), flush: false));

@@ -21,9 +21,11 @@ internal sealed class OutputText
     /// <param name="tokenizer">Decodes.</param>
     /// <param name="stops">The stop strings, none of them empty.</param>
     /// <param name="minTokens">Tokens before which no stop string counts.</param>
-    public OutputText(Tokenizer tokenizer, IReadOnlyList<string> stops, int minTokens = 0)
+    /// <param name="skipSpecial">Whether control tokens are left out of the text.</param>
+    /// <param name="kept">Control tokens that stay in it all the same, or null for none.</param>
+    public OutputText(Tokenizer tokenizer, IReadOnlyList<string> stops, int minTokens = 0, bool skipSpecial = true, IReadOnlySet<int>? kept = null)
     {
-        _detokenizer = new Detokenizer(tokenizer, skipSpecial: true);
+        _detokenizer = new Detokenizer(tokenizer, skipSpecial, kept);
         _stops = stops.Count > 0 ? new StopMatcher(stops) : null;
         _minTokens = minTokens;
     }

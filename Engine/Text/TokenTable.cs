@@ -63,6 +63,8 @@ internal sealed class TokenTable
 
     internal int Count => _starts.Length - 1;
 
+    internal IReadOnlyDictionary<string, int> Added => _added;
+
     internal bool IsSpecial(int id) => _special.Contains(id);
 
     internal bool TryGetId(string token, out int id) =>

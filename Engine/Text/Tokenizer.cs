@@ -42,6 +42,9 @@ internal sealed class Tokenizer
     /// <summary>The largest id of a token, plus one. A model may have more rows than that.</summary>
     internal int VocabularySize => _tokens.Count;
 
+    /// <summary>The tokens added to the vocabulary, by the text that stands for them.</summary>
+    internal IReadOnlyDictionary<string, int> AddedTokens => _tokens.Added;
+
     /// <summary>Reads tokenizer.json from a model's folder.</summary>
     /// <exception cref="InputException">The file is missing, damaged, or of a kind that is not supported.</exception>
     internal static Tokenizer Load(string directory) => new(TokenizerFile.Read(directory));

@@ -35,6 +35,7 @@ public static class CpuKernels
             SampleTokens = new SampleTokensCpu(backend),
             LogProbabilities = new LogProbabilitiesCpu(backend),
             TopLogProbabilities = new TopLogProbabilitiesCpu(backend),
+            StepRows = new StepRowsCpu(),
             Probes = new ProbesCpu(backend),
         };
     }

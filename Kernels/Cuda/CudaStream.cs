@@ -160,6 +160,16 @@ public sealed unsafe class CudaStream : KernelStream
     }
 
     /// <inheritdoc/>
+    public override bool RunsAhead => true;
+
+    /// <inheritdoc/>
+    public override void Move(IDeviceEvent mark)
+    {
+        _device.Enter();
+        Check(CU.EventRecord(((CudaEvent)mark).Value, Handle), "mark its work");
+    }
+
+    /// <inheritdoc/>
     public override void Wait(IDeviceEvent after)
     {
         if (after is not CudaEvent marker)

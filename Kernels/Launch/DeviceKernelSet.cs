@@ -37,6 +37,7 @@ public static class DeviceKernelSet
             SampleTokens = new SampleTokensDevice(stream),
             LogProbabilities = new LogProbabilitiesDevice(stream),
             TopLogProbabilities = new TopLogProbabilitiesDevice(stream),
+            StepRows = new StepRowsDevice(stream),
             Probes = new ProbesDevice(stream),
         };
     }

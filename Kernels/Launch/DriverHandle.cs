@@ -21,6 +21,14 @@ internal sealed unsafe class DriverHandle : SafeHandle
     /// <summary>The object; valid while this handle is reachable and not disposed.</summary>
     public nint Value => IsClosed ? throw new ObjectDisposedException(nameof(DriverHandle)) : handle;
 
+    /// <summary>Releases the object and owns another.</summary>
+    public void Replace(nint value)
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        _ = _release(handle);
+        SetHandle(value);
+    }
+
     /// <inheritdoc/>
     protected override bool ReleaseHandle() => _release(handle) == 0;
 }

@@ -54,6 +54,13 @@ public abstract class KernelStream : IStream
     /// <inheritdoc/>
     public abstract IDeviceEvent Record();
 
+    /// <summary>Whether the host can read what one piece of work gave while the next one runs: <see cref="Move"/> works here.</summary>
+    public virtual bool RunsAhead => false;
+
+    /// <summary>Lets an event that <see cref="Record"/> made on this stream, and that is complete, mark the work queued so far.</summary>
+    /// <exception cref="MachineException">The device failed.</exception>
+    public virtual void Move(IDeviceEvent mark) => throw new NotSupportedException($"{DeviceName} cannot use an event again");
+
     /// <inheritdoc/>
     public abstract void Wait(IDeviceEvent after);
 

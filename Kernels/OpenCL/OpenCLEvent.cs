@@ -25,5 +25,8 @@ internal sealed unsafe class OpenCLEvent(string device, DriverHandle handle) : I
         CLError.Check(CL.WaitForEvents(1, &value), device, "run what was queued");
     }
 
+    /// <summary>Takes another event's place.</summary>
+    public void Move(nint value) => handle.Replace(value);
+
     public void Dispose() => handle.Dispose();
 }

@@ -58,14 +58,13 @@ public sealed unsafe class OpenCLStream : KernelStream
     }
 
     /// <inheritdoc/>
-    public override IDeviceEvent Record()
-    {
-        nint done;
-        Check(CL.EnqueueMarker(_queue.Value, 0, null, &done), "mark its work");
-        var handle = new DriverHandle(done, &CL.ReleaseEvent);
-        Check(CL.Flush(_queue.Value), "begin its work");
-        return new OpenCLEvent(_device.Name, handle);
-    }
+    public override IDeviceEvent Record() => new OpenCLEvent(_device.Name, new DriverHandle(Mark(), &CL.ReleaseEvent));
+
+    /// <inheritdoc/>
+    public override bool RunsAhead => true;
+
+    /// <inheritdoc/>
+    public override void Move(IDeviceEvent mark) => ((OpenCLEvent)mark).Move(Mark());
 
     /// <inheritdoc/>
     public override void Wait(IDeviceEvent after)
@@ -77,6 +76,15 @@ public sealed unsafe class OpenCLStream : KernelStream
         }
 
         Check(CL.EnqueueBarrier(_queue.Value, 1, &value, null), "wait for other work");
+    }
+
+    // An event of the driver behind all that is queued; it is begun, since nobody may ask for it before it is done.
+    private nint Mark()
+    {
+        nint done;
+        Check(CL.EnqueueMarker(_queue.Value, 0, null, &done), "mark its work");
+        Check(CL.Flush(_queue.Value), "begin its work");
+        return done;
     }
 
     /// <inheritdoc/>

@@ -35,5 +35,6 @@ public static class ReferenceKernels
         SampleTokens = new SampleTokensReference(),
         LogProbabilities = new LogProbabilitiesReference(),
         TopLogProbabilities = new TopLogProbabilitiesReference(),
+        StepRows = new StepRowsReference(),
     };
 }

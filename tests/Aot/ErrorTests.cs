@@ -38,18 +38,27 @@ public sealed class ErrorTests
         { ["inspect", "/nowhere"], "/nowhere" },
         { ["inspect", "/proc"], "config.json" },
         { ["inspect", "--tp", "7"], "7" },
+        { ["diagnose"], "DUMP" },
+        { ["diagnose", "/nowhere.ring"], "/nowhere.ring" },
+        { ["diagnose", "/proc/version"], "does not begin with LEANRING" },
         { ["bench"], "no command" },
         { ["bench", "decode", "--synthetic", "gpt"], "'gpt'" },
         { ["bench", "decode", "--batch", "1,x"], "'x'" },
         { ["bench", "decode", "--layers", "2"], "--synthetic" },
         { ["bench", "decode", "--synthetic", "qwen3.5-0.8b", "--layers", "25"], "24" },
+        { ["serve", "--port", "65536"], "--port" },
+        { ["serve", "--host", "example.org"], "an IP address" },
+        { ["serve", "--tls-key", "key.pem"], "--tls-certificate" },
+        { ["serve", "--tls-certificate", "/no/such.pem"], "/no/such.pem" },
+        { ["serve", "--log-format", "xml"], "text, json" },
+        { ["serve", "--max-request-size", "much"], "--max-request-size" },
+        { ["serve", "--template", "/no/such.jinja"], "/no/such.jinja" },
     };
 
     /// <summary>What the contract promises for later.</summary>
     public static TheoryData<string[], string> Later => new()
     {
-        { ["serve", "--port", "8000", "--api-key", "k"], "serve" },
-        { ["diagnose", "dump"], "diagnose" },
+        { ["serve", "--tp", "2"], "--tp 2" },
         { ["bench", "serve"], "bench serve" },
         { ["generate", "a", "--speculate", "2"], "--speculate 2" },
         { ["generate", "a", "--tp", "2"], "--tp 2" },

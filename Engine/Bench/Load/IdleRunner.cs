@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Lean.Engine.Running;
-using Lean.Engine.Sampling;
 using Lean.Tensors;
 
 namespace Lean.Engine.Bench.Load;
@@ -15,13 +14,18 @@ internal sealed class IdleRunner(int maxRows) : IStepRunner
     public long Begun { get; private set; }
 
     /// <inheritdoc/>
-    public StepOutput Run(in StepBatch batch, in SamplingRows sampling, ReadOnlySpan<StateCopy> restores)
+    public int StepsAhead => 0;
+
+    /// <inheritdoc/>
+    public void Submit(StepFrame frame) => Begun = Stopwatch.GetTimestamp();
+
+    /// <inheritdoc/>
+    public StepOutput Collect(StepFrame frame)
     {
-        Begun = Stopwatch.GetTimestamp();
-        var outputs = new Shape(batch.OutputRows.Shape[0]);
+        var outputs = new Shape(frame.Batch.OutputRows.Shape[0]);
         return new StepOutput
         {
-            Faults = _zeros.View(DType.I32, new Shape(batch.Rows)),
+            Faults = _zeros.View(DType.I32, new Shape(frame.Batch.Rows)),
             Tokens = _zeros.View(DType.I32, outputs),
             LogProbabilities = _zeros.View(DType.F32, outputs),
         };

@@ -9,7 +9,8 @@ namespace Lean.Engine.Bench.Load;
 /// <param name="Slots">Sequences at a time.</param>
 /// <param name="Blocks">KV blocks.</param>
 /// <param name="Snapshots">States kept for prompts to come.</param>
-internal readonly record struct LoadPhase(int StepTokens, int Slots, int Blocks, int Snapshots)
+/// <param name="StepsAhead">Steps submitted before the oldest one's tokens are read.</param>
+internal readonly record struct LoadPhase(int StepTokens, int Slots, int Blocks, int Snapshots, int StepsAhead)
 {
     /// <summary>From a cell a step to all at once, from caches that hardly hold the largest request to ample ones, with prefixes kept and without.</summary>
     /// <param name="pool">The requests.</param>
@@ -18,12 +19,12 @@ internal readonly record struct LoadPhase(int StepTokens, int Slots, int Blocks,
         int most = pool.MostBlocks;
         return
         [
-            new LoadPhase(Grid.Cell, 8, most + 4, most / 2),
-            new LoadPhase(512, 16, most + 8, most),
-            new LoadPhase(256, 4, 3 * most, 2),
-            new LoadPhase(1 << 20, 32, 16 * most, 16 * most),
-            new LoadPhase(128, 3, most, 0),
-            new LoadPhase(192, 16, 2 * most, most / 3),
+            new LoadPhase(Grid.Cell, 8, most + 4, most / 2, 1),
+            new LoadPhase(512, 16, most + 8, most, 0),
+            new LoadPhase(256, 4, 3 * most, 2, 1),
+            new LoadPhase(1 << 20, 32, 16 * most, 16 * most, 0),
+            new LoadPhase(128, 3, most, 0, 1),
+            new LoadPhase(192, 16, 2 * most, most / 3, 1),
         ];
     }
 
@@ -34,6 +35,6 @@ internal readonly record struct LoadPhase(int StepTokens, int Slots, int Blocks,
         var plan = new CachePlan(Blocks, Slots, int.Min(Snapshots, Blocks), CacheSizes.Of(model.Model.Config, model.Ops.CacheType));
         long rows = long.Min(StepTokens, (long)Slots * model.Model.Config.MaxPositions);
         var options = new EngineOptions { MaxStepTokens = (int)rows, MaxQueue = 2 * Slots, KeepsPrefixes = Snapshots > 0 };
-        return new GenerationEngine(model.Model.Config, new ModelRunner(model.Model, model.Ops, plan), plan, options);
+        return new GenerationEngine(model.Model.Config, new ModelRunner(model.Model, model.Ops, plan, StepsAhead), plan, options);
     }
 }

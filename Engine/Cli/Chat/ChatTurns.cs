@@ -1,5 +1,6 @@
 using Lean.Engine.Cli.Generate;
 using Lean.Engine.Running;
+using Lean.Engine.Serving;
 using Lean.Engine.Text;
 using Lean.Kernels;
 
@@ -34,7 +35,7 @@ internal sealed class ChatTurns : IDisposable
             MaxQueue = 0,
             MostBlocks = (long)Depth * Grid.CellsFor(model.Model.Config.MaxPositions),
         });
-        CacheLine.Show(_engine);
+        CacheLine.Show(_engine, options.KeepsGenerated);
     }
 
     /// <summary>Listens for Ctrl-C.</summary>

@@ -33,6 +33,7 @@ internal sealed class GenerateCommand
 
     private readonly Option<int> _maxSequences = Options.Number("--max-sequences", 1, Most, 64, "Prompts that run at a time; others wait");
     private readonly Option<string?> _cacheMemory = Options.CacheMemory();
+    private readonly Option<bool> _reuseGenerated = Options.ReuseGenerated();
     private readonly SamplingOptions _sampling = new();
     private readonly ChatOptions _chat = new();
     private readonly Later _later = new Later().Generation().Layout();
@@ -49,7 +50,7 @@ internal sealed class GenerateCommand
             "lean generate --model DIR --prompt-ids 1,2,3 --prompt-ids 4,5 --json",
             "lean generate --model DIR --prompts prompts.jsonl > answers.jsonl")
         {
-            _prompt, _model, _promptIds, _prompts, _maxTokens, _ignoreEnd, _device, _json, _maxStepTokens, _maxSequences, _cacheMemory,
+            _prompt, _model, _promptIds, _prompts, _maxTokens, _ignoreEnd, _device, _json, _maxStepTokens, _maxSequences, _cacheMemory, _reuseGenerated,
         };
         _sampling.AddTo(command);
         _chat.AddTo(command);
@@ -69,6 +70,7 @@ internal sealed class GenerateCommand
         {
             MaxStepTokens = parsed.GetValue(_maxStepTokens) / Grid.Cell * Grid.Cell,
             MaxSequences = parsed.GetValue(_maxSequences),
+            KeepsGenerated = parsed.GetValue(_reuseGenerated),
             CacheMemory = parsed.GetValue(_cacheMemory) is { } size ? ByteSize.Parse(_cacheMemory.Name, size) : null,
         };
         if (tokenizer is not null && IsChat(parsed) && chat.HasTemplate())
@@ -81,7 +83,7 @@ internal sealed class GenerateCommand
         List<GenerationRequest> requests = Requests(prompts, parsed, GenerationDefaults.Read(folder));
         using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
         using var run = new GenerationRun(model, requests, options, tokenizer);
-        CacheLine.Show(run.Engine);
+        CacheLine.Show(run.Engine, options.KeepsGenerated);
         var report = new GenerationReport(model, run, tokenizer);
         if (requests.Count == 1 && !parsed.GetValue(_json))
         {

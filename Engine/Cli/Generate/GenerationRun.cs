@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Lean.Engine.Running;
+using Lean.Engine.Serving;
 using Lean.Engine.Text;
 using Lean.Tensors;
 

@@ -56,6 +56,14 @@ internal sealed class ReplayStream(KernelStream inner) : KernelStream
         return inner.Record();
     }
 
+    public override bool RunsAhead => inner.RunsAhead;
+
+    public override void Move(IDeviceEvent mark)
+    {
+        Refuse();
+        inner.Move(mark);
+    }
+
     public override void Wait(IDeviceEvent after)
     {
         Refuse();

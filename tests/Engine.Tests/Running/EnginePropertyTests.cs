@@ -2,6 +2,7 @@ using CsCheck;
 using Lean.Engine.Caches;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
+using Lean.Engine.Sampling;
 using Lean.Kernels;
 using Lean.Tensors;
 
@@ -18,7 +19,7 @@ public sealed class EnginePropertyTests
     public void Under_random_load_everybody_ends_with_its_own_tokens_and_nothing_leaks()
     {
         Gen.Select(Gen.Int[1, 6], Gen.Int[7, 30], Gen.Int[0, 12], Gen.Int[0, 4].Select(i => s_budgets[i]), Gen.Int[0, 10], Gen.Int).Sample(
-            (slots, blocks, snapshots, budget, queue, seed) => Run(new CachePlan(blocks, slots, int.Min(snapshots, blocks), default), budget, queue, new Random(seed)),
+            (slots, blocks, snapshots, budget, queue, seed) => Run(new CachePlan(blocks, slots, int.Min(snapshots, blocks), default), budget, queue, seed & 1, new Random(seed)),
             iter: 2000, threads: 1);
 
         // Everything that can happen did, and often.
@@ -29,12 +30,12 @@ public sealed class EnginePropertyTests
         Assert.InRange(_sum.Cache.SnapshotEvictions, 5000, long.MaxValue);
     }
 
-    private void Run(CachePlan plan, int budget, int queue, Random random)
+    private void Run(CachePlan plan, int budget, int queue, int ahead, Random random)
     {
         const int Requests = 40, MostTokens = 80;
         int longest = int.Min(400, (plan.Blocks * Grid.Cell) - MostTokens);
         var options = new EngineOptions { MaxStepTokens = budget, MaxQueue = queue };
-        using var engine = new GenerationEngine(s_config, new FakeModel(plan, int.Max(budget, Grid.Cell) + plan.Slots), plan, options);
+        using var engine = new GenerationEngine(s_config, new FakeModel(plan, ahead), plan, options);
         var open = new List<Sequence>();
         var listener = new Ends();
         int submitted = 0, turnedAway = 0, steps = 0;
@@ -145,10 +146,64 @@ public sealed class EnginePropertyTests
     }
 
     [Fact]
+    public void The_next_step_is_submitted_before_the_tokens_of_this_one_are_read()
+    {
+        var plan = new CachePlan(8, 2, 0, default);
+        var model = new FakeModel(plan, stepsAhead: 1);
+        using var engine = new GenerationEngine(s_config, model, plan, new EngineOptions());
+        int[] prompt = [.. Enumerable.Range(0, 70)];
+        var listener = new Steps(model);
+        Assert.True(engine.TrySubmit(new GenerationRequest { Prompt = prompt, MaxTokens = 20 }, listener, out Sequence? sequence));
+        while (engine.Step())
+        {
+        }
+
+        // Token n comes of step n, and is read when step n + 1 is on its way; after the last one there is nothing to do.
+        Assert.Equal([.. Enumerable.Range(2, 19), 20], listener.Submitted);
+        Assert.Equal(FakeModel.Expected(prompt, 20), sequence.Output.ToArray());
+
+        // Penalties depend on what was chosen, which the host has to count: no step comes between.
+        listener.Submitted.Clear();
+        SamplingParameters penalised = new() { PresencePenalty = 0.5 };
+        Assert.True(engine.TrySubmit(new GenerationRequest { Prompt = prompt, MaxTokens = 20, Sampling = penalised }, listener, out _));
+        while (engine.Step())
+        {
+        }
+
+        Assert.Equal(Enumerable.Range(21, 20), listener.Submitted);
+    }
+
+    [Fact]
+    public void Whoever_ends_before_its_next_row_is_read_shows_nothing_of_it()
+    {
+        // The model's seventh token ends the text: the eighth is under way by then.
+        int[] prompt = [.. Enumerable.Range(3, 60)], expected = FakeModel.Expected(prompt, 30);
+        var plan = new CachePlan(8, 2, 0, default);
+        using var engine = new GenerationEngine(s_config with { EndOfSequence = [expected[6]] }, new FakeModel(plan, stepsAhead: 1), plan, new EngineOptions());
+        Assert.True(engine.TrySubmit(new GenerationRequest { Prompt = prompt, MaxTokens = 30 }, null, out Sequence? first));
+        for (int step = 1; first.Finish == FinishReason.None; step++)
+        {
+            Assert.True(engine.Step());
+        }
+
+        Assert.Equal((FinishReason.Stop, 8), (first.Finish, engine.Steps));
+
+        // Another takes its place, slot and blocks while that row is still under way.
+        int[] other = [.. Enumerable.Range(5, 61)];
+        Assert.True(engine.TrySubmit(new GenerationRequest { Prompt = other, MaxTokens = 30, IgnoreEndOfSequence = true }, null, out Sequence? second));
+        while (engine.Step())
+        {
+        }
+
+        Assert.Equal(expected[..7], first.Output.ToArray());
+        Assert.Equal(FakeModel.Expected(other, 30), second.Output.ToArray());
+    }
+
+    [Fact]
     public void What_can_never_fit_is_refused_in_a_sentence_and_a_full_queue_is_another_answer()
     {
         var plan = new CachePlan(4, 1, 0, default);
-        using var engine = new GenerationEngine(s_config, new FakeModel(plan, 600), plan, new EngineOptions { MaxQueue = 1 });
+        using var engine = new GenerationEngine(s_config, new FakeModel(plan), plan, new EngineOptions { MaxQueue = 1 });
         GenerationRequest fits = new() { Prompt = new int[200], MaxTokens = 57 };
         InputException refused = Assert.Throws<InputException>(() => engine.TrySubmit(fits with { MaxTokens = 58 }, null, out _));
         Assert.Contains("the prompt of 200 tokens and max_tokens of 58 need 5 cache blocks of 64 positions, but there are 4", refused.Message, StringComparison.Ordinal);
@@ -167,7 +222,7 @@ public sealed class EnginePropertyTests
     {
         var plan = new CachePlan(20, 2, 2, default);
         var clock = new Clock();
-        using var engine = new GenerationEngine(s_config, new FakeModel(plan, 600), plan, new EngineOptions { Clock = clock });
+        using var engine = new GenerationEngine(s_config, new FakeModel(plan), plan, new EngineOptions { Clock = clock });
         GenerationRequest request = new() { Prompt = [1, 2, 3], MaxTokens = 30 };
         Assert.True(engine.TrySubmit(request, null, out Sequence? free));
         Assert.True(engine.TrySubmit(request with { TimeLimit = TimeSpan.FromSeconds(3) }, null, out Sequence? hurried));
@@ -183,7 +238,7 @@ public sealed class EnginePropertyTests
     public void A_thread_runs_it_while_others_submit_and_cancel_and_its_end_is_told_to_all()
     {
         var plan = new CachePlan(200, 8, 50, default);
-        using var engine = new GenerationEngine(s_config, new FakeModel(plan, 600), plan, new EngineOptions { MaxQueue = 2000 });
+        using var engine = new GenerationEngine(s_config, new FakeModel(plan), plan, new EngineOptions { MaxQueue = 2000 });
         using var stop = new CancellationTokenSource();
         var thread = new Thread(() => engine.Run(stop.Token));
         thread.Start();
@@ -223,6 +278,18 @@ public sealed class EnginePropertyTests
         public void Ended(Sequence sequence) => _ends[sequence] = Of(sequence) + 1;
 
         internal int Of(Sequence sequence) => _ends.GetValueOrDefault(sequence);
+    }
+
+    // The steps that had been submitted when a token was read.
+    private sealed class Steps(FakeModel model) : ISequenceListener
+    {
+        internal List<int> Submitted { get; } = [];
+
+        public void Chosen(Sequence sequence) => Submitted.Add(model.Submitted);
+
+        public void Ended(Sequence sequence)
+        {
+        }
     }
 
     private sealed class Clock : TimeProvider

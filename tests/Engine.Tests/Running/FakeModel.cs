@@ -1,6 +1,5 @@
 using Lean.Engine.Caches;
 using Lean.Engine.Running;
-using Lean.Engine.Sampling;
 using Lean.Kernels;
 using Lean.Tensors;
 
@@ -16,21 +15,30 @@ internal sealed class FakeModel : IStepRunner
 
     private readonly ulong[] _keys;
     private readonly ulong[] _states;
-    private readonly HostBuffer _faults;
-    private readonly HostBuffer _tokens;
-    private readonly HostBuffer _values;
+    private readonly KernelSet _ops = ReferenceKernels.Create();
+    private readonly Arena _rows = new();
+    private readonly HostBuffer _outcomes;
+    private readonly Tensor _outcome;
 
-    internal FakeModel(CachePlan plan, int maxRows)
+    internal FakeModel(CachePlan plan, int stepsAhead = 0)
     {
-        (_keys, _states) = (new ulong[plan.Blocks * Grid.Cell], new ulong[plan.Slots + plan.Snapshots]);
-        (_faults, _tokens, _values) = (Make(), Make(), Make());
-
-        HostBuffer Make() => new(sizeof(int) * maxRows);
+        (_keys, _states, StepsAhead) = (new ulong[plan.Blocks * Grid.Cell], new ulong[plan.Slots + plan.Snapshots], stepsAhead);
+        var shape = new Shape(2, plan.Slots);
+        _outcomes = HostBuffer.For(DType.I32, shape);
+        _outcome = _outcomes.View(DType.I32, shape);
     }
 
-    public StepOutput Run(in StepBatch batch, in SamplingRows sampling, ReadOnlySpan<StateCopy> restores)
+    public int StepsAhead { get; }
+
+    /// <summary>The last step that was submitted.</summary>
+    internal int Submitted { get; private set; }
+
+    public void Submit(StepFrame frame)
     {
-        Copy(restores);
+        Submitted = frame.Number;
+        _rows.Begin();
+        StepBatch batch = RowPlacement.Place(_ops, frame.Batch, _outcome, Vocabulary, _rows);
+        Copy(frame.Cuts.Restores);
         for (int wave = 0; wave < batch.StateWaves; wave++)
         {
             Rows(batch, batch.StatePieces(wave), isPrompt: true);
@@ -38,7 +46,15 @@ internal sealed class FakeModel : IStepRunner
         }
 
         Rows(batch, batch.Generated, isPrompt: false);
+        foreach (StateCuts.Cut end in frame.Cuts.Ends)
+        {
+            Copy([end.Copy]);
+        }
 
+        int outputCount = (int)batch.OutputRows.Shape[0];
+        frame.Results.Begin();
+        Tensor tokens = Vector(frame.Results.I32(outputCount, 1)), values = Vector(frame.Results.F32(outputCount, 1)), faults = Vector(frame.Results.I32(batch.Rows, 1));
+        faults.AsSpan<int>().Clear();
         ReadOnlySpan<int> outputs = batch.OutputRows.AsSpan<int>(), segments = batch.Segments.AsSpan<int>();
         int segment = 0, width = (int)batch.Blocks.Shape[1];
         for (int i = 0; i < outputs.Length; i++)
@@ -55,22 +71,19 @@ internal sealed class FakeModel : IStepRunner
                 sum += Mix(_keys[(blocks[p / Grid.Cell] * Grid.Cell) + (p % Grid.Cell)], (ulong)p);
             }
 
-            (_tokens.View(DType.I32, new Shape(outputs.Length)).AsSpan<int>()[i], _values.View(DType.F32, new Shape(outputs.Length)).AsSpan<float>()[i]) = Choice(sum);
+            (tokens.AsSpan<int>()[i], values.AsSpan<float>()[i]) = Choice(sum);
         }
 
-        return new StepOutput
-        {
-            Faults = _faults.View(DType.I32, new Shape(batch.Rows)),
-            Tokens = _tokens.View(DType.I32, new Shape(outputs.Length)),
-            LogProbabilities = _values.View(DType.F32, new Shape(outputs.Length)),
-        };
+        _ops.StepRows.AcceptDrafts(frame.Batch.Entries, batch.Tokens, tokens, _outcome);
+        frame.Output = new StepOutput { Faults = faults, Tokens = tokens, LogProbabilities = values };
     }
+
+    public StepOutput Collect(StepFrame frame) => frame.Output;
 
     public void Dispose()
     {
-        _faults.Dispose();
-        _tokens.Dispose();
-        _values.Dispose();
+        _rows.Dispose();
+        _outcomes.Dispose();
     }
 
     /// <summary>What the model makes of a prompt, computed without any cache.</summary>
@@ -91,6 +104,8 @@ internal sealed class FakeModel : IStepRunner
 
         return output;
     }
+
+    private static Tensor Vector(Tensor column) => column.Reshape(new Shape(column.Shape[0]));
 
     private static ulong Next(ulong state, int token, bool isPrompt) => Mix(state, ((ulong)token << 1) | (isPrompt ? 1UL : 0));
 

@@ -1,7 +1,6 @@
 using Lean.Engine.Caches;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
-using Lean.Engine.Sampling;
 using Lean.Tensors;
 
 namespace Lean.Engine.Tests.Running;
@@ -19,7 +18,7 @@ public sealed class NonsenseTests
     public void It_is_told_and_no_token_comes_of_it(int token, int place, string words)
     {
         var plan = new CachePlan(8, 2, 0, default);
-        using var engine = new GenerationEngine(s_config, new Liar(new FakeModel(plan, 600), token, place), plan, new EngineOptions());
+        using var engine = new GenerationEngine(s_config, new Liar(new FakeModel(plan), token, place), plan, new EngineOptions());
         Assert.True(engine.TrySubmit(new GenerationRequest { Prompt = [1, 2, 3], MaxTokens = 4 }, listener: null, out Sequence? sequence));
         string message = Assert.Throws<MachineException>(() => engine.Step()).Message;
         Assert.Contains("the device gave back " + words, message, StringComparison.Ordinal);
@@ -29,9 +28,13 @@ public sealed class NonsenseTests
 
     private sealed class Liar(FakeModel model, int token, int place) : IStepRunner
     {
-        public StepOutput Run(in StepBatch batch, in SamplingRows sampling, ReadOnlySpan<StateCopy> restores)
+        public int StepsAhead => 0;
+
+        public void Submit(StepFrame frame) => model.Submit(frame);
+
+        public StepOutput Collect(StepFrame frame)
         {
-            StepOutput output = model.Run(batch, sampling, restores);
+            StepOutput output = model.Collect(frame);
             output.Tokens.AsSpan<int>().Fill(token);
             output.Faults.AsSpan<int>()[^1] = place;
             return output;

@@ -46,6 +46,34 @@ public sealed class PrefixCacheTests
         }
     }
 
+    [Fact]
+    public void Where_it_is_asked_for_a_chats_next_turn_finds_what_was_generated_and_else_it_does_not()
+    {
+        using LoadedModel model = Open("cpu");
+        int[] prompt = Prompts.Random(70, 2048, seed: 4);
+        foreach (bool keeps in (bool[])[false, true])
+        {
+            var options = new EngineOptions { MaxSequences = 2, MostBlocks = 50, KeepsGenerated = keeps };
+            using var engine = new GenerationEngine(model.Model, model.Ops, options);
+            Assert.True(engine.TrySubmit(new GenerationRequest { Prompt = prompt, MaxTokens = 150, IgnoreEndOfSequence = true }, null, out Sequence? answer));
+            while (engine.Step())
+            {
+            }
+
+            // 220 tokens, the last of which was never computed: three full cells, of which the prompt has one.
+            Sequence next = Run(engine, [.. answer.Tokens, 5, 6, 7]);
+            Assert.Equal(keeps ? 192 : 64, next.CachedTokens);
+
+            // What was generated has other bits than a prompt, by a little: the text shows it seldom.
+            Outcome alone = Prompts.Generate(model, [[.. answer.Tokens, 5, 6, 7]], Tokens)[0];
+            Assert.True(float.Abs(alone.LogProbabilities[0] - next.LogProbabilities[0]) < 1e-3f);
+            if (!keeps)
+            {
+                Of(next).MustBe(alone, "the next turn");
+            }
+        }
+    }
+
     [Theory]
     [InlineData(64)]
     [InlineData(65)]

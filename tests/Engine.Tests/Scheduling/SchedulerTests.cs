@@ -45,7 +45,7 @@ public sealed class SchedulerTests
     {
         Scheduler scheduler = Make(slots: 1);
         StepPlan plan = PlanFor(scheduler);
-        Assert.True(scheduler.TryAdd(10, 0, 5, out int first) & scheduler.TryAdd(10, 0, 7, out int second) & scheduler.TryAdd(10, 0, Never, out int third));
+        Assert.True(scheduler.TryAdd(10, 100, 0, 5, out int first) & scheduler.TryAdd(10, 100, 0, 7, out int second) & scheduler.TryAdd(10, 100, 0, Never, out int third));
         scheduler.Plan(4, plan);
         Assert.Equal((0, first), (plan.Expired.Length, plan.Segments[0].Sequence));
         Commit(scheduler, plan);
@@ -61,9 +61,9 @@ public sealed class SchedulerTests
         Scheduler scheduler = Make(slots: 1, queue: 2);
         StepPlan plan = PlanFor(scheduler);
         int[] places = [Add(scheduler, 5), Add(scheduler, 5), Add(scheduler, 5)];
-        Assert.False(scheduler.TryAdd(5, 0, Never, out _));
+        Assert.False(scheduler.TryAdd(5, 100, 0, Never, out _));
         Next(scheduler, plan);
-        Assert.False(scheduler.TryAdd(5, 0, Never, out _));
+        Assert.False(scheduler.TryAdd(5, 100, 0, Never, out _));
         scheduler.Remove(places[2]);
         Add(scheduler, 5);
         scheduler.Remove(places[0]);
@@ -193,6 +193,31 @@ public sealed class SchedulerTests
         }, iter: 2000);
 
     [Fact]
+    public void Planned_steps_count_before_they_are_committed_and_who_lacks_one_does_not_begin_again()
+    {
+        var memory = new CountingMemory(slots: 2, blocks: 2);
+        var scheduler = new Scheduler(memory, 512, 2, 2);
+        StepPlan plan = PlanFor(scheduler), behind = PlanFor(scheduler);
+        Assert.True(scheduler.TryAdd(62, 2, 0, Never, out int a) & scheduler.TryAdd(63, 9, 0, Never, out int b));
+        scheduler.Plan(0, plan);
+        scheduler.Plan(0, behind);
+        Assert.Equal([new PlannedSegment(a, RowClass.Generated, 62, 1, true), new PlannedSegment(b, RowClass.Generated, 63, 1, true)], behind.Segments.ToArray());
+
+        // The first has all its tokens on the way. The second needs another block, which nobody has: it starts over, but
+        // only when both steps have been read.
+        Commit(scheduler, plan);
+        scheduler.Plan(0, plan);
+        Assert.True(plan.IsEmpty);
+        Assert.Equal((1L, 1), (scheduler.Preemptions, scheduler.Waiting));
+        scheduler.Remove(a);
+        scheduler.Plan(0, plan);
+        Assert.True(plan.IsEmpty);
+        scheduler.Commit(b);
+        scheduler.Plan(0, plan);
+        Assert.Equal([new PlannedSegment(b, RowClass.Prompt, 0, 63, Samples: false)], plan.Segments.ToArray());
+    }
+
+    [Fact]
     public void A_sealed_plan_changes_no_more_and_an_open_one_is_not_read()
     {
         var plan = new StepPlan(2, 1);
@@ -212,7 +237,7 @@ public sealed class SchedulerTests
 
     private static int Add(Scheduler scheduler, int length, int priority = 0)
     {
-        Assert.True(scheduler.TryAdd(length, priority, Never, out int place));
+        Assert.True(scheduler.TryAdd(length, 100, priority, Never, out int place));
         return place;
     }
 
@@ -226,7 +251,7 @@ public sealed class SchedulerTests
     {
         foreach (PlannedSegment segment in plan.Segments)
         {
-            scheduler.Commit(segment, segment.Samples);
+            scheduler.Commit(segment.Sequence);
         }
     }
 }

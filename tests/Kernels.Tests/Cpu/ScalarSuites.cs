@@ -39,3 +39,7 @@ public sealed class ScalarLogProbabilitiesTests : LogProbabilitiesTests<ScalarTa
 public sealed class ScalarTopLogProbabilitiesTests : TopLogProbabilitiesTests<ScalarTarget>;
 
 public sealed class ScalarProbesTests : ProbesTests<ScalarTarget>;
+
+public sealed class ScalarPlaceRowsTests : PlaceRowsTests<ScalarTarget>;
+
+public sealed class ScalarAcceptDraftsTests : AcceptDraftsTests<ScalarTarget>;

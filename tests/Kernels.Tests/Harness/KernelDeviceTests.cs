@@ -67,6 +67,25 @@ public abstract class KernelDeviceTests : IDisposable
     }
 
     [Fact]
+    public void An_event_can_mark_one_piece_of_work_after_the_other()
+    {
+        Assert.SkipUnless(Stream.RunsAhead, "this device makes an event for each");
+        using IDeviceBuffer buffer = Device.Allocate(1 << 20);
+        using var back = new HostBuffer(1 << 20);
+        Tensor device = buffer.View(DType.I8, new Shape(1 << 20)), host = back.View(DType.I8, device.Shape);
+        using IDeviceEvent done = Stream.Record();
+        for (byte value = 1; value < 20; value++)
+        {
+            done.Synchronize();
+            Stream.Fill(device, value);
+            Stream.CopyToHost(device, host);
+            Stream.Move(done);
+            done.Synchronize();
+            Assert.True(host.AsSpan<byte>().IndexOfAnyExcept(value) < 0);
+        }
+    }
+
+    [Fact]
     public void Memory_is_counted_and_what_is_too_much_is_refused()
     {
         long free = Device.FreeMemory;

@@ -37,3 +37,7 @@ public sealed class LevelZeroPrepareAttentionTests : PrepareAttentionTests<Level
 public sealed class LevelZeroPagedAttentionTests : PagedAttentionTests<LevelZeroTarget>;
 
 public sealed class LevelZeroCausalConvolutionTests : CausalConvolutionTests<LevelZeroTarget>;
+
+public sealed class LevelZeroPlaceRowsTests : PlaceRowsTests<LevelZeroTarget>;
+
+public sealed class LevelZeroAcceptDraftsTests : AcceptDraftsTests<LevelZeroTarget>;

@@ -39,3 +39,7 @@ public sealed class OpenCLPagedAttentionTests : PagedAttentionTests<OpenCLTarget
 public sealed class OpenCLCausalConvolutionTests : CausalConvolutionTests<OpenCLTarget>;
 
 public sealed class OpenCLProbesTests : ProbesTests<OpenCLTarget>;
+
+public sealed class OpenCLPlaceRowsTests : PlaceRowsTests<OpenCLTarget>;
+
+public sealed class OpenCLAcceptDraftsTests : AcceptDraftsTests<OpenCLTarget>;

@@ -45,3 +45,7 @@ public sealed class ReferenceGeneratedDeltaRuleTests : GeneratedDeltaRuleTests<R
 {
     protected override string? Difference(Outputs expected, Outputs actual) => Compare.Close(expected, actual, new Tolerance(3e-7, 3e-7));
 }
+
+public sealed class ReferencePlaceRowsTests : PlaceRowsTests<ReferenceTarget>;
+
+public sealed class ReferenceAcceptDraftsTests : AcceptDraftsTests<ReferenceTarget>;

@@ -57,6 +57,29 @@ public sealed record ParallelLayout
     /// <summary>The ranks over which the experts that a rank's tokens need are spread.</summary>
     public ImmutableArray<int> ExpertGroup(int rank) => Expert ? [.. Enumerable.Range(0, Ranks)] : TensorGroup(rank);
 
+    /// <summary>A rank's group of one kind.</summary>
+    public RankGroup Group(GroupKind kind, int rank) => new(kind, rank, kind switch
+    {
+        GroupKind.World => [.. Enumerable.Range(0, Ranks)],
+        GroupKind.Tensor => TensorGroup(rank),
+        GroupKind.Data => DataGroup(rank),
+        GroupKind.Expert => ExpertGroup(rank),
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "not a GroupKind"),
+    });
+
+    /// <summary>How many ranks each group of a kind has.</summary>
+    public int GroupSize(GroupKind kind) => kind switch
+    {
+        GroupKind.World => Ranks,
+        GroupKind.Tensor => Tensor,
+        GroupKind.Data => Data,
+        GroupKind.Expert => Expert ? Ranks : Tensor,
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "not a GroupKind"),
+    };
+
+    /// <summary>The layout as messages print it: TP 2 × DP 2 + EP.</summary>
+    public override string ToString() => $"TP {Tensor} × DP {Data}{(Expert ? " + EP" : "")}";
+
     private int Check(int rank) => rank >= 0 && rank < Ranks
         ? rank
         : throw new ArgumentOutOfRangeException(nameof(rank), rank, $"the layout has ranks 0 to {Ranks - 1}");

@@ -1,7 +1,7 @@
 using Lean.Engine.Running;
 using Lean.Engine.Text;
 
-namespace Lean.Engine.Cli.Generate;
+namespace Lean.Engine.Serving;
 
 /// <summary>Decodes a sequence's tokens as they come.</summary>
 internal static class SequenceText

@@ -1,0 +1,138 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Lean.Tensors;
+
+namespace Lean.Comm;
+
+/// <summary>
+/// The start-up check of what moves the data: every collective of every group once, with known values and uneven rows, under
+/// the watchdog's limit. It is step 0; a run's own steps begin at 1.
+/// </summary>
+public static class CommSelfTest
+{
+    private const int Width = 5;
+
+    /// <summary>Runs it; every rank does so before its first step.</summary>
+    /// <exception cref="MachineException">A collective gave wrong numbers, or a rank did not come.</exception>
+    public static void Run(ICollectives collectives)
+    {
+        CollectivePlan plan = Plan(collectives.Layout);
+        collectives.BeginStep(0, plan);
+        foreach (PlannedCollective entry in plan.Entries)
+        {
+            if (Run(collectives, entry, collectives.Group(entry.Group)) is { } wrong)
+            {
+                string reason = $"the start-up self-test failed on rank {collectives.Rank}: {Names.Of(entry.Kind)} of {entry.Type.Name()} over {collectives.Group(entry.Group)} by {collectives.Transport} {wrong}; "
+                    + "usual causes are a broken link between GPUs, or libraries of different versions on the hosts";
+                collectives.Abort(reason);
+                throw new MachineException(reason);
+            }
+        }
+    }
+
+    /// <summary>The collectives it tries.</summary>
+    public static CollectivePlan Plan(ParallelLayout layout)
+    {
+        ImmutableArray<int> uneven = [.. Enumerable.Range(0, layout.Ranks).Select(static rank => rank % 3)], even = [.. uneven.Select(static _ => 3)];
+        var entries = new List<PlannedCollective>();
+        foreach (GroupKind group in Enum.GetValues<GroupKind>())
+        {
+            int size = layout.GroupSize(group);
+            ImmutableArray<int> pairs = [.. Enumerable.Range(0, layout.Ranks * size).Select(static i => i % 3)];
+            const CollectivePurpose Purpose = CollectivePurpose.SelfTest;
+            entries.AddRange(
+                PlannedCollective.AllReduce(layout, group, DType.F32, even, Width, purpose: Purpose),
+                PlannedCollective.AllReduce(layout, group, DType.BF16, even, Width, purpose: Purpose),
+                PlannedCollective.AllGather(layout, group, DType.F32, uneven, Width, purpose: Purpose),
+                PlannedCollective.ReduceScatter(layout, group, DType.F32, uneven, Width, purpose: Purpose),
+                PlannedCollective.AllToAll(layout, group, DType.F32, pairs, Width, purpose: Purpose),
+                PlannedCollective.Broadcast(layout, group, size - 1, DType.F32, even, Width, purpose: Purpose),
+                PlannedCollective.SendReceive(layout, group, 0, size - 1, DType.F32, even, Width, purpose: Purpose));
+        }
+
+        return new CollectivePlan(StepRows.Ragged([.. Enumerable.Repeat(1, layout.Data)]), [.. entries]);
+    }
+
+    private static string? Run(ICollectives collectives, PlannedCollective entry, RankGroup group)
+    {
+        int own = entry.Kind == CollectiveKind.AllToAll ? Enumerable.Range(0, group.Size).Sum(p => entry.RowsTo(collectives.Rank, p, group.Size)) : entry.Rows[collectives.Rank];
+        int all = entry.Kind == CollectiveKind.AllToAll ? group.Members.Sum(m => entry.RowsTo(m, group.Place, group.Size)) : entry.TotalRows(group);
+        using var memory = new HostBuffer(sizeof(float) * Width * (long)(own + all + 1));
+        memory.Poison();
+        Tensor mine = memory.View(entry.Type, new Shape(own, Width)), theirs = memory.View(entry.Type, new Shape(all, Width), own * Width * entry.Type.Size());
+        switch (entry.Kind)
+        {
+            case CollectiveKind.AllReduce:
+                Fill(mine, collectives.Rank);
+                collectives.AllReduce(entry, mine);
+                return Expect(mine, 0, own, group.Members.Sum(Value));
+            case CollectiveKind.AllGather:
+                Fill(mine, collectives.Rank);
+                collectives.AllGather(entry, mine, theirs);
+                return ExpectByMember(theirs, group, m => entry.Rows[m]);
+            case CollectiveKind.ReduceScatter:
+                Fill(theirs, collectives.Rank);
+                collectives.ReduceScatter(entry, theirs, mine);
+                return Expect(mine, 0, own, group.Members.Sum(Value));
+            case CollectiveKind.AllToAll:
+                Fill(mine, collectives.Rank);
+                collectives.AllToAll(entry, mine, theirs);
+                return ExpectByMember(theirs, group, m => entry.RowsTo(m, group.Place, group.Size));
+            case CollectiveKind.Broadcast:
+                Fill(mine, collectives.Rank);
+                collectives.Broadcast(entry, mine);
+                return Expect(mine, 0, own, Value(group.Members[entry.Root]));
+            case CollectiveKind.SendReceive:
+            default:
+                Fill(mine, collectives.Rank);
+                collectives.SendReceive(entry, mine);
+                return Expect(mine, 0, own, Value(group.Place == entry.Peer ? group.Members[entry.Root] : collectives.Rank));
+        }
+    }
+
+    private static int Value(int rank) => rank % 16;
+
+    private static void Fill(Tensor tensor, int rank)
+    {
+        float value = Value(rank);
+        for (int i = 0; i < tensor.Shape.Count; i++)
+        {
+            if (tensor.Type == DType.F32)
+            {
+                tensor.AsSpan<float>()[i] = value;
+            }
+            else
+            {
+                tensor.AsSpan<ushort>()[i] = DTypes.F32ToBF16(value);
+            }
+        }
+    }
+
+    private static string? ExpectByMember(Tensor tensor, RankGroup group, Func<int, int> rows)
+    {
+        int first = 0;
+        string? wrong = null;
+        foreach (int member in group.Members)
+        {
+            wrong ??= Expect(tensor, first, rows(member), Value(member));
+            first += rows(member);
+        }
+
+        return wrong;
+    }
+
+    private static string? Expect(Tensor tensor, int firstRow, int rows, int expected)
+    {
+        for (int i = firstRow * Width; i < (firstRow + rows) * Width; i++)
+        {
+            float value = tensor.Type == DType.F32 ? tensor.AsSpan<float>()[i] : DTypes.BF16ToF32(tensor.AsSpan<ushort>()[i]);
+            // Sums of small whole numbers are exact in f32; of many ranks, bf16 rounds them once.
+            if (value != (tensor.Type == DType.F32 ? expected : DTypes.BF16ToF32(DTypes.F32ToBF16(expected))))
+            {
+                return string.Create(CultureInfo.InvariantCulture, $"gave {value} at [{i / Width}, {i % Width}], expected {expected}");
+            }
+        }
+
+        return null;
+    }
+}

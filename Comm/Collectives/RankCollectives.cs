@@ -1,0 +1,232 @@
+using System.Diagnostics.CodeAnalysis;
+using Lean.Tensors;
+
+namespace Lean.Comm;
+
+/// <summary>
+/// What all back ends share: a rank's place in the plan, checks of tensors against it, the recorder, and what happens after
+/// a fault. A back end moves the data.
+/// </summary>
+public abstract class RankCollectives : ICollectives
+{
+    private readonly RankGroup[] _groups;
+    private readonly PlanAgreement _agreement;
+    private CollectivePlan? _plan;
+    private long _step = -1;
+    private int _next;
+    private long _ticket;
+
+    private protected RankCollectives(ParallelLayout layout, int rank, int recorderCapacity)
+    {
+        (Layout, Rank) = (layout, rank);
+        _groups = [.. Enum.GetValues<GroupKind>().Select(kind => layout.Group(kind, rank))];
+        Recorder = new FlightRing(rank, recorderCapacity);
+        _agreement = new PlanAgreement(layout);
+    }
+
+    /// <inheritdoc/>
+    public ParallelLayout Layout { get; }
+
+    /// <inheritdoc/>
+    public int Rank { get; }
+
+    /// <inheritdoc/>
+    public abstract string Transport { get; }
+
+    /// <inheritdoc/>
+    public FlightRing Recorder { get; }
+
+    /// <summary>Whether plans are compared and followed. Tests plant faults that this would find first.</summary>
+    internal bool FollowsPlans { get; set; } = true;
+
+    /// <summary>The first fault, here or elsewhere.</summary>
+    private protected abstract string? Fault { get; }
+
+    /// <inheritdoc/>
+    public RankGroup Group(GroupKind kind) => _groups[(int)kind];
+
+    /// <inheritdoc/>
+    public void BeginStep(long step, CollectivePlan plan)
+    {
+        ThrowIfFaulted();
+        if (FollowsPlans && _plan is { } last && _next < last.Entries.Length)
+        {
+            throw Fail($"rank {Rank} left step {_step} early: it never submitted seq {_next + 1} ({Use(last.Entries[_next])}), the plan's next of {last.Entries.Length}");
+        }
+
+        (_plan, _step, _next) = (plan, step, -1);
+        if (FollowsPlans)
+        {
+            _agreement.Prepare(step, plan);
+            Gather(_agreement.Head, _agreement.Own, _agreement.All);
+            if (!_agreement.Agrees())
+            {
+                PlannedCollective details = _agreement.Details(Layout);
+                using var own = new HostBuffer(long.Max(1, details.Rows[Rank]));
+                using var all = new HostBuffer(long.Max(1, details.TotalRows(Group(GroupKind.World))));
+                _agreement.OwnPlan.CopyTo(own.View(DType.I8, new Shape(details.Rows[Rank])).AsSpan<byte>());
+                Tensor plans = all.View(DType.I8, new Shape(details.TotalRows(Group(GroupKind.World))));
+                Gather(details, own.View(DType.I8, new Shape(details.Rows[Rank])), plans);
+                throw Fail(_agreement.Difference(plans.AsSpan<byte>()));
+            }
+        }
+
+        _next = 0;
+    }
+
+    /// <inheritdoc/>
+    public void AllReduce(PlannedCollective entry, Tensor data)
+    {
+        RankGroup group = Enter(entry, CollectiveKind.AllReduce);
+        CheckSum(entry);
+        Check(entry, data, entry.Rows[Rank], "data");
+        Run(entry, group, data, data);
+    }
+
+    /// <inheritdoc/>
+    public void AllGather(PlannedCollective entry, Tensor own, Tensor all)
+    {
+        RankGroup group = Enter(entry, CollectiveKind.AllGather);
+        Check(entry, own, entry.Rows[Rank], "own rows");
+        Check(entry, all, entry.TotalRows(group), "all rows");
+        Run(entry, group, own, all);
+    }
+
+    /// <inheritdoc/>
+    public void ReduceScatter(PlannedCollective entry, Tensor all, Tensor own)
+    {
+        RankGroup group = Enter(entry, CollectiveKind.ReduceScatter);
+        CheckSum(entry);
+        Check(entry, all, entry.TotalRows(group), "all rows");
+        Check(entry, own, entry.Rows[Rank], "own rows");
+        Run(entry, group, all, own);
+    }
+
+    /// <inheritdoc/>
+    public void AllToAll(PlannedCollective entry, Tensor send, Tensor receive)
+    {
+        RankGroup group = Enter(entry, CollectiveKind.AllToAll);
+        (int sent, int received) = (0, 0);
+        for (int place = 0; place < group.Size; place++)
+        {
+            sent += entry.RowsTo(Rank, place, group.Size);
+            received += entry.RowsTo(group.Members[place], group.Place, group.Size);
+        }
+
+        Check(entry, send, sent, "rows to send");
+        Check(entry, receive, received, "rows to receive");
+        Run(entry, group, send, receive);
+    }
+
+    /// <inheritdoc/>
+    public void Broadcast(PlannedCollective entry, Tensor data)
+    {
+        RankGroup group = Enter(entry, CollectiveKind.Broadcast);
+        Check(entry, data, entry.Rows[Rank], "data");
+        Run(entry, group, data, data);
+    }
+
+    /// <inheritdoc/>
+    public void SendReceive(PlannedCollective entry, Tensor data)
+    {
+        RankGroup group = Enter(entry, CollectiveKind.SendReceive);
+        if (group.Place == entry.Root || group.Place == entry.Peer)
+        {
+            Check(entry, data, entry.Rows[Rank], "data");
+        }
+
+        Run(entry, group, data, data);
+    }
+
+    /// <inheritdoc/>
+    public abstract void Abort(string reason);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Leaves the group and frees what the back end holds.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _agreement.Dispose();
+        }
+    }
+
+    /// <summary>
+    /// Carries out an entry; all checks that one rank can make were made. Calls <see cref="Started"/> once all members have
+    /// come, and returns when the rank's tensors are read and written.
+    /// </summary>
+    private protected abstract void Move(long step, int seq, PlannedCollective entry, RankGroup group, Tensor source, Tensor target);
+
+    /// <summary>Notes in the recorder that all members have come.</summary>
+    private protected void Started() => Recorder.Start(_ticket);
+
+    /// <summary>The fault as an exception, after telling every rank.</summary>
+    private protected MachineException Fail(string reason)
+    {
+        Abort(reason);
+        return new MachineException(Fault ?? reason);
+    }
+
+    private protected void ThrowIfFaulted()
+    {
+        if (Fault is { } fault)
+        {
+            throw new MachineException(fault);
+        }
+    }
+
+    private static string Use(PlannedCollective entry) => Names.Use(entry.Kind, entry.Layer, entry.Purpose);
+
+    private void Gather(PlannedCollective entry, Tensor own, Tensor all) => Run(entry, Group(GroupKind.World), own, all);
+
+    private RankGroup Enter(PlannedCollective entry, CollectiveKind kind)
+    {
+        ThrowIfFaulted();
+        if (FollowsPlans)
+        {
+            PlannedCollective? planned = _plan is { } plan && _next < plan.Entries.Length ? plan.Entries[_next] : null;
+            if (planned?.Digest != entry.Digest)
+            {
+                throw Fail($"rank {Rank} came to {Use(entry)} as seq {_next + 1} of step {_step}, where the plan has {(planned is null ? "nothing more" : Use(planned))}");
+            }
+        }
+
+        return entry.Kind == kind ? Group(entry.Group) : throw Fail($"rank {Rank} calls {Names.Of(kind)} for {entry}, seq {_next + 1} of step {_step}");
+    }
+
+    private void Run(PlannedCollective entry, RankGroup group, Tensor source, Tensor target)
+    {
+        // Seq 0 is the comparison of plans; where plans differ, a second exchange under the same number tells how.
+        int seq = ++_next;
+        _ticket = Recorder.Submit(_step, seq, entry, group);
+        Move(_step, seq, entry, group, source, target);
+        Recorder.Finish(_ticket);
+    }
+
+    private void Check(PlannedCollective entry, Tensor tensor, int rows, string role)
+    {
+        bool empty = rows == 0 && tensor.Shape.Count == 0;
+        if (!empty && (tensor.Type != entry.Type || tensor.Shape.Count != (long)rows * entry.Width || !tensor.IsContiguous || tensor.IsEmpty))
+        {
+            throw Misfit(entry, tensor, rows, role);
+        }
+    }
+
+    [DoesNotReturn]
+    private MachineException Misfit(PlannedCollective entry, Tensor tensor, int rows, string role) => throw Fail(
+        $"rank {Rank} brings {tensor}{(tensor.IsContiguous ? "" : " with gaps between its rows")} as the {role} of seq {_next + 1} ({Use(entry)}) of step {_step}, where the plan has {rows} rows of {entry.Width} {entry.Type.Name()}");
+
+    private void CheckSum(PlannedCollective entry)
+    {
+        if (!ExactSum.Supports(entry.Type))
+        {
+            throw Fail($"rank {Rank} cannot add {entry.Type.Name()} in seq {_next + 1} ({Use(entry)}) of step {_step}: expected f32, f16, bf16, i32 or i64");
+        }
+    }
+}

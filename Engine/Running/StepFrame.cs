@@ -1,0 +1,108 @@
+using Lean.Engine.Caches;
+using Lean.Engine.Sampling;
+using Lean.Engine.Scheduling;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Running;
+
+/// <summary>
+/// One step from its plan to its commit: what was planned for whom, the host's memory that the device reads, and what it
+/// gives back. Steps overlap, so there are as many of these as there can be steps under way; the memory of one is used
+/// again when its step is committed, never before.
+/// </summary>
+internal sealed class StepFrame : IDisposable
+{
+    private readonly BatchBuilder _batches;
+    private readonly SamplingBuilder _sampling;
+    private readonly Sequence[] _members;
+    private readonly int[] _runs;
+
+    /// <param name="plan">How many sequences run, and how many blocks there are.</param>
+    /// <param name="promptRows">The most prompt rows of a step.</param>
+    /// <param name="mostBlocks">The most cache blocks of a sequence.</param>
+    /// <param name="capacity">The most sequences there can be.</param>
+    /// <param name="allocate">Gives memory of the host.</param>
+    public StepFrame(CachePlan plan, int promptRows, int mostBlocks, int capacity, Func<long, IDeviceBuffer> allocate)
+    {
+        int running = plan.Slots;
+        Plan = new StepPlan(running, capacity);
+        Cuts = new StateCuts(promptRows, running, running);
+        (_members, _runs) = (new Sequence[running], new int[running]);
+        _batches = new BatchBuilder(promptRows + running, running, mostBlocks, Cuts, allocate);
+        _sampling = new SamplingBuilder(running);
+        Results = new Arena(allocate, queue: null);
+    }
+
+    /// <summary>What the step computes.</summary>
+    public StepPlan Plan { get; }
+
+    /// <summary>Which states it takes and keeps.</summary>
+    public StateCuts Cuts { get; }
+
+    /// <summary>The step's number, from 1.</summary>
+    public int Number { get; private set; }
+
+    /// <summary>Its rows, on the host.</summary>
+    public PlannedBatch Batch { get; private set; }
+
+    /// <summary>How its tokens are chosen, on the host.</summary>
+    public SamplingRows Sampling { get; private set; }
+
+    /// <summary>Whether somebody's next choice depends on tokens of this step in a way that only the host knows.</summary>
+    public bool HoldsBack { get; private set; }
+
+    /// <summary>The host's memory for what comes of it.</summary>
+    public Arena Results { get; }
+
+    /// <summary>What comes of it, on the host; to be read once <see cref="Done"/> is complete.</summary>
+    public StepOutput Output { get; set; }
+
+    /// <summary>The end of the step's work on its device; null where work is done when it is submitted.</summary>
+    public IDeviceEvent? Done { get; set; }
+
+    /// <summary>Whose rows a segment has.</summary>
+    public Sequence Member(int segment) => _members[segment];
+
+    /// <summary>Whether a segment's sequence has kept its slot and blocks since the step was planned.</summary>
+    public bool IsSameRun(int segment) => _members[segment].Run == _runs[segment];
+
+    /// <summary>Builds the step from its sealed plan.</summary>
+    /// <param name="number">Its number.</param>
+    /// <param name="sequences">The sequences, by their places in the scheduler.</param>
+    public void Build(int number, ReadOnlySpan<Sequence?> sequences)
+    {
+        Number = number;
+        HoldsBack = false;
+        ReadOnlySpan<PlannedSegment> segments = Plan.Segments;
+        long seen = 0, biases = 0;
+        for (int i = 0; i < segments.Length; i++)
+        {
+            Sequence sequence = sequences[segments[i].Sequence]!;
+            (_members[i], _runs[i]) = (sequence, sequence.Run);
+            (seen, biases) = (seen + sequence.Sampler.Seen.Length, biases + sequence.Sampler.MostBiases);
+            HoldsBack |= segments[i].Samples && sequence.Sampler.NeedsCommit;
+        }
+
+        Batch = _batches.Build(Plan, _members, number);
+        _sampling.Begin(seen / LogitAdjustments.SeenColumns, biases);
+        int output = 0;
+        for (int i = 0; i < segments.Length; i++)
+        {
+            if (segments[i].Samples)
+            {
+                _sampling.Add(output++, segments[i].FirstPosition + segments[i].Rows, _members[i].Sampler);
+            }
+        }
+
+        Sampling = _sampling.Build();
+    }
+
+    public void Dispose()
+    {
+        Done?.Dispose();
+        Results.Dispose();
+        _sampling.Dispose();
+        _batches.Dispose();
+    }
+}

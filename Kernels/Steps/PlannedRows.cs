@@ -1,0 +1,14 @@
+namespace Lean.Kernels;
+
+/// <summary>
+/// One sequence's rows in a step as they are planned, before what the step before chose is known on the host. Ops take
+/// them as an i32 tensor [S, 5] with these columns; the first four are those of <see cref="Segments"/>.
+/// </summary>
+public static class PlannedRows
+{
+    /// <summary>Columns of a tensor of planned rows.</summary>
+    public const int Columns = 5;
+
+    /// <summary>The sequence's entry in the outcome of the step before, on which its rows depend; −1 where the host knows all of them.</summary>
+    public const int Previous = 4;
+}

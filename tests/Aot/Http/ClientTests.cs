@@ -1,0 +1,83 @@
+using System.ClientModel;
+using System.Text;
+using OpenAI;
+using OpenAI.Chat;
+using OpenAI.Models;
+
+namespace Lean.Aot.Tests.Http;
+
+/// <summary>The official OpenAI client for .NET is at home with the published binary.</summary>
+public sealed class ClientTests : IDisposable
+{
+    private const string Answer = "Thanks, gentle Somerset; sweet Oxford, thanks.";
+
+    private readonly ServedBinary _server = ServedBinary.Start("--api-key", "secret");
+
+    [Fact]
+    public async Task It_chats_and_streams()
+    {
+        ChatClient chat = Client().GetChatClient("demo");
+        ChatCompletion whole = await chat.CompleteChatAsync([new UserChatMessage("Who is there?")], new ChatCompletionOptions { Temperature = 0, IncludeLogProbabilities = true, TopLogProbabilityCount = 3 }, TestContext.Current.CancellationToken);
+        Assert.Equal(Answer, whole.Content[0].Text);
+        Assert.Equal(ChatFinishReason.Stop, whole.FinishReason);
+        Assert.Equal((12, 19), (whole.Usage.InputTokenCount, whole.Usage.OutputTokenCount));
+        Assert.Equal(19, whole.ContentTokenLogProbabilities.Count);
+        Assert.All(whole.ContentTokenLogProbabilities, static t => Assert.Equal(3, t.TopLogProbabilities.Count));
+        Assert.Equal(Answer, string.Concat(whole.ContentTokenLogProbabilities.SkipLast(1).Select(static t => t.Token)));
+
+        var text = new StringBuilder();
+        ChatFinishReason? finish = null;
+        int tokens = 0;
+        await foreach (StreamingChatCompletionUpdate update in chat.CompleteChatStreamingAsync([new UserChatMessage("Who is there?")], new ChatCompletionOptions { Temperature = 0 }, TestContext.Current.CancellationToken))
+        {
+            text.Append(string.Concat(update.ContentUpdate.Select(static c => c.Text)));
+            finish ??= update.FinishReason;
+            tokens = update.Usage?.OutputTokenCount ?? tokens;
+        }
+
+        Assert.Equal((Answer, ChatFinishReason.Stop, 19), (text.ToString(), finish, tokens));
+    }
+
+    [Fact]
+    public async Task Parameters_do_what_they_say()
+    {
+        ChatClient chat = Client().GetChatClient("demo");
+        var options = new ChatCompletionOptions { Temperature = 0, MaxOutputTokenCount = 4 };
+        ChatCompletion cut = await chat.CompleteChatAsync([new UserChatMessage("Who is there?")], options, TestContext.Current.CancellationToken);
+        Assert.Equal(ChatFinishReason.Length, cut.FinishReason);
+        Assert.StartsWith(cut.Content[0].Text, Answer, StringComparison.Ordinal);
+
+        options = new ChatCompletionOptions { Temperature = 0, StopSequences = { "Oxford" } };
+        ChatCompletion stopped = await chat.CompleteChatAsync([new UserChatMessage("Who is there?")], options, TestContext.Current.CancellationToken);
+        Assert.Equal("Thanks, gentle Somerset; sweet ", stopped.Content[0].Text);
+    }
+
+    [Fact]
+    public async Task Errors_are_errors()
+    {
+        ClientResultException model = await Assert.ThrowsAsync<ClientResultException>(() => Client().GetChatClient("gpt-5").CompleteChatAsync([new UserChatMessage("Hi")], null, TestContext.Current.CancellationToken));
+        Assert.Equal(404, model.Status);
+        Assert.Contains("model_not_found", model.Message, StringComparison.Ordinal);
+        ClientResultException value = await Assert.ThrowsAsync<ClientResultException>(
+            () => Client().GetChatClient("demo").CompleteChatAsync([new UserChatMessage("Hi")], new ChatCompletionOptions { Temperature = -1 }, TestContext.Current.CancellationToken));
+        Assert.Equal(400, value.Status);
+        Assert.Contains("temperature", value.Message, StringComparison.Ordinal);
+        ClientResultException key = await Assert.ThrowsAsync<ClientResultException>(() => Client("wrong").GetChatClient("demo").CompleteChatAsync([new UserChatMessage("Hi")], null, TestContext.Current.CancellationToken));
+        Assert.Equal(401, key.Status);
+    }
+
+    [Fact]
+    public async Task Models_are_listed()
+    {
+        ClientResult<OpenAIModelCollection> models = await Client().GetOpenAIModelClient().GetModelsAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("demo", Assert.Single(models.Value).Id);
+    }
+
+    public void Dispose() => _server.Dispose();
+
+    private OpenAIClient Client(string key = "secret") => new(new ApiKeyCredential(key), new OpenAIClientOptions
+    {
+        Endpoint = new Uri(_server.Address, "v1"),
+        RetryPolicy = new System.ClientModel.Primitives.ClientRetryPolicy(maxRetries: 0),
+    });
+}
