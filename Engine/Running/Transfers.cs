@@ -138,6 +138,8 @@ internal sealed class Transfers(KernelSet ops) : IDisposable
             TopK = ToDevice(rows.TopK, arena),
             Draws = ToDevice(rows.Draws, arena),
             Listed = ToDevice(rows.Listed, arena),
+            Masked = ToDevice(rows.Masked, arena),
+            Masks = ToDevice(rows.Masks, arena),
             Adjustments = !rows.Adjusts ? default : a with
             {
                 BiasStarts = ToDevice(a.BiasStarts, arena),
