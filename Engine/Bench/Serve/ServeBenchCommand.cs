@@ -89,7 +89,7 @@ internal sealed class ServeBenchCommand
         using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
         using EngineHost host = EngineHost.Create(model, new EngineOptions { MaxQueue = parsed.GetValue(_requests) });
         host.Start();
-        var served = new ServedModel(folder, [Path.GetFileName(Path.GetFullPath(folder).TrimEnd('/'))], null);
+        var served = new ServedModel(folder, [Path.GetFileName(Path.GetFullPath(folder).TrimEnd('/')).ToLowerInvariant()], null);
         await using HttpServer server = await HttpServer.Start(
             new ServerOptions { Port = 0, LogLevel = LogLevel.Critical },
             log => new ServerState(served, host, new ServerOptions { Port = 0 }, fault => FaultReport.Describe(model, fault)) { Log = log });
