@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using Lean.Tensors;
 
 namespace Lean.Engine.Cli;
@@ -25,9 +24,6 @@ internal sealed class Later
     /// <summary>The sentence for something that is not there yet.</summary>
     public static InputException NotYet(string thing) => new($"{thing} is not in this version yet");
 
-    /// <summary>Speculation.</summary>
-    public Later Generation() => Value("--speculate", IsZero);
-
     /// <summary>Several devices, and the choice of one.</summary>
     public Later Layout() => Value("--tp", IsOne).Value("--dp", IsOne).Flag("--ep").Value("--comm");
 
@@ -50,8 +46,6 @@ internal sealed class Later
             }
         }
     }
-
-    private static bool IsZero(string text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && number == 0;
 
     private static bool IsOne(string text) => text == "1";
 

@@ -46,6 +46,7 @@ public sealed class ErrorTests
         { ["bench", "decode", "--batch", "1,x"], "'x'" },
         { ["bench", "decode", "--layers", "2"], "--synthetic" },
         { ["bench", "decode", "--synthetic", "qwen3.5-0.8b", "--layers", "25"], "24" },
+        { ["generate", "a", "--speculate", "8"], "--speculate is '8', expected a whole number from 0 to 7" },
         { ["serve", "--port", "65536"], "--port" },
         { ["serve", "--host", "example.org"], "an IP address" },
         { ["serve", "--tls-key", "key.pem"], "--tls-certificate" },
@@ -60,7 +61,6 @@ public sealed class ErrorTests
     {
         { ["serve", "--tp", "2"], "--tp 2" },
         { ["bench", "serve"], "bench serve" },
-        { ["generate", "a", "--speculate", "2"], "--speculate 2" },
         { ["generate", "a", "--tp", "2"], "--tp 2" },
         { ["generate", "a", "--dp", "2"], "--dp 2" },
         { ["generate", "a", "--ep"], "--ep" },
