@@ -80,6 +80,9 @@ public sealed class KernelSet
     /// <summary>Biases and penalties on logits.</summary>
     public AdjustLogits AdjustLogits { get => field ?? Missing<AdjustLogits>("adjust_logits"); init; }
 
+    /// <summary>Tokens forbidden by a mask.</summary>
+    public MaskLogits MaskLogits { get => field ?? Missing<MaskLogits>("mask_logits"); init; }
+
     /// <summary>Random choice of a token.</summary>
     public SampleTokens SampleTokens { get => field ?? Missing<SampleTokens>("sample_tokens"); init; }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Lean.Engine.Running;
 using Lean.Engine.Scoring;
 using Lean.Kernels;
@@ -13,15 +14,17 @@ internal sealed class SelfTestCommand
 
     private readonly Option<string?> _device = Options.Text("--device", "cpu|cuda[:i]|opencl[:i]|ze[:i]", "What to check (default: cpu)");
     private readonly Option<string?> _filter = Options.Text("--filter", "TEXT", $"Only ops whose name contains it; '{Demo}' is the demo's answer");
+    private readonly Option<string?> _shard = Options.Text("--shard", "I/N", "Only every N-th call, from the I-th on, so that N processes share the work; the demo is with the first");
 
     /// <summary>The command.</summary>
     public Command Build()
     {
         var command = new ExampleCommand(
             "selftest", "Checks every kernel of a device against its reference, one line an op, then the demo's answer", "lean selftest", "lean selftest --device opencl:0",
-            "lean selftest --device cuda --filter attention")
+            "lean selftest --device cuda --filter attention",
+            "lean selftest --device cuda --filter linear --shard 2/8")
         {
-            _device, _filter,
+            _device, _filter, _shard,
         };
         command.SetAction(Run);
         return command;
@@ -35,22 +38,34 @@ internal sealed class SelfTestCommand
             throw new InputException($"--filter is '{filter}', expected a part of an op's name; the ops are {string.Join(", ", SelfTest.Ops)}, and {Demo}");
         }
 
+        (int shard, int shards) = Shard(parsed.GetValue(_shard));
         using ComputeDevice device = DeviceChoice.Open(parsed.GetValue(_device));
-        return Report(device.Ops, Chosen);
+        return Report(device.Ops, Chosen, shard, shards);
 
         bool Chosen(string op) => op.Contains(filter, StringComparison.OrdinalIgnoreCase);
     }
 
-    private static int Report(KernelSet kernels, Func<string, bool> chosen)
+    private static (int Shard, int Shards) Shard(string? text)
+    {
+        string[] parts = (text ?? "1/1").Split('/');
+        return parts.Length == 2
+            && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int shard)
+            && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int shards)
+            && shard >= 1 && shard <= shards
+            ? (shard, shards)
+            : throw new InputException($"--shard is '{text}', expected I/N with 1 ≤ I ≤ N, such as 2/8");
+    }
+
+    private static int Report(KernelSet kernels, Func<string, bool> chosen, int shard, int shards)
     {
         Console.WriteLine(kernels.Description);
         bool failed = false;
-        foreach (SelfTestResult result in SelfTest.Run(kernels, chosen))
+        foreach (SelfTestResult result in SelfTest.Run(kernels, chosen, shard, shards))
         {
             failed |= Line(result.Op, $"{result.Cases} calls", result.Error, result.Allowed, result.Fault);
         }
 
-        failed |= chosen(Demo) && ReportDemo(kernels);
+        failed |= shard == 1 && chosen(Demo) && ReportDemo(kernels);
         return failed ? throw new MachineException($"{kernels.Description} computes wrong results: see the lines above") : 0;
     }
 

@@ -34,6 +34,19 @@ internal sealed class GrammarCache(Tokenizer tokenizer, int vocabulary)
     public Grammar JsonSchema(JsonElement schema, bool afterReasoning = false, string subject = "the schema") =>
         Get($"schema {afterReasoning} {schema.GetRawText()}", () => GrammarCompiler.Schema(schema, afterReasoning, subject));
 
+    /// <summary>The grammar of calls of functions (<c>tool_choice: required</c>, or one that is named).</summary>
+    /// <param name="tools">The functions that may be called, at least one; with their schemas, as strict tools ask for.</param>
+    /// <param name="syntax">How the model's template has calls written.</param>
+    /// <param name="many">Whether there may be more than one call (<c>parallel_tool_calls</c>).</param>
+    /// <param name="afterReasoning">Whether the prompt ends inside of reasoning: what comes up to &lt;/think&gt; is free then.</param>
+    /// <param name="subject">What messages call the list of tools.</param>
+    /// <exception cref="InputException">A schema is wrong, too large, or holds what is not supported, which is named.</exception>
+    public Grammar ToolCalls(IReadOnlyList<GrammarTool> tools, ToolCallSyntax syntax, bool many, bool afterReasoning = false, string subject = "tools")
+    {
+        string key = string.Concat(tools.Select(static t => $"{t.Name.Length} {t.Name} {t.Parameters?.GetRawText()}\n"));
+        return Get($"calls {syntax} {many} {afterReasoning} {subject} {key}", () => GrammarCompiler.ToolCalls(tools, syntax, many, afterReasoning, subject));
+    }
+
     private Grammar Get(string key, Func<Automata.Network> compile)
     {
         lock (_lock)

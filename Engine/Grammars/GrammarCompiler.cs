@@ -23,21 +23,31 @@ internal static class GrammarCompiler
         }
 
         var document = new SchemaDocument(schema, subject);
-        return Build(subject, afterReasoning, compiler => compiler.RuleOf(new SchemaGoal(document.Place)));
+        return Build(subject, afterReasoning, (_, compiler) => compiler.RuleOf(new SchemaGoal(document.Place)));
     }
 
     /// <summary>The network of JSON objects.</summary>
     /// <inheritdoc cref="Schema"/>
-    public static Network JsonObject(bool afterReasoning) => Build("json_object", afterReasoning, static compiler => compiler.AnyObject());
+    public static Network JsonObject(bool afterReasoning) => Build("json_object", afterReasoning, static (_, compiler) => compiler.AnyObject());
 
-    private static Network Build(string subject, bool afterReasoning, Func<SchemaCompiler, int> value)
+    /// <summary>The network of calls of functions.</summary>
+    /// <param name="tools">The functions, at least one.</param>
+    /// <param name="syntax">How calls are written.</param>
+    /// <param name="many">Whether there may be more than one call.</param>
+    /// <param name="afterReasoning">Whether the text begins inside of reasoning, which ends with &lt;/think&gt;.</param>
+    /// <param name="subject">What messages call the tools.</param>
+    /// <exception cref="InputException">A schema is wrong, too large, or holds what is not supported.</exception>
+    public static Network ToolCalls(IReadOnlyList<GrammarTool> tools, ToolCallSyntax syntax, bool many, bool afterReasoning, string subject) =>
+        Build(subject, afterReasoning, (network, compiler) => new ToolCallRules(network, compiler, subject).Calls(tools, syntax, many));
+
+    private static Network Build(string subject, bool afterReasoning, Func<NetworkBuilder, SchemaCompiler, int> value)
     {
         try
         {
             var network = new NetworkBuilder();
             int whole = network.NewRule();
             var compiler = new SchemaCompiler(network);
-            int rule = value(compiler);
+            int rule = value(network, compiler);
             compiler.Finish();
             network.Open(whole);
             network.Call(afterReasoning ? ReasoningPrefix.Write(network, network.Start) : network.Start, rule, network.End);

@@ -13,7 +13,6 @@ internal sealed class EventStream : IDisposable
 {
     private readonly PipeWriter _pipe;
     private readonly Utf8JsonWriter _json;
-    private bool _isEmpty = true;
 
     /// <param name="response">Where it goes; nothing is sent before there is an event.</param>
     public EventStream(HttpResponse response)
@@ -27,12 +26,15 @@ internal sealed class EventStream : IDisposable
         response.Headers["X-Accel-Buffering"] = "no";
     }
 
+    /// <summary>Whether there has been no event yet.</summary>
+    public bool IsEmpty { get; private set; } = true;
+
     /// <summary>Begins an event.</summary>
     /// <param name="name">Its name, or nothing.</param>
     /// <returns>Writes its data.</returns>
     public Utf8JsonWriter Begin(ReadOnlySpan<byte> name = default)
     {
-        _isEmpty = false;
+        IsEmpty = false;
         if (!name.IsEmpty)
         {
             _pipe.Write("event: "u8);
@@ -56,7 +58,7 @@ internal sealed class EventStream : IDisposable
     public void Done() => _pipe.Write("data: [DONE]\n\n"u8);
 
     /// <summary>Sends what was written; waits where the client reads more slowly. Before there is an event, an error may still take its place.</summary>
-    public ValueTask<FlushResult> FlushAsync() => _isEmpty ? default : _pipe.FlushAsync();
+    public ValueTask<FlushResult> FlushAsync() => IsEmpty ? default : _pipe.FlushAsync();
 
     public void Dispose() => _json.Dispose();
 }

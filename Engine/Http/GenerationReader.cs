@@ -54,7 +54,7 @@ internal sealed class GenerationReader(ServerState state, Generation generation)
             {
                 await Next(http, take);
             }
-            catch (ApiException e) when (http.Response.HasStarted)
+            catch (ApiException e) when (!events.IsEmpty)
             {
                 JsonResponse.WriteError(events.Begin(), e);
                 events.End();
@@ -80,28 +80,39 @@ internal sealed class GenerationReader(ServerState state, Generation generation)
             if (_batch.Finish != FinishReason.None)
             {
                 (_ended[i], _open) = (true, _open - 1);
-                Check(http, generation.Choices[i]);
+                if (Fault(http, generation.Choices[i]) is { } fault)
+                {
+                    // What was chosen before is good.
+                    _batch.Finish = FinishReason.None;
+                    Hand(i, take);
+                    throw fault;
+                }
             }
 
-            if (!_batch.IsEmpty)
-            {
-                take(i, _batch);
-            }
+            Hand(i, take);
         }
     }
 
-    private void Check(HttpContext http, TokenStream choice)
+    private void Hand(int index, Action<int, TokenBatch> take)
+    {
+        if (!_batch.IsEmpty)
+        {
+            take(index, _batch);
+        }
+    }
+
+    private ApiException? Fault(HttpContext http, TokenStream choice)
     {
         if (_batch.Finish == FinishReason.Fault)
         {
             string message = $"the request ended in an error: {state.Describe(_batch.Fault!.Value)}";
             ServerLog.Fault(state.Log, http.Request.Path, message);
-            throw new ApiException(500, message);
+            return new ApiException(500, message);
         }
 
         if (_batch.Finish == FinishReason.Shutdown)
         {
-            throw new ApiException(503, "the server ended before the answer did");
+            return new ApiException(503, "the server ended before the answer did");
         }
 
         if (choice.IsGivenUp)
@@ -109,5 +120,7 @@ internal sealed class GenerationReader(ServerState state, Generation generation)
             ServerLog.SlowReader(state.Log, http.Request.Path);
             http.Abort();
         }
+
+        return null;
     }
 }

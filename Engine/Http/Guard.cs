@@ -12,7 +12,7 @@ internal sealed class Guard(ServerState state)
 {
     private const string Scheme = "Bearer ";
 
-    // Paths that say how the server is; what watches over it has no key.
+    // Paths that say how the server is; what watches over it has no key. The page itself has none to show yet.
     private static readonly PathString[] Open = ["/health", "/ready", "/metrics", "/version"];
 
     private readonly byte[][] _keys = [.. state.Options.ApiKeys.Select(static k => Digest(k))];
@@ -67,7 +67,7 @@ internal sealed class Guard(ServerState state)
     // does the time.
     private void CheckKey(HttpContext http)
     {
-        if (_keys.Length == 0 || Array.Exists(Open, p => http.Request.Path.StartsWithSegments(p)) || HttpMethods.IsOptions(http.Request.Method))
+        if (_keys.Length == 0 || http.Request.Path == "/" || Array.Exists(Open, p => http.Request.Path.StartsWithSegments(p)) || HttpMethods.IsOptions(http.Request.Method))
         {
             return;
         }

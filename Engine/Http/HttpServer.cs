@@ -103,6 +103,7 @@ internal sealed class HttpServer : IAsyncDisposable
         var models = new ModelEndpoint(state);
         var tokens = new TokenEndpoint(state);
         var status = new StatusEndpoint(state, watch);
+        app.MapGet("/", (RequestDelegate)new PageEndpoint().Handle);
         app.MapPost("/v1/chat/completions", (RequestDelegate)new ChatEndpoint(state).Handle);
         app.MapPost("/v1/responses", (RequestDelegate)new ResponseEndpoint(state).Handle);
         app.MapPost("/v1/completions", (RequestDelegate)new CompletionEndpoint(state).Handle);

@@ -36,6 +36,9 @@ internal sealed record TextOptions
     /// <summary>Who comes first where many wait; as with vLLM, less is sooner.</summary>
     public int Priority { get; init; }
 
+    /// <summary>How many tokens are drafted ahead of each step at most, or null for what the server does by itself.</summary>
+    public int? Speculate { get; init; }
+
     /// <summary>Whether control tokens are left out of the text.</summary>
     public bool SkipsSpecial { get; init; } = true;
 
@@ -66,6 +69,7 @@ internal sealed record TextOptions
             MaxTokens = most,
             MaxTokensField = field,
             Priority = body.Whole("priority", -MostPriority, MostPriority) ?? 0,
+            Speculate = body.Whole("speculate", 0, Running.PromptCheck.MostDrafts),
             SkipsSpecial = body.Flag("skip_special_tokens") ?? true,
             Sampling = ReadSampling(body),
         };

@@ -6,7 +6,7 @@ internal enum FinishReason
     /// <summary>It has not.</summary>
     None,
 
-    /// <summary>The token chosen last ends the sequence: the model's end-of-sequence token, or a stop token of the request.</summary>
+    /// <summary>The token chosen last ends the sequence: the model's end-of-sequence token, a stop token of the request, or the end of its grammar.</summary>
     Stop,
 
     /// <summary>A stop string of the request is in the text.</summary>

@@ -379,7 +379,7 @@ internal sealed class GenerationEngine : IDisposable
     private void Accept(Sequence sequence, int token, float logProbability)
     {
         sequence.Append(token, logProbability);
-        sequence.Finish = sequence.Sampler.Ends(token) ? FinishReason.Stop
+        sequence.Finish = sequence.Sampler.Ends(token) || sequence.Sampler.IsComplete ? FinishReason.Stop
             : sequence.Generated == sequence.MaxTokens ? FinishReason.Length
             : FinishReason.None;
         sequence.Listener?.Chosen(sequence);

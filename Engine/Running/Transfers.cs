@@ -141,6 +141,8 @@ internal sealed class Transfers(KernelSet ops) : IDisposable
             Seeds = ToDevice(rows.Seeds, arena),
             TokenRows = ToDevice(rows.TokenRows, arena),
             Listed = ToDevice(rows.Listed, arena),
+            Masked = ToDevice(rows.Masked, arena),
+            Masks = ToDevice(rows.Masks, arena),
             Adjustments = !rows.Adjusts ? default : a with
             {
                 BiasStarts = ToDevice(a.BiasStarts, arena),

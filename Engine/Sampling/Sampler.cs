@@ -32,7 +32,7 @@ internal sealed class Sampler(KernelSet ops)
             tokens = Vector(arena.I32(outputs, 1));
             ops.Queue.CopyOnDevice(best, tokens);
             Tensor changed = logits;
-            if (rows.Adjusts || rows.Count < outputs)
+            if (rows.Adjusts || rows.MaskedCount > 0 || rows.Count < outputs)
             {
                 changed = arena.F32(rows.Count, vocabulary);
                 ops.GatherRows.Run(logits, rows.Rows, changed);
@@ -41,6 +41,11 @@ internal sealed class Sampler(KernelSet ops)
             if (rows.Adjusts)
             {
                 ops.AdjustLogits.Run(changed, rows.Adjustments);
+            }
+
+            if (rows.MaskedCount > 0)
+            {
+                ops.MaskLogits.Run(changed, rows.Masked, rows.Masks);
             }
 
             Tensor draws = arena.I32(rows.Count, SampleTokens.DrawColumns);

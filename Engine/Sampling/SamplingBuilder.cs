@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
+using Lean.Engine.Grammars;
 using Lean.Kernels;
 using Lean.Tensors;
 
@@ -20,7 +22,10 @@ internal sealed class SamplingBuilder : IDisposable
     private readonly Tensor _seenStarts;
     private readonly Tensor _penalties;
     private readonly Tensor _listed;
+    private readonly Tensor _masked;
+    private readonly int _running;
     private HostBuffer _lists = new(0);
+    private HostBuffer _maskMemory = new(0);
     private long _seenRoom;
     private long _biasRoom;
     private Tensor _biased;
@@ -29,12 +34,14 @@ internal sealed class SamplingBuilder : IDisposable
     private int _count;
     private int _listedCount;
     private int _alternatives;
+    private Tensor _masks;
+    private int _maskedCount;
     private bool _adjusts;
 
     /// <param name="running">The most output rows of a step.</param>
     public SamplingBuilder(int running)
     {
-        const int columns = 2 + SampleTokens.SettingColumns + 1 + SampleTokens.DrawColumns + 2 + LogitAdjustments.PenaltyColumns + 1;
+        const int columns = 2 + SampleTokens.SettingColumns + 1 + SampleTokens.DrawColumns + 2 + LogitAdjustments.PenaltyColumns + 2;
         _memory = new HostBuffer(sizeof(int) * ((columns * (long)running) + 2));
         long offset = 0;
         _rows = Take(DType.I32, new Shape(running));
@@ -46,6 +53,8 @@ internal sealed class SamplingBuilder : IDisposable
         _seenStarts = Take(DType.I32, new Shape(running + 1));
         _penalties = Take(DType.F32, new Shape(running, LogitAdjustments.PenaltyColumns));
         _listed = Take(DType.I32, new Shape(running));
+        _masked = Take(DType.I32, new Shape(running));
+        _running = running;
         MakeRoom(1, 1);
 
         Tensor Take(DType type, Shape shape)
@@ -66,7 +75,7 @@ internal sealed class SamplingBuilder : IDisposable
             MakeRoom(seen, biases);
         }
 
-        (_count, _listedCount, _alternatives, _adjusts) = (0, 0, 0, false);
+        (_count, _listedCount, _alternatives, _maskedCount, _adjusts) = (0, 0, 0, 0, false);
         _biasStarts.AsSpan<int>()[0] = _seenStarts.AsSpan<int>()[0] = 0;
     }
 
@@ -97,6 +106,11 @@ internal sealed class SamplingBuilder : IDisposable
         _tokenRows.AsSpan<int>()[_count] = tokenRow;
         AddBiases(sampler.Biases(position));
         AddSeen(sampler.Seen);
+        if (sampler.Grammar is { } grammar)
+        {
+            AddMask(grammar, sampler.EndTokens);
+        }
+
         _adjusts |= sampler.Adjusts(position);
         _count++;
     }
@@ -119,6 +133,8 @@ internal sealed class SamplingBuilder : IDisposable
             Seen = _seen.Rows(0, _seenStarts.AsSpan<int>()[_count]),
             Penalties = _penalties.Rows(0, _count),
         },
+        Masked = _maskedCount == 0 ? default : _masked.Rows(0, _maskedCount),
+        Masks = _maskedCount == 0 ? default : _masks.Rows(0, _maskedCount),
         Listed = _listed.Rows(0, _listedCount),
         Alternatives = _alternatives,
     };
@@ -127,6 +143,7 @@ internal sealed class SamplingBuilder : IDisposable
     {
         _memory.Dispose();
         _lists.Dispose();
+        _maskMemory.Dispose();
     }
 
     private void MakeRoom(long seen, long biases)
@@ -158,6 +175,21 @@ internal sealed class SamplingBuilder : IDisposable
         }
 
         starts[_count + 1] = next;
+    }
+
+    private void AddMask(GrammarState grammar, ReadOnlySpan<int> ends)
+    {
+        int words = grammar.Grammar.Vocabulary.Words;
+        if (_masks.IsEmpty)
+        {
+            // The first grammar of this engine: masks are large, and most engines never see one.
+            _maskMemory.Dispose();
+            _maskMemory = new HostBuffer((long)sizeof(int) * _running * words);
+            _masks = _maskMemory.View(DType.I32, new Shape(_running, words));
+        }
+
+        grammar.FillMask(MemoryMarshal.Cast<int, uint>(_masks.AsSpan<int>().Slice(_maskedCount * words, words)), ends);
+        _masked.AsSpan<int>()[_maskedCount++] = _count;
     }
 
     private void AddSeen(ReadOnlySpan<int> seen)

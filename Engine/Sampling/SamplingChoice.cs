@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Lean.Engine.Grammars;
 
 namespace Lean.Engine.Sampling;
 
@@ -44,6 +45,9 @@ internal sealed record SamplingChoice
     /// <inheritdoc cref="SamplingParameters.StopTokenIds"/>
     public IReadOnlyList<int>? StopTokenIds { get; init; }
 
+    /// <inheritdoc cref="SamplingParameters.Grammar"/>
+    public Grammar? Grammar { get; init; }
+
     /// <inheritdoc cref="SamplingParameters.Alternatives"/>
     public int? Alternatives { get; init; }
 
@@ -65,6 +69,7 @@ internal sealed record SamplingChoice
         MinTokens = MinTokens ?? others.MinTokens,
         Stop = Stop ?? others.Stop,
         StopTokenIds = StopTokenIds ?? others.StopTokenIds,
+        Grammar = Grammar ?? others.Grammar,
         Alternatives = Alternatives ?? others.Alternatives,
         IgnoreEndOfSequence = IgnoreEndOfSequence ?? others.IgnoreEndOfSequence,
     };
@@ -92,6 +97,7 @@ internal sealed record SamplingChoice
             MinTokens = MinTokens ?? 0,
             Stop = Stop ?? [],
             StopTokenIds = StopTokenIds ?? [],
+            Grammar = Grammar,
             Alternatives = Alternatives,
         };
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Lean.Engine.Grammars;
 using Lean.Tensors;
 
 namespace Lean.Engine.Sampling;
@@ -58,6 +59,12 @@ internal sealed record SamplingParameters
     /// <summary>Tokens that end the request beside the model's own.</summary>
     public IReadOnlyList<int> StopTokenIds { get; init; } = [];
 
+    /// <summary>
+    /// What the text has to look like: only tokens that it allows are chosen, and its end ends the request. Shared by
+    /// requests; null for free text.
+    /// </summary>
+    public Grammar? Grammar { get; init; }
+
     /// <summary>How many of the most likely tokens are listed with each one chosen; null where nobody asks.</summary>
     public int? Alternatives { get; init; }
 
@@ -102,6 +109,16 @@ internal sealed record SamplingParameters
         foreach (int token in StopTokenIds)
         {
             CheckToken($"stop_token_ids{whose}", token, vocabulary);
+            if (MinTokens > 0 && Grammar is not null && Grammar.Vocabulary.BytesOf(token).Length > 0)
+            {
+                throw new InputException(
+                    $"stop_token_ids{whose} names token {token}, which a grammar may need where min_tokens forbids it; expected one of the two, or a control token");
+            }
+        }
+
+        if (Grammar is not null && Grammar.Vocabulary.Size != vocabulary)
+        {
+            throw new InvalidOperationException($"a grammar for {Grammar.Vocabulary.Size} tokens meets a model of {vocabulary}");
         }
 
         if (Stop.Contains(""))

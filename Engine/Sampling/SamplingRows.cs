@@ -30,6 +30,15 @@ internal readonly struct SamplingRows
     /// <summary>How they change.</summary>
     public LogitAdjustments Adjustments { get; init; }
 
+    /// <summary>M: rows whose tokens are masked.</summary>
+    public int MaskedCount => Masked.IsEmpty ? 0 : (int)Masked.Shape[0];
+
+    /// <summary>i32 [M]: which of the S rows.</summary>
+    public Tensor Masked { get; init; }
+
+    /// <summary>i32 [M, ⌈V / 32⌉]: a bit for each token that may be chosen.</summary>
+    public Tensor Masks { get; init; }
+
     /// <summary>A: rows whose most likely tokens are listed.</summary>
     public int ListedCount => Listed.IsEmpty ? 0 : (int)Listed.Shape[0];
 

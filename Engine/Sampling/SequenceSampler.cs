@@ -1,3 +1,4 @@
+using Lean.Engine.Grammars;
 using Lean.Kernels;
 using Lean.Tensors;
 
@@ -29,6 +30,7 @@ internal sealed class SequenceSampler
         _firstFree = prompt.Count + parameters.MinTokens;
         _ends = [.. endTokens.Concat(parameters.StopTokenIds).Distinct().Order()];
         _biases = [.. parameters.LogitBias];
+        Grammar = parameters.Grammar is { } grammar ? new GrammarState(grammar) : null;
         if (parameters.MinTokens > 0 && _ends.Length == vocabulary)
         {
             throw new InputException($"min_tokens is {parameters.MinTokens}, but every token of the model ends the request");
@@ -51,6 +53,15 @@ internal sealed class SequenceSampler
     /// <summary>How to choose.</summary>
     public SamplingParameters Parameters { get; }
 
+    /// <summary>How far the text has come in its grammar, if it has one.</summary>
+    public GrammarState? Grammar { get; }
+
+    /// <summary>Whether the text is a whole one of its grammar that nothing can follow.</summary>
+    public bool IsComplete => Grammar?.IsFinal == true;
+
+    /// <summary>Tokens that end the sequence.</summary>
+    public ReadOnlySpan<int> EndTokens => _ends;
+
     /// <summary>Tokens that <see cref="Seen"/> can come to list.</summary>
     public int MostSeen { get; }
 
@@ -58,7 +69,7 @@ internal sealed class SequenceSampler
     public int MostBiases => int.Max(_biases.Length, Parameters.MinTokens > 0 ? _biasesWhileShort.Length : 0);
 
     /// <summary>Whether a choice depends on tokens in a way that only the host knows, so that it waits until they have been read.</summary>
-    public bool NeedsCommit => Parameters.Penalises;
+    public bool NeedsCommit => Parameters.Penalises || Grammar is not null;
 
     /// <summary>
     /// The position from which on choices depend on their position's logits alone, so that drafts behind it can be verified
@@ -67,7 +78,7 @@ internal sealed class SequenceSampler
     public int DraftsFrom => NeedsCommit ? int.MaxValue : _firstFree;
 
     /// <summary>Whether the token at a position is anything but the most likely one.</summary>
-    public bool IsActive(int position) => !Parameters.IsGreedy || Adjusts(position);
+    public bool IsActive(int position) => !Parameters.IsGreedy || Grammar is not null || Adjusts(position);
 
     /// <summary>Whether logits change before the choice of the token at a position.</summary>
     public bool Adjusts(int position) => Biases(position).Length > 0 || _seenCount > 0;
@@ -82,8 +93,15 @@ internal sealed class SequenceSampler
     public bool Ends(int token) => Array.BinarySearch(_ends, token) >= 0;
 
     /// <summary>Takes note of a chosen token.</summary>
+    /// <exception cref="MachineException">The token is one that the mask forbade.</exception>
     public void Append(int token)
     {
+        if (Grammar is not null && !Grammar.TryAccept(token) && !(Ends(token) && Grammar.IsComplete))
+        {
+            throw new MachineException(
+                $"the device chose token {token}, which its mask forbids: it does not run its kernels as written; `lean selftest` with the same --device shows which");
+        }
+
         if (Parameters.Penalises)
         {
             _seen[(LogitAdjustments.SeenColumns * Entry(token)) + 1]++;

@@ -11,8 +11,9 @@ internal static class SequenceText
     /// <param name="text">Its text, or null where there is no tokenizer.</param>
     public static void Take(Sequence sequence, OutputText? text)
     {
-        // The token that ends a sequence is no part of its text.
-        if (sequence.Finish != FinishReason.Stop && text?.Append(sequence.Output[^1]) == true)
+        // A token that ends a sequence is no part of its text; the last one of a grammar's text is.
+        bool isEnd = sequence.Finish == FinishReason.Stop && sequence.Sampler.Ends(sequence.Output[^1]);
+        if (!isEnd && text?.Append(sequence.Output[^1]) == true)
         {
             GenerationEngine.StopAtText(sequence);
         }

@@ -127,6 +127,7 @@ internal sealed class ServedModel
                 MaxTokens = most,
                 IgnoreEndOfSequence = options.Sampling.IgnoreEndOfSequence ?? false,
                 Priority = -options.Priority,
+                Speculate = options.Speculate,
 
                 // Choices of one seed would all be the same.
                 Sampling = i == 0 ? sampling : sampling with { Seed = unchecked(sampling.Seed + i) },

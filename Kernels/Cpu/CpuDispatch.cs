@@ -61,6 +61,9 @@ internal static unsafe class CpuDispatch<V> where V : struct, IVec<V>
             case CpuKernel.AdjustLogits:
                 AdjustLogitsBody.Run((AdjustLogitsArguments*)arguments, begin, end);
                 break;
+            case CpuKernel.MaskLogits:
+                MaskLogitsBody.Run((MaskLogitsArguments*)arguments, begin, end);
+                break;
             case CpuKernel.SampleTokens:
                 SampleTokensBody<V>.Run((SampleTokensArguments*)arguments, begin, end);
                 break;

@@ -24,5 +24,6 @@ internal enum CpuKernel
     SampleTokens,
     LogProbabilities,
     TopLogProbabilities,
+    MaskLogits,
     Probe,
 }

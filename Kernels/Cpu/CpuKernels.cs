@@ -32,6 +32,7 @@ public static class CpuKernels
             ExpertMixture = new ExpertMixtureInTwo(experts, mlp),
             GreedyPick = new GreedyPickCpu(backend),
             AdjustLogits = new AdjustLogitsCpu(backend),
+            MaskLogits = new MaskLogitsCpu(backend),
             SampleTokens = new SampleTokensCpu(backend),
             LogProbabilities = new LogProbabilitiesCpu(backend),
             TopLogProbabilities = new TopLogProbabilitiesCpu(backend),

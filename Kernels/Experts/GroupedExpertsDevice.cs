@@ -4,8 +4,8 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// Routed experts on a device, for each class of rows in four launches: sort by expert, gate and up with silu, down, and
-/// the sum over ranks; on matrix units prompt rows' terms are made before. The classes follow each other, so they share the
-/// scratch memory.
+/// the sum over ranks; on matrix units prompt rows' terms are made before, and few generated rows take two launches. The
+/// classes follow each other, so they share the scratch memory.
 /// </summary>
 internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
 {
@@ -15,6 +15,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
     private const int Alignment = 64;
 
     private readonly RowUnits _rowUnits = new(stream);
+    private readonly FewExpertRows _few = new(stream);
     private readonly LinearMatrixUnits _units = new(stream);
 
     public override long ScratchBytes(ExpertWeights weights, long rows, long topK)
@@ -49,7 +50,12 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
             long free = scratch.Address;
             var buffers = new Buffers(ref free, weights, generated, topK, generated * topK);
             Tensor chosen = experts.Rows(promptRows, generated);
-            Tensor mine = x.Rows(promptRows, generated);
+            Tensor mine = x.Rows(promptRows, generated), shares = mix.Rows(promptRows, generated), sums = output.Rows(promptRows, generated);
+            if (_few.TryRun(mine, weights, null, chosen, shares, default, buffers.Inner.Address, sums))
+            {
+                return;
+            }
+
             if (_rowUnits.Takes(mine, gates) && _rowUnits.Takes(mine, ups) && _rowUnits.Takes(buffers.Inner, downs) && weights.Hidden % 8 == 0 && weights.Width % 8 == 0)
             {
                 ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts);
@@ -62,8 +68,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
                 Generated(mine, gates, ups, downs, buffers);
             }
 
-            ExpertsCombineLauncher.Launch(
-                stream, buffers.Places(topK), mix.Rows(promptRows, generated), buffers.Parts, output.Rows(promptRows, generated));
+            ExpertsCombineLauncher.Launch(stream, buffers.Places(topK), shares, buffers.Parts, sums);
         }
     }
 

@@ -34,6 +34,7 @@ public static class DeviceKernelSet
             CausalConvolution = convolution,
             GreedyPick = new GreedyPickDevice(stream),
             AdjustLogits = new AdjustLogitsDevice(stream),
+            MaskLogits = new MaskLogitsDevice(stream),
             SampleTokens = new SampleTokensDevice(stream),
             LogProbabilities = new LogProbabilitiesDevice(stream),
             TopLogProbabilities = new TopLogProbabilitiesDevice(stream),

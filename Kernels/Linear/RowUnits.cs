@@ -18,6 +18,9 @@ internal sealed class RowUnits(KernelStream stream)
     private const int Block = 32;
     private const int BlocksOf = 8 * Block;
 
+    // Groups that stay for all their outputs, on a multiprocessor: as many as it holds.
+    private const int GroupsTogether = 2;
+
     /// <summary>Whether a weight's products run here; what decides is the same for every number of rows.</summary>
     public bool Takes(in Tensor x, in Tensor weight) =>
         stream.MatrixUnits != MatrixUnits.None && weight.Type == DType.BF16 && weight.Shape[weight.Shape.Rank - 1] % 8 == 0
@@ -33,25 +36,16 @@ internal sealed class RowUnits(KernelStream stream)
             return;
         }
 
-        int tileRows = rows <= 8 ? 8 : rows <= 16 ? 16 : 32, rowTiles = Count(rows, tileRows);
-        int lines = Warps / Slices(inputs), groups = Count(weight.Shape[0], lines * LineOutputs) * rowTiles;
-        if (tileRows == 8 && groups <= stream.Multiprocessors)
+        if (rows <= 8)
         {
-            Deep(x, weight, gate, add, output, rowTiles, groups);
+            Few(x, weight, gate, add, output);
             return;
         }
 
+        int tileRows = rows <= 16 ? 16 : 32, rowTiles = Count(rows, tileRows);
+        int groups = Count(weight.Shape[0], Warps / Slices(inputs) * LineOutputs) * rowTiles;
         switch (tileRows, Slices(inputs))
         {
-            case (8, 2):
-                LinearRowsEightSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-            case (8, 4):
-                LinearRowsEightSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-            case (8, _):
-                LinearRowsEightSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
             case (16, 2):
                 LinearRowsWideSixteenSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
                 break;
@@ -140,13 +134,12 @@ internal sealed class RowUnits(KernelStream stream)
         }
     }
 
-    /// <summary>The first half of a mixture of experts for few rows: each rank's gates and ups, and the shared expert's.</summary>
+    /// <summary>The first half of a mixture of experts for few rows: each rank's gates and ups, and the shared expert's, of which there may be none.</summary>
     public void MixtureGateUp(
         in Tensor x, in Tensor experts, in Tensor inner, in Tensor gate, in Tensor up, in Tensor sharedGate, in Tensor sharedUp, int width)
     {
-        long inputs = x.Shape[1], outputs = Warps / Slices(inputs) * LineOutputs;
-        int groups = (int)x.Shape[0] * (Count(sharedGate.Shape[0], (int)outputs) + ((int)experts.Shape[1] * Count(width, (int)outputs)));
-        switch (Slices(inputs))
+        int groups = (int)long.Min(experts.Shape.Count * width, GroupsTogether * stream.Multiprocessors);
+        switch (Slices(x.Shape[1]))
         {
             case 2:
                 MixtureGateUpRowsSlices2xLauncher.Launch(stream, x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
@@ -160,11 +153,11 @@ internal sealed class RowUnits(KernelStream stream)
         }
     }
 
-    /// <summary>The second half: every rank's down and the shared expert's, weighted and added up.</summary>
+    /// <summary>The second half: every rank's down and, where there is a logit, the shared expert's, weighted and added up.</summary>
     public void MixtureDown(
         in Tensor inner, in Tensor experts, in Tensor mix, in Tensor gateLogit, in Tensor output, in Tensor down, in Tensor sharedDown, int width)
     {
-        int groups = (int)output.Shape[0] * Count(output.Shape[1], LineOutputs);
+        int groups = (int)long.Min(output.Shape[0] * Count(output.Shape[1], LineOutputs), stream.Multiprocessors);
         switch (Slices(width))
         {
             case 2:
@@ -205,24 +198,28 @@ internal sealed class RowUnits(KernelStream stream)
         }
     }
 
-    private void Deep(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int rowTiles, int groups)
+    private void Few(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
     {
+        int groups = (int)long.Min(weight.Shape[0], GroupsTogether * stream.Multiprocessors);
         switch (Slices(weight.Shape[1]))
         {
             case 2:
-                LinearRowsDeepEightSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                LinearRowsFewSlices2xLauncher.Launch(stream, x, weight, gate, add, output, groups);
                 break;
             case 4:
-                LinearRowsDeepEightSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                LinearRowsFewSlices4xLauncher.Launch(stream, x, weight, gate, add, output, groups);
                 break;
             default:
-                LinearRowsDeepEightSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
+                LinearRowsFewSlices8xLauncher.Launch(stream, x, weight, gate, add, output, groups);
                 break;
         }
     }
 
     // Few outputs need many warps each, long sums can feed them; a slice has at least eight blocks of 32.
     internal static int Slices(long inputs) => inputs >= 2048 ? 8 : inputs >= 1024 ? 4 : 2;
+
+    /// <summary>Whether sums of two lengths are cut into as many slices of as many blocks.</summary>
+    internal static bool IsCutAlike(long inputs, long others) => Slices(inputs) == Slices(others) && Count(inputs, BlocksOf) == Count(others, BlocksOf);
 
     private static int ManyRows(long rows) => rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
 

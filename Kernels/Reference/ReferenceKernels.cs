@@ -32,6 +32,7 @@ public static class ReferenceKernels
         ExpertMixture = new ExpertMixtureInTwo(new GroupedExpertsReference(), new GatedMlpReference()),
         GreedyPick = new GreedyPickReference(),
         AdjustLogits = new AdjustLogitsReference(),
+        MaskLogits = new MaskLogitsReference(),
         SampleTokens = new SampleTokensReference(),
         LogProbabilities = new LogProbabilitiesReference(),
         TopLogProbabilities = new TopLogProbabilitiesReference(),

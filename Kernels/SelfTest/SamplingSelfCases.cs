@@ -19,6 +19,7 @@ internal static class SamplingSelfCases
     public static IEnumerable<SelfCase> All() =>
     [
         .. ((int[])[1, 33, 2048]).Select(width => new SelfCase("adjust_logits", $"[6, {width}]", F32, (set, memory) => Adjust(width, set, memory))),
+        .. ((int[])[1, 33, 20001]).Select(width => new SelfCase("mask_logits", $"3 of [6, {width}]", 0, (set, memory) => Mask(width, set, memory))),
         .. from width in (int[])[1, 33, 1000]
            from fault in Faults
            select new SelfCase("sample_tokens", $"[{AnySetting.Length}, {width}]{(fault == 0 ? "" : $" with {fault}")}", 0, (set, memory) => Draw(width, fault, AnySetting, set, memory)),
@@ -47,6 +48,21 @@ internal static class SamplingSelfCases
             Penalties = memory.New("penalties", DType.F32, new Shape(rows, LogitAdjustments.PenaltyColumns), [.. Enumerable.Range(0, rows).SelectMany(r => (float[])[1 + (0.2f * r), 0.3f * r, 0.1f * r])]),
         });
 
+        return Apart(x, memory);
+    }
+
+    private static Tensor[] Mask(int width, KernelSet set, GuardedMemory memory)
+    {
+        const int rows = 6;
+        int words = (int)MaskLogits.Words(width);
+        Tensor x = memory.New("logits", DType.F32, new Shape(rows, width), SelfCases.Normal(44, rows * width));
+        int[] masks = [.. Enumerable.Range(0, 3 * words).Select(i => i % 4 == 0 ? -1 : i % 4 == 1 ? 0 : unchecked((int)(2654435761u * (uint)i)))];
+        set.MaskLogits.Run(x, memory.New("rows", new Shape(3), [4, 0, 3]), memory.New("masks", new Shape(3, words), masks));
+        return Apart(x, memory);
+    }
+
+    private static Tensor[] Apart(Tensor x, GuardedMemory memory)
+    {
         // Infinities have no distance; that the bans are where they belong shows in signs.
         Tensor banned = memory.New("banned", DType.F32, x.Shape, [.. x.AsSpan<float>().ToArray().Select(v => float.IsNegativeInfinity(v) ? 1f : 0f)]);
         Tensor finite = memory.New("finite", DType.F32, x.Shape, [.. x.AsSpan<float>().ToArray().Select(v => float.IsNegativeInfinity(v) ? 0f : v)]);

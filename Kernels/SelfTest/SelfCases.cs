@@ -14,7 +14,7 @@ internal static class SelfCases
 
     private static readonly int[] Vocabularies = [1, 33, 1000, 151936];
 
-    private static readonly (int Inputs, int Outputs)[] Matrices = [(33, 19), (129, 82), (2048, 70)];
+    private static readonly (int Inputs, int Outputs)[] Matrices = [(33, 19), (129, 82), (520, 70)];
 
     // What tensor cores take: more than a tile of rows and of outputs, blocks that are not full, few rows of many outputs,
     // and rows of outputs that the copy engine cannot reach.

@@ -14,10 +14,13 @@ public static class SelfTest
     /// <summary>Runs it, an op at a time.</summary>
     /// <param name="kernels">What is checked.</param>
     /// <param name="chosen">Whether an op is; all are where this is null.</param>
-    public static IEnumerable<SelfTestResult> Run(KernelSet kernels, Func<string, bool>? chosen = null)
+    /// <param name="shard">Which of so many shards to run: every n-th of the chosen ops' calls.</param>
+    /// <param name="shards">How many shards there are.</param>
+    public static IEnumerable<SelfTestResult> Run(KernelSet kernels, Func<string, bool>? chosen = null, int shard = 1, int shards = 1)
     {
         KernelSet reference = ReferenceKernels.Create(kernels.CacheType);
-        return SelfCases.All().Where(c => chosen?.Invoke(c.Op) ?? true).GroupBy(c => c.Op).Select(op => Run([.. op], reference, kernels));
+        return SelfCases.All().Where(c => chosen?.Invoke(c.Op) ?? true).Where((_, i) => i % shards == shard - 1)
+            .GroupBy(c => c.Op).Select(op => Run([.. op], reference, kernels));
     }
 
     private static SelfTestResult Run(SelfCase[] cases, KernelSet reference, KernelSet kernels)

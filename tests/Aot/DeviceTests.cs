@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Lean.Aot.Tests;
 
@@ -48,6 +50,21 @@ public sealed class DeviceTests
         Assert.All(ops, op => Assert.Contains("rms_norm", op, StringComparison.Ordinal));
         Assert.Equal("demo", Assert.Single(LeanRun.Of("selftest", "--filter", "demo").Good().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[1..]).Split(' ')[0]);
         LeanRun.Of("selftest", "--filter", "nothing").Fails(2, "--filter is 'nothing', expected a part of an op's name; the ops are embedding, ");
+    }
+
+    [Fact]
+    public void Shards_of_the_self_test_have_every_call_between_them()
+    {
+        int all = Calls();
+        Assert.InRange(Calls("--shard", "1/3"), 1, all - 1);
+        Assert.Equal(all, Enumerable.Range(1, 3).Sum(i => Calls("--shard", $"{i}/3")));
+        foreach (string wrong in (string[])["0/3", "4/3", "3", "1/0", "a/b", "1/2/3"])
+        {
+            LeanRun.Of("selftest", "--shard", wrong).Fails(2, $"--shard is '{wrong}', expected I/N with 1 ≤ I ≤ N, such as 2/8");
+        }
+
+        static int Calls(params string[] more) => Regex.Matches(LeanRun.Of(["selftest", "--filter", "rms_norm", .. more]).Good().Output, @" ok +(\d+) calls")
+            .Sum(m => int.Parse(m.Groups[1].ValueSpan, CultureInfo.InvariantCulture));
     }
 
     [Theory]

@@ -32,6 +32,8 @@ public sealed class SamplingTests
         { ["--stop-token-ids", "2048"], "stop_token_ids names token 2048" },
         { ["--min-tokens", "-1"], "--min-tokens is '-1'" },
         { ["--min-tokens", "9", "--max-tokens", "8"], "min_tokens is 9, expected at most max_tokens, 8" },
+        { ["--json-schema", "no.json"], "no.json" },
+        { ["--json-object", "--json-schema", "no.json"], "--json-schema and --json-object exclude each other" },
         { ["--logprobs", "21"], "--logprobs is '21', expected a whole number from 0 to 20" },
     };
 
@@ -53,6 +55,8 @@ public sealed class SamplingTests
         { "\"logit_bias\":{\"5\":\"1\"}", "line 2: logit_bias of token 5 is a string" },
         { "\"logprobs\":true", "line 2: logprobs is true" },
         { "\"ignore_eos\":1", "line 2: ignore_eos is 1, expected true or false" },
+        { "\"response_format\":{\"type\":\"xml\"}", "line 2: response_format.type is \"xml\", expected text, json_object or json_schema" },
+        { "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"schema\":{\"not\":{}}}}", "line 2: response_format.json_schema.schema, at #: the keyword \"not\" is not supported" },
         { "\"max_tokens\":4,\"min_tokens\":5", "min_tokens of prompt 2 of 2 is 5, expected at most max_tokens, 4" },
         { "\"\\ud800\":1", "Unicode" },
     };

@@ -239,6 +239,14 @@ public sealed class LaunchCheckTests
     }
 
     [Fact]
+    public void Mask_logits()
+    {
+        Refused("mask_logits", "logits", "f32 [R, V]", () => Set.MaskLogits.Run(I(3, 40), I(2), I(2, 2)));
+        Refused("mask_logits", "rows", "i32 [M] = [2]", () => Set.MaskLogits.Run(F(3, 40), F(2), I(2, 2)));
+        Refused("mask_logits", "masks", "i32 [M, ⌈V/32⌉] = [2, 2]", () => Set.MaskLogits.Run(F(3, 40), I(2), I(2, 1)));
+    }
+
+    [Fact]
     public void Sample_tokens()
     {
         Refused("sample_tokens", "logits", "contiguous rows", () => Set.SampleTokens.Run(F(3, 9).Columns(0, 8), I(3), F(3, 3), I(3), I(3, 2), I(5)));

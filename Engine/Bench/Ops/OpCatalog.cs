@@ -105,6 +105,11 @@ internal static class OpCatalog
             all.Add(() => new AdjustLogitsBench(c.Vocabulary, rows));
         }
 
+        if (Has(() => ops.MaskLogits, "mask_logits", missing))
+        {
+            all.Add(() => new MaskLogitsBench(c.Vocabulary, rows));
+        }
+
         return all.Select(static make => make());
     }
 

@@ -48,6 +48,7 @@ internal sealed class GenerateCommand
             "lean generate \"ROMEO:\" --max-tokens 64",
             "lean generate --chat \"Who is there?\"",
             "lean generate \"ROMEO:\" --temperature 0.7 --top-p 0.9 --seed 1 --stop \"JULIET:\"",
+            "lean generate \"A person:\" --json-schema person.json",
             "lean generate --model DIR --prompt-ids 1,2,3 --prompt-ids 4,5 --json",
             "lean generate --model DIR --prompts prompts.jsonl > answers.jsonl")
         {
@@ -76,14 +77,16 @@ internal sealed class GenerateCommand
             KeepsGenerated = parsed.GetValue(_reuseGenerated),
             CacheMemory = parsed.GetValue(_cacheMemory) is { } size ? ByteSize.Parse(_cacheMemory.Name, size) : null,
         };
+        var grammars = new ModelGrammars(folder, tokenizer);
+        SamplingChoice given = _sampling.Read(parsed, grammars) with { IgnoreEndOfSequence = parsed.GetValue(_ignoreEnd) };
         if (tokenizer is not null && IsChat(parsed) && chat.HasTemplate())
         {
-            return Chat(parsed, chat, folder, tokenizer, options);
+            return Chat(parsed, chat, folder, tokenizer, options, given);
         }
 
-        List<Prompt> prompts = new PromptReader(folder, tokenizer, chat).Read(
+        List<Prompt> prompts = new PromptReader(folder, tokenizer, chat, grammars).Read(
             parsed.GetValue(_prompt), parsed.GetValue(_promptIds) ?? [], parsed.GetValue(_prompts));
-        List<GenerationRequest> requests = Requests(prompts, parsed, GenerationDefaults.Read(folder));
+        List<GenerationRequest> requests = Requests(prompts, parsed, given, GenerationDefaults.Read(folder));
         using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
         using var run = new GenerationRun(model, requests, options, tokenizer);
         CacheLine.Show(run.Engine, options.KeepsGenerated);
@@ -112,20 +115,18 @@ internal sealed class GenerateCommand
         parsed.GetValue(_prompt) is null && parsed.GetValue(_promptIds) is not { Length: > 0 } && parsed.GetValue(_prompts) is null
         && !parsed.GetValue(_json) && !Console.IsInputRedirected && !Console.IsOutputRedirected;
 
-    private int Chat(ParseResult parsed, ChatPrompts chat, string folder, Tokenizer tokenizer, EngineOptions options)
+    private int Chat(ParseResult parsed, ChatPrompts chat, string folder, Tokenizer tokenizer, EngineOptions options, SamplingChoice given)
     {
         var defaults = GenerationDefaults.Read(folder);
         using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
-        using var turns = new ChatTurns(model, tokenizer, options, ids => Requests([new Prompt(ids)], parsed, defaults)[0]);
+        using var turns = new ChatTurns(model, tokenizer, options, ids => Requests([new Prompt(ids)], parsed, given, defaults)[0]);
         turns.Listen();
         new ChatSession(chat, Console.In, Console.Out).Run(turns.Answer);
         return 0;
     }
 
-    private List<GenerationRequest> Requests(List<Prompt> prompts, ParseResult parsed, GenerationDefaults defaults)
-    {
-        SamplingChoice given = _sampling.Read(parsed) with { IgnoreEndOfSequence = parsed.GetValue(_ignoreEnd) };
-        return [.. prompts.Select(p =>
+    private List<GenerationRequest> Requests(List<Prompt> prompts, ParseResult parsed, SamplingChoice given, GenerationDefaults defaults) =>
+        [.. prompts.Select(p =>
         {
             SamplingChoice choice = p.Sampling?.Over(given) ?? given;
             return new GenerationRequest
@@ -136,5 +137,4 @@ internal sealed class GenerateCommand
                 Sampling = choice.Resolve(defaults),
             };
         })];
-    }
 }

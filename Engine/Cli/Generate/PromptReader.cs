@@ -10,7 +10,8 @@ namespace Lean.Engine.Cli.Generate;
 /// <param name="folder">The model's folder.</param>
 /// <param name="tokenizer">Its tokenizer, or null where the folder has none.</param>
 /// <param name="chat">Makes prompts of what users say.</param>
-internal sealed class PromptReader(string folder, Tokenizer? tokenizer, ChatPrompts chat)
+/// <param name="grammars">Compiles schemas.</param>
+internal sealed class PromptReader(string folder, Tokenizer? tokenizer, ChatPrompts chat, ModelGrammars grammars)
 {
     /// <summary>Reads the prompts from the one place that names them.</summary>
     /// <param name="text">PROMPT.</param>
@@ -71,7 +72,7 @@ internal sealed class PromptReader(string folder, Tokenizer? tokenizer, ChatProm
         }
 
         int? limit = null;
-        var sampling = new SamplingFields(place);
+        var sampling = new SamplingFields(place, grammars);
         var names = new HashSet<string>();
         foreach (JsonProperty property in value.EnumerateObject())
         {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Lean.Engine.Grammars;
 using Lean.Engine.Sampling;
 using Lean.Tensors;
 
@@ -7,7 +8,8 @@ namespace Lean.Engine.Cli.Generate;
 
 /// <summary>Sampling parameters as a line of --prompts gives them, under the names of the OpenAI API and vLLM.</summary>
 /// <param name="place">The line, for messages.</param>
-internal sealed class SamplingFields(string place)
+/// <param name="grammars">Compiles schemas.</param>
+internal sealed class SamplingFields(string place, ModelGrammars grammars)
 {
     /// <summary>The parameters read so far.</summary>
     public SamplingChoice Choice { get; private set; } = new();
@@ -58,6 +60,9 @@ internal sealed class SamplingFields(string place)
                 return true;
             case "logprobs":
                 Choice = Choice with { Alternatives = given ? Whole(ParameterRange.LogProbabilities, value) : null };
+                return true;
+            case "response_format":
+                Choice = Choice with { Grammar = given ? ResponseFormat.Read(value, grammars.Cache, place: $"{place}: ") : null };
                 return true;
             case "ignore_eos":
                 Choice = Choice with { IgnoreEndOfSequence = given ? Flag(name, value) : null };

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Lean.Engine.Grammars;
 using Lean.Engine.Sampling;
 using Lean.Tensors;
 
@@ -24,19 +25,25 @@ internal sealed class SamplingOptions
     private readonly Option<int?> _minTokens = Options.Whole(ParameterRange.MinTokens, "N", "Tokens before which nothing ends the text");
     private readonly Option<int?> _alternatives = Options.Whole(ParameterRange.LogProbabilities, "N", "With --json, list the N most likely tokens beside each token chosen");
 
+    private readonly Option<string?> _schema = Options.Text("--json-schema", "FILE", "Write nothing but JSON that satisfies the schema in FILE; what a schema cannot ask for is refused by name");
+    private readonly Option<bool> _jsonObject = Options.Flag("--json-object", "Write nothing but a JSON object");
+
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_temperature, _topP, _topK, _minP, _seed, _repetition, _presence, _frequency, _bias, _stop, _stopIds, _minTokens, _alternatives])
+        foreach (Option option in (Option[])[_temperature, _topP, _topK, _minP, _seed, _repetition, _presence, _frequency, _bias, _stop, _stopIds, _minTokens, _alternatives, _schema, _jsonObject])
         {
             command.Add(option);
         }
     }
 
     /// <summary>What was given.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="grammars">Compiles a schema.</param>
     /// <exception cref="InputException">A value is none, or out of range.</exception>
-    public SamplingChoice Read(ParseResult parsed) => new()
+    public SamplingChoice Read(ParseResult parsed, ModelGrammars grammars) => new()
     {
+        Grammar = Grammar(parsed, grammars),
         Temperature = parsed.GetValue(_temperature),
         TopP = parsed.GetValue(_topP),
         TopK = parsed.GetValue(_topK),
@@ -51,6 +58,18 @@ internal sealed class SamplingOptions
         MinTokens = parsed.GetValue(_minTokens),
         Alternatives = parsed.GetValue(_alternatives),
     };
+
+    private Grammar? Grammar(ParseResult parsed, ModelGrammars grammars)
+    {
+        if (parsed.GetValue(_schema) is not { } file)
+        {
+            return parsed.GetValue(_jsonObject) ? grammars.Cache.JsonObject() : null;
+        }
+
+        return parsed.GetValue(_jsonObject)
+            ? throw new InputException("--json-schema and --json-object exclude each other: expected one of them")
+            : grammars.Cache.JsonSchema(InputFile.Json(file, InputFile.Text(file)), subject: file);
+    }
 
     private static TokenBias Bias(string text)
     {

@@ -76,13 +76,18 @@ internal sealed class Automaton
     }
 
     /// <summary>The configuration among those of the present tables.</summary>
-    public Configuration Renew(Configuration old)
-    {
-        if (old.Generation == _generation)
-        {
-            return old;
-        }
+    public Configuration Renew(Configuration old) => old.Generation == _generation ? old : BringOver(old);
 
+    /// <summary>The configuration without the ways that stand in a string's characters.</summary>
+    public Configuration WithoutText(Configuration from)
+    {
+        _isComplete = false;
+        return MakeConfiguration([.. from.Items.Where(i => !_network.IsText[i.State])]);
+    }
+
+    // Apart from its caller, which is on every token's way: captured variables are made where a method begins.
+    private Configuration BringOver(Configuration old)
+    {
         var frames = new Dictionary<Frame, Frame>(ReferenceEqualityComparer.Instance);
         foreach (Frame frame in Below(old.Items))
         {
@@ -93,13 +98,6 @@ internal sealed class Automaton
         return MakeConfiguration([.. old.Items.Select(Renewed)]);
 
         Item Renewed(Item item) => item.Parent is null ? item : item with { Parent = frames[item.Parent] };
-    }
-
-    /// <summary>The configuration without the ways that stand in a string's characters.</summary>
-    public Configuration WithoutText(Configuration from)
-    {
-        _isComplete = false;
-        return MakeConfiguration([.. from.Items.Where(i => !_network.IsText[i.State])]);
     }
 
     private Configuration Begin()

@@ -144,6 +144,34 @@ internal sealed class CharDfa
         return new CharDfa(edges, accepts);
     }
 
+    /// <summary>Strings in which a text does not stand, whose first character stands in it only once.</summary>
+    public static CharDfa Without(string text)
+    {
+        var edges = new List<List<Edge>>();
+        for (int s = 0; s < text.Length; s++)
+        {
+            // So many of its characters have been read; any other begins anew.
+            edges.Add([]);
+            int[] known = s == 0 ? [text[0]] : [text[s], text[0]];
+            foreach (CodePointRange range in CodePointSet.Of(known).Complement().Ranges)
+            {
+                edges[s].Add(new Edge(range.First, range.Last, 0));
+            }
+
+            if (s + 1 < text.Length)
+            {
+                edges[s].Add(new Edge(text[s], text[s], s + 1));
+            }
+
+            if (s > 0)
+            {
+                edges[s].Add(new Edge(text[0], text[0], 1));
+            }
+        }
+
+        return new CharDfa(edges, [.. text.Select(static _ => true)]);
+    }
+
     /// <summary>Strings of so many code points.</summary>
     /// <exception cref="PatternException">There are too many states.</exception>
     public static CharDfa OfLength(int least, int? most)

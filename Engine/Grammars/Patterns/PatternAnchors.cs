@@ -35,6 +35,15 @@ internal static class PatternAnchors
             : Within(new PatternSequence(inner), !start, !end);
     }
 
+    /// <summary>The one set whose repetition a pattern is, from end to end; null where there is more to it.</summary>
+    public static PatternRepeat? OnlyRepeats(PatternNode node) => node switch
+    {
+        PatternRepeat { Part: PatternSet } repeat => repeat,
+        PatternRepeat { Part: PatternSequence { Parts: [PatternSet set] } } repeat => repeat with { Part = set },
+        PatternSequence sequence => Flat(sequence) is [var only] && only != node ? OnlyRepeats(only) : null,
+        _ => null,
+    };
+
     private static PatternSequence Within(PatternNode node, bool before, bool after)
     {
         if (HasAnchor(node))

@@ -198,6 +198,7 @@ internal static class KeywordReader
         switch (name)
         {
             case "properties":
+                shape.IsClosed = true;
                 foreach ((string property, SchemaPlace schema) in value.Members())
                 {
                     shape.Properties[property] = schema;

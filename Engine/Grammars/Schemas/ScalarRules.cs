@@ -36,8 +36,7 @@ internal sealed class ScalarRules(NetworkBuilder network, StringRules strings, W
 
         if (types.HasFlag(JsonTypes.String) && (facts.MaxLength is null || facts.MinLength <= facts.MaxLength))
         {
-            int rule = facts.Patterns.Count == 0 ? strings.Free(facts.MinLength, facts.MaxLength) : strings.Of(Strings(facts)!);
-            network.Call(start, rule, end);
+            network.Call(start, StringRule(facts), end);
         }
     }
 
@@ -79,6 +78,26 @@ internal sealed class ScalarRules(NetworkBuilder network, StringRules strings, W
 
             network.Skip(at, end);
         }
+    }
+
+    private int StringRule(SchemaFacts facts)
+    {
+        if (facts.Patterns.Count == 0)
+        {
+            return strings.Free(facts.MinLength, facts.MaxLength);
+        }
+
+        // The most common of all patterns: so many characters of a set. Without a counter, each would be a state.
+        if (facts.Patterns is [(_, var pattern)] && PatternAnchors.OnlyRepeats(pattern) is { Part: PatternSet { Set: { IsEmpty: false } set } } repeat)
+        {
+            int least = int.Max(repeat.Least, facts.MinLength), most = int.Min(repeat.Most ?? int.MaxValue, facts.MaxLength ?? int.MaxValue);
+            if (least <= most)
+            {
+                return strings.Repeated(set, least, most == int.MaxValue ? null : most);
+            }
+        }
+
+        return strings.Of(Strings(facts));
     }
 
     private bool FitsString(string text, SchemaFacts facts, ref CharDfa? automaton)
@@ -132,6 +151,20 @@ internal sealed class ScalarRules(NetworkBuilder network, StringRules strings, W
 
         return all;
     }
+
+    /// <summary>The strings of some schemas, which are among others.</summary>
+    /// <exception cref="PatternException">They need too large an automaton.</exception>
+    public CharDfa Strings(SchemaFacts facts, CharDfa others)
+    {
+        CharDfa all = facts.Values is null
+            ? others
+            : CharDfaBuilder.Build(new PatternChoice([.. Texts(facts).Select(PatternNode.Literal)]), budget).And(others, budget);
+        all = facts.Patterns.Count == 0 ? all : Patterns(facts).And(all, budget);
+        return facts.MinLength == 0 && facts.MaxLength is null ? all : all.And(CharDfa.OfLength(facts.MinLength, facts.MaxLength), budget);
+    }
+
+    private static IEnumerable<string> Texts(SchemaFacts facts) =>
+        facts.Values!.Values.Where(static v => v.ValueKind == JsonValueKind.String).Select(static v => v.GetString()!);
 
     private CharDfa Strings(SchemaFacts facts)
     {

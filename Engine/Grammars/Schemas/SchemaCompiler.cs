@@ -64,6 +64,24 @@ internal sealed class SchemaCompiler
         return rule;
     }
 
+    /// <summary>The strings of some schemas, without quotes, lead from a state of the current rule to another.</summary>
+    /// <param name="facts">What the schemas come to.</param>
+    /// <param name="place">Where they stand, for messages.</param>
+    /// <param name="from">The first state.</param>
+    /// <param name="to">The state behind.</param>
+    /// <param name="end">What no string holds, since it follows.</param>
+    public void WriteText(SchemaFacts facts, SchemaPlace place, int from, int to, string end)
+    {
+        try
+        {
+            _strings.Text(_scalars.Strings(facts, CharDfa.Without(end)), from, to, isQuoted: false);
+        }
+        catch (PatternException wrong)
+        {
+            throw place.Refuse($"the pattern {wrong.Message}");
+        }
+    }
+
     /// <summary>Writes all rules that were asked for.</summary>
     /// <exception cref="InputException">A schema is wrong, or holds what is not supported.</exception>
     public void Finish()

@@ -22,8 +22,8 @@ internal sealed class SchemaGoal
     /// <param name="entries">The schemas; the same one counts once.</param>
     public SchemaGoal(IEnumerable<GoalEntry> entries)
     {
-        Entries = [.. entries.DistinctBy(static e => (e.Place.Pointer, e.Part))];
-        Key = string.Join('\n', Entries.Select(static e => $"{(int)e.Part}{e.Place.Pointer}").Order(StringComparer.Ordinal));
+        Entries = [.. entries.DistinctBy(static e => (e.Place.Document.Subject, e.Place.Pointer, e.Part))];
+        Key = string.Join('\n', Entries.Select(static e => $"{(int)e.Part}{e.Place.Document.Subject}{e.Place.Pointer}").Order(StringComparer.Ordinal));
     }
 
     /// <summary>The goal that one schema is.</summary>

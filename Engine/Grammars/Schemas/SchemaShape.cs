@@ -9,7 +9,7 @@ internal sealed class SchemaShape
     /// <summary>The schema of other properties, where it is given.</summary>
     public SchemaPlace? AdditionalProperties { get; set; }
 
-    /// <summary>Whether properties that no schema declares are excluded.</summary>
+    /// <summary>Whether properties that no schema declares are not written, unless one says what they are.</summary>
     public bool IsClosed { get; set; }
 
     /// <summary>Schemas of the items at the front.</summary>

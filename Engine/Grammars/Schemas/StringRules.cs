@@ -28,6 +28,26 @@ internal sealed class StringRules(NetworkBuilder network)
         return rule;
     }
 
+    /// <summary>A rule for strings of so many characters of a set. They are counted, so that a long limit costs nothing.</summary>
+    public int Repeated(CodePointSet set, int least, int? most)
+    {
+        int rule = network.NewRule(least, most), before = network.Current;
+        network.Open(rule);
+        int body = network.State(), character = network.State(), behind = network.State(), quote = network.State();
+        network.Edge(network.Start, (byte)'"', (byte)'"', body);
+        network.Skip(body, character, Guard.More);
+        foreach (CodePointRange range in set.Ranges)
+        {
+            Range(character, range.First, range.Last, behind, isQuoted: true);
+        }
+
+        network.Skip(behind, body, Guard.Count);
+        network.Skip(body, quote, Guard.Enough);
+        network.Edge(quote, (byte)'"', (byte)'"', network.End);
+        network.Open(before);
+        return rule;
+    }
+
     /// <summary>A rule for the strings of an automaton. Only what JSON requires to be escaped is.</summary>
     public int Of(CharDfa strings)
     {

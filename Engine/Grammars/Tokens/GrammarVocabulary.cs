@@ -27,17 +27,27 @@ internal sealed class GrammarVocabulary
     /// <param name="vocabulary">Ids of the model, which may be more or fewer than the tokenizer's.</param>
     /// <exception cref="InputException">Some byte of UTF-8 text has no token, so that a grammar could get stuck.</exception>
     public GrammarVocabulary(Tokenizer tokenizer, int vocabulary)
+        : this([.. Enumerable.Range(0, tokenizer.VocabularySize).Select(id => tokenizer.BytesOf(id).ToArray())], tokenizer.AddedTokens, vocabulary)
+    {
+    }
+
+    /// <param name="tokens">The bytes of each token; none for one without text.</param>
+    /// <param name="addedTokens">Tokens that are no text, by what stands for them.</param>
+    /// <param name="vocabulary">Ids of the model, which may be more or fewer.</param>
+    /// <exception cref="InputException">Some byte of UTF-8 text has no token, so that a grammar could get stuck.</exception>
+    public GrammarVocabulary(IReadOnlyList<byte[]> tokens, IReadOnlyDictionary<string, int> addedTokens, int vocabulary)
     {
         (Size, Words) = (vocabulary, (vocabulary + 31) / 32);
         var plain = new List<(int, byte[])>();
         var others = new List<(int, byte[])>();
         var alone = new bool[256];
-        var added = new HashSet<int>(tokenizer.AddedTokens.Values);
-        _bytes = new byte[int.Min(vocabulary, tokenizer.VocabularySize)][];
+        var added = new HashSet<int>(addedTokens.Values);
+        _bytes = new byte[int.Min(vocabulary, tokens.Count)][];
         _plain = [.. Enumerable.Range(0, LongestPlain + 1).Select(_ => new uint[Words])];
         for (int id = 0; id < _bytes.Length; id++)
         {
-            byte[] bytes = added.Contains(id) ? [] : tokenizer.BytesOf(id).ToArray();
+            // The byte that marks added tokens is in no text.
+            byte[] bytes = added.Contains(id) || tokens[id].Contains(Network.TokenMark) ? [] : tokens[id];
             _bytes[id] = bytes;
             if (bytes.Length == 0)
             {
@@ -56,7 +66,7 @@ internal sealed class GrammarVocabulary
 
         for (int i = 0; i < Tags.Length; i++)
         {
-            if (tokenizer.AddedTokens.TryGetValue(Tags[i], out int id) && id < _bytes.Length)
+            if (addedTokens.TryGetValue(Tags[i], out int id) && id < _bytes.Length)
             {
                 _bytes[id] = [Network.TokenMark, (byte)i];
                 others.Add((id, _bytes[id]));

@@ -10,12 +10,14 @@ namespace Lean.Kernels.Device;
 /// </summary>
 public static class AddRmsNormRow
 {
-    private const int Threads = 512;
-    private const int Warps = Threads / 32;
+    /// <summary>Threads of a group.</summary>
+    public const int Threads = 512;
+
+    internal const int Warps = Threads / 32;
     private const int Four = 4;
 
     // 2^-96: squares of scaled values cannot leave f32.
-    private const float Small = 1.2621774483536189e-29f;
+    internal const float Small = 1.2621774483536189e-29f;
 
     /// <summary>As <see cref="AddRmsNorm"/>; H is a multiple of 4 and at most 2,048 for each part, rows begin at multiples of 16 bytes.</summary>
     [Kernel("add_rms_norm_row", Threads, groups: "T", Unroll = true)]
@@ -132,7 +134,7 @@ public static class AddRmsNormRow
         }
     }
 
-    private static float WarpSum(float value)
+    internal static float WarpSum(float value)
     {
         value += Lanes.Xor(value, 16);
         value += Lanes.Xor(value, 8);

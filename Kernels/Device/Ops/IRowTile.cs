@@ -26,19 +26,6 @@ public struct EightRows : IRowTile
     public static int Ahead => 4;
 }
 
-/// <summary>16 outputs of 8 rows, read further ahead.</summary>
-public struct EightRowsDeep : IRowTile
-{
-    /// <inheritdoc/>
-    public static int Outputs => 1;
-
-    /// <inheritdoc/>
-    public static int Rows => 1;
-
-    /// <inheritdoc/>
-    public static int Ahead => 8;
-}
-
 /// <summary>16 outputs of 16 rows.</summary>
 public struct SixteenRows : IRowTile
 {

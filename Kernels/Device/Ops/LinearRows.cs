@@ -3,7 +3,7 @@ using ILGPU.Runtime;
 
 namespace Lean.Kernels.Device;
 
-/// <summary>linear and the second half of gated_mlp, generated rows, on cards since Ampere (<see cref="RowProducts"/>).</summary>
+/// <summary>linear and the second half of gated_mlp for more than eight generated rows, on cards since Ampere (<see cref="RowProducts"/>).</summary>
 public static class LinearRows
 {
     /// <summary>output[t, n] = add[t, n] + sigmoid(gate[t]) · Σ_k x[t, k] · weight[n, k]; no gate counts as 1, nothing to add as 0.</summary>
@@ -20,11 +20,14 @@ public static class LinearRows
     /// <param name="addStride">Likewise.</param>
     /// <param name="outputStride">Likewise.</param>
     /// <param name="rowTiles">Groups that share a range of outputs, each for its rows.</param>
-    [Kernel("linear_rows", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("eight_slices2x", typeof(EightRows), typeof(TwoSlices))]
-    [Instance("eight_slices4x", typeof(EightRows), typeof(FourSlices))]
-    [Instance("eight_slices8x", typeof(EightRows), typeof(EightSlices))]
-    [Cuda("sm_80", GroupsTogether = 3)]
+    [Kernel("linear_rows_wide", RowProducts.Threads, groups: "*", Unroll = true)]
+    [Instance("sixteen_slices2x", typeof(SixteenRows), typeof(TwoSlices))]
+    [Instance("sixteen_slices4x", typeof(SixteenRows), typeof(FourSlices))]
+    [Instance("sixteen_slices8x", typeof(SixteenRows), typeof(EightSlices))]
+    [Instance("thirtytwo_slices2x", typeof(ThirtyTwoRows), typeof(TwoSlices))]
+    [Instance("thirtytwo_slices4x", typeof(ThirtyTwoRows), typeof(FourSlices))]
+    [Instance("thirtytwo_slices8x", typeof(ThirtyTwoRows), typeof(EightSlices))]
+    [Cuda("sm_80", GroupsTogether = 2)]
     public static void Run<TTile, TSlices>(
         [Shape("T", "K")] ArrayView<float> x,
         [Shape("N", "K")] ArrayView<ushort> weight,
@@ -38,75 +41,6 @@ public static class LinearRows
         [RowStride("gate")] int gateStride,
         [RowStride("add")] int addStride,
         [RowStride("output")] int outputStride,
-        int rowTiles)
-        where TTile : struct, IRowTile
-        where TSlices : struct, ISlices =>
-        Multiply<TTile, TSlices>(x, weight, gate, add, output, rows, inputs, outputs, xStride, gateStride, addStride, outputStride, rowTiles);
-
-    /// <summary>The same for more rows, whose sums take more registers.</summary>
-    [Kernel("linear_rows_wide", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("sixteen_slices2x", typeof(SixteenRows), typeof(TwoSlices))]
-    [Instance("sixteen_slices4x", typeof(SixteenRows), typeof(FourSlices))]
-    [Instance("sixteen_slices8x", typeof(SixteenRows), typeof(EightSlices))]
-    [Instance("thirtytwo_slices2x", typeof(ThirtyTwoRows), typeof(TwoSlices))]
-    [Instance("thirtytwo_slices4x", typeof(ThirtyTwoRows), typeof(FourSlices))]
-    [Instance("thirtytwo_slices8x", typeof(ThirtyTwoRows), typeof(EightSlices))]
-    [Cuda("sm_80", GroupsTogether = 2)]
-    public static void RunWide<TTile, TSlices>(
-        [Shape("T", "K")] ArrayView<float> x,
-        [Shape("N", "K")] ArrayView<ushort> weight,
-        [Shape("T", "1", Optional = true)] ArrayView<float> gate,
-        [Shape("T", "N", Optional = true)] ArrayView<float> add,
-        [Shape("T", "N")] ArrayView<float> output,
-        [Extent("T")] int rows,
-        [Extent("K")] int inputs,
-        [Extent("N")] int outputs,
-        [RowStride("x")] int xStride,
-        [RowStride("gate")] int gateStride,
-        [RowStride("add")] int addStride,
-        [RowStride("output")] int outputStride,
-        int rowTiles)
-        where TTile : struct, IRowTile
-        where TSlices : struct, ISlices =>
-        Multiply<TTile, TSlices>(x, weight, gate, add, output, rows, inputs, outputs, xStride, gateStride, addStride, outputStride, rowTiles);
-
-    /// <summary>The same for few outputs, whose groups are alone on their multiprocessors: more weights are on their way to each.</summary>
-    [Kernel("linear_rows_deep", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("eight_slices2x", typeof(EightRowsDeep), typeof(TwoSlices))]
-    [Instance("eight_slices4x", typeof(EightRowsDeep), typeof(FourSlices))]
-    [Instance("eight_slices8x", typeof(EightRowsDeep), typeof(EightSlices))]
-    [Cuda("sm_80", GroupsTogether = 1)]
-    public static void RunDeep<TTile, TSlices>(
-        [Shape("T", "K")] ArrayView<float> x,
-        [Shape("N", "K")] ArrayView<ushort> weight,
-        [Shape("T", "1", Optional = true)] ArrayView<float> gate,
-        [Shape("T", "N", Optional = true)] ArrayView<float> add,
-        [Shape("T", "N")] ArrayView<float> output,
-        [Extent("T")] int rows,
-        [Extent("K")] int inputs,
-        [Extent("N")] int outputs,
-        [RowStride("x")] int xStride,
-        [RowStride("gate")] int gateStride,
-        [RowStride("add")] int addStride,
-        [RowStride("output")] int outputStride,
-        int rowTiles)
-        where TTile : struct, IRowTile
-        where TSlices : struct, ISlices =>
-        Multiply<TTile, TSlices>(x, weight, gate, add, output, rows, inputs, outputs, xStride, gateStride, addStride, outputStride, rowTiles);
-
-    private static void Multiply<TTile, TSlices>(
-        ArrayView<float> x,
-        ArrayView<ushort> weight,
-        ArrayView<float> gate,
-        ArrayView<float> add,
-        ArrayView<float> output,
-        int rows,
-        int inputs,
-        int outputs,
-        int xStride,
-        int gateStride,
-        int addStride,
-        int outputStride,
         int rowTiles)
         where TTile : struct, IRowTile
         where TSlices : struct, ISlices

@@ -4,31 +4,38 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// expert_mixture for few generated rows, on cards since Ampere: each row for itself, straight from its choice of experts,
-/// the shared expert beside them. Sums have the orders of the kernels for more rows (<see cref="ExpertRows"/>,
-/// <see cref="ExpertsCombine"/>, <see cref="GateUpRows"/>, <see cref="LinearRows"/>), so the bits do too.
+/// The first half of expert_mixture and grouped_experts for few generated rows, on cards since Ampere: each row for itself,
+/// straight from its choice of experts, the shared expert beside them; <see cref="MixtureDownRows"/> is the second. Each group has an even share of the work and reads its weights in one
+/// stream (<see cref="RowStream"/>). Sums have the orders of the kernels for more rows (<see cref="ExpertRows"/>,
+/// <see cref="GateUpRows"/>), so the bits do too.
 /// </summary>
 public static class MixtureRows
 {
-    /// <summary>Threads of a group of <see cref="Down"/>: a warp for each slice of 8 experts and the shared one, or of 10.</summary>
-    public const int DownThreads = 768;
+    /// <summary>The most choices of all rows.</summary>
+    public const int MostPairs = 40;
 
-    /// <summary>The most slices of all experts that a row has.</summary>
-    public const int MostItems = 128;
+    /// <summary>The longest row that fits.</summary>
+    public const int MostInputs = 6144;
 
     private const int Side = 16;
-    private const int DownWarps = DownThreads / 32;
+    private const int Eight = 8;
+
+    // Outputs that a warp has left before it waits for the others, in sixteens.
+    private const int Rounds = 8;
+
+    private const int TermBytes = MostInputs / 32 * OneRow.BlockBytes;
+    private const int WeightBytes = RowProducts.Warps * RowStream.WarpBytes;
 
     /// <summary>
     /// inner[t, r·I + i] = silu(x·gate_i) · (x·up_i) of the expert at rank r, and of the shared expert behind the last rank.
-    /// A row has first its groups of the shared expert, then those of each rank.
+    /// A group has first its share of the shared expert's outputs, then that of the ranks'.
     /// </summary>
     [Kernel("mixture_gate_up_rows", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("slices2x", typeof(EightRowsTwice), typeof(TwoSlices))]
-    [Instance("slices4x", typeof(EightRowsTwice), typeof(FourSlices))]
-    [Instance("slices8x", typeof(EightRowsTwice), typeof(EightSlices))]
-    [Cuda("sm_80", GroupsTogether = 3)]
-    public static void GateUp<TTile, TSlices>(
+    [Instance("slices2x", typeof(TwoSlices))]
+    [Instance("slices4x", typeof(FourSlices))]
+    [Instance("slices8x", typeof(EightSlices))]
+    [Cuda("sm_80", SharedBytes = WeightBytes + TermBytes, GroupsTogether = 2)]
+    public static void Run<TSlices>(
         [Shape("T", "H")] ArrayView<float> x,
         [Shape("T", "K")] ArrayView<int> experts,
         [Shape("T", "W")] ArrayView<float> inner,
@@ -45,137 +52,151 @@ public static class MixtureRows
         [RowStride("gate")] int gateStride,
         [RowStride("up")] int upStride,
         int width)
-        where TTile : struct, IRowTile
         where TSlices : struct, ISlices
     {
-        ArrayView<float> shared = SharedMemory.Allocate<float>(RowProducts.Warps * 128 * TTile.Outputs * TTile.Rows);
-        int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, groupWidth = RowProducts.Warps / TSlices.Count * Side;
-        int blocks = (width + groupWidth - 1) / groupWidth, sharedBlocks = (sharedWidth + groupWidth - 1) / groupWidth;
+        ArrayView<float> sums = SharedMemory.Allocate<float>(Rounds * RowProducts.Warps * Side);
+        ArrayView<int> choice = SharedMemory.Allocate<int>(MostPairs);
+        ArrayView<int> targets = SharedMemory.Allocate<int>(Rounds);
+        ArrayView<int> counts = SharedMemory.Allocate<int>(Rounds);
+        uint memory = CudaShared.Base(), write = RowStream.Write(memory), read = RowStream.Read(memory), terms = memory + WeightBytes;
+        int own = RowProducts.Warps / TSlices.Count * Eight, line = (Group.IdxX >> 5) / TSlices.Count * Eight;
+        int begin = RowProducts.Begin<TSlices>(inputs), chunks = (RowProducts.End<TSlices>(inputs) - begin) / RowStream.Depth;
 
-        // Groups of the shared expert first: they need not wait for the choice to read their weights.
-        bool isShared = Grid.IdxX < sharedBlocks * rows;
-        int unit = isShared ? Grid.IdxX : Grid.IdxX - (sharedBlocks * rows), units = isShared ? sharedBlocks : blocks * topK;
-        int row = unit / units, rank = isShared ? topK : unit % units / blocks, first = (isShared ? unit % units : unit % units % blocks) * groupWidth;
-        int limit = isShared ? sharedWidth : width, lineFirst = first + (warp / TSlices.Count * Side);
-        long gateFrom = 0, upFrom = 0;
+        // Outputs of all rows are counted through, the shared expert's and the ranks' apart.
+        int routed = RowStream.Begin(rows * topK * width, Grid.IdxX), routedEnd = RowStream.Begin(rows * topK * width, Grid.IdxX + 1);
+        int next = RowStream.Begin(rows * sharedWidth, Grid.IdxX), end = RowStream.Begin(rows * sharedWidth, Grid.IdxX + 1);
+        bool isShared = next < end;
         if (!isShared)
         {
+            // The choice is another kernel's output; the shared expert's weights are nobody's.
             DependentLaunch.Wait();
-            int expert = experts[((long)row * topK) + rank];
-            gateFrom = (long)expert * gateStride;
-            upFrom = (long)expert * upStride;
+            next = routed;
+            end = routedEnd;
         }
 
-        ArrayView<ushort> gates = isShared ? sharedGate : gate, ups = isShared ? sharedUp : up;
-        var xRows = new long[1];
-        var weightRows = new long[4];
-        xRows[0] = (long)row * xStride;
-        for (int i = 0; i < 4; i++)
+        int matrix = next / (isShared ? sharedWidth : width), within = next - (matrix * (isShared ? sharedWidth : width));
+        int count = Count(next, end, isShared ? sharedWidth : width, own);
+        long gateStart = (long)(within + Math.Min(line, count - 1)) * inputs, upStart = gateStart;
+        if (!isShared)
         {
-            weightRows[i] = (i < 2 ? gateFrom : upFrom) + ((long)Math.Min(lineFirst + (i % 2 * 8) + (lane >> 2), limit - 1) * inputs);
+            int expert = experts[matrix];
+            gateStart += (long)expert * gateStride;
+            upStart += (long)expert * upStride;
         }
 
-        var ahead = new uint[TTile.Ahead * TTile.Outputs * 8];
-        RowProducts.Bring<TTile>(ahead, gates, ups, weightRows, RowProducts.Begin<TSlices>(inputs), inputs);
+        ArrayView<ushort> firstGates = isShared ? sharedGate : gate, firstUps = isShared ? sharedUp : up;
+        for (int part = 0; part < RowStream.Parts; part++)
+        {
+            RowStream.Bring(write, part, 0, Eight, firstGates, gateStart, count - line, begin + (part * RowStream.PartBlocks), inputs);
+            RowStream.Bring(write, part, Eight, Eight, firstUps, upStart, count - line, begin + (part * RowStream.PartBlocks), inputs);
+            CopyAsync.Commit();
+        }
 
-        // Only now may the next kernel start: it reads the choice without waiting.
+        // Only after the wait may the next kernel start: it reads the choice without waiting.
         DependentLaunch.Wait();
         DependentLaunch.Allow();
-        RowProducts.Multiply<TTile, TSlices>(ahead, x, xRows, gates, ups, weightRows, inputs);
-        RowProducts.Leave<TTile>(shared);
-        Group.Barrier();
-        int n = first + Group.IdxX;
-        if (Group.IdxX < groupWidth && n < limit)
+        if (Group.IdxX < rows * topK)
         {
-            float g = RowProducts.Join<TTile, TSlices>(shared, Group.IdxX / Side, 0, Group.IdxX % Side);
-            float u = RowProducts.Join<TTile, TSlices>(shared, Group.IdxX / Side, 0, (Group.IdxX % Side) + Side);
-            inner[((long)row * innerWidth) + (rank * width) + n] = GateMath.Silu(g) * u;
+            choice[Group.IdxX] = experts[Group.IdxX];
         }
+
+        int left = 0, split = -1;
+        while (count > 0)
+        {
+            int row = isShared ? matrix : matrix / topK;
+            if (split != row)
+            {
+                Group.Barrier();
+                Split(terms, x, (long)row * xStride, inputs);
+                Group.Barrier();
+                split = row;
+            }
+
+            if (Group.IdxX == 0)
+            {
+                targets[left] = (row * innerWidth) + (isShared ? topK * width : (matrix - (row * topK)) * width) + within;
+                counts[left] = count;
+            }
+
+            // What comes next.
+            bool wasShared = isShared;
+            int before = count;
+            next += count;
+            if (isShared && next == end)
+            {
+                isShared = false;
+                next = routed;
+                end = routedEnd;
+            }
+
+            int matrixWidth = isShared ? sharedWidth : width;
+            count = next < end ? Count(next, end, matrixWidth, own) : 0;
+            matrix = count > 0 ? next / matrixWidth : 0;
+            within = count > 0 ? next - (matrix * matrixWidth) : 0;
+            long nextGateStart = (long)(within + Math.Max(Math.Min(line, count - 1), 0)) * inputs, nextUpStart = nextGateStart;
+            if (!isShared)
+            {
+                nextGateStart += (long)choice[matrix] * gateStride;
+                nextUpStart += (long)choice[matrix] * upStride;
+            }
+
+            Accumulators.Clear4(0);
+            Accumulators.Clear4(4);
+            for (int chunk = 0; chunk < chunks; chunk++)
+            {
+                uint word = terms + (uint)(((begin + (chunk * RowStream.Depth)) * OneRow.BlockBytes) + ((Group.IdxX & 3) * 16));
+                bool isLast = chunk + 1 == chunks, fromShared = isLast ? isShared : wasShared;
+                int block = isLast ? begin : begin + ((chunk + 1) * RowStream.Depth);
+                gateStart = isLast ? nextGateStart : gateStart;
+                upStart = isLast ? nextUpStart : upStart;
+                int rowsThere = isLast ? count - line : before - line;
+                ArrayView<ushort> gates = fromShared ? sharedGate : gate, ups = fromShared ? sharedUp : up;
+                for (int part = 0; part < RowStream.Parts; part++)
+                {
+                    OneRow.Multiply(read, part, word);
+                    RowStream.Bring(write, part, 0, Eight, gates, gateStart, rowsThere, block + (part * RowStream.PartBlocks), inputs);
+                    RowStream.Bring(write, part, Eight, Eight, ups, upStart, rowsThere, block + (part * RowStream.PartBlocks), inputs);
+                    CopyAsync.Commit();
+                }
+            }
+
+            OneRow.Leave(sums, (left * RowProducts.Warps) + (Group.IdxX >> 5));
+            left++;
+            if (left == Rounds || count == 0)
+            {
+                Group.Barrier();
+                for (int i = Group.IdxX; i < left * own; i += RowProducts.Threads)
+                {
+                    int round = i / own, j = i % own, n = j % Eight, at = (round * RowProducts.Warps) + (j / Eight * TSlices.Count);
+                    if (j < counts[round])
+                    {
+                        inner[targets[round] + j] = GateMath.Silu(OneRow.Sum<TSlices>(sums, at, n)) * OneRow.Sum<TSlices>(sums, at, n + Eight);
+                    }
+                }
+
+                Group.Barrier();
+                left = 0;
+            }
+        }
+
+        CopyAsync.Wait(0);
     }
 
-    /// <summary>
-    /// output[t, h] = Σ_r mix[t, r] · (inner_r·down_h) + sigmoid(gateLogit[t]) · (inner_shared·sharedDown_h): a group has 16
-    /// outputs of a row, a warp a slice of one expert's share.
-    /// </summary>
-    [Kernel("mixture_down_rows", DownThreads, groups: "*", Unroll = true)]
-    [Instance("slices2x", typeof(EightRows), typeof(TwoSlices))]
-    [Instance("slices4x", typeof(EightRows), typeof(FourSlices))]
-    [Instance("slices8x", typeof(EightRows), typeof(EightSlices))]
-    [Cuda("sm_80")]
-    public static void Down<TTile, TSlices>(
-        [Shape("T", "W")] ArrayView<float> inner,
-        [Shape("T", "K")] ArrayView<int> experts,
-        [Shape("T", "K")] ArrayView<float> mix,
-        [Shape("T", "1")] ArrayView<float> gateLogit,
-        [Shape("T", "H")] ArrayView<float> output,
-        [Shape("E", "HI")] ArrayView<ushort> down,
-        [Shape("H", "J")] ArrayView<ushort> sharedDown,
-        [Extent("K")] int topK,
-        [Extent("H")] int outputs,
-        [Extent("W")] int innerWidth,
-        [Extent("J")] int sharedWidth,
-        [RowStride("gateLogit")] int gateStride,
-        [RowStride("down")] int downStride,
-        int width)
-        where TTile : struct, IRowTile
-        where TSlices : struct, ISlices
+    // A row's terms for all warps; a barrier must follow.
+    private static void Split(uint terms, ArrayView<float> x, long row, int inputs)
     {
-        ArrayView<float> sums = SharedMemory.Allocate<float>(MostItems * Side);
-        DependentLaunch.Allow();
-        int lane = Group.IdxX & 31, lines = (outputs + Side - 1) / Side, row = Grid.IdxX / lines, first = Grid.IdxX % lines * Side;
-        var xRows = new long[1];
-        var weightRows = new long[4];
-        var ahead = new uint[TTile.Ahead * TTile.Outputs * 8];
-        for (int item = Group.IdxX >> 5; item < (topK + 1) * TSlices.Count; item += DownWarps)
+        var words = new uint[Eight];
+        for (int i = Group.IdxX; i < RowProducts.Blocks(inputs) * 4; i += RowProducts.Threads)
         {
-            int rank = item / TSlices.Count;
-            bool isShared = rank == topK;
-            int inputs = isShared ? sharedWidth : width;
-            long from = isShared ? 0 : (long)WideAccess.Fresh(ref experts[((long)row * topK) + Math.Min(rank, topK - 1)]) * downStride;
-            ArrayView<ushort> weight = isShared ? sharedDown : down;
-            xRows[0] = ((long)row * innerWidth) + (rank * width);
-            for (int i = 0; i < 4; i++)
-            {
-                weightRows[i] = from + ((long)Math.Min(first + (i * 8) + (lane >> 2), outputs - 1) * inputs);
-            }
-
-            RowProducts.Bring<TTile>(ahead, weight, weight, weightRows, RowProducts.Begin<TSlices>(inputs), inputs);
-            DependentLaunch.Wait();
-            RowProducts.Multiply<TTile, TSlices>(ahead, inner, xRows, weight, weight, weightRows, inputs);
-            if ((lane & 3) == 0)
-            {
-                int at = (item * Side) + (lane >> 2);
-                sums[at] = Accumulators.Get(0) + Accumulators.Get(4);
-                sums[at + 8] = Accumulators.Get(2) + Accumulators.Get(6);
-            }
-        }
-
-        DependentLaunch.Wait();
-        Group.Barrier();
-        int n = first + Group.IdxX;
-        if (Group.IdxX < Side && n < outputs)
-        {
-            float sum = 0;
-            for (int r = 0; r < topK; r++)
-            {
-                sum = Scalar.Fma(mix[((long)row * topK) + r], Part<TSlices>(sums, r), sum);
-            }
-
-            output[((long)row * outputs) + n] = Scalar.Fma(GateMath.Sigmoid(gateLogit[(long)row * gateStride]), Part<TSlices>(sums, topK), sum);
+            bool inside = i * Eight < inputs;
+            long at = row + (inside ? i * Eight : 0);
+            RowProducts.Split(words, 0, WideAccess.Load(ref x[at]), WideAccess.Load(ref x[at + 4]), inside);
+            uint to = terms + (uint)((i / 4 * OneRow.BlockBytes) + (i % 4 * 16));
+            CudaShared.Store4(to, RowStream.Words(words, 0));
+            CudaShared.Store4(to + (OneRow.BlockBytes / 2), RowStream.Words(words, 4));
         }
     }
 
-    // The slices of a rank, in their order.
-    private static float Part<TSlices>(ArrayView<float> sums, int rank)
-        where TSlices : struct, ISlices
-    {
-        int at = (rank * TSlices.Count * Side) + Group.IdxX;
-        float sum = sums[at];
-        for (int slice = 1; slice < TSlices.Count; slice++)
-        {
-            sum += sums[at + (slice * Side)];
-        }
-
-        return sum;
-    }
+    // Outputs that a round has: up to the group's last, and of one matrix.
+    private static int Count(int first, int end, int width, int most) => Math.Min(Math.Min(most, end - first), width - (first % width));
 }

@@ -39,6 +39,10 @@ public static class RowProducts
     public static int Begin<TSlices>(int inputs)
         where TSlices : struct, ISlices => Math.Min((Group.IdxX >> 5) % TSlices.Count * Share<TSlices>(inputs), Blocks(inputs));
 
+    /// <summary>Where it ends, in blocks.</summary>
+    public static int End<TSlices>(int inputs)
+        where TSlices : struct, ISlices => Math.Min(Begin<TSlices>(inputs) + Share<TSlices>(inputs), Blocks(inputs));
+
     /// <summary>Starts loading the weights of a tile's next blocks.</summary>
     /// <param name="w">Gets them: for each block and sixteen, the left sides of two products.</param>
     /// <param name="weight">bf16; rows begin at multiples of 8.</param>
@@ -84,7 +88,7 @@ public static class RowProducts
         where TTile : struct, IRowTile
         where TSlices : struct, ISlices
     {
-        int begin = Begin<TSlices>(inputs), end = Math.Min(begin + Share<TSlices>(inputs), Blocks(inputs));
+        int begin = Begin<TSlices>(inputs), end = End<TSlices>(inputs);
         for (int i = 0; i < TTile.Outputs * TTile.Rows * 2; i++)
         {
             Accumulators.Clear4(i * 4);
@@ -99,23 +103,17 @@ public static class RowProducts
                 long at = inside ? k : 0;
                 for (int t = 0; t < TTile.Rows; t++)
                 {
-                    U4 first = WideAccess.Load(ref x[xRows[t] + at]), second = WideAccess.Load(ref x[xRows[t] + at + 4]);
-                    float x0 = Value(first.X, inside), x1 = Value(first.Y, inside), x2 = Value(first.Z, inside), x3 = Value(first.W, inside);
-                    float x4 = Value(second.X, inside), x5 = Value(second.Y, inside), x6 = Value(second.Z, inside), x7 = Value(second.W, inside);
-                    uint h0 = BF16.Pack(x0, x1), h1 = BF16.Pack(x2, x3), h2 = BF16.Pack(x4, x5), h3 = BF16.Pack(x6, x7);
-
-                    // What the first term leaves out is exact in f32.
-                    uint l0 = BF16.Pack(x0 - BF16.Low(h0), x1 - BF16.High(h0)), l1 = BF16.Pack(x2 - BF16.Low(h1), x3 - BF16.High(h1));
-                    uint l2 = BF16.Pack(x4 - BF16.Low(h2), x5 - BF16.High(h2)), l3 = BF16.Pack(x6 - BF16.Low(h3), x7 - BF16.High(h3));
+                    var terms = new uint[8];
+                    Split(terms, 0, WideAccess.Load(ref x[xRows[t] + at]), WideAccess.Load(ref x[xRows[t] + at + 4]), inside);
                     for (int m = 0; m < TTile.Outputs; m++)
                     {
                         int sum = ((m * TTile.Rows) + t) * 8, place = ((u * TTile.Outputs) + m) * 8;
                         var left = new U4 { X = w[place], Y = w[place + 1], Z = w[place + 2], W = w[place + 3] };
-                        WarpMatrix.Multiply(sum, left, h0, h1);
-                        WarpMatrix.Multiply(sum + 4, left, l0, l1);
+                        WarpMatrix.Multiply(sum, left, terms[0], terms[1]);
+                        WarpMatrix.Multiply(sum + 4, left, terms[4], terms[5]);
                         left = new U4 { X = w[place + 4], Y = w[place + 5], Z = w[place + 6], W = w[place + 7] };
-                        WarpMatrix.Multiply(sum, left, h2, h3);
-                        WarpMatrix.Multiply(sum + 4, left, l2, l3);
+                        WarpMatrix.Multiply(sum, left, terms[2], terms[3]);
+                        WarpMatrix.Multiply(sum + 4, left, terms[6], terms[7]);
                     }
                 }
             }
@@ -166,12 +164,35 @@ public static class RowProducts
         return sum;
     }
 
-    /// <summary>A number, or zero beyond K.</summary>
-    internal static float Value(uint bits, bool inside) => inside ? Interop.IntAsFloat(bits) : 0;
+    /// <summary>Rounds eight activations to two terms.</summary>
+    /// <param name="terms">Gets four words of first terms and four of second ones.</param>
+    /// <param name="at">From where on.</param>
+    /// <param name="first">The first four.</param>
+    /// <param name="second">The others.</param>
+    /// <param name="inside">Whether they count; beyond K they are zeros.</param>
+    internal static void Split(uint[] terms, int at, U4 first, U4 second, bool inside)
+    {
+        float x0 = Value(first.X, inside), x1 = Value(first.Y, inside), x2 = Value(first.Z, inside), x3 = Value(first.W, inside);
+        float x4 = Value(second.X, inside), x5 = Value(second.Y, inside), x6 = Value(second.Z, inside), x7 = Value(second.W, inside);
+        uint h0 = BF16.Pack(x0, x1), h1 = BF16.Pack(x2, x3), h2 = BF16.Pack(x4, x5), h3 = BF16.Pack(x6, x7);
+        terms[at] = h0;
+        terms[at + 1] = h1;
+        terms[at + 2] = h2;
+        terms[at + 3] = h3;
 
-    // Blocks of k, and how many of them a slice has.
-    private static int Blocks(int inputs) => (inputs + (Block * Rounded) - 1) / (Block * Rounded) * Rounded;
+        // What the first term leaves out is exact in f32.
+        terms[at + 4] = BF16.Pack(x0 - BF16.Low(h0), x1 - BF16.High(h0));
+        terms[at + 5] = BF16.Pack(x2 - BF16.Low(h1), x3 - BF16.High(h1));
+        terms[at + 6] = BF16.Pack(x4 - BF16.Low(h2), x5 - BF16.High(h2));
+        terms[at + 7] = BF16.Pack(x6 - BF16.Low(h3), x7 - BF16.High(h3));
+    }
 
+    private static float Value(uint bits, bool inside) => inside ? Interop.IntAsFloat(bits) : 0;
+
+    /// <summary>Blocks of k.</summary>
+    internal static int Blocks(int inputs) => (inputs + (Block * Rounded) - 1) / (Block * Rounded) * Rounded;
+
+    // How many of them a slice has.
     private static int Share<TSlices>(int inputs)
         where TSlices : struct, ISlices => (Blocks(inputs) + (TSlices.Count * Rounded) - 1) / (TSlices.Count * Rounded) * Rounded;
 }

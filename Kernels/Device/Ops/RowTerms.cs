@@ -35,19 +35,10 @@ public static class RowTerms
             int row = Math.Min((own / blocks * 8) + (lane >> 2), rows - 1), k = (own % blocks * 32) + ((lane & 3) * 8);
             bool inside = k < inputs;
             long from = ((long)row * xStride) + (inside ? k : 0), to = ((long)own * Words) + (lane * 4);
-            U4 first = WideAccess.Load(ref x[from]), second = WideAccess.Load(ref x[from + 4]);
-            float x0 = RowProducts.Value(first.X, inside), x1 = RowProducts.Value(first.Y, inside);
-            float x2 = RowProducts.Value(first.Z, inside), x3 = RowProducts.Value(first.W, inside);
-            float x4 = RowProducts.Value(second.X, inside), x5 = RowProducts.Value(second.Y, inside);
-            float x6 = RowProducts.Value(second.Z, inside), x7 = RowProducts.Value(second.W, inside);
-            uint h0 = BF16.Pack(x0, x1), h1 = BF16.Pack(x2, x3), h2 = BF16.Pack(x4, x5), h3 = BF16.Pack(x6, x7);
-            WideAccess.Store(ref terms[to], h0, h1, h2, h3);
-
-            // What the first term leaves out is exact in f32.
-            WideAccess.Store(
-                ref terms[to + (Words / 2)],
-                BF16.Pack(x0 - BF16.Low(h0), x1 - BF16.High(h0)), BF16.Pack(x2 - BF16.Low(h1), x3 - BF16.High(h1)),
-                BF16.Pack(x4 - BF16.Low(h2), x5 - BF16.High(h2)), BF16.Pack(x6 - BF16.Low(h3), x7 - BF16.High(h3)));
+            var split = new uint[8];
+            RowProducts.Split(split, 0, WideAccess.Load(ref x[from]), WideAccess.Load(ref x[from + 4]), inside);
+            WideAccess.Store(ref terms[to], split[0], split[1], split[2], split[3]);
+            WideAccess.Store(ref terms[to + (Words / 2)], split[4], split[5], split[6], split[7]);
         }
     }
 }

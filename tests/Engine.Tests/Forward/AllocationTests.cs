@@ -1,6 +1,7 @@
 using Lean.Engine.Caches;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
+using Lean.Engine.Tests.Grammars;
 using Lean.Engine.Text;
 using Lean.Kernels;
 
@@ -27,7 +28,7 @@ public sealed class AllocationTests
             Prompt = Prompts.Random(70 + i, 2048, i),
             MaxTokens = 64,
             IgnoreEndOfSequence = true,
-            Sampling = sampled ? Sampled(i) : SamplingParameters.Greedy,
+            Sampling = sampled && i == 3 ? Written() : sampled ? Sampled(i) : SamplingParameters.Greedy,
         })];
 
         OutputText[] texts = [.. requests.Select(r => new OutputText(tokenizer, r.Sampling.Stop, r.Sampling.MinTokens))];
@@ -97,6 +98,13 @@ public sealed class AllocationTests
     }
 
     // Everything at once: filters, penalties, biases, bans, alternatives, and stop strings that do not come.
+    // A string of a grammar that goes on, since its end is never chosen.
+    private static SamplingParameters Written() => new()
+    {
+        Grammar = JsonSchemaTests.Compile("""{"type":"string","pattern":"^[a-z ,.]*$"}"""),
+        LogitBias = [new TokenBias(JsonSchemaTests.Tokens.Encode("\"", SpecialTokens.AsText)[0], -100)],
+    };
+
     private static SamplingParameters Sampled(int i) => new()
     {
         Temperature = i % 4 == 3 ? 0 : 0.5 + (0.2 * i),

@@ -16,14 +16,14 @@ internal sealed class GrammarWalk(Grammar grammar, Tokenizer tokenizer, Random r
     /// <summary>Draws a text that is complete.</summary>
     /// <param name="state">Where it begins.</param>
     /// <param name="free">Tokens after which it looks for its end.</param>
-    internal string Complete(GrammarState state, int free)
+    internal byte[] Complete(GrammarState state, int free)
     {
         var bytes = new List<byte>();
         for (int i = 0; i < MostTokens; i++)
         {
             if (state.IsFinal || (state.IsComplete && (i >= free || random.Next(4) == 0)))
             {
-                return Encoding.UTF8.GetString([.. bytes]);
+                return [.. bytes];
             }
 
             int token = Choose(state, i >= free);

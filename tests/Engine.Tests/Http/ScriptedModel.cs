@@ -1,4 +1,5 @@
 using Lean.Engine.Running;
+using Lean.Engine.Sampling;
 using Lean.Engine.Scheduling;
 using Lean.Tensors;
 
@@ -22,21 +23,43 @@ internal sealed class ScriptedModel(int[] script) : IStepRunner
         Tensor tokens = Vector(frame.Results.I32(outputs, 1)), values = Vector(frame.Results.F32(outputs, 1)), faults = Vector(frame.Results.I32(frame.Plan.Rows, 1));
         faults.AsSpan<int>().Clear();
         values.AsSpan<float>().Fill(-0.5f);
-        int output = 0;
+        int output = 0, listing = 0;
         for (int i = 0; i < segments.Length; i++)
         {
             if (segments[i].Samples)
             {
                 tokens.AsSpan<int>()[output++] = script[int.Min(frame.Member(i).Generated, script.Length - 1)];
+                listing += frame.Member(i).Request.Sampling.Alternatives > 0 ? 1 : 0;
             }
         }
 
-        frame.Output = new StepOutput { Faults = faults, Tokens = tokens, LogProbabilities = values };
+        frame.Output = new StepOutput
+        {
+            Faults = faults,
+            Tokens = tokens,
+            LogProbabilities = values,
+            Listed = listing > 0 ? Zero(frame.Results.I32(listing, SamplingParameters.MostAlternatives)) : default,
+            ListedValues = listing > 0 ? Zero(frame.Results.F32(listing, SamplingParameters.MostAlternatives)) : default,
+        };
     }
 
     public StepOutput Collect(StepFrame frame) => frame.Output;
 
     public void Dispose() => Gate.Dispose();
+
+    private static Tensor Zero(Tensor tensor)
+    {
+        if (tensor.Type == DType.F32)
+        {
+            tensor.AsSpan<float>().Clear();
+        }
+        else
+        {
+            tensor.AsSpan<int>().Clear();
+        }
+
+        return tensor;
+    }
 
     private static Tensor Vector(Tensor column) => column.Reshape(new Shape(column.Shape[0]));
 }

@@ -32,6 +32,8 @@ public sealed class Avx2GreedyPickTests : GreedyPickTests<Avx2Target>;
 
 public sealed class Avx2AdjustLogitsTests : AdjustLogitsTests<Avx2Target>;
 
+public sealed class Avx2MaskLogitsTests : MaskLogitsTests<Avx2Target>;
+
 public sealed class Avx2SampleTokensTests : SampleTokensTests<Avx2Target>;
 
 public sealed class Avx2LogProbabilitiesTests : LogProbabilitiesTests<Avx2Target>;

@@ -32,6 +32,8 @@ public sealed class Avx512GreedyPickTests : GreedyPickTests<Avx512Target>;
 
 public sealed class Avx512AdjustLogitsTests : AdjustLogitsTests<Avx512Target>;
 
+public sealed class Avx512MaskLogitsTests : MaskLogitsTests<Avx512Target>;
+
 public sealed class Avx512SampleTokensTests : SampleTokensTests<Avx512Target>;
 
 public sealed class Avx512LogProbabilitiesTests : LogProbabilitiesTests<Avx512Target>;

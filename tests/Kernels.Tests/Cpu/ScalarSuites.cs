@@ -32,6 +32,8 @@ public sealed class ScalarGreedyPickTests : GreedyPickTests<ScalarTarget>;
 
 public sealed class ScalarAdjustLogitsTests : AdjustLogitsTests<ScalarTarget>;
 
+public sealed class ScalarMaskLogitsTests : MaskLogitsTests<ScalarTarget>;
+
 public sealed class ScalarSampleTokensTests : SampleTokensTests<ScalarTarget>;
 
 public sealed class ScalarLogProbabilitiesTests : LogProbabilitiesTests<ScalarTarget>;

@@ -5,9 +5,11 @@ namespace Lean.Kernels.Tests;
 /// <summary>Ops whose generated rows run on kernels for CUDA alone: from the op down to the kernels' text, on the model of a card.</summary>
 public sealed class GeneratedRowTests
 {
-    // Two slices; outputs, rows and K that are no multiples of a tile's.
+    // Outputs, rows and K that are no multiples of a tile's; two slices of one chunk and of two, and slices without any; more
+    // outputs of few rows than a group joins at a time.
     [Theory]
-    [InlineData(9, 136, 72, false)]
+    [InlineData(9, 1000, 72, false)]
+    [InlineData(9, 136, 1032, true)]
     [InlineData(40, 200, 328, true)]
     [InlineData(70, 136, 264, false)]
     public void Many_rows_have_the_bits_of_one(int rows, int outputs, int inputs, bool gated)
@@ -24,7 +26,9 @@ public sealed class GeneratedRowTests
             Assert.Equal(Linear(kernels, row, 1), found[(row * outputs)..((row + 1) * outputs)]);
         }
 
-        Assert.DoesNotContain("row_terms", stream.Ran);
+        Assert.Equal(Linear(kernels, 1, 8), found[outputs..(9 * outputs)]);
+        Assert.Equal(Linear(kernels, 4, 3), found[(4 * outputs)..(7 * outputs)]);
+        Assert.All(stream.Ran, k => Assert.StartsWith("linear_rows_few", k, StringComparison.Ordinal));
 
         float[] Linear(KernelSet set, int first, int count)
         {
@@ -55,6 +59,40 @@ public sealed class GeneratedRowTests
             }
 
             return result;
+        }
+    }
+
+    // One chunk of k and two; matrices that end within a group's share.
+    [Theory]
+    [InlineData(72, 40, 21, 2)]
+    [InlineData(520, 24, 14, 3)]
+    public void Few_rows_of_experts_have_the_bits_of_many(int hidden, int width, int rows, int topK)
+    {
+        const int Experts = 5;
+        using var stream = new PtxStream(MatrixUnits.Warp);
+        KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
+        float[] found = Run(kernels, 0, rows);
+        Assert.Contains(stream.Ran, k => k.StartsWith("expert_gate_up_rows", StringComparison.Ordinal));
+        Assert.InRange(Distance(Run(reference, 0, rows), found), 0, 1e-5);
+        stream.Ran.Clear();
+        Assert.Equal(Run(kernels, 0, 1), found[..hidden]);
+        Assert.Equal(Run(kernels, rows - 3, 3), found[((rows - 3) * hidden)..]);
+        Assert.All(stream.Ran, k => Assert.StartsWith("mixture_", k, StringComparison.Ordinal));
+        Assert.Equal(4, stream.Ran.Count);
+
+        float[] Run(KernelSet set, int first, int count)
+        {
+            using var memory = new GuardedMemory(set) { IsAligned = true };
+            Shape pairs = new(rows, topK), both = new(Experts, 2 * width, hidden), single = new(Experts, hidden, width);
+            Tensor x = memory.New("x", DType.F32, new Shape(rows, hidden), SelfCases.Normal(1, rows * hidden));
+            Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * topK).Select(i => ((i / topK * 3) + (i % topK)) % Experts)]);
+            Tensor mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(2, pairs.Count)), output = memory.New("output", DType.F32, new Shape(count, hidden));
+            var weights = ExpertWeights.Fused(
+                memory.New("gateUp", DType.BF16, both, Scaled(3, both.Count, hidden)), memory.New("down", DType.BF16, single, Scaled(4, single.Count, width)));
+            Tensor scratch = memory.New("scratch", DType.I8, new Shape(long.Max(64, set.GroupedExperts.ScratchBytes(weights, count, topK))));
+            set.GroupedExperts.Run(x.Rows(first, count), weights, chosen.Rows(first, count), mix.Rows(first, count), scratch, output, promptRows: 0);
+            Assert.Null(memory.Fault());
+            return output.AsSpan<float>().ToArray();
         }
     }
 
@@ -96,8 +134,6 @@ public sealed class GeneratedRowTests
             Assert.Null(memory.Fault());
             return output.AsSpan<float>().ToArray();
         }
-
-        static float[] Scaled(int seed, long count, int terms) => [.. SelfCases.Normal(seed, count).ToArray().Select(v => v / MathF.Sqrt(terms))];
     }
 
     // Ties, zeros of both signs, infinities, NaN; a last lane without an expert.
@@ -215,6 +251,8 @@ public sealed class GeneratedRowTests
         Assert.Null(VersionedStates.Difference(DeviceKernelSet.Create(stream), new DeltaRuleShape(2, 2 * ratio, 128, 128)));
         Assert.All(stream.Ran, static k => Assert.StartsWith("delta_net_rows", k, StringComparison.Ordinal));
     }
+
+    private static float[] Scaled(int seed, long count, int terms) => [.. SelfCases.Normal(seed, count).ToArray().Select(v => v / MathF.Sqrt(terms))];
 
     private static double Distance(float[] expected, float[] found)
     {

@@ -10,6 +10,8 @@ public sealed class LevelZeroGreedyPickTests : GreedyPickTests<LevelZeroTarget>;
 
 public sealed class LevelZeroAdjustLogitsTests : AdjustLogitsTests<LevelZeroTarget>;
 
+public sealed class LevelZeroMaskLogitsTests : MaskLogitsTests<LevelZeroTarget>;
+
 public sealed class LevelZeroSampleTokensTests : SampleTokensTests<LevelZeroTarget>;
 
 public sealed class LevelZeroLogProbabilitiesTests : LogProbabilitiesTests<LevelZeroTarget>;

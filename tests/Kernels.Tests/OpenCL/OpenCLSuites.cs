@@ -10,6 +10,8 @@ public sealed class OpenCLGreedyPickTests : GreedyPickTests<OpenCLTarget>;
 
 public sealed class OpenCLAdjustLogitsTests : AdjustLogitsTests<OpenCLTarget>;
 
+public sealed class OpenCLMaskLogitsTests : MaskLogitsTests<OpenCLTarget>;
+
 public sealed class OpenCLSampleTokensTests : SampleTokensTests<OpenCLTarget>;
 
 public sealed class OpenCLLogProbabilitiesTests : LogProbabilitiesTests<OpenCLTarget>;

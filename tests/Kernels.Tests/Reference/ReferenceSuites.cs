@@ -28,6 +28,8 @@ public sealed class ReferenceGreedyPickTests : GreedyPickTests<ReferenceTarget>;
 
 public sealed class ReferenceAdjustLogitsTests : AdjustLogitsTests<ReferenceTarget>;
 
+public sealed class ReferenceMaskLogitsTests : MaskLogitsTests<ReferenceTarget>;
+
 public sealed class ReferenceSampleTokensTests : SampleTokensTests<ReferenceTarget>;
 
 public sealed class ReferenceLogProbabilitiesTests : LogProbabilitiesTests<ReferenceTarget>;

@@ -97,3 +97,38 @@ internal sealed class AdjustLogitsBench : OpBench
     private int[] Tokens(int rows, int each) =>
         [.. Enumerable.Range(0, rows).SelectMany(row => Enumerable.Range(0, each).Select(i => (int)(((row * 7919L) + ((long)i * Stride)) % _vocabulary)))];
 }
+
+/// <summary>A mask over every row, in place: half of the words forbid all their tokens, as grammars' masks do.</summary>
+internal sealed class MaskLogitsBench : OpBench
+{
+    private readonly int _logits, _rows, _masks;
+
+    public MaskLogitsBench(int vocabulary, int rows) : base("mask_logits", $"{vocabulary}", rows, null)
+    {
+        int words = (int)MaskLogits.Words(vocabulary);
+        _logits = Written.Add(DType.F32, new Shape(rows, vocabulary));
+        _rows = Integers([.. Enumerable.Range(0, rows)], rows);
+        _masks = Integers([.. Enumerable.Range(0, rows * words).Select(static i => i % 2 == 0 ? 0 : -1)], rows, words);
+        Vocabulary = vocabulary;
+    }
+
+    // The mask is read; what it forbids is written.
+    public override Work Work => new(Rows * ((Vocabulary / 8.0) + (Vocabulary / 2.0 * sizeof(float))), 0);
+
+    private int Vocabulary { get; }
+
+    public override void Launch(KernelSet ops, int turn) => ops.MaskLogits.Run(Data.Written(_logits, turn), Data.Own(_rows), Data.Own(_masks));
+
+    public override void Check(CheckRun check)
+    {
+        Tensor logits = Data.Written(_logits, 0);
+        int[] rows = Sampled();
+        Tensor[] expected = Array.ConvertAll(rows, row => check.Copy(logits.Rows(row, 1)));
+        Launch(check.Ops, 0);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            check.Exact.MaskLogits.Run(expected[i], check.New([0], 1), check.Copy(Data.Own(_masks).Rows(rows[i], 1)));
+            check.Close($"row {rows[i]}", logits.Rows(rows[i], 1), expected[i], SumsInF32);
+        }
+    }
+}

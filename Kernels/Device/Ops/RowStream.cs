@@ -1,0 +1,103 @@
+using ILGPU;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// The weights of few generated rows on their way to the products of <see cref="RowProducts"/>: each warp copies its slice of
+/// 16 outputs' weights into shared memory of its own, 128 along k at a time, twice that ahead. It waits for nobody but memory,
+/// and as much is on its way from the first instruction to the last: groups stay for all their outputs, and what comes next,
+/// of the next outputs too, is asked for as soon as there is room. A copy takes 256 bytes of a row: less at a time, and memory
+/// opens its pages too often.
+/// </summary>
+public static class RowStream
+{
+    /// <summary>Blocks along k that are on their way.</summary>
+    public const int Depth = Parts * PartBlocks;
+
+    /// <summary>The parts that the blocks come in.</summary>
+    public const int Parts = 2;
+
+    /// <summary>Blocks of a part.</summary>
+    public const int PartBlocks = 4;
+
+    /// <summary>Shared memory of a warp.</summary>
+    public const int WarpBytes = Parts * PartBytes;
+
+    private const int RowBytes = PartBlocks * Block * 2;
+    private const int PartBytes = 16 * RowBytes;
+    private const int Block = 32;
+    private const int Eight = 8;
+
+    /// <summary>Where this lane writes: 16 bytes of every second row, those of odd rows with their blocks in pairs exchanged.</summary>
+    /// <param name="memory">Where all warps' places begin.</param>
+    public static uint Write(uint memory)
+    {
+        int odd = (Group.IdxX >> 4) & 1;
+        return memory + (uint)(((Group.IdxX >> 5) * WarpBytes) + (odd * RowBytes) + (((Group.IdxX & 15) ^ (odd * 4)) * 16));
+    }
+
+    /// <summary>Where this lane reads the first block of rows l / 4 and l / 4 + 8, were it not exchanged.</summary>
+    /// <param name="memory">Where all warps' places begin.</param>
+    public static uint Read(uint memory) =>
+        memory + (uint)(((Group.IdxX >> 5) * WarpBytes) + (((Group.IdxX & 31) >> 2) * RowBytes) + ((Group.IdxX & 3) * 16));
+
+    /// <summary>Starts copying some rows' weights of a part; what is not read becomes zero. <see cref="CopyAsync.Commit"/> must follow.</summary>
+    /// <param name="write">This lane's.</param>
+    /// <param name="part">The part, a constant.</param>
+    /// <param name="first">The first row's place among sixteen, even and a constant.</param>
+    /// <param name="most">How many rows, even and a constant.</param>
+    /// <param name="weight">bf16.</param>
+    /// <param name="start">Where the first row begins, a multiple of 8.</param>
+    /// <param name="count">Rows that there are.</param>
+    /// <param name="block">The part's first block of 32 along k.</param>
+    /// <param name="inputs">K.</param>
+    public static void Bring(uint write, int part, int first, int most, ArrayView<ushort> weight, long start, int count, int block, int inputs)
+    {
+        int k = (block * Block) + ((Group.IdxX & 15) * Eight);
+        for (int i = 0; i < most; i += 2)
+        {
+            int row = i + ((Group.IdxX >> 4) & 1);
+            bool inside = row < count && k < inputs;
+            CopyAsync.Sixteen(write + (uint)((part * PartBytes) + ((first + i) * RowBytes)), ref weight[start + (inside ? (row * inputs) + k : 0)], inside ? 16 : 0);
+        }
+    }
+
+    /// <summary>Waits for the older part, for all lanes.</summary>
+    public static void Ready()
+    {
+        CopyAsync.Wait(Parts - 1);
+        Lanes.Together();
+    }
+
+    /// <summary>
+    /// Multiplies a block that has come: sums 0 … 3 get the first terms' products, 4 … 7 the second ones', of outputs l / 4 and
+    /// l / 4 + 8.
+    /// </summary>
+    /// <param name="read">This lane's.</param>
+    /// <param name="part">The part, a constant.</param>
+    /// <param name="block">The block in it, a constant.</param>
+    /// <param name="high">The first terms of this lane's eight along k.</param>
+    /// <param name="low">The second ones.</param>
+    public static void Multiply(uint read, int part, int block, U4 high, U4 low)
+    {
+        uint odd = ((uint)Group.IdxX >> 2) & 1;
+        uint at = read + (uint)((part * PartBytes) + (block / 2 * 128)) + (((uint)(block % 2) ^ odd) * 64);
+        U4 upper = WideAccess.LoadShared(at), lower = WideAccess.LoadShared(at + (Eight * RowBytes));
+        var left = new U4 { X = upper.X, Y = lower.X, Z = upper.Y, W = lower.Y };
+        WarpMatrix.Multiply(0, left, high.X, high.Y);
+        WarpMatrix.Multiply(4, left, low.X, low.Y);
+        left = new U4 { X = upper.Z, Y = lower.Z, Z = upper.W, W = lower.W };
+        WarpMatrix.Multiply(0, left, high.Z, high.W);
+        WarpMatrix.Multiply(4, left, low.Z, low.W);
+    }
+
+    /// <summary>Four words.</summary>
+    public static U4 Words(uint[] words, int at) => new() { X = words[at], Y = words[at + 1], Z = words[at + 2], W = words[at + 3] };
+
+    /// <summary>Where a group's part of so many begins: parts are as even as can be.</summary>
+    public static int Begin(int all, int group)
+    {
+        int each = all / Grid.DimX, more = all % Grid.DimX;
+        return (group * each) + Math.Min(group, more);
+    }
+}
