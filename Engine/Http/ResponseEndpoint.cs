@@ -19,7 +19,7 @@ internal sealed class ResponseEndpoint(ServerState state)
         ServedModel model = state.Model;
         model.CheckName(request.Options.Model);
         string text = model.Render(request.Variables);
-        TextOptions options = model.Constrain(request.Options, request.Format, text);
+        TextOptions options = model.Constrain(request.Options, request.Format, request.Tools, text);
         int[] prompt = model.Tokenizer.Encode(text, SpecialTokens.Parse);
         IReadOnlyList<GenerationRequest> requests = model.Requests(prompt, "input", options, state.Host);
         using Generation generation = state.Host.Start(requests, model.Tokenizer, options.SkipsSpecial, model.Marks);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Lean.Engine.Chat;
 using Lean.Engine.Chat.Jinja.Values;
+using Lean.Engine.Grammars;
 
 namespace Lean.Engine.Protocol;
 
@@ -9,14 +10,17 @@ internal sealed class ToolSet
 {
     private readonly Dictionary<string, DictValue> _functions;
 
-    private ToolSet(IReadOnlyList<DictValue> tools, Dictionary<string, DictValue> functions, bool isOff) =>
-        (_functions, IsOff, ForTemplate) = (functions, isOff, tools.Count > 0 ? new ListValue([.. tools]) : null);
-
-    /// <summary>No tools.</summary>
-    public static ToolSet None { get; } = new([], [], isOff: true);
+    private ToolSet(IReadOnlyList<DictValue> tools, Dictionary<string, DictValue> functions) =>
+        (_functions, ForTemplate) = (functions, tools.Count > 0 ? new ListValue([.. tools]) : null);
 
     /// <summary>Whether no call is looked for in the answer.</summary>
-    public bool IsOff { get; }
+    public bool IsOff { get; private init; }
+
+    /// <summary>The functions of which the answer has to call one, and nothing else; empty where it need not.</summary>
+    public IReadOnlyList<GrammarTool> Required { get; private init; } = [];
+
+    /// <summary>Whether it may call several.</summary>
+    public bool Many { get; private init; }
 
     /// <summary>The tools as templates take them, or null for none.</summary>
     public ListValue? ForTemplate { get; }
@@ -36,6 +40,7 @@ internal sealed class ToolSet
         IReadOnlyList<(string Path, JsonElement Value)> items = body.Items("tools") ?? [];
         var tools = new List<DictValue>();
         var functions = new Dictionary<string, DictValue>();
+        var schemas = new List<GrammarTool>();
         foreach ((string path, JsonElement value) in items)
         {
             var tool = RequestObject.Object(path, value);
@@ -49,11 +54,19 @@ internal sealed class ToolSet
             RequestObject function = flat ? tool : tool.Object("function")
                 ?? throw ApiException.Invalid(tool.At("function"), $"{tool.At("function")} is missing, expected an object with name and parameters");
             Add(functions, function);
+            schemas.Add(new GrammarTool(
+                function.Text("name")!, function.TryGet("parameters", out JsonElement schema) ? schema.Clone() : null));
             var made = (DictValue)JsonValues.Read(path, value)!;
             tools.Add(flat ? new DictValue([new("type", "function"), new("function", Without(made, "type"))]) : made);
         }
 
-        return new ToolSet(tools, functions, IsNone(body, tools.Count > 0));
+        var choice = ToolChoice.Read(body, functions.Keys, flat);
+        return new ToolSet(tools, functions)
+        {
+            IsOff = choice.IsNone || functions.Count == 0,
+            Required = [.. schemas.Where(t => choice.Requires(t.Name))],
+            Many = choice.Name is null && (body.Flag("parallel_tool_calls") ?? true),
+        };
     }
 
     private static void Add(Dictionary<string, DictValue> functions, RequestObject function)
@@ -75,24 +88,4 @@ internal sealed class ToolSet
     }
 
     private static DictValue Without(DictValue dict, string key) => new(dict.Entries.Where(e => e.Key is not string name || name != key));
-
-    private static bool IsNone(RequestObject body, bool hasTools)
-    {
-        if (!body.TryGet("tool_choice", out JsonElement choice))
-        {
-            return !hasTools;
-        }
-
-        if (choice.ValueKind == JsonValueKind.String && choice.GetString() is "none" or "auto")
-        {
-            return choice.GetString() == "none" || !hasTools;
-        }
-
-        if (choice.ValueKind == JsonValueKind.Object || (choice.ValueKind == JsonValueKind.String && choice.GetString() is "required"))
-        {
-            throw ApiException.Invalid("tool_choice", $"tool_choice is {RequestObject.Shown(choice)}, which is not in this version yet; expected auto or none");
-        }
-
-        throw RequestObject.Wrong("tool_choice", choice, "none, auto, required, or an object that names a function");
-    }
 }

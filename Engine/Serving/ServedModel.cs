@@ -1,6 +1,8 @@
 using Lean.Engine.Chat;
 using Lean.Engine.Chat.Answers;
 using Lean.Engine.Chat.Jinja.Values;
+using Lean.Engine.Grammars;
+using Lean.Engine.Models;
 using Lean.Engine.Protocol;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
@@ -14,6 +16,7 @@ namespace Lean.Engine.Serving;
 internal sealed class ServedModel
 {
     private readonly ChatTemplate? _template;
+    private readonly GrammarCache _grammars;
 
     /// <param name="folder">The model's folder.</param>
     /// <param name="names">What requests may call it; the first is its name.</param>
@@ -24,6 +27,7 @@ internal sealed class ServedModel
         (Folder, Names) = (folder, names);
         Tokenizer = Tokenizer.Load(folder);
         Marks = MarksOf(Tokenizer);
+        _grammars = new GrammarCache(Tokenizer, ModelConfigReader.Read(folder).Vocabulary);
         Defaults = GenerationDefaults.Read(folder);
         _template = template is not null ? ChatTemplate.FromFile(template, folder) : ChatTemplate.Find(folder);
         Calls = _template is null ? ToolCallFormat.None : ToolCallFormats.Of(_template);
@@ -92,20 +96,38 @@ internal sealed class ServedModel
     /// <param name="tools">The tools it may call.</param>
     public AnswerParser Answer(string prompt, ToolSet tools)
     {
-        // Templates that let the model think begin its thoughts for it.
-        bool thinks = prompt.AsSpan().TrimEnd().EndsWith("<think>", StringComparison.Ordinal);
         ToolCallReader? calls = tools.IsOff ? null : Calls == ToolCallFormat.Xml ? new XmlCallReader(tools.Parameter) : new JsonCallReader();
-        return new AnswerParser(thinks, calls);
+        return new AnswerParser(Thinks(prompt), calls);
     }
 
     /// <summary>The options of an answer that has to look like something.</summary>
     /// <param name="options">The options.</param>
     /// <param name="format">What it has to look like.</param>
+    /// <param name="tools">What it may or must call.</param>
     /// <param name="prompt">What it answers, as rendered.</param>
-    /// <exception cref="ApiException">The format cannot be enforced.</exception>
-    public TextOptions Constrain(TextOptions options, AnswerFormat format, string prompt) => format.Kind == AnswerFormatKind.Text
-        ? options
-        : throw ApiException.Invalid(format.Path, $"{format.Path} asks for JSON, which is not in this version yet");
+    /// <exception cref="ApiException">A schema is wrong, or holds what is not supported.</exception>
+    public TextOptions Constrain(TextOptions options, AnswerFormat format, ToolSet tools, string prompt)
+    {
+        bool mustCall = tools.Required.Count > 0;
+        if (mustCall && format.Kind != AnswerFormatKind.Text)
+        {
+            throw ApiException.Invalid("tool_choice", $"tool_choice asks for a call and {format.Path} for JSON, expected one of them");
+        }
+
+        try
+        {
+            ToolCallSyntax syntax = Calls == ToolCallFormat.Xml ? ToolCallSyntax.Xml : ToolCallSyntax.Json;
+            Grammar? grammar = mustCall ? _grammars.ToolCalls(tools.Required, syntax, tools.Many, Thinks(prompt))
+                : format.Kind == AnswerFormatKind.JsonObject ? _grammars.JsonObject(Thinks(prompt))
+                : format.Schema is { } schema ? _grammars.JsonSchema(schema, Thinks(prompt), format.Path)
+                : null;
+            return grammar is null ? options : options with { Sampling = options.Sampling with { Grammar = grammar } };
+        }
+        catch (InputException e)
+        {
+            throw new ApiException(400, e.Message, mustCall ? "tools" : format.Path, inner: e);
+        }
+    }
 
     /// <summary>The requests that a text's options make of a prompt: one for each choice.</summary>
     /// <param name="prompt">The prompt's tokens.</param>
@@ -145,6 +167,9 @@ internal sealed class ServedModel
 
         return requests;
     }
+
+    // Templates that let the model think begin its thoughts for it.
+    private static bool Thinks(string prompt) => prompt.AsSpan().TrimEnd().EndsWith("<think>", StringComparison.Ordinal);
 
     private static HashSet<int> MarksOf(Tokenizer tokenizer)
     {

@@ -1,5 +1,6 @@
 using System.ClientModel;
 using System.Text;
+using System.Text.Json;
 using OpenAI;
 using OpenAI.Chat;
 using OpenAI.Models;
@@ -50,6 +51,44 @@ public sealed class ClientTests : IDisposable
         options = new ChatCompletionOptions { Temperature = 0, StopSequences = { "Oxford" } };
         ChatCompletion stopped = await chat.CompleteChatAsync([new UserChatMessage("Who is there?")], options, TestContext.Current.CancellationToken);
         Assert.Equal("Thanks, gentle Somerset; sweet ", stopped.Content[0].Text);
+    }
+
+    [Fact]
+    public async Task Answers_are_what_a_schema_says()
+    {
+        var schema = BinaryData.FromString("""{"type": "object", "properties": {"name": {"enum": ["Romeo", "Juliet"]}, "alive": {"type": "boolean"}}, "required": ["name", "alive"], "additionalProperties": false}""");
+        var options = new ChatCompletionOptions { Temperature = 0, ResponseFormat = ChatResponseFormat.CreateJsonSchemaFormat("person", schema, jsonSchemaIsStrict: true) };
+        ChatCompletion answer = await Client().GetChatClient("demo").CompleteChatAsync([new UserChatMessage("Who is there?")], options, TestContext.Current.CancellationToken);
+        using var person = JsonDocument.Parse(answer.Content[0].Text);
+        Assert.Contains(person.RootElement.GetProperty("name").GetString(), (string[])["Romeo", "Juliet"]);
+    }
+
+    [Fact]
+    public async Task Tools_are_called()
+    {
+        using var server = ServedBinary.Start("--template", Repository.Data("chat/qwen3.jinja"));
+        ChatClient chat = new OpenAIClient(new ApiKeyCredential("none"), new OpenAIClientOptions { Endpoint = new Uri(server.Address, "v1") }).GetChatClient("demo");
+        var tool = ChatTool.CreateFunctionTool("find", "Finds", BinaryData.FromString("""{"type": "object", "properties": {"name": {"enum": ["Romeo", "Juliet"]}}, "required": ["name"], "additionalProperties": false}"""));
+        var options = new ChatCompletionOptions { Temperature = 0, Tools = { tool }, ToolChoice = ChatToolChoice.CreateRequiredChoice(), AllowParallelToolCalls = false };
+        ChatCompletion answer = await chat.CompleteChatAsync([new UserChatMessage("Find Juliet")], options, TestContext.Current.CancellationToken);
+        Assert.Equal(ChatFinishReason.ToolCalls, answer.FinishReason);
+        ChatToolCall call = Assert.Single(answer.ToolCalls);
+        Assert.Equal("find", call.FunctionName);
+        using var arguments = JsonDocument.Parse(call.FunctionArguments);
+        Assert.Contains(arguments.RootElement.GetProperty("name").GetString(), (string[])["Romeo", "Juliet"]);
+
+        var streamed = new StringBuilder();
+        await foreach (StreamingChatCompletionUpdate update in chat.CompleteChatStreamingAsync([new UserChatMessage("Find Juliet")], options, TestContext.Current.CancellationToken))
+        {
+            streamed.Append(string.Concat(update.ToolCallUpdates.Select(static u => u.FunctionArgumentsUpdate.ToString())));
+        }
+
+        Assert.Equal(call.FunctionArguments.ToString(), streamed.ToString());
+
+        // The answer of the tool goes back, and the template has a place for it.
+        ChatCompletion after = await chat.CompleteChatAsync(
+            [new UserChatMessage("Find Juliet"), new AssistantChatMessage(answer), new ToolChatMessage(call.Id, "gone")], new ChatCompletionOptions { MaxOutputTokenCount = 4 }, TestContext.Current.CancellationToken);
+        Assert.InRange(after.Usage.OutputTokenCount, 1, 4);
     }
 
     [Fact]
