@@ -1,3 +1,4 @@
+using Lean.Bench.Comm;
 using Lean.Bench.Kernels;
 using Lean.Bench.Results;
 
@@ -5,10 +6,12 @@ switch (args)
 {
     case ["kernels", .. string[] rest]:
         return KernelSuite.Run(rest);
+    case ["comm"]:
+        return RecorderBench.Run();
     case ["charts"]:
         Console.WriteLine($"{ResultFiles.DrawAll()} drawn");
         return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- kernels [--save NOTE] [--wait MINUTES] [BenchmarkDotNet options] | charts");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- kernels [--save NOTE] [--wait MINUTES] [BenchmarkDotNet options] | comm | charts");
         return 2;
 }

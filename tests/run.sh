@@ -11,12 +11,14 @@ die() { printf '%s\n' "$*" >&2; printf '0 passed, 1 failed, 0 skipped\n'; exit 1
 command -v dotnet >/dev/null || die "the .NET 10 SDK is missing: expected dotnet on the PATH"
 
 # Compiling ahead of time needs a linker, which comes with a C compiler. Tests of OpenCL need a driver, which PoCL is for
-# any CPU; SPIR-V needs clang and its translator, the page of the server a browser. Building and running the program needs none of these.
+# any CPU; SPIR-V needs clang and its translator, the page of the server a browser, ranks that are processes Open MPI. Building
+# and running the program needs none of these.
 missing=()
 command -v clang >/dev/null || command -v gcc >/dev/null || missing+=(gcc libc6-dev)
 ldconfig -p 2>/dev/null | grep 'libOpenCL\.so\.1' >/dev/null || missing+=(ocl-icd-libopencl1)
 ls /etc/OpenCL/vendors/*.icd >/dev/null 2>&1 || missing+=(pocl-opencl-icd)
 command -v llvm-spirv-14 >/dev/null && command -v clang-14 >/dev/null || missing+=(clang-14 llvm-spirv-14)
+command -v mpirun >/dev/null && ldconfig -p | grep 'libmpi\.so\.40' >/dev/null || missing+=(openmpi-bin libopenmpi3)
 command -v chromium >/dev/null && command -v chromedriver >/dev/null || missing+=(chromium chromium-driver)
 command -v curl >/dev/null || missing+=(curl)
 command -v spirv-val >/dev/null || missing+=(spirv-tools)

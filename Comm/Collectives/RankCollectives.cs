@@ -39,6 +39,12 @@ public abstract class RankCollectives : ICollectives
     /// <summary>Whether plans are compared and followed. Tests plant faults that this would find first.</summary>
     internal bool FollowsPlans { get; set; } = true;
 
+    /// <summary>Whether the recorder is on. It always is, but in a benchmark of what it costs.</summary>
+    internal bool IsRecording { get; set; } = true;
+
+    /// <summary>Whether there was a fault, here or elsewhere.</summary>
+    public bool HasFailed => Fault is not null;
+
     /// <summary>The first fault, here or elsewhere.</summary>
     private protected abstract string? Fault { get; }
 
@@ -164,7 +170,13 @@ public abstract class RankCollectives : ICollectives
     private protected abstract void Move(long step, int seq, PlannedCollective entry, RankGroup group, Tensor source, Tensor target);
 
     /// <summary>Notes in the recorder that all members have come.</summary>
-    private protected void Started() => Recorder.Start(_ticket);
+    private protected void Started()
+    {
+        if (IsRecording)
+        {
+            Recorder.Start(_ticket);
+        }
+    }
 
     /// <summary>The fault as an exception, after telling every rank.</summary>
     private protected MachineException Fail(string reason)
@@ -204,6 +216,12 @@ public abstract class RankCollectives : ICollectives
     {
         // Seq 0 is the comparison of plans; where plans differ, a second exchange under the same number tells how.
         int seq = ++_next;
+        if (!IsRecording)
+        {
+            Move(_step, seq, entry, group, source, target);
+            return;
+        }
+
         _ticket = Recorder.Submit(_step, seq, entry, group);
         Move(_step, seq, entry, group, source, target);
         Recorder.Finish(_ticket);

@@ -52,7 +52,9 @@ public sealed class Watchdog : IDisposable
     }
 
     /// <summary>The sentence all ranks end with: the verdict, where the dump lies, and what usually helps.</summary>
-    public static string Conclude(FlightDump dump)
+    /// <param name="dump">All ranks' rings.</param>
+    /// <param name="isFault">Whether a rank said what is wrong, which is the dump's reason; otherwise somebody only waited.</param>
+    public static string Conclude(FlightDump dump, bool isFault = false)
     {
         Verdict verdict = Verdict.Of(dump);
         string hint = IsSelfTest(dump, verdict)
@@ -71,7 +73,7 @@ public sealed class Watchdog : IDisposable
             kept = fault.Message;
         }
 
-        return $"{verdict.Sentence}{hint} ({kept})";
+        return $"{(isFault ? dump.Reason : verdict.Sentence)}{hint} ({kept})";
     }
 
     /// <inheritdoc/>

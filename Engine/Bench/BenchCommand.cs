@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Lean.Engine.Bench.Load;
 using Lean.Engine.Bench.Ops;
+using Lean.Engine.Bench.Serve;
 using Lean.Engine.Cli;
 using Lean.Engine.Sampling;
 
@@ -86,7 +87,7 @@ internal sealed class BenchCommand
 
         return new Command("bench", "Measures how fast a model runs on this machine")
         {
-            decode, prefill, scheduler, load, Later.Command("serve", "A server under load"), new KernelBenchCommand().Build(),
+            decode, prefill, scheduler, load, new ServeBenchCommand().Build(), new KernelBenchCommand().Build(),
         };
     }
 

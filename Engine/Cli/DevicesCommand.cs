@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Lean.Comm;
 using Lean.Kernels;
 using Lean.Tensors;
 
@@ -34,6 +35,7 @@ internal static class DevicesCommand
         WriteCuda();
         WriteOpenCL();
         WriteLevelZero();
+        WriteComm();
         return 0;
     }
 
@@ -85,6 +87,16 @@ internal static class DevicesCommand
             Console.WriteLine($"        driver: {device.DriverVersion:x}, Level Zero {device.Version}");
             Console.WriteLine($"        memory: {device.TotalMemory / GiB:F1} GiB, groups of up to {device.MostThreads} threads, {device.SharedBytes:N0} bytes of shared memory");
             Console.WriteLine($"        kernels: {(device.Declined is { } why ? $"not available: {why}" : "available, untested on hardware")}");
+        }
+    }
+
+    private static void WriteComm()
+    {
+        string label = "comm";
+        foreach (Transport transport in Transport.List())
+        {
+            Console.WriteLine($"{label,-6}  {transport.Name}: {(transport.IsAvailable ? "" : "not available: ")}{transport.Description}");
+            label = "";
         }
     }
 

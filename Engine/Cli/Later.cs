@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using Lean.Tensors;
 
 namespace Lean.Engine.Cli;
@@ -11,15 +10,6 @@ namespace Lean.Engine.Cli;
 internal sealed class Later
 {
     private readonly List<(Option Option, Func<ParseResult, string?> Value, Func<string, bool> Accepts)> _options = [];
-
-    /// <summary>A command of a later version.</summary>
-    public static Command Command(string name, string description)
-    {
-        var command = new Command(name, $"{description} (not in this version yet)") { TreatUnmatchedTokensAsErrors = false };
-        command.SetAction(int (parsed) =>
-            throw NotYet(parsed.CommandResult.Parent is CommandResult { Parent: not null } parent ? $"{parent.Command.Name} {name}" : name));
-        return command;
-    }
 
     /// <summary>The sentence for something that is not there yet.</summary>
     public static InputException NotYet(string thing) => new($"{thing} is not in this version yet");

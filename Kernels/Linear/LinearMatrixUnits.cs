@@ -82,6 +82,40 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
         }
     }
 
+    /// <summary>Multiplies rows, and adds the products where that needs no kernel of its own; every number comes out alike.</summary>
+    /// <param name="terms">Of the rows.</param>
+    /// <param name="weight">A weight that <see cref="Takes(LinearWeight)"/>.</param>
+    /// <param name="gate">f32 [T, 1]: its sigmoid multiplies a row's products.</param>
+    /// <param name="add">f32 [T, N], may be <paramref name="output"/>.</param>
+    /// <param name="output">f32 [T, N].</param>
+    /// <returns>Whether it was done.</returns>
+    public bool TryAdd(in Tensor terms, LinearWeight weight, in Tensor gate, in Tensor add, in Tensor output)
+    {
+        bool takes = stream.MatrixUnits == MatrixUnits.WarpGroup && IsAligned(output.Address, output.RowStride * 4) && IsAligned(add.Address, add.RowStride * 4);
+        foreach (LinearWeight.Part part in weight.Parts)
+        {
+            takes &= part.Rows % 2 == 0 && IsAligned(add.Columns(part.Column, part.Rows).Address, add.RowStride * 4) && IsAligned(output.Columns(part.Column, part.Rows).Address, output.RowStride * 4);
+        }
+
+        foreach (LinearWeight.Part part in takes ? weight.Parts : [])
+        {
+            var matrix = new Tensor(DType.BF16, new Shape(part.Rows, weight.Inputs), part.Address);
+            Tensor addend = add.Columns(part.Column, part.Rows), sum = output.Columns(part.Column, part.Rows);
+            long wide = Tiles(sum, 256), narrow = Tiles(sum, 128);
+            int groups = (int)long.Min(stream.Multiprocessors, narrow);
+            if (IsWide(wide, narrow, stream.Multiprocessors))
+            {
+                LinearWarpgroupAddedWideLauncher.Launch(stream, terms, matrix, sum, gate, addend, (int)long.Min(groups, wide));
+            }
+            else
+            {
+                LinearWarpgroupAddedNarrowLauncher.Launch(stream, terms, matrix, sum, gate, addend, groups);
+            }
+        }
+
+        return takes;
+    }
+
     /// <summary>
     /// Which tiles are done sooner, if not slim ones: wide ones take twice as long as narrow ones and are a twentieth faster, but there are
     /// half as many to share. Either way an output is the same chain of the same products.

@@ -74,6 +74,11 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
             return;
         }
 
+        if (!gateLogit.IsEmpty && !add.IsEmpty && _units.TryAdd(inner, down, gateLogit, add, output))
+        {
+            return;
+        }
+
         // What is added may be what is written, so the product has a place of its own: that of x's terms, which are as large.
         var product = new Tensor(DType.F32, output.Shape, memory);
         _units.Run(inner, down, product);

@@ -5,7 +5,7 @@ namespace Lean.Kernels;
 /// <summary>Greedy choice on a device, in two launches: the parts of each row, then their best.</summary>
 internal sealed class GreedyPickDevice(KernelStream stream) : GreedyPick
 {
-    // As in Kernels/Device/Ops/GreedyPick.cs.
+    // As in Kernels/Device/Ops/TokenBins.cs.
     private const long Part = 4096;
 
     private protected override void Launch(Tensor logits, Tensor tokens, Tensor logProbabilities)

@@ -8,17 +8,17 @@ namespace Lean.Kernels;
 /// </summary>
 internal sealed class SampleTokensDevice(KernelStream stream) : SampleTokens
 {
-    // What the kernels hand on for each row: its largest logit, and the place where what is left ends.
-    private const int StateColumns = 3;
-
     private protected override void Launch(Tensor logits, Tensor rows, Tensor settings, Tensor topK, Tensor draws, Tensor tokens)
     {
-        var shape = new Shape(logits.Shape[0], StateColumns);
-        var state = new Tensor(DType.I32, shape, stream.Scratch(sizeof(int) * shape.Count).Address);
-        float scale = MathF.ScaleB(1, WeightBits(logits.Shape[1]));
-        SampleTokensLargestLauncher.Launch(stream, logits, settings, topK, state);
-        SampleTokensCutTopKLauncher.Launch(stream, logits, settings, topK, state, scale);
-        SampleTokensCutTopPLauncher.Launch(stream, logits, settings, topK, state, scale);
-        SampleTokensDrawLauncher.Launch(stream, logits, rows, settings, topK, draws, state, tokens, scale);
+        long width = logits.Shape[1];
+        var scratch = new TokenScratch(stream, logits.Shape[0], width);
+        float scale = MathF.ScaleB(1, WeightBits(width));
+        SampleTokensLargestLauncher.Launch(stream, logits, scratch.Largest);
+        SampleTokensBeginLauncher.Launch(stream, scratch.Largest, settings, topK, scratch.State, (int)width);
+        scratch.Search(stream, logits, scale);
+        SampleTokensCutLauncher.Launch(stream, scratch.State, scratch.List, scale);
+        SampleTokensSearchLauncher.Launch(stream, logits, scratch.State, scale);
+        SampleTokensSumsLauncher.Launch(stream, logits, settings, scratch.State, scratch.Weights, scale);
+        SampleTokensDrawLauncher.Launch(stream, logits, rows, settings, draws, scratch.State, scratch.Weights, tokens, scale);
     }
 }

@@ -71,6 +71,12 @@ public sealed class CommandTests
 
         // Each kind of device is listed, or why there is none.
         Assert.All((string[])["cuda", "opencl", "ze"], kind => Assert.Matches($"(?m)^{kind}(:0)? +.", found));
+
+        // The shim is in the binary: what it says of a library is the library's name or why it cannot be loaded.
+        Assert.Matches("(?m)^comm    loopback: ", found);
+        Assert.Matches("(?m)^        mpi: (Open MPI|not available: MPI \\(libmpi|not available: this MPI is)", found);
+        Assert.Matches("(?m)^        nccl: (NCCL [0-9]|not available: NCCL \\(libnccl)", found);
+        Assert.Matches("(?m)^        oneccl: (oneCCL [0-9]|not available: oneCCL \\(libccl)", found);
     }
 
     [Fact]

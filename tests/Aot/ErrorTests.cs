@@ -47,6 +47,11 @@ public sealed class ErrorTests
         { ["bench", "decode", "--layers", "2"], "--synthetic" },
         { ["bench", "decode", "--synthetic", "qwen3.5-0.8b", "--layers", "25"], "24" },
         { ["generate", "a", "--speculate", "8"], "--speculate is '8', expected a whole number from 0 to 7" },
+        { ["bench", "serve", "--url", "nowhere"], "an address such as http" },
+        { ["bench", "serve", "--rate", "2,fast"], "'2,fast'" },
+        { ["bench", "serve", "--prompt-tokens", "9..3"], "'9..3'" },
+        { ["bench", "serve", "--concurrency", "0"], "--concurrency" },
+        { ["bench", "serve", "--chart", "/no/such/chart.svg"], "/no/such/chart.svg" },
         { ["serve", "--port", "65536"], "--port" },
         { ["serve", "--host", "example.org"], "an IP address" },
         { ["serve", "--tls-key", "key.pem"], "--tls-certificate" },
@@ -60,7 +65,6 @@ public sealed class ErrorTests
     public static TheoryData<string[], string> Later => new()
     {
         { ["serve", "--tp", "2"], "--tp 2" },
-        { ["bench", "serve"], "bench serve" },
         { ["generate", "a", "--tp", "2"], "--tp 2" },
         { ["generate", "a", "--dp", "2"], "--dp 2" },
         { ["generate", "a", "--ep"], "--ep" },

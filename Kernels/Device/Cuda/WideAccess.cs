@@ -16,6 +16,11 @@ public static class WideAccess
     [Ptx("ld.global.v4.u32 {$0, $1, $2, $3}, [#0];")]
     public static U4 Load(ref float source) => default;
 
+    /// <summary>Two f32, the first in the lower half, at a multiple of 8.</summary>
+    [IntrinsicImplementation]
+    [Ptx("ld.global.b64 $0, [#0];")]
+    public static long Load2(ref float source) => 0;
+
     /// <summary>Four words of shared memory, by the address of its window.</summary>
     [IntrinsicImplementation]
     [Ptx("ld.shared.v4.u32 {$0, $1, $2, $3}, [#0];")]

@@ -25,4 +25,22 @@ public static class GroupScan
         Group.Barrier();
         return shared[thread];
     }
+
+    /// <summary>The same for 64 bits.</summary>
+    public static long Through(ArrayView<long> shared, long value)
+    {
+        int thread = Group.IdxX;
+        Group.Barrier();
+        shared[thread] = value;
+        for (int step = 1; step < Group.DimX; step *= 2)
+        {
+            Group.Barrier();
+            long below = thread >= step ? shared[thread - step] : 0;
+            Group.Barrier();
+            shared[thread] += below;
+        }
+
+        Group.Barrier();
+        return shared[thread];
+    }
 }

@@ -27,6 +27,9 @@ public static class AttentionPrompt
     // Copies of a thread that are on their way together.
     private const int Ahead = 4;
 
+    // Sixteens of columns whose sums take turns.
+    private const int Together = 2;
+
     /// <summary>Attends.</summary>
     /// <param name="queries">f32.</param>
     /// <param name="projected">For the gates.</param>
@@ -228,14 +231,24 @@ public static class AttentionPrompt
             {
                 uint at = queries + AttentionCells.ValuePlace<TColumns>(row, (d / 8) + (u * 2) + (lane >> 4));
                 U4 first = WarpMatrix.Load(at), second = WarpMatrix.Load(at + (uint)(Queries * TColumns.Columns * 2));
+                var right = new U4[Cell / Side];
                 for (int i = 0; i < Cell / Side; i++)
                 {
                     int chunk = (i * 2) + (lane >> 4);
-                    U4 right = WarpMatrix.LoadTransposed(line + (uint)((d + (u * Side)) * 128) + (uint)((chunk ^ (lane & 7)) * 16));
-                    WarpMatrix.Multiply(sums + (i * 8), first, right.X, right.Y);
-                    WarpMatrix.Multiply(sums + (i * 8) + 4, first, right.Z, right.W);
-                    WarpMatrix.Multiply(sums + (i * 8), second, right.X, right.Y);
-                    WarpMatrix.Multiply(sums + (i * 8) + 4, second, right.Z, right.W);
+                    right[i] = WarpMatrix.LoadTransposed(line + (uint)((d + (u * Side)) * 128) + (uint)((chunk ^ (lane & 7)) * 16));
+                }
+
+                // A sum's second product waits for its first: the other sums' stand between them.
+                for (int i = 0; i < Cell / Side; i++)
+                {
+                    WarpMatrix.Multiply(sums + (i * 8), first, right[i].X, right[i].Y);
+                    WarpMatrix.Multiply(sums + (i * 8) + 4, first, right[i].Z, right[i].W);
+                }
+
+                for (int i = 0; i < Cell / Side; i++)
+                {
+                    WarpMatrix.Multiply(sums + (i * 8), second, right[i].X, right[i].Y);
+                    WarpMatrix.Multiply(sums + (i * 8) + 4, second, right[i].Z, right[i].W);
                 }
             }
         }
@@ -264,16 +277,28 @@ public static class AttentionPrompt
                 Z = BF16.Pack(weight[w + 4] - BF16.Low(first.Z), weight[w + 5] - BF16.High(first.Z)),
                 W = BF16.Pack(weight[w + 6] - BF16.Low(first.W), weight[w + 7] - BF16.High(first.W)),
             };
-            for (int i = 0; i < TColumns.Columns / Side; i++)
+            for (int part = 0; part < TColumns.Columns / Side; part += Together)
             {
-                // Swizzled within each eight chunks.
-                int chunk = (i & 3) * 2;
-                uint at = line + (uint)((step * Side * TColumns.Columns * 2) + (i / 4 * 128)) + (uint)((chunk ^ ((lane >> 4) ^ (lane & 7))) * 16);
-                U4 right = WarpMatrix.LoadTransposed(at);
-                WarpMatrix.Multiply(i * 8, first, right.X, right.Y);
-                WarpMatrix.Multiply((i * 8) + 4, first, right.Z, right.W);
-                WarpMatrix.Multiply(i * 8, second, right.X, right.Y);
-                WarpMatrix.Multiply((i * 8) + 4, second, right.Z, right.W);
+                var right = new U4[Together];
+                for (int u = 0; u < Together; u++)
+                {
+                    // Swizzled within each eight chunks.
+                    int i = part + u, chunk = (i & 3) * 2;
+                    right[u] = WarpMatrix.LoadTransposed(
+                        line + (uint)((step * Side * TColumns.Columns * 2) + (i / 4 * 128)) + (uint)((chunk ^ ((lane >> 4) ^ (lane & 7))) * 16));
+                }
+
+                for (int u = 0; u < Together; u++)
+                {
+                    WarpMatrix.Multiply((part + u) * 8, first, right[u].X, right[u].Y);
+                    WarpMatrix.Multiply(((part + u) * 8) + 4, first, right[u].Z, right[u].W);
+                }
+
+                for (int u = 0; u < Together; u++)
+                {
+                    WarpMatrix.Multiply((part + u) * 8, second, right[u].X, right[u].Y);
+                    WarpMatrix.Multiply(((part + u) * 8) + 4, second, right[u].Z, right[u].W);
+                }
             }
         }
     }

@@ -36,13 +36,10 @@ public static class BinSums
     /// <summary>Adds to a bin.</summary>
     public static void Add(ArrayView<long> cells, int bin, long value) => cells[(bin * Threads) + Group.IdxX] += value;
 
-    /// <summary>
-    /// Finds the first bin that brings the sum of the bins to <paramref name="target"/>, or the last where none does. The
-    /// first cells are then its number, the sum before it, and the sum of all. Begins and ends with a barrier.
-    /// </summary>
-    public static void Reach(ArrayView<long> cells, long target)
+    /// <summary>The sum of the bin whose number is the thread's, modulo their number. Begins and ends with a barrier.</summary>
+    public static long Sum(ArrayView<long> cells)
     {
-        int thread = Group.IdxX, first = (thread / Lanes * Threads) + (thread % Lanes);
+        int thread = Group.IdxX, first = (thread / Lanes * Threads) + (thread % Lanes), bin = thread % Bins;
         Group.Barrier();
         long own = 0;
         for (int i = 0; i < Lanes; i++)
@@ -53,18 +50,33 @@ public static class BinSums
         // Only this thread has read the cell, or will before the barrier.
         cells[first] = own;
         Group.Barrier();
+        long sum = 0;
+        for (int lane = 0; lane < Lanes; lane++)
+        {
+            sum += cells[(bin * Threads) + ((lane + bin) % Lanes)];
+        }
+
+        Group.Barrier();
+        return sum;
+    }
+
+    /// <summary>
+    /// Finds the first bin that brings the sum of the bins to <paramref name="target"/>, or the last where none does. The
+    /// first cells are then its number, the sum before it, and the sum of all. Begins and ends with a barrier.
+    /// </summary>
+    public static void Reach(ArrayView<long> cells, long target)
+    {
+        int thread = Group.IdxX;
+        long own = Sum(cells);
+        cells[thread] = own;
+        Group.Barrier();
         if (thread == 0)
         {
             long sum = 0, before = 0;
             int reached = -1;
             for (int bin = 0; bin < Bins; bin++)
             {
-                long next = sum;
-                for (int lane = 0; lane < Lanes; lane++)
-                {
-                    next += cells[(bin * Threads) + lane];
-                }
-
+                long next = sum + cells[bin];
                 bool here = reached < 0 && (next >= target || bin == Bins - 1);
                 reached = here ? bin : reached;
                 before = here ? sum : before;

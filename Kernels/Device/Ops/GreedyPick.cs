@@ -9,8 +9,7 @@ namespace Lean.Kernels.Device;
 /// </summary>
 public static class GreedyPick
 {
-    private const int Threads = 256;
-    private const int Part = 4096;
+    private const int Threads = BinSums.Threads;
 
     /// <summary>Each part's lowest index of its largest logit, that logit, and Σ exp(logit − it).</summary>
     [Kernel("greedy_pick_parts", Threads, groups: "R", groupsY: "V/4096")]
@@ -24,30 +23,33 @@ public static class GreedyPick
     {
         ArrayView<float> values = SharedMemory.Allocate<float>(Threads);
         ArrayView<int> indices = SharedMemory.Allocate<int>(Threads);
-        int thread = Group.IdxX, first = Grid.IdxY * Part, end = Math.Min(first + Part, width);
+        int thread = Group.IdxX, turns = FourLogits.Turns(Grid.IdxY, width);
         long row = (long)Grid.IdxX * width;
         float best = 0;
         int index = width;
-        for (int v = first + thread; v < end; v += Threads)
+        for (int turn = 0; turn < turns; turn++)
         {
-            float x = logits[row + v];
-            if (!Scalar.IsFinite(x))
+            FourLogits x = FourLogits.Read(logits, row, Grid.IdxY, turn, width);
+            for (int i = 0; i < FourLogits.Count; i++)
             {
-                index = -1;
-            }
-            else if (index >= 0 && (index == width || x > best))
-            {
-                best = x;
-                index = v;
+                // Past the row's end stands a logit that the group has seen.
+                bool better = index >= 0 && (index == width || x[i] > best) && x.Token(i) < width;
+                best = better ? x[i] : best;
+                index = !Scalar.IsFinite(x[i]) ? -1 : better ? x.Token(i) : index;
             }
         }
 
         Winner(values, indices, best, index, width);
         int winner = indices[0];
         float maximum = values[0], sum = 0;
-        for (int v = first + thread; v < end; v += Threads)
+        for (int turn = 0; turn < turns; turn++)
         {
-            sum += Scalar.Exp(logits[row + v] - maximum);
+            FourLogits x = FourLogits.Read(logits, row, Grid.IdxY, turn, width);
+            for (int i = 0; i < FourLogits.Count; i++)
+            {
+                float e = Scalar.Exp(x[i] - maximum);
+                sum += x.Token(i) < width ? e : 0;
+            }
         }
 
         sum = GroupSum.All(values, sum);

@@ -5,6 +5,9 @@ public interface IProductOutput
 {
     /// <summary>Whether sums are rounded to bf16.</summary>
     static abstract bool IsBF16 { get; }
+
+    /// <summary>Whether sums are multiplied by the sigmoid of their row's gate and added to what is there.</summary>
+    static abstract bool IsAdded { get; }
 }
 
 /// <summary>f32: what the model's residual stream is.</summary>
@@ -12,6 +15,19 @@ public struct F32Output : IProductOutput
 {
     /// <inheritdoc/>
     public static bool IsBF16 => false;
+
+    /// <inheritdoc/>
+    public static bool IsAdded => false;
+}
+
+/// <summary>f32: a shared expert's share of the residual stream.</summary>
+public struct AddedOutput : IProductOutput
+{
+    /// <inheritdoc/>
+    public static bool IsBF16 => false;
+
+    /// <inheritdoc/>
+    public static bool IsAdded => true;
 }
 
 /// <summary>bf16, half the traffic; what other engines' products write, so what they are compared with.</summary>
@@ -19,4 +35,7 @@ public struct BF16Output : IProductOutput
 {
     /// <inheritdoc/>
     public static bool IsBF16 => true;
+
+    /// <inheritdoc/>
+    public static bool IsAdded => false;
 }

@@ -1,4 +1,5 @@
 using ILGPU;
+using ILGPU.Runtime;
 
 namespace Lean.Kernels.Device;
 
@@ -21,6 +22,9 @@ public static class LinearWarpGroup
     private const int Depth = 64;
     private const int HalfTile = Rows * Depth * 2;
     private const int OwnRows = 64;
+
+    // A thread's sums of an f32 box.
+    private const int BoxSums = 16;
     private const int BoxBytes = OwnRows * 128;
     private const int BlocksBytes = 192 << 10;
     private const int OutputBytes = 2 * 2 * BoxBytes;
@@ -52,6 +56,49 @@ public static class LinearWarpGroup
         where TOutput : struct, IProductOutput
         where TElement : unmanaged
     {
+        Work<TTile, TTerms, TOutput>(default, default, 0, 0, rows, packed, outputs);
+    }
+
+    /// <summary>
+    /// Multiplies, and writes add[t, n] + sigmoid(gate[t]) · Σ. What is added may be what is written: each thread has read
+    /// what it adds before the sums leave for the same place.
+    /// </summary>
+    /// <param name="x">As above.</param>
+    /// <param name="weight">bf16; N is even.</param>
+    /// <param name="output">f32.</param>
+    /// <param name="gate">f32.</param>
+    /// <param name="add">f32; its rows begin at multiples of 8 bytes.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="packed">P.</param>
+    /// <param name="outputs">N.</param>
+    /// <param name="gateStride">Elements from a row to the next.</param>
+    /// <param name="addStride">Likewise.</param>
+    [Kernel("linear_warpgroup_added", Threads, groups: "*", Unroll = true)]
+    [Cuda("sm_90a", SharedBytes = SharedBytes)]
+    [Instance("wide", typeof(WideTile))]
+    [Instance("narrow", typeof(NarrowTile))]
+    public static void Add<TTile>(
+        [Shape("T", "P"), Tile(Rows)] TensorMap<ushort> x,
+        [Shape("N", "K"), Tile(Rows)] TensorMap<ushort> weight,
+        [Shape("T", "N"), Tile(OwnRows)] TensorMap<float> output,
+        [Shape("T", "1")] ArrayView<float> gate,
+        [Shape("T", "N")] ArrayView<float> add,
+        [Extent("T")] int rows,
+        [Extent("P")] int packed,
+        [Extent("N")] int outputs,
+        [RowStride("gate")] int gateStride,
+        [RowStride("add")] int addStride)
+        where TTile : struct, IProductTile
+    {
+        Work<TTile, SplitTerms, AddedOutput>(gate, add, gateStride, addStride, rows, packed, outputs);
+    }
+
+    private static void Work<TTile, TTerms, TOutput>(
+        ArrayView<float> gate, ArrayView<float> add, int gateStride, int addStride, int rows, int packed, int outputs)
+        where TTile : struct, IProductTile
+        where TTerms : struct, IActivationTerms
+        where TOutput : struct, IProductOutput
+    {
         int stages = TTerms.Count == 1 ? TTile.SingleStages : TTile.SplitStages;
         int thread = Group.IdxX, group = Lanes.First(thread >> 7);
         uint memory = (CudaShared.Base() + 1023u) & ~1023u;
@@ -81,7 +128,7 @@ public static class LinearWarpGroup
         else
         {
             WarpGroup.TakeRegisters(232);
-            Multiply<TTile, TTerms, TOutput>(memory, full, empty, stages, rowTiles, tiles, padded / Depth, group);
+            Multiply<TTile, TTerms, TOutput>(memory, full, empty, stages, rowTiles, tiles, padded / Depth, group, gate, add, gateStride, addStride, rows, outputs);
         }
     }
 
@@ -124,7 +171,20 @@ public static class LinearWarpGroup
     }
 
     private static void Multiply<TTile, TTerms, TOutput>(
-        uint memory, uint full, uint empty, int stages, int rowTiles, int tiles, int blocks, int group)
+        uint memory,
+        uint full,
+        uint empty,
+        int stages,
+        int rowTiles,
+        int tiles,
+        int blocks,
+        int group,
+        ArrayView<float> gate,
+        ArrayView<float> add,
+        int gateStride,
+        int addStride,
+        int rows,
+        int outputs)
         where TTile : struct, IProductTile
         where TTerms : struct, IActivationTerms
         where TOutput : struct, IProductOutput
@@ -132,9 +192,24 @@ public static class LinearWarpGroup
         long output = TensorCopy.Map(2);
         int own = Group.IdxX & 127, stage = 0, parity = 0;
         uint boxes = memory + BlocksBytes + (uint)((group - 1) * 2 * BoxBytes);
+        int ownRow = ((group - 1) * OwnRows) + ((own >> 5) * 16) + ((own & 31) >> 2);
+        float upper = 0, lower = 0;
+        long upperRow = 0, lowerRow = 0;
+        var next = new float[BoxSums];
         for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
         {
             int across = tile / rowTiles, row = (tile - (across * rowTiles)) * Rows, last = 0;
+            if (TOutput.IsAdded)
+            {
+                // Before the products, which take longer.
+                int upperPlace = Math.Min(row + ownRow, rows - 1), lowerPlace = Math.Min(row + ownRow + 8, rows - 1);
+                upper = GateMath.Sigmoid(gate[(long)upperPlace * gateStride]);
+                lower = GateMath.Sigmoid(gate[(long)lowerPlace * gateStride]);
+                upperRow = (long)upperPlace * addStride;
+                lowerRow = (long)lowerPlace * addStride;
+                Ahead(next, add, upperRow, lowerRow, across * TTile.Columns, outputs);
+            }
+
             for (int block = 0; block < blocks; block++)
             {
                 AsyncBarrier.Wait(full + (uint)(stage * 8), parity);
@@ -168,7 +243,22 @@ public static class LinearWarpGroup
 
             WarpGroup.Wait(0);
             Release(empty + (uint)(last * 8), own);
-            Store<TTile, TOutput>(boxes, output, group, own, across * TTile.Columns, row + ((group - 1) * OwnRows));
+            int column = across * TTile.Columns;
+            for (int box = 0; box < TTile.Columns / (TOutput.IsBF16 ? 64 : 32); box++)
+            {
+                if (TOutput.IsAdded)
+                {
+                    for (int i = 0; i < BoxSums; i++)
+                    {
+                        Accumulators.Set((box * BoxSums) + i, Scalar.Fma((i & 2) == 0 ? upper : lower, Accumulators.Get((box * BoxSums) + i), next[i]));
+                    }
+
+                    // The next box's, while this one leaves.
+                    Ahead(next, add, upperRow, lowerRow, column + ((box + 1) * 32), outputs);
+                }
+
+                Store<TTile, TOutput>(boxes, output, group, own, box, column, row + ((group - 1) * OwnRows));
+            }
         }
 
         if (own == 0)
@@ -201,50 +291,61 @@ public static class LinearWarpGroup
         }
     }
 
+    // What is added to a thread's sums of a box of 32 columns, in their order; past the end what nobody stores.
+    private static void Ahead(float[] next, ArrayView<float> add, long upperRow, long lowerRow, int column, int outputs)
+    {
+        for (int i = 0; i < BoxSums; i += 4)
+        {
+            int from = Math.Min(column + (i * 2) + ((Group.IdxX & 3) * 2), outputs - 2);
+            long first = WideAccess.Load2(ref add[upperRow + from]), second = WideAccess.Load2(ref add[lowerRow + from]);
+            next[i] = Interop.IntAsFloat((uint)first);
+            next[i + 1] = Interop.IntAsFloat((uint)(first >> 32));
+            next[i + 2] = Interop.IntAsFloat((uint)second);
+            next[i + 3] = Interop.IntAsFloat((uint)(second >> 32));
+        }
+    }
+
     // Boxes of 64 rows of 128 bytes go through two places in turn: one is filled while the other is copied.
-    private static void Store<TTile, TOutput>(uint boxes, long output, int group, int own, int column, int row)
+    private static void Store<TTile, TOutput>(uint boxes, long output, int group, int own, int box, int column, int row)
         where TTile : struct, IProductTile
         where TOutput : struct, IProductOutput
     {
         int lane = own & 31, firstRow = (own >> 5) * 16, columns = TOutput.IsBF16 ? 64 : 32;
-        for (int box = 0; box < TTile.Columns / (TOutput.IsBF16 ? 64 : 32); box++)
+        if (own == 0)
         {
-            if (own == 0)
+            // An odd number of boxes ends where the next tile begins.
+            if (box == 0 && TTile.Columns == 96)
             {
-                // An odd number of boxes ends where the next tile begins.
-                if (box == 0 && TTile.Columns == 96)
-                {
-                    TensorCopy.WaitRead(0);
-                }
-                else
-                {
-                    TensorCopy.WaitRead(1);
-                }
+                TensorCopy.WaitRead(0);
             }
+            else
+            {
+                TensorCopy.WaitRead(1);
+            }
+        }
 
-            WarpGroup.Barrier(group);
-            uint at = boxes + (uint)((box & 1) * BoxBytes);
-            for (int i = 0; i < 4; i++)
+        WarpGroup.Barrier(group);
+        uint at = boxes + (uint)((box & 1) * BoxBytes);
+        for (int i = 0; i < 4; i++)
+        {
+            if (TOutput.IsBF16)
             {
-                if (TOutput.IsBF16)
-                {
-                    Accumulators.StoreMatrix((box * 32) + (i * 8), at + TileLayout.BF16Place(firstRow, lane, i));
-                }
-                else
-                {
-                    // A row and the eighth below it are swizzled alike.
-                    uint place = at + TileLayout.F32Place(firstRow, lane, i);
-                    Accumulators.Store2((box * 16) + (i * 4), place);
-                    Accumulators.Store2((box * 16) + (i * 4) + 2, place + 1024u);
-                }
+                Accumulators.StoreMatrix((box * 32) + (i * 8), at + TileLayout.BF16Place(firstRow, lane, i));
             }
+            else
+            {
+                // A row and the eighth below it are swizzled alike.
+                uint place = at + TileLayout.F32Place(firstRow, lane, i);
+                Accumulators.Store2((box * BoxSums) + (i * 4), place);
+                Accumulators.Store2((box * BoxSums) + (i * 4) + 2, place + 1024u);
+            }
+        }
 
-            CudaShared.FenceForAsync();
-            WarpGroup.Barrier(group);
-            if (own == 0)
-            {
-                TensorCopy.Store(at, output, column + (box * columns), row);
-            }
+        CudaShared.FenceForAsync();
+        WarpGroup.Barrier(group);
+        if (own == 0)
+        {
+            TensorCopy.Store(at, output, column + (box * columns), row);
         }
     }
 

@@ -8,11 +8,6 @@ namespace Lean.Kernels.Device;
 /// </summary>
 public struct SampledRow
 {
-    /// <summary>Numbers that the kernels hand on for each row.</summary>
-    public const int StateColumns = 3;
-
-    private const int SettingColumns = 3;
-
     // From here on a float is a whole number.
     private const float Whole = 1 << 23;
 
@@ -26,30 +21,26 @@ public struct SampledRow
     /// <summary>Whether the row has tokens to draw from: no logit is NaN or +∞, and some are not −∞.</summary>
     public readonly bool IsGood => _top > LogitOrder.Banned;
 
-    /// <summary>Whether the first token is taken.</summary>
-    public bool IsGreedy { get; private set; }
+    /// <summary>Where in the order what is left ends.</summary>
+    public readonly uint End => _cut;
+
+    /// <summary>The last index of what is left there.</summary>
+    public readonly int Last => _last;
 
     /// <summary>Reads a row of the step.</summary>
-    /// <param name="state">The number of the largest logit (<see cref="LogitOrder.Banned"/> for a fault), then the cut.</param>
-    /// <param name="settings">Temperature, top-p, min-p.</param>
-    /// <param name="topK">k, or 0.</param>
+    /// <param name="state">See <see cref="TokenRow"/>.</param>
     /// <param name="row">Which row.</param>
     /// <param name="scale">2^g.</param>
-    public static SampledRow Read(ArrayView<int> state, ArrayView<float> settings, ArrayView<int> topK, int row, float scale)
+    public static SampledRow Read(ArrayView<int> state, int row, float scale)
     {
-        int at = row * StateColumns;
-        float temperature = settings[row * SettingColumns];
+        int at = row * TokenRow.Columns;
         SampledRow r = default;
-        r._top = (uint)state[at];
-        r._cut = (uint)state[at + 1];
-        r._last = state[at + 2];
+        r._top = (uint)state[at + TokenRow.Top];
+        r._cut = (uint)state[at + TokenRow.Cut];
+        r._last = state[at + TokenRow.Cut + 1];
         r._largest = LogitOrder.Logit(r._top);
-        float inverse = 1 / temperature;
-        r._inverse = inverse > float.MaxValue ? float.MaxValue : inverse;
+        r._inverse = Interop.IntAsFloat((uint)state[at + TokenRow.Inverse]);
         r._scale = scale;
-
-        // By the bits: a device may take the smallest temperatures for 0.
-        r.IsGreedy = Interop.FloatAsInt(temperature) == 0 || topK[row] == 1;
         return r;
     }
 
@@ -63,8 +54,9 @@ public struct SampledRow
     /// <summary>Hands the cut on.</summary>
     public readonly void Write(ArrayView<int> state, int row)
     {
-        state[(row * StateColumns) + 1] = (int)_cut;
-        state[(row * StateColumns) + 2] = _last;
+        int at = row * TokenRow.Columns;
+        state[at + TokenRow.Cut] = (int)_cut;
+        state[at + TokenRow.Cut + 1] = _last;
     }
 
     /// <summary>How far a logit lies below the largest, in the order's numbers.</summary>
@@ -88,4 +80,7 @@ public struct SampledRow
         // A banned token at a temperature whose inverse is 0 gives NaN, which is not above 0.
         return e > 0 && e >= least ? weight : 0;
     }
+
+    /// <summary>The weight of a token if it is left.</summary>
+    public readonly long Kept(float x, int token, float least) => Keeps(Below(x), token) ? Weight(x, least) : 0;
 }

@@ -3,22 +3,40 @@ using ILGPU;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// Places in a row of logits at which a sum reaches a target, found four bits at a time: each pass over the row sums
-/// sixteen bins of what is left. A row of width 0 takes none, and what is then found means nothing.
+/// Where a row's first tokens end, found by one group four bits at a time: each pass over the row sums sixteen bins of what
+/// is left. For rows whose boundary lies among more tokens than are listed (<see cref="TokenBins"/>): ties of thousands of
+/// tokens, k of thousands. A row of width 0 takes no pass, and what is then found means nothing.
 /// </summary>
 public static class TokenSearch
 {
     private const int OrderBits = 32;
 
-    /// <summary>The weight of all tokens left.</summary>
-    public static long Total(ArrayView<float> logits, long start, int width, SampledRow row, float least, ArrayView<long> cells)
+    /// <summary>
+    /// Moves the cut to the first <paramref name="most"/> tokens, or, where it is 0, to those that weigh
+    /// <paramref name="share"/> of all.
+    /// </summary>
+    public static SampledRow Cut(ArrayView<float> logits, long start, int width, SampledRow row, int most, float share, ArrayView<long> cells)
+    {
+        bool weighs = most == 0;
+        long total = Total(logits, start, weighs ? width : 0, row, cells);
+        uint below = ByLogit(logits, start, width, row, weighs, weighs ? WideProduct.Share(share, total) : most, cells, out long rest);
+        long weight = row.Weight(row.At(below), 0);
+        long rank = !weighs || weight == 0 ? rest : (rest + weight - 1) / weight;
+        SampledRow tied = row;
+        tied.CutAt(below, int.MaxValue);
+        int last = ByIndex(logits, start, width, tied, rank, cells);
+        tied.CutAt(width > 0 ? below : row.End, width > 0 ? last : row.Last);
+        return tied;
+    }
+
+    // The weight of all tokens left.
+    private static long Total(ArrayView<float> logits, long start, int width, SampledRow row, ArrayView<long> cells)
     {
         BinSums.Clear(cells);
         long sum = 0;
         for (int v = Group.IdxX; v < width; v += BinSums.Threads)
         {
-            float x = logits[start + v];
-            sum += row.Keeps(row.Below(x), v) ? row.Weight(x, least) : 0;
+            sum += row.Kept(logits[start + v], v, 0);
         }
 
         BinSums.Add(cells, 0, sum);
@@ -26,13 +44,10 @@ public static class TokenSearch
         return cells[2];
     }
 
-    /// <summary>
-    /// How far below the largest logit the tokens left come to the target, by falling logit; what is still missing before
-    /// that logit goes to <paramref name="rest"/>.
-    /// </summary>
-    public static uint ByLogit<TMeasure>(
-        ArrayView<float> logits, long start, int width, SampledRow row, long target, ArrayView<long> cells, out long rest)
-        where TMeasure : struct, IMeasure
+    // How far below the largest logit the tokens left come to the target, by falling logit, and what is still missing before
+    // that logit.
+    private static uint ByLogit(
+        ArrayView<float> logits, long start, int width, SampledRow row, bool weighs, long target, ArrayView<long> cells, out long rest)
     {
         uint low = 0;
         rest = target;
@@ -46,7 +61,7 @@ public static class TokenSearch
                 uint below = row.Below(x), bin = (below - low) >> shift;
                 if (bin < BinSums.Bins && row.Keeps(below, v))
                 {
-                    BinSums.Add(cells, (int)bin, TMeasure.Weighs ? row.Weight(x, 0) : 1);
+                    BinSums.Add(cells, (int)bin, weighs ? row.Weight(x, 0) : 1);
                 }
             }
 
@@ -58,13 +73,8 @@ public static class TokenSearch
         return low;
     }
 
-    /// <summary>
-    /// The first token at which the sum by rising index reaches the target: of the weights of all tokens left, or of the
-    /// number of those at the end of what is left.
-    /// </summary>
-    public static int ByIndex<TMeasure>(
-        ArrayView<float> logits, long start, int width, SampledRow row, float least, long target, ArrayView<long> cells)
-        where TMeasure : struct, IMeasure
+    // The token of a number, counted from 1 by rising index, among those at the end of what is left.
+    private static int ByIndex(ArrayView<float> logits, long start, int width, SampledRow row, long number, ArrayView<long> cells)
     {
         int low = 0, shift = width > 0 ? 0 : -1;
         for (int reach = BinSums.Bins; reach < width; reach *= BinSums.Bins)
@@ -72,7 +82,7 @@ public static class TokenSearch
             shift += BinSums.Bits;
         }
 
-        long rest = target;
+        long rest = number;
         for (; shift >= 0; shift -= BinSums.Bits)
         {
             BinSums.Clear(cells);
@@ -80,11 +90,9 @@ public static class TokenSearch
             for (int i = Group.IdxX; i < count; i += BinSums.Threads)
             {
                 int token = low + i;
-                float x = logits[start + token];
-                uint below = row.Below(x);
-                if (TMeasure.Weighs ? row.Keeps(below, token) : row.IsTied(below, token))
+                if (row.IsTied(row.Below(logits[start + token]), token))
                 {
-                    BinSums.Add(cells, i >> shift, TMeasure.Weighs ? row.Weight(x, least) : 1);
+                    BinSums.Add(cells, i >> shift, 1);
                 }
             }
 

@@ -8,7 +8,7 @@ public sealed class LoopbackTests
     private static readonly ParallelLayout s_four = new(tensor: 2, data: 2, expert: true);
 
     /// <summary>How many random schedules are run; bench/schedules.sh asks for more.</summary>
-    private static int Schedules => int.TryParse(Environment.GetEnvironmentVariable("LEAN_COMM_SCHEDULES"), NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : 300;
+    private static int Schedules => int.TryParse(Environment.GetEnvironmentVariable("LEAN_COMM_SCHEDULES"), NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : 200;
 
     [Fact]
     public void Random_schedules_under_random_delays_end_and_give_what_they_give_without()

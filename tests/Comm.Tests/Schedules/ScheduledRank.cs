@@ -14,6 +14,9 @@ internal sealed class ScheduledRank(ICollectives collectives, Schedule schedule)
     /// <summary>Called before each entry with its step and place; true where it did something else instead.</summary>
     internal Func<int, int, bool>? Fault { get; init; }
 
+    /// <summary>The number of the schedule's first step.</summary>
+    internal int FirstStep { get; init; }
+
     /// <summary>A number for everything this rank got.</summary>
     internal ulong Result => _got.GetCurrentHashAsUInt64();
 
@@ -29,7 +32,7 @@ internal sealed class ScheduledRank(ICollectives collectives, Schedule schedule)
     /// <summary>One step, by a plan that may not be the schedule's.</summary>
     internal void Run(int step, CollectivePlan plan)
     {
-        collectives.BeginStep(step, plan);
+        collectives.BeginStep(FirstStep + step, plan);
         for (int i = 0; i < plan.Entries.Length; i++)
         {
             if (Fault?.Invoke(step, i) is not true)

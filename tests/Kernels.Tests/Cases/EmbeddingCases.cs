@@ -45,6 +45,12 @@ public static class EmbeddingCases
             yield return Of(37, rows, 33);
         }
 
+        // Devices cut rows into parts of 1,024.
+        foreach (int width in (int[])[1023, 1024, 1025, 5000])
+        {
+            yield return Of(9, 7, width);
+        }
+
         static OpCase Of(int total, int rows, int width) => new($"{rows} of [{total}, {width}]", default, (set, arena) =>
         {
             Tensor x = arena.Strided(Numbers.Normal(2, total * width), new Shape(total, width));

@@ -35,10 +35,19 @@ public static class LogProbabilityCases
             {
                 if (most <= width)
                 {
-                    yield return new OpCase($"{most} of [*, {width}]", default, (set, arena) => TopRows(set, arena, width, most, [.. Enumerable.Range(0, 9)])) { HoldsNaN = true };
+                    yield return Of(width, most);
                 }
             }
         }
+
+        // Devices cut rows into parts of 4,096 logits and list at most as many.
+        foreach ((int width, int most) in ((int, int)[])[(4096, 20), (4097, 300), (8192, 4096), (8193, 4097), (4097, 4097)])
+        {
+            yield return Of(width, most);
+        }
+
+        static OpCase Of(int width, int most) => new(
+            $"{most} of [*, {width}]", default, (set, arena) => TopRows(set, arena, width, most, [.. Enumerable.Range(0, 9)])) { HoldsNaN = true };
     }
 
     /// <summary>The chosen rows of a fixed matrix, asked for in the reverse order.</summary>

@@ -10,7 +10,14 @@ public static class SamplingCases
         new(0), new(1), new(0.3), new(2), new(1e-4), new(1e-40), new(1e30), new(1, TopK: 1), new(1, TopK: 2), new(0.7, TopK: 20), new(1.5, TopK: 50),
         new(1, TopK: 1000), new(1, TopP: 0.1), new(1, TopP: 0.5), new(0.7, TopP: 0.8), new(2, TopP: 0.95), new(1, TopP: 0.999), new(1, TopP: 1e-6),
         new(1, MinP: 0.02), new(1.5, MinP: 0.3), new(1, MinP: 1), new(0.7, TopK: 20, TopP: 0.8), new(1, TopK: 50, TopP: 0.9, MinP: 0.05), new(1, TopK: 300, TopP: 0.5),
-        new(0, TopK: 5, TopP: 0.5),
+        new(0, TopK: 5, TopP: 0.5), new(1, TopK: 50, TopP: 1e-6), new(0.7, TopK: 5000, TopP: 0.99), new(3, TopP: 0.97),
+    ];
+
+    // Those whose boundaries lie where devices search differently: k of tens, of thousands and of all, shares of few tokens and of most.
+    private static readonly Setting[] Boundaries =
+    [
+        new(1), new(1, TopK: 2), new(0.7, TopK: 20, TopP: 0.8), new(1.5, TopK: 4096), new(1, TopK: 4097, TopP: 0.999), new(2, TopK: 8191), new(1, TopK: 8193),
+        new(1, TopP: 1e-6), new(1, TopP: 0.5), new(4, TopP: 0.98), new(1e30, TopP: 0.5), new(1e-40, TopK: 3), new(1, TopK: 12, MinP: 1), new(1, TopP: 0.9, MinP: 0.01),
     ];
 
     /// <summary>Every width and setting; ties, bans, faults.</summary>
@@ -33,6 +40,41 @@ public static class SamplingCases
                     return logits;
                 });
             }
+        }
+
+        // Devices cut rows into parts of 4,096 logits and list at most as many.
+        foreach (int width in (int[])[4095, 4096, 4097, 8192, 8193])
+        {
+            yield return Of($"[*, {width}]", seed => Numbers.Normal(seed, width, 3));
+            yield return Of($"ties, [*, {width}]", seed => [.. Numbers.Normal(seed, width).Select(x => MathF.Round(2 * x))]);
+            yield return Of($"all equal, [*, {width}]", _ => [.. Enumerable.Repeat(3.5f, width)]);
+            yield return Of($"ties around a part's end, [*, {width}]", seed =>
+            {
+                float[] logits = Numbers.Normal(seed, width);
+                Array.Fill(logits, 9, width / 2, 20);
+                Array.Fill(logits, 9, width - 3, 3);
+                logits.AsSpan(int.Min(4090, width - 20), 12).Fill(9);
+                return logits;
+            });
+            yield return Of($"bans and few others, [*, {width}]", seed =>
+            {
+                float[] logits = [.. Enumerable.Repeat(float.NegativeInfinity, width)];
+                for (int i = 0; i < 30; i++)
+                {
+                    logits[(i * 1237) % width] = i % 7;
+                }
+
+                return logits;
+            });
+            yield return Of($"a fault at the end, [*, {width}]", seed =>
+            {
+                float[] logits = Numbers.Normal(seed, width);
+                logits[^1] = seed % 3 == 0 ? float.NaN : seed % 3 == 1 ? float.PositiveInfinity : logits[^1];
+                return logits;
+            });
+
+            OpCase Of(string name, Func<int, float[]> logits) => new(
+                name, default, (set, arena) => Draw(set, arena, width, Boundaries, i => logits(200 + i), i => Philox.Draw((ulong)width + 1, i)));
         }
 
         yield return Of("all banned", 100, _ => [.. Enumerable.Repeat(float.NegativeInfinity, 100)]);

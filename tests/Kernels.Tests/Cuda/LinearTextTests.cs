@@ -31,6 +31,36 @@ public sealed class LinearTextTests
         }
     }
 
+    // A shared expert's: in a place of its own, and where the sum already lies.
+    [Theory]
+    [InlineData("wide", false)]
+    [InlineData("narrow", false)]
+    [InlineData("wide", true)]
+    [InlineData("narrow", true)]
+    public void Warp_groups_add_to_what_is_there(string tile, bool inPlace)
+    {
+        const int GateStride = 3;
+        var call = new Call(140, 270, 136, terms: 2);
+        float[] gate = Numbers(call.Rows * GateStride, seed: 7), before = Numbers(call.Rows * call.Stride, seed: 8);
+        float[] output = inPlace ? [.. before] : call.NewOutput();
+        var memory = new PtxMemory(output);
+        PtxMachine machine = Machine("sm_90a", $"linear_warpgroup_added_{tile}", LinearWarpGroup.SharedBytes, true, true);
+        machine.Map(new PtxTensor(new PtxMemory(call.Terms), 2, call.Rows, call.Packed, call.Packed, 128));
+        machine.Map(new PtxTensor(new PtxMemory(call.Weight), 2, call.Outputs, call.Inputs, call.Inputs, 128));
+        machine.Map(new PtxTensor(memory, 4, call.Rows, call.Outputs, call.Stride, 64));
+        machine.View(new PtxMemory(gate), gate.Length);
+        machine.View(inPlace ? memory : new PtxMemory(before), before.Length);
+        Array.ForEach([call.Rows, call.Packed, call.Outputs, GateStride, call.Stride], machine.Number);
+        machine.Run(2);
+        float[] products = WarpGroup(call, tile, 2, true, true);
+        for (int i = 0; i < output.Length; i++)
+        {
+            float scale = 1 / (1 + MathF.Exp(-gate[i / call.Stride * GateStride]));
+            float expected = i % call.Stride < call.Outputs ? MathF.FusedMultiplyAdd(scale, products[i], before[i]) : inPlace ? before[i] : float.NaN;
+            Assert.True(float.IsNaN(expected) ? float.IsNaN(output[i]) : MathF.Abs(output[i] - expected) < 1e-5f, $"{i}: {output[i]}, expected {expected}");
+        }
+    }
+
     [Fact]
     public void Wide_and_narrow_tiles_add_in_one_order()
     {

@@ -1,0 +1,131 @@
+namespace Lean.Comm;
+
+/// <summary>
+/// What ranks in several processes say to each other beside tensors, over TCP: who is there, ids and plans, signs of life, and,
+/// when something is stuck, their rings. It lives while the data path hangs. Rank 0 coordinates, the others are members.
+/// </summary>
+public abstract class ControlChannel : IDisposable
+{
+    private protected const int MostText = 8000;
+    private protected const int MostName = 100;
+    private protected const int MostPublished = 8 << 20;
+
+    // How often a sign of life comes within the watchdog's limit.
+    private const int HeartbeatsPerLimit = 8;
+
+    private readonly ManualResetEventSlim _ended = new();
+    private readonly ManualResetEventSlim _concluded = new();
+    private Watchdog? _watchdog;
+    private Thread? _heart;
+
+    private protected ControlChannel(int rank, int ranks) => (Rank, Ranks) = (rank, ranks);
+
+    /// <summary>This rank.</summary>
+    public int Rank { get; }
+
+    /// <summary>All ranks.</summary>
+    public int Ranks { get; }
+
+    private protected RankCollectives? Collectives { get; private set; }
+
+    private protected TimeSpan Limit { get; private set; }
+
+    private protected bool HasEnded { get; private set; }
+
+    /// <summary>Begins to watch this rank's collectives.</summary>
+    /// <param name="collectives">The rank.</param>
+    /// <param name="limit">How long it may wait in one collective.</param>
+    public void Attach(RankCollectives collectives, TimeSpan limit)
+    {
+        (Collectives, Limit) = (collectives, limit);
+        _watchdog = new Watchdog(
+            limit, [collectives.Recorder],
+            reason =>
+            {
+                Alarm(reason, isFault: false);
+                return null;
+            },
+            collectives.Abort);
+        _heart = new Thread(Beat) { Name = "heartbeat", IsBackground = true };
+        _heart.Start();
+    }
+
+    /// <summary>
+    /// After a fault, waits until all ranks were told and the dump is written: launchers end all processes as soon as one has
+    /// ended, whether they have said why or not.
+    /// </summary>
+    public void AwaitVerdict(TimeSpan limit) => _concluded.Wait(limit);
+
+    /// <summary>Tells all ranks of this rank's fault.</summary>
+    public void Alarm(string fault) => Alarm(fault, isFault: true);
+
+    /// <summary>From rank 0, gives all members something; elsewhere waits for it.</summary>
+    /// <param name="name">What it is; must be the same everywhere, in the same order.</param>
+    /// <param name="bytes">Rank 0's bytes; ignored elsewhere.</param>
+    /// <returns>Rank 0's bytes.</returns>
+    /// <exception cref="Tensors.MachineException">The run ended, or rank 0 published something else.</exception>
+    public abstract byte[] Publish(string name, byte[] bytes);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Says goodbye, closes connections, and stops to watch.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing && !HasEnded)
+        {
+            HasEnded = true;
+            _ended.Set();
+            Close();
+            _watchdog?.Dispose();
+            _heart?.Join();
+            _ended.Dispose();
+            _concluded.Dispose();
+        }
+    }
+
+    /// <summary>Notes that all ranks were told.</summary>
+    private protected void Concluded()
+    {
+        if (!HasEnded)
+        {
+            _concluded.Set();
+        }
+    }
+
+    /// <summary>Says goodbye and closes connections.</summary>
+    private protected abstract void Close();
+
+    private protected abstract void Alarm(string reason, bool isFault);
+
+    /// <summary>Shows the other end that this one lives, and looks whether the other end does.</summary>
+    private protected abstract void SendHeartbeat();
+
+    private protected static byte[] Text(string text) => new ByteWriter().Text(text, MostText).Written.ToArray();
+
+    private protected static string Text(byte[] bytes, string what) => new ByteReader(bytes, what).Text("its text", MostText);
+
+    private protected static byte[] Encode(string name, ReadOnlySpan<byte> bytes) => new ByteWriter().Text(name, MostName).Block(bytes).Written.ToArray();
+
+    private protected byte[] Ring(bool whole)
+    {
+        RankReport report = Collectives is { } collectives
+            ? whole ? collectives.Recorder.Report() : new RankReport(Rank, RankState.Answered, FlightRing.Now, collectives.Recorder.Last() is { } last ? [last] : [])
+            : new RankReport(Rank, RankState.Answered, FlightRing.Now, []);
+        var bytes = new ByteWriter();
+        FlightDumpFormat.Write(bytes, report);
+        return bytes.Written.ToArray();
+    }
+
+    private void Beat()
+    {
+        while (!_ended.Wait(Limit / HeartbeatsPerLimit))
+        {
+            SendHeartbeat();
+        }
+    }
+}

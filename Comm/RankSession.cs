@@ -1,0 +1,160 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using Lean.Tensors;
+
+namespace Lean.Comm;
+
+/// <summary>
+/// One process among several: found by its launcher's variables, connected to the others, tested. Where MASTER_ADDR and
+/// MASTER_PORT are set, ranks meet there first, so that one which never starts is named; otherwise MPI brings them together
+/// and tells them where rank 0 listens.
+/// </summary>
+public sealed class RankSession : IDisposable
+{
+    // How long a process that is told to end still waits to learn why.
+    private static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(1.5);
+
+    // Collecting rings takes a second where a rank is silent.
+    private static readonly TimeSpan s_verdict = TimeSpan.FromSeconds(5);
+
+    private const int SecretBytes = 32;
+    private const int ShortestSecret = 16;
+    private const int Terminated = 128 + 15;
+
+    private readonly PosixSignalRegistration _signal;
+
+    private RankSession(ControlChannel control, MpiCollectives collectives)
+    {
+        (Control, Collectives) = (control, collectives);
+        _signal = PosixSignalRegistration.Create(PosixSignal.SIGTERM, static context =>
+        {
+            // mpirun ends all processes as soon as one has died; the verdict that names it is on its way.
+            context.Cancel = true;
+            new Thread(static () =>
+            {
+                Thread.Sleep(s_lastWords);
+                Environment.Exit(Terminated);
+            })
+            { IsBackground = true }.Start();
+        });
+    }
+
+    /// <summary>The channel beside the data path.</summary>
+    public ControlChannel Control { get; }
+
+    /// <summary>This rank's collectives.</summary>
+    public RankCollectives Collectives { get; }
+
+    /// <summary>Joins the others; returns when the self-test has passed.</summary>
+    /// <param name="environment">What the launcher says.</param>
+    /// <param name="layout">How ranks are laid out.</param>
+    /// <param name="watchdog">How long a rank may wait in one collective.</param>
+    /// <param name="rendezvous">How long ranks may take to come.</param>
+    /// <param name="build">This build, or null for <see cref="BuildIdentity.Current"/>.</param>
+    /// <exception cref="InputException">The layout has another number of ranks, or the secret is missing.</exception>
+    /// <exception cref="MachineException">A rank did not come, is of another build, or the self-test failed.</exception>
+    public static RankSession Start(RankEnvironment environment, ParallelLayout layout, TimeSpan watchdog, TimeSpan rendezvous, string? build = null)
+    {
+        if (environment.Ranks != layout.Ranks)
+        {
+            throw new InputException($"{layout} needs {layout.Ranks} processes, but {environment.Launcher} started {environment.Ranks}");
+        }
+
+        build ??= BuildIdentity.Current;
+        ControlChannel? control = environment.Address is null ? null : Meet(environment, environment.Address, Secret(), rendezvous, build);
+        MpiProcess process = MpiProcess.Join(rendezvous);
+        if (process.Rank != environment.Rank)
+        {
+            throw new InputException($"MPI says that this is rank {process.Rank}, {environment.Launcher} that it is rank {environment.Rank}");
+        }
+
+        control ??= MeetByMpi(environment, process, rendezvous, build);
+        var collectives = new MpiCollectives(process, layout, control.Alarm);
+        control.Attach(collectives, watchdog);
+        var session = new RankSession(control, collectives);
+        try
+        {
+            CommSelfTest.Run(collectives);
+            return session;
+        }
+        catch (MachineException)
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (Collectives.HasFailed)
+        {
+            Control.AwaitVerdict(s_verdict);
+        }
+
+        Collectives.Dispose();
+        Control.Dispose();
+        _signal.Dispose();
+    }
+
+    private static byte[] Secret() => Environment.GetEnvironmentVariable(RankEnvironment.SecretVariable) is { Length: >= ShortestSecret } secret
+        ? Encoding.UTF8.GetBytes(secret)
+        : throw new InputException(
+            $"{RankEnvironment.SecretVariable} must be set for all ranks, to {ShortestSecret} characters or more: ranks that meet at MASTER_ADDR prove with it that they belong together (export {RankEnvironment.SecretVariable}=$(openssl rand -hex 16) before starting them)");
+
+    private static ControlChannel Meet(RankEnvironment environment, string address, byte[] secret, TimeSpan limit, string build)
+    {
+        IPEndPoint[] places = [.. Resolve(address).Select(a => new IPEndPoint(a, environment.Port))];
+        if (environment.Rank != 0)
+        {
+            return new ControlMember(environment.Rank, environment.Ranks, places, secret, build, limit);
+        }
+
+        // Only where others look for it.
+        var coordinator = new Coordinator(environment.Ranks, places[0], secret, build);
+        coordinator.Gather(limit);
+        return coordinator;
+    }
+
+    private static ControlChannel MeetByMpi(RankEnvironment environment, MpiProcess process, TimeSpan limit, string build)
+    {
+        if (process.Rank == 0)
+        {
+            byte[] secret = RandomNumberGenerator.GetBytes(SecretBytes);
+            var coordinator = new Coordinator(environment.Ranks, new IPEndPoint(IPAddress.Any, 0), secret, build);
+            var note = new ByteWriter().Block(secret).Int(coordinator.Port).Text(string.Join(' ', OwnAddresses()), 500);
+            _ = MpiNote.Share(process, note.Written.ToArray(), limit);
+            coordinator.Gather(limit);
+            return coordinator;
+        }
+
+        var read = new ByteReader(MpiNote.Share(process, [], limit), "rank 0's note");
+        byte[] shared = read.Block("the secret", SecretBytes).ToArray();
+        int port = read.Int("the port", 1, ushort.MaxValue);
+        IPEndPoint[] places = [.. read.Text("the addresses", 500).Split(' ').Select(a => new IPEndPoint(IPAddress.Parse(a), port))];
+        return new ControlMember(environment.Rank, environment.Ranks, places, shared, build, limit);
+    }
+
+    private static IPAddress[] Resolve(string address)
+    {
+        try
+        {
+            IPAddress[] found = Dns.GetHostAddresses(address);
+            return found.Length > 0 ? found : throw new InputException($"MASTER_ADDR '{address}' has no address");
+        }
+        catch (Exception fault) when (fault is SocketException or ArgumentException)
+        {
+            throw new InputException($"MASTER_ADDR '{address}' cannot be resolved: {fault.Message}", fault);
+        }
+    }
+
+    // The loopback address first: on one host it always works; elsewhere nobody there knows the secret.
+    private static IEnumerable<IPAddress> OwnAddresses() => NetworkInterface.GetAllNetworkInterfaces()
+        .Where(static i => i.OperationalStatus == OperationalStatus.Up || i.NetworkInterfaceType == NetworkInterfaceType.Loopback)
+        .SelectMany(static i => i.GetIPProperties().UnicastAddresses.Select(static a => a.Address))
+        .Where(static a => a.AddressFamily == AddressFamily.InterNetwork).Prepend(IPAddress.Loopback).Distinct().Take(20);
+}

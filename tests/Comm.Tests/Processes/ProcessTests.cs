@@ -1,0 +1,57 @@
+using System.Globalization;
+
+namespace Lean.Comm.Tests;
+
+/// <summary>Four processes by mpirun: the same results as threads, and what happens when one of them misbehaves.</summary>
+public sealed class ProcessTests
+{
+    private static readonly ParallelLayout s_layout = new(tensor: 2, data: 2, expert: true);
+
+    [Fact]
+    public void Processes_get_what_threads_get_also_when_a_rank_is_late_below_the_limit()
+    {
+        RankRun run = RankRun.Mpi("seeds=5", "steps=4", "fault=delay", "rank=2", "delay=0.2");
+        Assert.True(run.ExitCode == 0, run.Error);
+        string[] expected = [.. Enumerable.Range(1, 5).SelectMany(seed => LoopbackTests.Run(Schedule.Of(seed, s_layout, 4, 6), null)
+            .Select((result, rank) => string.Create(CultureInfo.InvariantCulture, $"rank={rank} seed={seed} result={result:x16}")))];
+        Assert.Equal(expected.Order(StringComparer.Ordinal), run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
+        Assert.Empty(run.Dumps);
+    }
+
+    [Theory]
+    [InlineData("kill", 2)]
+    [InlineData("stop", 2)]
+    [InlineData("delay", 1)]
+    public void A_rank_that_is_killed_stopped_or_late_is_named_by_all_others(string fault, int rank)
+    {
+        RankRun run = RankRun.Mpi($"fault={fault}", $"rank={rank}", "watchdog=2", "delay=600");
+        string why = fault switch
+        {
+            "kill" => $@"rank {rank} is gone \(its process ended\); ranks? .* wait.* in seq \d+ \(.*\) of step 2 since",
+            "stop" => $@"rank {rank} does not answer since \d+\.\d s \(stopped, or out of reach\); ranks? .* wait.* in seq \d+ \(.*\) of step 2 since",
+            _ => $@"rank {rank} never submitted seq 3 \(.*\) of step 2; ranks? .* wait.* there since \d+\.\d s; rank {rank} is at step 2, seq 2 ",
+        };
+        Assert.NotEqual(0, run.ExitCode);
+        string[] ends = run.Ends();
+        Assert.All(ends, end => Assert.Matches($@"^rank \d ends: {why}.*see lean diagnose .*\.ring\)$", end));
+        Assert.Equal(Enumerable.Range(0, 4).Where(r => r != rank), ends.Select(static e => e[5] - '0').Where(r => r != rank));
+        Culprit(run, rank);
+    }
+
+    [Theory]
+    [InlineData("kill", "is gone \\(its process ended\\)")]
+    [InlineData("stop", "does not answer since \\d+\\.\\d s \\(stopped, or out of reach\\)")]
+    public void A_coordinator_that_is_killed_or_stopped_is_named_by_every_member(string fault, string why)
+    {
+        RankRun run = RankRun.Mpi($"fault={fault}", "rank=0", "watchdog=2");
+        Assert.NotEqual(0, run.ExitCode);
+        Assert.Contains(run.Ends(), end => System.Text.RegularExpressions.Regex.IsMatch(end, $@"^rank [123] ends: the coordinator is lost: rank 0 {why}; rank \d waits in seq \d+ \(.*\) of step 2 since"));
+        Culprit(run, 0);
+    }
+
+    internal static void Culprit(RankRun run, int rank)
+    {
+        Assert.NotEmpty(run.Dumps);
+        Assert.Contains(run.Dumps, dump => Verdict.Of(FlightDump.Load(dump)).Culprits.SequenceEqual([rank]));
+    }
+}

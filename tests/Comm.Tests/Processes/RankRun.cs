@@ -1,0 +1,107 @@
+using System.Diagnostics;
+
+namespace Lean.Comm.Tests;
+
+/// <summary>Ranks that are processes: by mpirun, or started one by one with torchrun's variables.</summary>
+/// <param name="ExitCode">mpirun's, or the largest.</param>
+/// <param name="Output">All ranks' stdout.</param>
+/// <param name="Error">All ranks' stderr.</param>
+/// <param name="Dumps">The files that ranks left.</param>
+internal sealed record RankRun(int ExitCode, string Output, string Error, string[] Dumps)
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+
+    private static string Program { get; } = Path.GetFullPath(Path.Combine(
+        AppContext.BaseDirectory, "../../../Ranks/bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0/Lean.Comm.Ranks.dll"));
+
+    /// <summary>Why mpirun cannot be used here, or null.</summary>
+    internal static string? WhyNoMpi { get; } = CommLibrary.WhyUnavailable
+        ?? ((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(static f => File.Exists(Path.Combine(f, "mpirun"))) ? null : "mpirun (openmpi-bin) is not installed");
+
+    /// <summary>Four ranks by mpirun.</summary>
+    internal static RankRun Mpi(params string[] arguments)
+    {
+        Assert.SkipWhen(WhyNoMpi is not null, WhyNoMpi ?? "");
+        string[] options = ["--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none", "-n", "4"];
+        using var run = new Running();
+        run.Start("mpirun", [], [.. options, "dotnet", Program, .. arguments]);
+        return run.End();
+    }
+
+    /// <summary>Ranks started one by one, as torchrun does.</summary>
+    /// <param name="ranks">The ranks that are started.</param>
+    /// <param name="count">How many there should be.</param>
+    /// <param name="port">Where rank 0 listens.</param>
+    /// <param name="secret">What a rank takes for the secret.</param>
+    /// <param name="arguments">What all ranks get.</param>
+    internal static RankRun Torch(int[] ranks, int count, int port, Func<int, string?> secret, params string[] arguments)
+    {
+        using var run = new Running();
+        foreach (int rank in ranks)
+        {
+            run.Start("dotnet", [("RANK", $"{rank}"), ("WORLD_SIZE", $"{count}"), ("LOCAL_RANK", $"{rank}"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", $"{port}"), ("LEAN_COMM_SECRET", secret(rank) ?? "")], [Program, .. arguments]);
+        }
+
+        return run.End();
+    }
+
+    /// <summary>The lines of stderr in which a rank says why it ends.</summary>
+    internal string[] Ends() => [.. Error.Split('\n').Where(static l => l.StartsWith("rank ", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+
+    private sealed class Running : IDisposable
+    {
+        private readonly DirectoryInfo _dumps = Directory.CreateTempSubdirectory("lean-ranks-");
+        private readonly List<(Process Process, Task<string> Output, Task<string> Error)> _processes = [];
+
+        public void Start(string program, (string Name, string Value)[] environment, string[] arguments)
+        {
+            var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+            start.Environment["LEAN_DUMP_DIR"] = _dumps.FullName;
+            start.Environment["OMPI_MCA_mpi_yield_when_idle"] = "1";
+            // mpirun gives its ranks a terminal, which .NET would greet with its escapes.
+            start.Environment["TERM"] = "dumb";
+            foreach ((string name, string value) in environment)
+            {
+                start.Environment[name] = value;
+            }
+
+            Process process = Process.Start(start)!;
+            _processes.Add((process, process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync()));
+        }
+
+        public RankRun End()
+        {
+            (int code, string output, string error) = (0, "", "");
+            foreach ((Process process, Task<string> standard, Task<string> errors) in _processes)
+            {
+                if (!process.WaitForExit(s_patience))
+                {
+                    process.Kill(entireProcessTree: true);
+                    Assert.Fail($"a rank did not end within {s_patience}: {errors.GetAwaiter().GetResult()}");
+                }
+
+                code = int.Max(code, process.ExitCode);
+                output += standard.GetAwaiter().GetResult();
+                error += errors.GetAwaiter().GetResult();
+            }
+
+            return new RankRun(code, output, error, [.. _dumps.EnumerateFiles().Select(f =>
+            {
+                // The folder goes with this object; the dump is read where the test says.
+                string kept = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.ring");
+                f.MoveTo(kept);
+                return kept;
+            })]);
+        }
+
+        public void Dispose()
+        {
+            foreach ((Process process, _, _) in _processes)
+            {
+                process.Dispose();
+            }
+
+            _dumps.Delete(recursive: true);
+        }
+    }
+}

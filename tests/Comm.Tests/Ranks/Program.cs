@@ -1,0 +1,54 @@
+using System.Globalization;
+using System.Text;
+using Lean.Comm;
+using Lean.Comm.Ranks;
+using Lean.Comm.Tests;
+using Lean.Tensors;
+
+// One rank: joins the others by the launcher's variables, carries out a schedule, says what came of it.
+// Arguments: name=value, see Argument below. "result=…" on stdout and exit code 0, or one sentence on stderr and 1.
+Dictionary<string, string> given = args.Select(static a => a.Split('=', 2)).ToDictionary(static p => p[0], static p => p[1]);
+string Argument(string name, string fallback) => given.GetValueOrDefault(name, fallback);
+int Number(string name, int fallback) => int.Parse(Argument(name, fallback.ToString(CultureInfo.InvariantCulture)), CultureInfo.InvariantCulture);
+TimeSpan Seconds(string name, string fallback) => TimeSpan.FromSeconds(double.Parse(Argument(name, fallback), CultureInfo.InvariantCulture));
+
+int me = -1;
+try
+{
+    RankEnvironment environment = RankEnvironment.Read() ?? throw new InputException("no launcher started this rank");
+    me = environment.Rank;
+    var layout = new ParallelLayout(Number("tp", 2), Number("dp", 2), Number("ep", 1) == 1);
+    bool isCulprit = me == Number("rank", -1);
+    using RankSession session = RankSession.Start(
+        environment, layout, Seconds("watchdog", "60"), Seconds("rendezvous", "60"), isCulprit ? Argument("build", "this/build") : "this/build");
+    var fault = isCulprit ? new PlantedFault(Argument("fault", ""), (Number("step", 1), Number("index", 2))) : null;
+    int first = 1;
+    for (int seed = Number("seed", 1); seed < Number("seed", 1) + Number("seeds", 1); seed++)
+    {
+        Schedule schedule = Schedule.Of(seed, layout, Number("steps", 3), Number("collectives", 6));
+        ScheduledRank? rank = null;
+        rank = new ScheduledRank(session.Collectives, schedule) { FirstStep = first, Fault = (step, index) => fault?.Happen(rank!, schedule, step, index, Seconds("delay", "0.05")) is true };
+        session.Collectives.FollowsPlans = Number("unplanned", 0) == 0;
+        for (int step = 0; step < schedule.Steps.Length; step++)
+        {
+            rank.Run(step, fault?.Plan(schedule, step) ?? schedule.Steps[step]);
+        }
+
+        first += schedule.Steps.Length;
+        Console.WriteLine($"rank={me} seed={seed} result={rank.Result:x16}");
+    }
+
+    return 0;
+}
+catch (Exception fault) when (fault is LeanException or InvalidOperationException)
+{
+    // In one write: several ranks share what mpirun prints.
+    using (Stream error = Console.OpenStandardError())
+    {
+        error.Write(Encoding.UTF8.GetBytes($"rank {me} ends: {fault.Message}\n"));
+    }
+
+    // MPI may have threads that wait for ranks that are gone.
+    Environment.Exit(1);
+    return 1;
+}
