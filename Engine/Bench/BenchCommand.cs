@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.Globalization;
 using Lean.Engine.Bench.Load;
 using Lean.Engine.Bench.Ops;
 using Lean.Engine.Bench.Serve;
 using Lean.Engine.Cli;
+using Lean.Engine.Sampling;
 
 namespace Lean.Engine.Bench;
 
@@ -26,6 +28,10 @@ internal sealed class BenchCommand
     private readonly Option<int[]?> _batch = Options.Numbers("--batch", 1, MostSequences, Batches, "Sequences that run together");
     private readonly Option<int> _steps = Options.Number("--tokens", 1, Most, 32, "Tokens of each sequence, whose median time counts");
     private readonly Option<int> _context = Options.Number("--context", 1, Most, 16, "Tokens of each sequence's prompt");
+    private readonly Option<int> _drafts = Options.Speculate();
+    private readonly Option<double?> _acceptance = Options.Real(
+        new ParameterRange("acceptance", 0, 1, "a number from 0 to 1"), "P", "Count each draft as right so often, whatever the model chose: for random weights, whose tokens then mean nothing");
+
     private readonly Option<int[]?> _lengths = Options.Numbers("--tokens", 1, Most, PromptLengths, "Tokens of the prompt");
     private readonly Option<int> _sequences = Options.Number("--sequences", 8, MostSequences, 256, "Sequences that run together");
     private readonly Option<int> _minutes = Options.Number("--minutes", 0, Most, 1, "How long to go on; 0 runs each kind of load once");
@@ -42,7 +48,7 @@ internal sealed class BenchCommand
             "lean bench decode --batch 1,16",
             "lean bench decode --synthetic qwen3.5-35b-a3b --layers 4 --json")
         {
-            _batch, _steps, _context,
+            _batch, _steps, _context, _drafts, _acceptance,
         };
         decode.SetAction(Decode);
         var prefill = new ExampleCommand(
@@ -87,15 +93,18 @@ internal sealed class BenchCommand
 
     private int Decode(ParseResult parsed)
     {
-        using BenchModel model = Open(parsed);
+        using BenchModel model = Open(parsed, parsed.GetValue(_drafts) > 0);
         using IMemoryRate read = model.Loaded.Ops.Stream is { } stream ? new DeviceCopyRate(stream) : new ReadRate(model.Loaded.Threads);
         read.Measure();
         int context = parsed.GetValue(_context), seed = parsed.GetValue(_seed);
-        List<DecodeFigure> figures = [.. Given(parsed.GetValue(_batch), Batches).Select(b => DecodeBench.Measure(model, b, context, parsed.GetValue(_steps), seed))];
+        List<DecodeFigure> figures = [.. Given(parsed.GetValue(_batch), Batches).Select(b => DecodeBench.Measure(model, b, context, parsed.GetValue(_steps), seed, parsed.GetValue(_drafts), parsed.GetValue(_acceptance)))];
         read.Measure();
-        BenchReport.Decode(model, seed, context, read, figures, parsed.GetValue(_json));
+        BenchReport.Decode(model, seed, context, Drafting(parsed), read, figures, parsed.GetValue(_json));
         return 0;
     }
+
+    private string? Drafting(ParseResult parsed) => parsed.GetValue(_drafts) == 0 ? null
+        : $"{parsed.GetValue(_drafts)} a step{(parsed.GetValue(_acceptance) is { } rate ? string.Create(CultureInfo.InvariantCulture, $", of which {rate} count as right whatever the model chose") : "")}";
 
     private int Prefill(ParseResult parsed)
     {
@@ -124,10 +133,10 @@ internal sealed class BenchCommand
     // The parser's value of a list that was not given is an empty one.
     private static int[] Given(int[]? numbers, int[] fallback) => numbers is { Length: > 0 } ? numbers : fallback;
 
-    private BenchModel Open(ParseResult parsed)
+    private BenchModel Open(ParseResult parsed, bool drafts = false)
     {
         _later.Check(parsed);
         int layers = parsed.GetValue(_layers);
-        return BenchModel.Open(parsed.GetValue(_model), parsed.GetValue(_synthetic), layers == 0 ? null : layers, parsed.GetValue(_seed), parsed.GetValue(_device));
+        return BenchModel.Open(parsed.GetValue(_model), parsed.GetValue(_synthetic), layers == 0 ? null : layers, parsed.GetValue(_seed), parsed.GetValue(_device), drafts);
     }
 }

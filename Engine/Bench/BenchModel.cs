@@ -26,10 +26,10 @@ internal sealed class BenchModel : IDisposable
     /// <summary>What config.json says, or would.</summary>
     public ModelConfig Config => Loaded.Model.Config;
 
-    /// <summary>Opens the model that the command line names.</summary>
+    /// <summary>Opens the model that the command line names; a synthetic one has an MTP head only where it drafts.</summary>
     /// <exception cref="InputException">Both or a wrong one are named.</exception>
     /// <exception cref="MachineException">The weights do not fit into memory.</exception>
-    public static BenchModel Open(string? folder, string? synthetic, int? layers, int seed, string? deviceName)
+    public static BenchModel Open(string? folder, string? synthetic, int? layers, int seed, string? deviceName, bool drafts = false)
     {
         if (synthetic is null)
         {
@@ -44,7 +44,7 @@ internal sealed class BenchModel : IDisposable
             throw new InputException("--model and --synthetic exclude each other: expected one of them");
         }
 
-        ModelConfig config = SyntheticModels.Get(synthetic, layers);
+        ModelConfig config = SyntheticModels.Get(synthetic, layers) with { MtpLayers = drafts ? 1 : 0 };
         var counted = new CountingBinder(config);
         ModelArchitecture.Of(config).Bind(counted, config);
         ComputeDevice device = DeviceChoice.Open(deviceName);

@@ -10,7 +10,7 @@ internal static class BenchReport
     private const double Giga = 1e9;
 
     /// <summary>Prints decode figures.</summary>
-    public static void Decode(BenchModel model, int seed, int context, IMemoryRate memory, IReadOnlyList<DecodeFigure> figures, bool asJson)
+    public static void Decode(BenchModel model, int seed, int context, string? drafts, IMemoryRate memory, IReadOnlyList<DecodeFigure> figures, bool asJson)
     {
         bool sparse = model.Config.Experts > 0;
         double readRate = memory.Best;
@@ -18,7 +18,8 @@ internal static class BenchReport
         {
             Head(model, seed);
             Console.WriteLine($"memory   {readRate / Giga:F1} GB/s, {memory.How}, best of several in this run");
-            Console.WriteLine($"context  {context} tokens a sequence\n");
+            Console.WriteLine($"context  {context} tokens a sequence");
+            Console.WriteLine(drafts is null ? "" : $"drafts   {drafts}\n");
             Console.WriteLine($"{"batch",6}{"tokens/s",12}{"step ms",12}{"GB a step",12}{"of the read",13}{(sparse ? "experts" : ""),10}");
             foreach (DecodeFigure f in figures)
             {
@@ -37,6 +38,11 @@ internal static class BenchReport
         Json("decode", model, seed, json =>
         {
             json.WriteNumber("context", context);
+            if (drafts is not null)
+            {
+                json.WriteString("drafts", drafts);
+            }
+
             json.Figure("read_gb_per_s", readRate / Giga, decimals: 3);
             json.WriteString("read_how", memory.How);
             json.WriteString("experts_touched", sparse ? "estimated" : "none");
@@ -46,6 +52,7 @@ internal static class BenchReport
                 json.WriteStartObject();
                 json.WriteNumber("batch", f.Batch);
                 json.Figure("tokens_per_s", f.TokensPerSecond, decimals: 3);
+                json.Figure("tokens_per_step", f.StepTokens, decimals: 3);
                 json.Figure("step_ms", f.StepSeconds * 1000, decimals: 6);
                 json.Figure("bytes_per_step", f.Bytes, decimals: 0);
                 json.Figure("experts_per_layer", f.Experts, decimals: 2);

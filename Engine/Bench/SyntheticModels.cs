@@ -25,7 +25,7 @@ internal static class SyntheticModels
     /// <summary>The models' names.</summary>
     public static IEnumerable<string> Names => All.Select(static m => m.Name);
 
-    /// <summary>A model's configuration, without its MTP head: no benchmark of the model itself reads it.</summary>
+    /// <summary>A model's configuration, without its MTP head: no benchmark of the model alone reads it.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
     /// <param name="layers">How many of its layers to keep, or null for all.</param>
     /// <exception cref="InputException">There is no such model, or it has fewer layers.</exception>

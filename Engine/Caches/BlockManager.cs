@@ -27,10 +27,11 @@ internal sealed class BlockManager
 
     /// <param name="blocks">Blocks there are.</param>
     /// <param name="snapshots">States that can be kept.</param>
-    public BlockManager(int blocks, int snapshots)
+    /// <param name="lookahead">Tokens behind a cell that what is cached of it depends on.</param>
+    public BlockManager(int blocks, int snapshots, int lookahead = 0)
     {
-        (Blocks, Snapshots) = (blocks, snapshots);
-        (_free, _tree, _idle) = (new NumberPool(blocks), new PrefixTree(blocks), new LinkedOrder(blocks));
+        (Blocks, Snapshots, Edge) = (blocks, snapshots, Grid.Cell + lookahead);
+        (_free, _tree, _idle) = (new NumberPool(blocks), new PrefixTree(blocks, lookahead), new LinkedOrder(blocks));
         (_users, _snapshotOf) = (new int[blocks], new int[blocks]);
         _snapshotOf.AsSpan().Fill(NoSnapshot);
         (_freeSnapshots, _snapshots, _blockOf) = (new NumberPool(snapshots), new LinkedOrder(snapshots), new int[snapshots]);
@@ -41,6 +42,9 @@ internal sealed class BlockManager
 
     /// <summary>Snapshots that can be kept.</summary>
     public int Snapshots { get; }
+
+    /// <summary>Tokens, from a cell's first on, that say what its block holds.</summary>
+    public int Edge { get; }
 
     /// <summary>Blocks that can be taken: the free and the idle ones.</summary>
     public int Available => _free.Free + _idle.Count;
@@ -64,14 +68,14 @@ internal sealed class BlockManager
     public bool IsIdle(int block) => _idle.Contains(block);
 
     /// <summary>Looks up a prompt; changes nothing.</summary>
-    /// <param name="tokens">The prompt.</param>
+    /// <param name="tokens">The prompt, which goes on at least one token behind the last cell that there is room for.</param>
     /// <param name="blocks">Receives the blocks of the cells that are known, as many as there is room for.</param>
     public PrefixMatch Match(ReadOnlySpan<int> tokens, Span<int> blocks)
     {
         int known = 0, usable = 0, snapshot = NoSnapshot, parent = PrefixTree.Root;
         for (; known < blocks.Length; known++)
         {
-            parent = _tree.Find(parent, tokens.Slice(known * Grid.Cell, Grid.Cell));
+            parent = _tree.Find(parent, tokens.Slice(known * Grid.Cell, Edge));
             if (parent == PrefixTree.None)
             {
                 break;
@@ -132,7 +136,7 @@ internal sealed class BlockManager
     /// <summary>Publishes a block whose 64 prompt rows are computed.</summary>
     /// <param name="block">The block, in use by its only user.</param>
     /// <param name="parent">The published block of the cell before, or <see cref="PrefixTree.Root"/>.</param>
-    /// <param name="cell">The cell's tokens.</param>
+    /// <param name="cell">The cell's tokens and what it depends on behind them: <see cref="Edge"/> of them.</param>
     /// <returns>
     /// The block to go on with: where another has published the same, that one, of which the caller is now a user instead.
     /// </returns>

@@ -8,7 +8,8 @@ namespace Lean.Engine.Caches;
 /// <param name="Slots">Sequences that can run at a time.</param>
 /// <param name="Snapshots">States kept for prompts to come.</param>
 /// <param name="Sizes">What each takes.</param>
-internal sealed record CachePlan(int Blocks, int Slots, int Snapshots, CacheSizes Sizes)
+/// <param name="Drafts">Drafts of a sequence that are verified at a time, each row of which leaves a state of its own.</param>
+internal sealed record CachePlan(int Blocks, int Slots, int Snapshots, CacheSizes Sizes, int Drafts = 0)
 {
     // Ops address a position's place in the cache with 32 bits.
     private const int MostBlocks = int.MaxValue / Grid.Cell;
@@ -17,7 +18,13 @@ internal sealed record CachePlan(int Blocks, int Slots, int Snapshots, CacheSize
     private const double MiB = 1L << 20;
 
     /// <summary>Bytes in all.</summary>
-    public long Bytes => (Blocks * Sizes.Block) + ((long)(Slots + Snapshots) * Sizes.State);
+    public long Bytes => (Blocks * Sizes.Block) + ((long)(States + Snapshots) * Sizes.State);
+
+    /// <summary>States of each running sequence.</summary>
+    public int Versions => 1 + Drafts;
+
+    /// <summary>States of all of them; those of snapshots come behind.</summary>
+    public int States => Slots * Versions;
 
     /// <summary>Cells between snapshots that are kept of every prompt: as many as makes them last as long as the blocks do.</summary>
     public int SnapshotInterval => Snapshots == 0 ? int.MaxValue : (Blocks + Snapshots - 1) / Snapshots;
@@ -28,12 +35,13 @@ internal sealed record CachePlan(int Blocks, int Slots, int Snapshots, CacheSize
     /// <param name="maxSequences">Sequences wanted at a time.</param>
     /// <param name="mostBlocks">Blocks that can be of use.</param>
     /// <param name="keepsPrefixes">Whether snapshots are wanted.</param>
+    /// <param name="drafts">Drafts of a sequence that are verified at a time.</param>
     /// <returns>The plan, or null where not even one sequence with one block fits.</returns>
-    public static CachePlan? Share(CacheSizes sizes, long budget, int maxSequences, long mostBlocks, bool keepsPrefixes)
+    public static CachePlan? Share(CacheSizes sizes, long budget, int maxSequences, long mostBlocks, bool keepsPrefixes, int drafts = 0)
     {
         long state = long.Max(sizes.State, 1), block = long.Max(sizes.Block, 1);
-        int slots = (int)long.Clamp(budget / 4 / state, 1, maxSequences);
-        long rest = budget - (slots * sizes.State);
+        int slots = (int)long.Clamp(budget / 4 / (state * (1 + drafts)), 1, maxSequences);
+        long rest = budget - (slots * (1L + drafts) * sizes.State);
         if (rest < sizes.Block)
         {
             return null;
@@ -51,7 +59,7 @@ internal sealed record CachePlan(int Blocks, int Slots, int Snapshots, CacheSize
             snapshots = long.Min(snapshots, blocks);
         }
 
-        return new CachePlan((int)blocks, slots, (int)snapshots, sizes);
+        return new CachePlan((int)blocks, slots, (int)snapshots, sizes, drafts);
     }
 
     /// <summary>A size for people.</summary>

@@ -8,10 +8,11 @@ namespace Lean.Engine.Caches;
 /// <param name="State">Convolution history and recurrent state of one sequence in all Gated DeltaNet layers.</param>
 internal readonly record struct CacheSizes(long Block, long State)
 {
-    /// <summary>Those of a model without its MTP head, whose cache generation does not fill.</summary>
+    /// <summary>Those of a model.</summary>
     /// <param name="config">The model.</param>
     /// <param name="cacheType">The element type of keys and values.</param>
-    public static CacheSizes Of(ModelConfig config, DType cacheType)
+    /// <param name="withMtp">Whether its MTP head drafts, whose layer has keys and values too.</param>
+    public static CacheSizes Of(ModelConfig config, DType cacheType, bool withMtp = false)
     {
         long attention = 0;
         foreach (MixerKind mixer in config.Mixers)
@@ -21,6 +22,6 @@ internal readonly record struct CacheSizes(long Block, long State)
 
         long block = config.AttentionShape.KeyCache(1).Count + config.AttentionShape.ValueCache(1).Count;
         long state = ((config.ConvKernel - 1L) * config.ConvChannels) + config.DeltaRuleShape.State(1).Count;
-        return new CacheSizes(attention * block * cacheType.Size(), (config.Layers - attention) * state * sizeof(float));
+        return new CacheSizes((attention + (withMtp ? 1 : 0)) * block * cacheType.Size(), (config.Layers - attention) * state * sizeof(float));
     }
 }

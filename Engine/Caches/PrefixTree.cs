@@ -6,7 +6,8 @@ namespace Lean.Engine.Caches;
 
 /// <summary>
 /// Which blocks hold the keys and values of which prompts: a tree whose nodes are blocks and whose edges are the 64
-/// tokens of a cell. A path from the root spells a prefix, so a block found under its parent holds what those tokens,
+/// tokens of a cell and, where an MTP head drafts, the one behind them: what its layer keeps of a position depends on the
+/// next token, too. A path from the root spells a prefix, so a block found under its parent holds what those tokens,
 /// after those before, gave as prompt rows; tokens are compared, a hash only says where to look. Made once, it
 /// allocates nothing.
 /// </summary>
@@ -20,16 +21,19 @@ internal sealed class PrefixTree
 
     private readonly int[] _parents;
     private readonly int[] _tokens;
+    private readonly int _edge;
     private readonly int[] _bucketOf;
     private readonly int[] _nextInBucket;
     private readonly int[] _buckets;
 
     /// <param name="blocks">Blocks there are.</param>
-    public PrefixTree(int blocks)
+    /// <param name="lookahead">Tokens behind a cell that its block depends on.</param>
+    public PrefixTree(int blocks, int lookahead)
     {
+        _edge = Grid.Cell + lookahead;
         _parents = new int[blocks];
         _parents.AsSpan().Fill(None);
-        _tokens = new int[(long)blocks * Grid.Cell];
+        _tokens = new int[(long)blocks * _edge];
         _bucketOf = new int[blocks];
         _nextInBucket = new int[blocks];
         _buckets = new int[BitOperations.RoundUpToPowerOf2((uint)int.Max(blocks, 1))];
@@ -75,7 +79,7 @@ internal sealed class PrefixTree
         _parents[block] = None;
     }
 
-    private Span<int> Tokens(int block) => _tokens.AsSpan((int)((long)block * Grid.Cell), Grid.Cell);
+    private Span<int> Tokens(int block) => _tokens.AsSpan(checked(block * _edge), _edge);
 
     // HashCode's seed differs from process to process, so nobody can prepare prompts that meet in a bucket.
     private int Bucket(int parent, ReadOnlySpan<int> cell)

@@ -15,6 +15,12 @@ internal static class CacheLine
             Console.Error.WriteLine(engine.Caches);
         }
 
+        ShowReuse(reusesGenerated);
+    }
+
+    /// <summary>Says that exactness is given up, where it is.</summary>
+    public static void ShowReuse(bool reusesGenerated)
+    {
         if (reusesGenerated)
         {
             Console.Error.WriteLine("--reuse-generated: prompts reuse what was generated, so exactness is given up: an answer may differ from what its prompt gives alone");

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Lean.Tensors;
 
 namespace Lean.Engine.Cli;
@@ -14,9 +13,6 @@ internal sealed class Later
 
     /// <summary>The sentence for something that is not there yet.</summary>
     public static InputException NotYet(string thing) => new($"{thing} is not in this version yet");
-
-    /// <summary>Speculation.</summary>
-    public Later Generation() => Value("--speculate", IsZero);
 
     /// <summary>Several devices, and the choice of one.</summary>
     public Later Layout() => Value("--tp", IsOne).Value("--dp", IsOne).Flag("--ep").Value("--comm");
@@ -40,8 +36,6 @@ internal sealed class Later
             }
         }
     }
-
-    private static bool IsZero(string text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && number == 0;
 
     private static bool IsOne(string text) => text == "1";
 

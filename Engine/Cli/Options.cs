@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 
 namespace Lean.Engine.Cli;
@@ -17,6 +18,10 @@ internal static class Options
     /// <summary>How much memory caches get.</summary>
     public static Option<string?> CacheMemory() => Text(
         "--cache-memory", "SIZE", "Memory for keys, values and states, such as 8GiB, never exceeded; where it runs out, the last to come wait (default: what the prompts can use of what is free)");
+
+    /// <summary>How far to draft.</summary>
+    public static Option<int> Speculate() => Number(
+        "--speculate", 0, PromptCheck.MostDrafts, 0, "Tokens that the model's MTP head drafts ahead of each step, 0 to 7: they come sooner and are the same, bit for bit (default: 0)");
 
     /// <summary>Whether what was generated is kept for prompts that quote it.</summary>
     public static Option<bool> ReuseGenerated() => Flag(

@@ -19,8 +19,8 @@ internal static class CacheBudget
     /// <exception cref="MachineException">There is not that much memory, or too little for anything.</exception>
     public static CachePlan Plan(ModelConfig config, KernelSet ops, EngineOptions options)
     {
-        var sizes = CacheSizes.Of(config, ops.CacheType);
-        long free = ops.Device.FreeMemory, least = sizes.Block + sizes.State;
+        var sizes = CacheSizes.Of(config, ops.CacheType, options.Speculate > 0);
+        long free = ops.Device.FreeMemory, least = sizes.Block + ((1 + options.Speculate) * sizes.State);
         if (options.CacheMemory > free)
         {
             throw new MachineException(
@@ -30,7 +30,7 @@ internal static class CacheBudget
         // On the host, pages of mapped weights count as free, and others live there too; a device keeps a tenth for activations.
         long budget = options.CacheMemory ?? (ops.Stream is null ? free / 2 : free / 10 * 9);
         long most = options.MostBlocks ?? (long)options.MaxSequences * Grid.CellsFor(config.MaxPositions) * Depth;
-        return CachePlan.Share(sizes, budget, options.MaxSequences, most, options.KeepsPrefixes)
+        return CachePlan.Share(sizes, budget, options.MaxSequences, most, options.KeepsPrefixes, options.Speculate)
             ?? throw (options.CacheMemory is { } given
                 ? new InputException($"--cache-memory is {given:N0} bytes, expected at least {least:N0}: one sequence of {Grid.Cell} positions")
                 : new MachineException($"{ops.Device.Name} has {free:N0} bytes free, too little for caches: one sequence of {Grid.Cell} positions takes {least:N0}"));

@@ -27,6 +27,12 @@ internal sealed record EngineOptions
     /// </summary>
     public bool KeepsGenerated { get; init; }
 
+    /// <summary>Tokens that are drafted ahead of each step at most, 0 … 7; above 0 the model must have an MTP head.</summary>
+    public int Speculate { get; init; }
+
+    /// <summary>For benchmarks alone: which drafts count as right, whatever the model chose; null for those that are.</summary>
+    public ForcedAcceptance? ForcedAcceptance { get; init; }
+
     /// <summary>Steps that are submitted before the oldest one's tokens are read, beside it; null for what suits the device.</summary>
     public int? StepsAhead { get; init; }
 

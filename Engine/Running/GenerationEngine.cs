@@ -43,7 +43,7 @@ internal sealed class GenerationEngine : IDisposable
     }
 
     private GenerationEngine(DecoderModel model, KernelSet ops, CachePlan plan, EngineOptions options)
-        : this(model.Config, new ModelRunner(model, ops, plan, options.StepsAhead), plan, options)
+        : this(model.Config, new ModelRunner(model, ops, plan, options.StepsAhead, options.ForcedAcceptance), plan, options)
     {
     }
 
@@ -77,6 +77,9 @@ internal sealed class GenerationEngine : IDisposable
 
     /// <summary>Who has which blocks and slots.</summary>
     internal SequenceMemory Memory => _memory;
+
+    /// <summary>How drafts did so far; to be read on the engine's thread.</summary>
+    public DraftStatistics Drafts { get; } = new();
 
     /// <summary>Steps submitted so far.</summary>
     public int Steps { get; private set; }
@@ -224,7 +227,7 @@ internal sealed class GenerationEngine : IDisposable
     {
         while (_inbound.Reader.TryRead(out Sequence? sequence))
         {
-            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place))
+            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place, Depth(sequence), sequence.Sampler.DraftsFrom))
             {
                 throw new InvalidOperationException("the scheduler holds less than the engine lets in");
             }
@@ -280,48 +283,85 @@ internal sealed class GenerationEngine : IDisposable
         StepOutput chosen = _runner.Collect(frame);
         _committed++;
         ReadOnlySpan<PlannedSegment> segments = frame.Plan.Segments;
-        ReadOnlySpan<int> places = chosen.Faults.AsSpan<int>(), tokens = chosen.Tokens.IsEmpty ? [] : chosen.Tokens.AsSpan<int>();
-        ReadOnlySpan<float> logProbabilities = chosen.LogProbabilities.IsEmpty ? [] : chosen.LogProbabilities.AsSpan<float>();
+        ReadOnlySpan<int> places = chosen.Faults.AsSpan<int>();
         CheckReturned(places, FaultPlace.None, FaultPlace.MtpLogits(_config), "a place of the model numbered");
-        CheckReturned(tokens, NoToken, _config.Vocabulary - 1, "token");
+        CheckReturned(chosen.Tokens.IsEmpty ? [] : chosen.Tokens.AsSpan<int>(), NoToken, _config.Vocabulary - 1, "token");
         int output = 0, row = 0, listed = 0;
         for (int i = 0; i < segments.Length; i++)
         {
             PlannedSegment segment = segments[i];
             Sequence sequence = frame.Member(i);
-            Fault? fault = Fault.Of(places.Slice(row, segment.Rows), segment.FirstPosition, frame.Number);
-            _memory.Commit(frame, i, good: fault is null && frame.IsSameRun(i));
-            if (segment.Samples && tokens[output] == NoToken)
-            {
-                fault ??= new Fault(frame.Number, segment.FirstPosition + segment.Rows - 1, FaultPlace.Head(_config));
-            }
+            int outputs = segment.Samples ? 1 + segment.Drafts : 0, before = segment.Rows - outputs;
+            int accepted = segment.Drafts == 0 ? 0 : chosen.Accepted.AsSpan<int>()[frame.EntryOf(i)];
+            CheckReturned([accepted], 0, segment.Drafts, "a number of drafts,");
+            bool isOpen = _sequences[segment.Sequence] == sequence, isSameRun = frame.IsSameRun(i);
+
+            // Where drafts were uncertain when it was planned, the first row holds the last token there is by now.
+            int first = isOpen && segment is { Class: RowClass.Generated, Samples: true } ? sequence.Tokens.Length - before - 1 : segment.FirstPosition;
+            ReadOnlySpan<int> kept = places.Slice(row, segment.Rows - segment.Drafts + accepted);
+            _memory.Commit(frame, i, first + kept.Length, good: isSameRun && Fault.Of(kept, first, frame.Number) is null);
 
             // Whoever has ended since the step was planned has nothing of it.
-            if (_sequences[segment.Sequence] == sequence)
+            if (isOpen)
             {
-                _scheduler.Commit(segment.Sequence);
-                if (fault is not null)
+                _scheduler.Commit(segment, accepted, isSameRun);
+                if (Fault.Of(kept[..int.Min(before, kept.Length)], first, frame.Number) is { } fault)
                 {
-                    // At once, though a prompt's step may choose no token: all that follows would be NaN.
-                    sequence.Fault = fault;
-                    End(segment.Sequence, FinishReason.Fault);
+                    End(sequence, fault);
                 }
                 else if (segment.Samples)
                 {
-                    if (sequence.Request.Sampling.Alternatives > 0)
-                    {
-                        sequence.List(chosen.Listed.Slice(listed).AsSpan<int>(), chosen.ListedValues.Slice(listed).AsSpan<float>());
-                    }
-
-                    Accept(sequence, tokens[output], logProbabilities[output]);
+                    sequence.TargetPasses++;
+                    Drafts.Add(segment.Drafts, accepted);
+                    (sequence.Drafted, sequence.LastAccepted, sequence.Version) = (sequence.Drafted + segment.Drafts, accepted, isSameRun ? accepted : 0);
+                    Take(sequence, chosen, new Choices(kept[before..], first + before, output, accepted, listed), frame.Number);
                 }
             }
 
-            listed += segment.Samples && sequence.Request.Sampling.Alternatives > 0 ? 1 : 0;
-            output += segment.Samples ? 1 : 0;
+            listed += sequence.Request.Sampling.Alternatives > 0 ? outputs : 0;
+            output += outputs;
             row += segment.Rows;
         }
     }
+
+    // The tokens of a row and of the drafts behind it that were right, until one of them ends the sequence.
+    private void Take(Sequence sequence, in StepOutput chosen, in Choices choices, int step)
+    {
+        ReadOnlySpan<int> tokens = chosen.Tokens.AsSpan<int>();
+        ReadOnlySpan<float> logProbabilities = chosen.LogProbabilities.AsSpan<float>();
+        for (int i = 0; i <= choices.Accepted && sequence.Finish == FinishReason.None; i++)
+        {
+            int position = choices.FirstPosition + i, token = tokens[choices.Output + i];
+            if (Fault.Of(choices.Places.Slice(i, 1), position, step) is { } fault)
+            {
+                End(sequence, fault);
+            }
+            else if (token == NoToken)
+            {
+                End(sequence, new Fault(step, position, FaultPlace.Head(_config)));
+            }
+            else
+            {
+                if (sequence.Request.Sampling.Alternatives > 0)
+                {
+                    sequence.List(chosen.Listed.Slice(choices.Listed + i).AsSpan<int>(), chosen.ListedValues.Slice(choices.Listed + i).AsSpan<float>());
+                }
+
+                sequence.Accepted += i > 0 ? 1 : 0;
+                Accept(sequence, token, logProbabilities[choices.Output + i]);
+            }
+        }
+    }
+
+    private void End(Sequence sequence, Fault fault)
+    {
+        sequence.Fault = fault;
+        End(sequence.Place, FinishReason.Fault);
+    }
+
+    // Drafts depend on nothing that only the host knows; a request may want fewer than there can be.
+    private int Depth(Sequence sequence) =>
+        sequence.Sampler.NeedsCommit ? 0 : int.Min(sequence.Request.Speculate ?? Caches.Drafts, Caches.Drafts);
 
     // What no kernel of ours writes must not get into a text, a cache or the next step.
     private static void CheckReturned(ReadOnlySpan<int> values, int first, int last, string what)
@@ -375,5 +415,15 @@ internal sealed class GenerationEngine : IDisposable
                 End(place, FinishReason.Shutdown);
             }
         }
+    }
+
+    // What a step gives a sequence: where its rows' faults, first output and lists are, and how many drafts were right.
+    private readonly ref struct Choices(ReadOnlySpan<int> places, int firstPosition, int output, int accepted, int listed)
+    {
+        public readonly ReadOnlySpan<int> Places = places;
+        public readonly int FirstPosition = firstPosition;
+        public readonly int Output = output;
+        public readonly int Accepted = accepted;
+        public readonly int Listed = listed;
     }
 }

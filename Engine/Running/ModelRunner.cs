@@ -6,7 +6,7 @@ using Lean.Tensors;
 
 namespace Lean.Engine.Running;
 
-/// <summary>Runs steps: rows, model, LM head, choice of tokens. Owns the caches and the memory of activations.</summary>
+/// <summary>Runs steps: rows, model, LM head, choice of tokens, drafts for the next step. Owns the caches and the memory of activations.</summary>
 internal sealed class ModelRunner : IStepRunner
 {
     private readonly DecoderModel _model;
@@ -17,23 +17,33 @@ internal sealed class ModelRunner : IStepRunner
     private readonly StepContext _step;
     private readonly Sampler _sampler;
     private readonly IDeviceBuffer _outcomes;
-    private readonly Tensor _outcome; // i32 [2, sequences]: what the last step chose, for the next
+    private readonly Tensor _outcome; // i32 [2 + drafts, sequences]: what the last step chose and drafted, for the next
+    private readonly Drafter? _drafter;
+    private readonly ForcedAcceptance? _acceptance;
     private readonly StepGraphs? _graphs;
     private readonly Func<StepOutput> _compute;
     private PlannedBatch _planned;
     private SamplingRows _sampling;
+    private Tensor _forced;
 
     /// <param name="model">The model.</param>
     /// <param name="ops">The ops it runs on.</param>
     /// <param name="plan">How large the caches are.</param>
     /// <param name="stepsAhead">What <see cref="StepsAhead"/> is to be; null for what suits the ops.</param>
+    /// <param name="acceptance">Which drafts count as right, whatever is chosen; null for those that are.</param>
+    /// <exception cref="InputException">Drafts are planned, and the checkpoint has no MTP head.</exception>
     /// <exception cref="MachineException">There is not enough memory.</exception>
-    public ModelRunner(DecoderModel model, KernelSet ops, CachePlan plan, int? stepsAhead = null)
+    public ModelRunner(DecoderModel model, KernelSet ops, CachePlan plan, int? stepsAhead = null, ForcedAcceptance? acceptance = null)
     {
-        (_model, _ops, _sampler) = (model, ops, new Sampler(ops));
+        if (plan.Drafts > 0 && model.Mtp is null)
+        {
+            throw new InputException($"speculation asks for {plan.Drafts} drafts a step, but the checkpoint has no MTP head to make them (no mtp.* tensors)");
+        }
+
+        (_model, _ops, _sampler, _acceptance) = (model, ops, new Sampler(ops), acceptance);
         StepsAhead = stepsAhead ?? (ops.Stream is { RunsAhead: true } ? 1 : 0);
-        _caches = new ModelCaches(ops, model.Config, mtpLayers: 0, plan.Blocks, plan.Slots + plan.Snapshots);
-        var outcome = new Shape(2, plan.Slots);
+        _caches = new ModelCaches(ops, model.Config, mtpLayers: plan.Drafts > 0 ? 1 : 0, plan.Blocks, plan.States + plan.Snapshots);
+        var outcome = new Shape(2 + plan.Drafts, plan.Slots);
         try
         {
             _transfers = new Transfers(ops);
@@ -50,6 +60,7 @@ internal sealed class ModelRunner : IStepRunner
 
         _outcome = _outcomes.View(DType.I32, outcome);
         _step = new StepContext(_caches, _arena);
+        _drafter = plan.Drafts > 0 ? new Drafter(model, ops, _outcome) : null;
         _graphs = ops.Stream is { CanCapture: true } stream ? new StepGraphs(stream, _arena) : null;
         _compute = Compute;
     }
@@ -72,18 +83,26 @@ internal sealed class ModelRunner : IStepRunner
         // The device works through its queue in order, so its memory serves one step after the other; the host's does not.
         _planned = _transfers.ToDevice(frame.Batch, _arena);
         _sampling = _transfers.ToDevice(frame.Sampling, _arena);
+        frame.Results.Begin();
+        if (_acceptance is not null)
+        {
+            Tensor choices = frame.Results.Like(frame.Batch.OutputRows);
+            _acceptance.Fill(frame.Batch.Entries, choices);
+            _forced = _transfers.ToDevice(choices, _arena);
+        }
+
         StepOutput chosen = _graphs is not null && StepShape.Of(frame.Batch, frame.Sampling) is { } shape ? _graphs.Run(shape, _compute) : Compute();
         foreach (ref readonly StateCuts.Cut end in frame.Cuts.Ends)
         {
             _caches.CopyState(end.Copy.Source, end.Copy.Target);
         }
 
-        frame.Results.Begin();
         frame.Output = new StepOutput
         {
             Faults = _transfers.ToHost(chosen.Faults, frame.Results),
             Tokens = _transfers.ToHost(chosen.Tokens, frame.Results),
             LogProbabilities = _transfers.ToHost(chosen.LogProbabilities, frame.Results),
+            Accepted = _transfers.ToHost(chosen.Accepted, frame.Results),
             Listed = _transfers.ToHost(chosen.Listed, frame.Results),
             ListedValues = _transfers.ToHost(chosen.ListedValues, frame.Results),
         };
@@ -123,14 +142,27 @@ internal sealed class ModelRunner : IStepRunner
     {
         StepBatch batch = RowPlacement.Place(_ops, _planned, _outcome, _model.Config.Vocabulary, _arena);
         _step.Batch = batch;
-        Tensor hidden = _model.Forward(_step);
-        if (batch.OutputRows.Shape[0] == 0)
+        Tensor hidden = _model.Forward(_step), faults = _step.Faults, ends = default;
+        StepOutput chosen = new() { Tokens = default, LogProbabilities = default };
+        if (batch.OutputRows.Shape[0] > 0)
         {
-            return new StepOutput { Faults = _step.Faults, Tokens = default, LogProbabilities = default };
+            chosen = _sampler.Choose(_model.Logits(hidden, batch, _arena), _sampling, batch.Positions, _arena);
+            if (_acceptance is not null)
+            {
+                _ops.StepRows.FollowRows(_forced, batch.Tokens, _model.Config.Vocabulary, chosen.Tokens);
+            }
+
+            long entries = _planned.Entries.Shape[0];
+            ends = _arena.I32(entries, 1).Reshape(new Shape(entries));
+            _ops.StepRows.AcceptDrafts(_planned.Entries, batch.Tokens, chosen.Tokens, _outcome, ends);
+            if (_drafter is not null)
+            {
+                chosen = chosen with { Accepted = _arena.I32(entries, 1).Reshape(new Shape(entries)) };
+                _ops.Queue.CopyOnDevice(_outcome.Slice(0).Rows(0, entries), chosen.Accepted);
+            }
         }
 
-        StepOutput chosen = _sampler.Choose(_model.Logits(hidden, batch, _arena), _sampling, _arena);
-        _ops.StepRows.AcceptDrafts(_planned.Entries, batch.Tokens, chosen.Tokens, _outcome);
-        return chosen with { Faults = _step.Faults };
+        _drafter?.Draft(_planned, chosen.Tokens, ends, hidden, _step);
+        return chosen with { Faults = faults };
     }
 }

@@ -9,7 +9,7 @@ namespace Lean.Engine.Running;
 /// </summary>
 internal readonly struct PlannedBatch
 {
-    /// <summary>i32 [S, 5]: all segments, prompts first (see <see cref="Lean.Kernels.PlannedRows"/>).</summary>
+    /// <summary>i32 [S, 7]: all segments, prompts first (see <see cref="Lean.Kernels.PlannedRows"/>).</summary>
     public required Tensor Planned { get; init; }
 
     /// <summary>i32 [T]: the tokens, as far as the host knows them.</summary>
@@ -32,6 +32,15 @@ internal readonly struct PlannedBatch
 
     /// <summary>i32 [E, 3]: the sequences that get tokens (see <see cref="Lean.Kernels.StepRows.AcceptDrafts"/>).</summary>
     public required Tensor Entries { get; init; }
+
+    /// <summary>i32 [T]: the token behind each row, or which output chooses it (see <see cref="Lean.Kernels.StepRows.FollowRows"/>); unset where nobody drafts.</summary>
+    public Tensor Following { get; init; }
+
+    /// <summary>i32 [D, M]: the cache blocks of the sequences that are drafted for, in the order of entries, the deepest first.</summary>
+    public Tensor DraftBlocks { get; init; }
+
+    /// <summary>For how many sequences drafts of each depth are made.</summary>
+    public DraftCounts Drafts { get; init; }
 
     /// <summary>i32 [S, 4]: the segments, those of prompts up to where a recurrent state is kept first; unset where none is.</summary>
     public Tensor StateSegments { get; init; }

@@ -15,7 +15,8 @@ internal static class RowPlacement
     public static StepBatch Place(KernelSet ops, in PlannedBatch planned, Tensor outcome, int vocabulary, Arena arena)
     {
         long segments = planned.Planned.Shape[0], count = planned.Rows;
-        var rows = new PlacedRows(Vector(), Vector(), Vector(), arena.I32(segments, Segments.Columns));
+        var rows = new PlacedRows(
+            Vector(), Vector(), Vector(), arena.I32(segments, Segments.Columns), arena.I32(segments, Segments.VersionedColumns));
         ops.StepRows.PlaceRows(planned.Planned, planned.Text, planned.Blocks, outcome.IsEmpty ? arena.I32(2, 1) : outcome, vocabulary, rows);
         return new StepBatch
         {
@@ -23,6 +24,7 @@ internal static class RowPlacement
             Positions = rows.Positions,
             CacheSlots = rows.CacheSlots,
             Segments = rows.Segments,
+            States = rows.States,
             PromptSegments = planned.PromptSegments,
             PromptRows = planned.PromptRows,
             PromptOutputs = planned.PromptOutputs,

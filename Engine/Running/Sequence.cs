@@ -61,8 +61,23 @@ internal sealed class Sequence
     /// <summary>How its tokens are chosen.</summary>
     public SequenceSampler Sampler { get; }
 
-    /// <summary>The slot of its recurrent state.</summary>
+    /// <summary>The first slot of its recurrent state; drafts that are verified have further ones.</summary>
     public int Slot { get; set; }
+
+    /// <summary>How many slots behind it the state lies that the last committed step left.</summary>
+    public int Version { get; set; }
+
+    /// <summary>Drafts that the last committed step with a choice accepted.</summary>
+    public int LastAccepted { get; set; }
+
+    /// <summary>Tokens drafted for it and verified.</summary>
+    public long Drafted { get; set; }
+
+    /// <summary>Tokens it got since a draft was right.</summary>
+    public long Accepted { get; set; }
+
+    /// <summary>Runs of the model that chose tokens for it: each gives one, and what was accepted.</summary>
+    public long TargetPasses { get; set; }
 
     /// <summary>Its cache blocks, one per 64 positions: room for all it can come to need.</summary>
     public int[] Blocks { get; }

@@ -16,6 +16,7 @@ internal sealed class SequenceMemory : ISequenceMemory
     private readonly NumberPool _slots;
     private readonly Sequence?[] _sequences;
     private readonly int _firstSnapshot;
+    private readonly int _versions;
     private readonly int _interval;
     private readonly bool _keepsPrefixes;
     private readonly bool _keepsGenerated;
@@ -31,11 +32,11 @@ internal sealed class SequenceMemory : ISequenceMemory
     /// <param name="keepsGenerated">Whether what was generated is kept with them, though its bits are not those of a prompt.</param>
     public SequenceMemory(CachePlan plan, Sequence?[] sequences, StateCuts cuts, bool keepsPrefixes, bool keepsGenerated)
     {
-        _blocks = new BlockManager(plan.Blocks, plan.Snapshots);
+        _blocks = new BlockManager(plan.Blocks, plan.Snapshots, lookahead: plan.Drafts > 0 ? 1 : 0);
         _slots = new NumberPool(plan.Slots);
         (_sequences, _cuts, _keepsPrefixes) = (sequences, cuts, keepsPrefixes && plan.Snapshots > 0);
         _keepsGenerated = keepsGenerated && _keepsPrefixes;
-        (_firstSnapshot, _interval) = (plan.Slots, plan.SnapshotInterval);
+        (_firstSnapshot, _interval, _versions) = (plan.States, plan.SnapshotInterval, plan.Versions);
     }
 
     /// <summary>Who has which block.</summary>
@@ -84,7 +85,7 @@ internal sealed class SequenceMemory : ISequenceMemory
             _blocks.Use(s.Blocks[i]);
         }
 
-        s.Slot = _slots.Take();
+        (s.Slot, s.Version) = (_slots.Take() * _versions, 0);
         (s.BlockCount, s.Published) = (match.Usable, match.Usable);
         s.Branch = match.Known > match.Usable ? match.Known * Grid.Cell : 0;
         if (match.Usable > 0)
@@ -130,7 +131,7 @@ internal sealed class SequenceMemory : ISequenceMemory
 
         s.Published = 0;
         s.Run++;
-        _slots.Return(s.Slot);
+        _slots.Return(s.Slot / _versions);
     }
 
     /// <summary>Chooses the states that a planned step keeps: behind a prompt's last full cell, where it leaves a known one, and now and then.</summary>
@@ -151,11 +152,12 @@ internal sealed class SequenceMemory : ISequenceMemory
             }
         }
 
-        // Of what is generated the newest state is worth most, and nobody knows which is the last one.
+        // Of what is generated the newest state is worth most, and nobody knows which is the last one. Where drafts are
+        // verified, it is not known yet which row is the last.
         for (int i = plan.PromptSegments; i < segments.Length && _keepsGenerated; i++)
         {
             int end = segments[i].FirstPosition + segments[i].Rows;
-            if (end % Grid.Cell == 0 && Snapshot(i, end, _sequences[segments[i].Sequence]!) is { } cut)
+            if (segments[i].Drafts == 0 && segments[i].Ahead == 0 && end % Grid.Cell == 0 && Snapshot(i, end, _sequences[segments[i].Sequence]!) is { } cut)
             {
                 _cuts.AddEnd(cut);
             }
@@ -165,8 +167,9 @@ internal sealed class SequenceMemory : ISequenceMemory
     /// <summary>Publishes the full cells that a step has computed, of prompt rows unless it is said otherwise, and keeps the states behind them.</summary>
     /// <param name="frame">The step.</param>
     /// <param name="index">Which of its segments.</param>
+    /// <param name="positions">Positions whose rows are computed by now and stay.</param>
     /// <param name="good">Whether its numbers are finite and its sequence still has its blocks; if not, nothing is kept.</param>
-    public void Commit(StepFrame frame, int index, bool good)
+    public void Commit(StepFrame frame, int index, int positions, bool good)
     {
         PlannedSegment segment = frame.Plan.Segments[index];
         if (!_keepsPrefixes || (segment.Class == RowClass.Generated && !_keepsGenerated))
@@ -175,11 +178,11 @@ internal sealed class SequenceMemory : ISequenceMemory
         }
 
         Sequence s = frame.Member(index);
-        int cells = good ? (segment.FirstPosition + segment.Rows) / Grid.Cell : 0;
+        int lookahead = _blocks.Edge - Grid.Cell, cells = good ? int.Min(positions, s.Tokens.Length - lookahead) / Grid.Cell : 0;
         for (; s.Published < cells; s.Published++)
         {
             int parent = s.Published == 0 ? PrefixTree.Root : s.Blocks[s.Published - 1];
-            s.Blocks[s.Published] = _blocks.Publish(s.Blocks[s.Published], parent, s.Tokens.Slice(s.Published * Grid.Cell, Grid.Cell));
+            s.Blocks[s.Published] = _blocks.Publish(s.Blocks[s.Published], parent, s.Tokens.Slice(s.Published * Grid.Cell, _blocks.Edge));
         }
 
         Keep(segment.Class == RowClass.Prompt ? frame.Cuts.Cuts : frame.Cuts.Ends, index, s, good);
@@ -200,7 +203,8 @@ internal sealed class SequenceMemory : ISequenceMemory
                 continue;
             }
 
-            if (good)
+            // A block that waits for the token behind it is not known yet: its state is lost to others.
+            if (good && cut.Position / Grid.Cell <= s.Published)
             {
                 _blocks.Keep(cut.Snapshot, s.Blocks[(cut.Position / Grid.Cell) - 1]);
             }

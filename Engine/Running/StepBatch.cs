@@ -20,6 +20,9 @@ internal readonly struct StepBatch
     /// <summary>i32 [S, 4]: all segments, prompts first (see <see cref="Lean.Kernels.Segments"/>).</summary>
     public required Tensor Segments { get; init; }
 
+    /// <summary>i32 [S, 6]: the same, with where recurrent states come from and go; unset where only attention runs.</summary>
+    public Tensor States { get; init; }
+
     /// <summary>How many of the segments are prompts'.</summary>
     public required int PromptSegments { get; init; }
 
@@ -65,6 +68,6 @@ internal readonly struct StepBatch
         return LaterPieces.Rows(first, count);
     }
 
-    /// <summary>Segments of generated rows.</summary>
-    public Tensor Generated => Segments.Rows(PromptSegments, Segments.Shape[0] - PromptSegments);
+    /// <summary>Segments of generated rows, with the slots of their states.</summary>
+    public Tensor Generated => States.Rows(PromptSegments, States.Shape[0] - PromptSegments);
 }

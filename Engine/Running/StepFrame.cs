@@ -29,8 +29,8 @@ internal sealed class StepFrame : IDisposable
         Plan = new StepPlan(running, capacity);
         Cuts = new StateCuts(promptRows, running, running);
         (_members, _runs) = (new Sequence[running], new int[running]);
-        _batches = new BatchBuilder(promptRows + running, running, mostBlocks, Cuts, allocate);
-        _sampling = new SamplingBuilder(running);
+        _batches = new BatchBuilder(promptRows + running, running, mostBlocks, plan.Drafts, Cuts, allocate);
+        _sampling = new SamplingBuilder(running * plan.Versions);
         Results = new Arena(allocate, queue: null);
     }
 
@@ -64,6 +64,9 @@ internal sealed class StepFrame : IDisposable
     /// <summary>Whose rows a segment has.</summary>
     public Sequence Member(int segment) => _members[segment];
 
+    /// <summary>A segment's entry in the step's outcome.</summary>
+    public int EntryOf(int segment) => _batches.EntryOf(segment);
+
     /// <summary>Whether a segment's sequence has kept its slot and blocks since the step was planned.</summary>
     public bool IsSameRun(int segment) => _members[segment].Run == _runs[segment];
 
@@ -80,18 +83,20 @@ internal sealed class StepFrame : IDisposable
         {
             Sequence sequence = sequences[segments[i].Sequence]!;
             (_members[i], _runs[i]) = (sequence, sequence.Run);
-            (seen, biases) = (seen + sequence.Sampler.Seen.Length, biases + sequence.Sampler.MostBiases);
+            (seen, biases) = (seen + sequence.Sampler.Seen.Length, biases + ((1L + segments[i].Drafts) * sequence.Sampler.MostBiases));
             HoldsBack |= segments[i].Samples && sequence.Sampler.NeedsCommit;
         }
 
         Batch = _batches.Build(Plan, _members, number);
         _sampling.Begin(seen / LogitAdjustments.SeenColumns, biases);
-        int output = 0;
+        int output = 0, row = 0;
         for (int i = 0; i < segments.Length; i++)
         {
-            if (segments[i].Samples)
+            row += segments[i].Rows;
+            int outputs = segments[i].Samples ? 1 + segments[i].Drafts : 0, position = segments[i].FirstPosition + segments[i].Rows - outputs + 1;
+            for (int j = 0; j < outputs; j++)
             {
-                _sampling.Add(output++, segments[i].FirstPosition + segments[i].Rows, _members[i].Sampler);
+                _sampling.Add(output++, row - outputs + j, position + j, _members[i].Sampler);
             }
         }
 

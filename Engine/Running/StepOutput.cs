@@ -14,6 +14,9 @@ internal readonly record struct StepOutput
     /// <summary>f32 [R]: their log-probabilities.</summary>
     public required Tensor LogProbabilities { get; init; }
 
+    /// <summary>i32 [E]: how many drafts of each entry were right; unset where nobody drafts.</summary>
+    public Tensor Accepted { get; init; }
+
     /// <summary>i32 [A, K]: the most likely tokens of the rows for which they are asked; unset where there are none.</summary>
     public Tensor Listed { get; init; }
 

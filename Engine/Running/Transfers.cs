@@ -118,6 +118,8 @@ internal sealed class Transfers(KernelSet ops) : IDisposable
         Blocks = ToDevice(batch.Blocks, arena),
         OutputRows = ToDevice(batch.OutputRows, arena),
         Entries = ToDevice(batch.Entries, arena),
+        Following = ToDevice(batch.Following, arena),
+        DraftBlocks = ToDevice(batch.DraftBlocks, arena),
         StateSegments = ToDevice(batch.StateSegments, arena),
         LaterPieces = ToDevice(batch.LaterPieces, arena),
     };
@@ -136,7 +138,8 @@ internal sealed class Transfers(KernelSet ops) : IDisposable
             Rows = ToDevice(rows.Rows, arena),
             Settings = ToDevice(rows.Settings, arena),
             TopK = ToDevice(rows.TopK, arena),
-            Draws = ToDevice(rows.Draws, arena),
+            Seeds = ToDevice(rows.Seeds, arena),
+            TokenRows = ToDevice(rows.TokenRows, arena),
             Listed = ToDevice(rows.Listed, arena),
             Masked = ToDevice(rows.Masked, arena),
             Masks = ToDevice(rows.Masks, arena),

@@ -10,8 +10,9 @@ internal sealed class Sampler(KernelSet ops)
     /// <summary>Chooses a token for each row.</summary>
     /// <param name="logits">f32 [R, V]; stays as it is, since log-probabilities are those of the model, not of the filters.</param>
     /// <param name="rows">Which rows are sampled, and how.</param>
+    /// <param name="positions">i32 [T]: the positions of the step's rows.</param>
     /// <param name="arena">Holds the result.</param>
-    public StepOutput Choose(Tensor logits, in SamplingRows rows, Arena arena)
+    public StepOutput Choose(Tensor logits, in SamplingRows rows, Tensor positions, Arena arena)
     {
         long outputs = logits.Shape[0], vocabulary = logits.Shape[1];
         Tensor best = Vector(arena.I32(outputs, 1)), values = Vector(arena.F32(outputs, 1));
@@ -47,7 +48,9 @@ internal sealed class Sampler(KernelSet ops)
                 ops.MaskLogits.Run(changed, rows.Masked, rows.Masks);
             }
 
-            ops.SampleTokens.Run(changed, rows.Rows, rows.Settings, rows.TopK, rows.Draws, tokens);
+            Tensor draws = arena.I32(rows.Count, SampleTokens.DrawColumns);
+            ops.StepRows.DrawNumbers(rows.Seeds, rows.TokenRows, positions, draws);
+            ops.SampleTokens.Run(changed, rows.Rows, rows.Settings, rows.TopK, draws, tokens);
             ops.LogProbabilities.Run(logits, best, tokens, values);
         }
 

@@ -16,7 +16,8 @@ internal sealed class SamplingBuilder : IDisposable
     private readonly Tensor _rows;
     private readonly Tensor _settings;
     private readonly Tensor _topK;
-    private readonly Tensor _draws;
+    private readonly Tensor _seeds;
+    private readonly Tensor _tokenRows;
     private readonly Tensor _biasStarts;
     private readonly Tensor _seenStarts;
     private readonly Tensor _penalties;
@@ -37,16 +38,17 @@ internal sealed class SamplingBuilder : IDisposable
     private int _maskedCount;
     private bool _adjusts;
 
-    /// <param name="running">Sequences that run at a time.</param>
+    /// <param name="running">The most output rows of a step.</param>
     public SamplingBuilder(int running)
     {
-        const int columns = 1 + SampleTokens.SettingColumns + 1 + SampleTokens.DrawColumns + 2 + LogitAdjustments.PenaltyColumns + 2;
+        const int columns = 2 + SampleTokens.SettingColumns + 1 + SampleTokens.DrawColumns + 2 + LogitAdjustments.PenaltyColumns + 2;
         _memory = new HostBuffer(sizeof(int) * ((columns * (long)running) + 2));
         long offset = 0;
         _rows = Take(DType.I32, new Shape(running));
         _settings = Take(DType.F32, new Shape(running, SampleTokens.SettingColumns));
         _topK = Take(DType.I32, new Shape(running));
-        _draws = Take(DType.I32, new Shape(running, SampleTokens.DrawColumns));
+        _seeds = Take(DType.I32, new Shape(running, SampleTokens.DrawColumns));
+        _tokenRows = Take(DType.I32, new Shape(running));
         _biasStarts = Take(DType.I32, new Shape(running + 1));
         _seenStarts = Take(DType.I32, new Shape(running + 1));
         _penalties = Take(DType.F32, new Shape(running, LogitAdjustments.PenaltyColumns));
@@ -79,9 +81,10 @@ internal sealed class SamplingBuilder : IDisposable
 
     /// <summary>Adds an output row of the step.</summary>
     /// <param name="row">Its place among the output rows.</param>
-    /// <param name="position">The position of the token to choose.</param>
+    /// <param name="tokenRow">Its place among the step's rows.</param>
+    /// <param name="position">The position of the token to choose; where it is not certain, the least it can be.</param>
     /// <param name="sampler">The sequence's sampler.</param>
-    public void Add(int row, int position, SequenceSampler sampler)
+    public void Add(int row, int tokenRow, int position, SequenceSampler sampler)
     {
         if (sampler.Parameters.Alternatives > 0)
         {
@@ -95,12 +98,12 @@ internal sealed class SamplingBuilder : IDisposable
         }
 
         SamplingParameters p = sampler.Parameters;
-        ulong draw = p.IsGreedy ? 0 : sampler.Draw(position);
         _rows.AsSpan<int>()[_count] = row;
         _topK.AsSpan<int>()[_count] = int.Max(p.TopK, 0);
         Row(_settings, (float)p.Temperature, (float)p.TopP, (float)p.MinP);
         Row(_penalties, (float)p.RepetitionPenalty, (float)p.PresencePenalty, (float)p.FrequencyPenalty);
-        (_draws.AsSpan<int>()[2 * _count], _draws.AsSpan<int>()[(2 * _count) + 1]) = ((int)draw, (int)(draw >> 32));
+        (_seeds.AsSpan<int>()[2 * _count], _seeds.AsSpan<int>()[(2 * _count) + 1]) = ((int)p.Seed, (int)(p.Seed >> 32));
+        _tokenRows.AsSpan<int>()[_count] = tokenRow;
         AddBiases(sampler.Biases(position));
         AddSeen(sampler.Seen);
         if (sampler.Grammar is { } grammar)
@@ -118,7 +121,8 @@ internal sealed class SamplingBuilder : IDisposable
         Rows = _rows.Rows(0, _count),
         Settings = _settings.Rows(0, _count),
         TopK = _topK.Rows(0, _count),
-        Draws = _draws.Rows(0, _count),
+        Seeds = _seeds.Rows(0, _count),
+        TokenRows = _tokenRows.Rows(0, _count),
         Adjusts = _adjusts,
         Adjustments = new LogitAdjustments
         {

@@ -18,8 +18,11 @@ internal readonly struct SamplingRows
     /// <summary>i32 [S]: top-k, 0 for off.</summary>
     public Tensor TopK { get; init; }
 
-    /// <summary>i32 [S, 2]: random bits.</summary>
-    public Tensor Draws { get; init; }
+    /// <summary>i32 [S, 2]: seeds, from which random bits come with the position.</summary>
+    public Tensor Seeds { get; init; }
+
+    /// <summary>i32 [S]: which of the step's rows.</summary>
+    public Tensor TokenRows { get; init; }
 
     /// <summary>Whether any of the rows' logits change.</summary>
     public bool Adjusts { get; init; }

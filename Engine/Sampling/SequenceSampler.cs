@@ -71,6 +71,12 @@ internal sealed class SequenceSampler
     /// <summary>Whether a choice depends on tokens in a way that only the host knows, so that it waits until they have been read.</summary>
     public bool NeedsCommit => Parameters.Penalises || Grammar is not null;
 
+    /// <summary>
+    /// The position from which on choices depend on their position's logits alone, so that drafts behind it can be verified
+    /// whatever comes of those before; the largest where that is never so.
+    /// </summary>
+    public int DraftsFrom => NeedsCommit ? int.MaxValue : _firstFree;
+
     /// <summary>Whether the token at a position is anything but the most likely one.</summary>
     public bool IsActive(int position) => !Parameters.IsGreedy || Grammar is not null || Adjusts(position);
 
@@ -85,9 +91,6 @@ internal sealed class SequenceSampler
 
     /// <summary>Whether a token ends the sequence.</summary>
     public bool Ends(int token) => Array.BinarySearch(_ends, token) >= 0;
-
-    /// <summary>The random bits that choose the token at a position.</summary>
-    public ulong Draw(int position) => Philox.Draw((ulong)Parameters.Seed, position);
 
     /// <summary>Takes note of a chosen token.</summary>
     /// <exception cref="MachineException">The token is one that the mask forbade.</exception>

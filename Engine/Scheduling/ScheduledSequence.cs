@@ -30,6 +30,21 @@ internal struct ScheduledSequence
     /// <summary>Planned steps with rows of it that have not been committed.</summary>
     public int UnderWay;
 
+    /// <summary>Tokens that are drafted ahead of a step at most.</summary>
+    public int Depth;
+
+    /// <summary>Tokens from which on it drafts, prompt and chosen ones.</summary>
+    public int DraftsFrom;
+
+    /// <summary>Drafts that were planned last, and the number of the plan: they are of use to the next one only.</summary>
+    public int Drafted;
+
+    /// <inheritdoc cref="Drafted"/>
+    public long DraftedIn;
+
+    /// <summary>Rows of drafts in planned steps that have not been committed: so much more may be computed, and chosen.</summary>
+    public int Uncertain;
+
     /// <summary>Whether it holds a slot and blocks.</summary>
     public bool Running;
 
@@ -37,7 +52,10 @@ internal struct ScheduledSequence
     public readonly int Left => PromptLength + Generated - Computed;
 
     /// <summary>Whether its last token is on its way.</summary>
-    public readonly bool IsDone => Generated == MaxTokens;
+    public readonly bool IsDone => Generated >= MaxTokens;
+
+    /// <summary>Rows that may yet follow the certain one: that of the last token is never computed. Below 0 where all tokens may be there already.</summary>
+    public readonly int Room => MaxTokens - Generated - 1 - Uncertain;
 
     /// <summary>Whether its next row is a generated one.</summary>
     public readonly bool IsDecoding => Computed >= PromptLength;

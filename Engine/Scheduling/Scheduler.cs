@@ -12,7 +12,8 @@ namespace Lean.Engine.Scheduling;
 /// a bounded number of requests can ever come before another, however many arrive: nobody waits for ever. Where blocks
 /// run out, the last in this order gives its own back and waits; the first never does, so each step gets somebody on.
 /// A step is planned while the one before runs: what was planned counts as computed, and a token as chosen that only the
-/// device knows yet. <see cref="Commit"/> says that it came; whoever has ended meanwhile has a row for nothing.
+/// device knows yet. <see cref="Commit"/> says that it came; whoever has ended meanwhile has a row for nothing. Of drafts
+/// none counts before that, but there is room for all: blocks, rows, and tokens up to the most that are asked for.
 /// A preempted sequence starts anew with its prompt as prompt rows and what it generated as generated rows: its bits
 /// are those of a sequence that was never interrupted.
 /// </remarks>
@@ -30,6 +31,7 @@ internal sealed class Scheduler
     private int _freeCount;
     private long _arrivals;
     private long _nextDeadline = long.MaxValue;
+    private long _plans;
 
     /// <param name="memory">The caches.</param>
     /// <param name="maxStepTokens">Rows a step aims at, at least one cell.</param>
@@ -73,8 +75,10 @@ internal sealed class Scheduler
     /// <param name="priority">More is sooner.</param>
     /// <param name="deadline">When it ends, done or not.</param>
     /// <param name="place">Its number until it leaves.</param>
+    /// <param name="depth">Tokens that are drafted ahead of a step.</param>
+    /// <param name="draftsFrom">Tokens, of prompt and output, from which on they are.</param>
     /// <returns>False where as many as can wait do so.</returns>
-    public bool TryAdd(int promptLength, int maxTokens, int priority, long deadline, out int place)
+    public bool TryAdd(int promptLength, int maxTokens, int priority, long deadline, out int place, int depth = 0, int draftsFrom = 0)
     {
         if (_freeCount == 0)
         {
@@ -92,6 +96,9 @@ internal sealed class Scheduler
             Priority = priority,
             PromptLength = promptLength,
             MaxTokens = maxTokens,
+            Depth = depth,
+            DraftsFrom = draftsFrom,
+            DraftedIn = -1,
         };
         _nextDeadline = long.Min(_nextDeadline, deadline);
         _waiting.Add(place);
@@ -137,26 +144,55 @@ internal sealed class Scheduler
             }
 
             bool decodes = s.IsDecoding, single = decodes && s.Left == 1;
-            int rows = single ? 1 : decodes ? int.Min(s.Left, budget) : Cut(s.Computed, s.PromptLength, budget);
-            if (rows == 0 || !TryGrow(i, s.Computed + rows))
+            if (single && s.Room < 0)
+            {
+                continue;
+            }
+
+            int drafts = single && s.DraftedIn == _plans ? int.Min(s.Drafted, s.Room) : 0;
+            int rows = single ? 1 + drafts : decodes ? int.Min(s.Left, budget) : Cut(s.Computed, s.PromptLength, budget);
+            bool samples = rows - drafts == s.Left;
+            int drafting = samples && s.PromptLength + s.Generated >= s.DraftsFrom ? int.Clamp(s.Room - drafts, 0, s.Depth) : 0;
+            var segment = new PlannedSegment(place, decodes ? RowClass.Generated : RowClass.Prompt, s.Computed, rows, samples, drafts, drafting, s.Uncertain);
+            if (rows == 0 || !TryGrow(i, segment.LastPosition + 1))
             {
                 continue;
             }
 
             budget -= single ? 0 : rows;
-            bool samples = rows == s.Left;
-            plan.Add(new PlannedSegment(place, decodes ? RowClass.Generated : RowClass.Prompt, s.Computed, rows, samples));
-            _all[place].Computed += rows;
-            _all[place].Generated += samples ? 1 : 0;
-            _all[place].UnderWay++;
+            plan.Add(segment);
+            Take(segment);
         }
 
         plan.Seal();
+        _plans += plan.IsEmpty ? 0 : 1;
     }
 
     /// <summary>Takes note that what came of a planned segment has been read.</summary>
-    /// <param name="place">Its sequence, which has not left since.</param>
-    public void Commit(int place) => _all[place].UnderWay--;
+    /// <param name="segment">The segment, whose sequence has not left since.</param>
+    /// <param name="accepted">How many of its drafts were right.</param>
+    /// <param name="isSameRun">Whether the sequence has kept slot and blocks since.</param>
+    public void Commit(in PlannedSegment segment, int accepted, bool isSameRun)
+    {
+        ref ScheduledSequence s = ref _all[segment.Sequence];
+        s.UnderWay--;
+        s.Generated += accepted;
+        if (isSameRun)
+        {
+            s.Computed += accepted;
+            s.Uncertain -= segment.Drafts;
+        }
+    }
+
+    private void Take(in PlannedSegment segment)
+    {
+        ref ScheduledSequence s = ref _all[segment.Sequence];
+        s.Computed += segment.Rows - segment.Drafts;
+        s.Generated += segment.Samples ? 1 : 0;
+        s.Uncertain += segment.Drafts;
+        s.UnderWay++;
+        (s.Drafted, s.DraftedIn) = (segment.Drafting, _plans + 1);
+    }
 
     /// <summary>How many prompt rows fit: all that are left, or as many as end on the grid.</summary>
     private static int Cut(int computed, int length, int budget) =>
@@ -167,7 +203,8 @@ internal sealed class Scheduler
         int count = 0;
         for (int i = 0; i < _running.Count; i++)
         {
-            count += _all[_running[i]].IsDecoding ? 1 : 0;
+            ref readonly ScheduledSequence s = ref _all[_running[i]];
+            count += s.IsDecoding ? 1 + (s.DraftedIn == _plans ? s.Drafted : 0) : 0;
         }
 
         return count;
@@ -261,7 +298,7 @@ internal sealed class Scheduler
     {
         _running.Remove(place);
         _memory.Release(place);
-        (_all[place].Computed, _all[place].Running) = (0, false);
+        (_all[place].Computed, _all[place].Uncertain, _all[place].DraftedIn, _all[place].Running) = (0, 0, -1, false);
         _waiting.Add(place);
         Preemptions++;
     }

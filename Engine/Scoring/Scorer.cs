@@ -59,7 +59,7 @@ internal sealed class Scorer(LoadedModel loaded)
         using var caches = new ModelCaches(ops, config, mtpLayers: 0, blocks, slots: 1);
         using var arena = new Arena(ops.Device, ops.Queue);
         int most = int.Max(options.StepTokens / Grid.Cell * Grid.Cell, Grid.Cell), number = 1;
-        using var builder = new BatchBuilder(most, 1, blocks, new StateCuts(most, 1, 1), transfers.AllocateOnHost);
+        using var builder = new BatchBuilder(most, 1, blocks, drafts: 0, new StateCuts(most, 1, 1), transfers.AllocateOnHost);
         var step = new StepContext(caches, arena);
         var plan = new StepPlan(1, 1);
         for (int first = 0; first < peers.Longest; first += most)

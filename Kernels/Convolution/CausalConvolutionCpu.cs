@@ -18,6 +18,7 @@ internal sealed unsafe class CausalConvolutionCpu(CpuBackend backend) : CausalCo
             Taps = (int)weight.Shape[1],
             History = (float*)history.Address,
             Segments = (int*)segments.Address,
+            SegmentColumns = (int)segments.Shape[1],
             Output = (float*)output.Address,
         };
         int sequences = (int)segments.Shape[0];
@@ -40,6 +41,7 @@ internal unsafe struct CausalConvolutionArguments
     public int Taps;
     public float* History;
     public int* Segments;
+    public int SegmentColumns;
     public float* Output;
 
     public readonly int Ranges => (Channels + RangeChannels - 1) / RangeChannels;
@@ -55,7 +57,7 @@ internal static unsafe class CausalConvolutionBody
     {
         for (int item = begin; item < end; item++)
         {
-            int* segment = a->Segments + (item / a->Ranges * Segments.Columns);
+            int* segment = a->Segments + (item / a->Ranges * a->SegmentColumns);
             int first = item % a->Ranges * CausalConvolutionArguments.RangeChannels;
             int last = int.Min(first + CausalConvolutionArguments.RangeChannels, a->Channels);
             for (int c = first; c < last; c += Lanes)
@@ -81,7 +83,9 @@ internal static unsafe class CausalConvolutionBody
             }
         }
 
-        float* history = a->History + ((long)segment[Segments.Slot] * (taps - 1) * a->Channels) + c;
+        bool versioned = a->SegmentColumns == Segments.VersionedColumns;
+        long pitch = versioned ? segment[Segments.Pitch] : 0, slot = segment[Segments.Slot];
+        float* history = a->History + (segment[versioned ? Segments.Source : Segments.Slot] * (taps - 1L) * a->Channels) + c;
         bool fresh = segment[Segments.FirstPosition] == 0;
         for (int i = 0; i < taps - 1; i++)
         {
@@ -105,11 +109,25 @@ internal static unsafe class CausalConvolutionBody
             {
                 Vector512.Load(window + i + Lanes).Store(window + i);
             }
+
+            if (pitch > 0)
+            {
+                Keep(a, slot, c, count, window);
+                slot += pitch;
+            }
         }
 
-        for (int i = 0; i < taps - 1; i++)
+        if (pitch == 0)
         {
-            float* target = history + ((long)i * a->Channels);
+            Keep(a, slot, c, count, window);
+        }
+    }
+
+    private static void Keep(CausalConvolutionArguments* a, long slot, int c, int count, double* window)
+    {
+        for (int i = 0; i < a->Taps - 1; i++)
+        {
+            float* target = a->History + (((slot * (a->Taps - 1)) + i) * a->Channels) + c;
             Wide.Store(target, Vector512.Load(window + (i * Lanes)), int.Min(count, Wide.Lanes));
             Wide.Store(target + Wide.Lanes, Vector512.Load(window + (i * Lanes) + Wide.Lanes), int.Max(count - Wide.Lanes, 0));
         }

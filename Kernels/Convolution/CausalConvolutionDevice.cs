@@ -14,7 +14,7 @@ internal sealed class CausalConvolutionDevice(KernelStream stream) : CausalConvo
 
     private protected override void Launch(Tensor x, Tensor weight, Tensor history, Tensor segments, Tensor output)
     {
-        if (stream.MatrixUnits != MatrixUnits.None && x.Shape[0] >= Rows * segments.Shape[0] && weight.Shape[1] == Taps
+        if (stream.MatrixUnits != MatrixUnits.None && x.Shape[0] >= Rows * segments.Shape[0] && weight.Shape[1] == Taps && segments.Shape[1] == Segments.Columns
             && IsAligned(x) && IsAligned(weight) && IsAligned(output) && history.Address % 16 == 0)
         {
             CausalConvolutionRowsLauncher.Launch(stream, x, weight, history, segments, output);

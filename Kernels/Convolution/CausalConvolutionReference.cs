@@ -13,7 +13,7 @@ internal sealed unsafe class CausalConvolutionReference : CausalConvolution
             var segment = ReferenceSegment.Of(segments, s);
             for (long c = 0; c < channels; c++)
             {
-                float* past = (float*)history.Address + (segment.Slot * before * channels) + c;
+                float* past = (float*)history.Address + (segment.Source * before * channels) + c;
                 var line = new float[before + segment.Rows];
                 for (long i = 0; i < before; i++)
                 {
@@ -36,9 +36,13 @@ internal sealed unsafe class CausalConvolutionReference : CausalConvolution
                     ((float*)output.Address)[((segment.FirstRow + t) * channels) + c] = (float)ReferenceMath.Silu(sum);
                 }
 
-                for (long i = 0; i < before; i++)
+                for (long t = segment.Pitch > 0 ? 0 : segment.Rows - 1; t < segment.Rows; t++)
                 {
-                    past[i * channels] = line[segment.Rows + i];
+                    float* kept = (float*)history.Address + ((segment.Slot + (t * segment.Pitch)) * before * channels) + c;
+                    for (long i = 0; i < before; i++)
+                    {
+                        kept[i * channels] = line[t + 1 + i];
+                    }
                 }
             }
         }

@@ -12,6 +12,7 @@ public sealed unsafe class CudaStream : KernelStream
     private readonly CudaDevice _device;
     private readonly List<(DeviceKernel Kernel, nint Start, nint End)>? _timed;
     private readonly bool _overlaps;
+    private bool _holds;
     private PinnedRing? _staging;
     private nint _stream;
 
@@ -289,10 +290,15 @@ public sealed unsafe class CudaStream : KernelStream
         _stream = 0;
     }
 
+    /// <inheritdoc/>
+    internal override void HoldNext() => _holds = true;
+
     // On Hopper every kernel says where it must wait for the one before it, so that it may be started early.
     private int Start(DeviceKernel kernel, nint function, uint groupsX, uint groupsY, void** parameters)
     {
-        if (!_overlaps)
+        bool starts = _overlaps && !_holds;
+        _holds = false;
+        if (!starts)
         {
             return CU.LaunchKernel(function, groupsX, groupsY, 1, (uint)kernel.Threads, 1, 1, (uint)kernel.DynamicBytes, Handle, parameters, null);
         }

@@ -15,6 +15,7 @@ internal unsafe struct DeltaRuleArguments
     public float* TimeBias;
     public float* State;
     public int* Segments;
+    public int SegmentColumns;
     public float* Output;
 
     public static DeltaRuleArguments For(
@@ -30,6 +31,7 @@ internal unsafe struct DeltaRuleArguments
             TimeBias = (float*)timeBias.Address,
             State = (float*)state.Address,
             Segments = (int*)segments.Address,
+            SegmentColumns = (int)segments.Shape[1],
             Output = (float*)output.Address,
         };
 
@@ -56,6 +58,9 @@ internal unsafe struct DeltaRuleArguments
 
     /// <summary>The first of a row's outputs for a value head.</summary>
     public readonly float* Out(long row, int head) => Output + (row * Shape.ValueWidth) + ((long)head * Shape.ValueDim);
+
+    /// <summary>The state of a value head in a slot.</summary>
+    public readonly float* StateIn(long slot, int head) => State + (((slot * Shape.ValueHeads) + head) * Shape.KeyDim * Shape.ValueDim);
 
     /// <summary>A sequence's state of a value head, cleared where the sequence begins.</summary>
     public readonly float* StateOf(int* segment, int head)

@@ -22,7 +22,7 @@ public abstract class GatedDeltaRule
     /// <param name="decay">f32 [ValueHeads]: A_log.</param>
     /// <param name="timeBias">f32 [ValueHeads]: dt_bias.</param>
     /// <param name="state">f32 <see cref="DeltaRuleShape.State"/>; taken as zero where a segment begins at position 0, then replaced.</param>
-    /// <param name="segments">i32 [S, 4], see <see cref="Segments"/>.</param>
+    /// <param name="segments">i32 [S, 4], or [S, 6] where the implementation <see cref="KeepsVersions"/>, see <see cref="Segments"/>.</param>
     /// <param name="output">f32 [T, ValueHeads·dv].</param>
     public void Run(
         DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output)
@@ -35,13 +35,16 @@ public abstract class GatedDeltaRule
         LaunchCheck.Is(Op, nameof(decay), decay, DType.F32, new Shape(shape.ValueHeads), "[ValueHeads]");
         LaunchCheck.Is(Op, nameof(timeBias), timeBias, DType.F32, new Shape(shape.ValueHeads), "[ValueHeads]");
         LaunchCheck.Is(Op, nameof(state), state, DType.F32, shape.State(state.Shape[0]), "[slots, ValueHeads, dk, dv]");
-        LaunchCheck.Is(Op, nameof(segments), segments, DType.I32, new Shape(segments.Shape[0], Segments.Columns), "[S, 4]");
+        LaunchCheck.Is(Op, nameof(segments), segments, DType.I32, new Shape(segments.Shape[0], KeepsVersions && Segments.AreVersioned(segments) ? Segments.VersionedColumns : Segments.Columns), "[S, 4]");
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(rows, shape.ValueWidth), "[T, ValueHeads*dv]");
         if (rows > 0 && segments.Shape[0] > 0)
         {
             Launch(shape, convolved, b, a, decay, timeBias, state, segments, output);
         }
     }
+
+    /// <summary>Whether each row's state may be kept: that of generated rows.</summary>
+    private protected virtual bool KeepsVersions => false;
 
     private protected abstract void Launch(
         DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output);

@@ -7,6 +7,8 @@ namespace Lean.Kernels;
 /// </summary>
 internal sealed unsafe class GatedDeltaRuleReference : GatedDeltaRule
 {
+    private protected override bool KeepsVersions => true;
+
     private protected override void Launch(
         DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output)
     {
@@ -15,8 +17,7 @@ internal sealed unsafe class GatedDeltaRuleReference : GatedDeltaRule
             var segment = ReferenceSegment.Of(segments, s);
             for (int head = 0; head < shape.ValueHeads; head++)
             {
-                float* stored = (float*)state.Address + (((segment.Slot * shape.ValueHeads) + head) * shape.KeyDim * shape.ValueDim);
-                double[,] sums = Load(stored, shape, empty: segment.FirstPosition == 0);
+                double[,] sums = Load(Stored(segment.Source), shape, empty: segment.FirstPosition == 0);
                 for (long t = segment.FirstRow; t < segment.FirstRow + segment.Rows; t++)
                 {
                     double rate = Math.Exp(((float*)decay.Address)[head]);
@@ -24,9 +25,18 @@ internal sealed unsafe class GatedDeltaRuleReference : GatedDeltaRule
                     double beta = ReferenceMath.Sigmoid(((float*)b.Address)[(t * b.RowStride) + head]);
                     float* y = (float*)output.Address + (t * shape.ValueWidth) + ((long)head * shape.ValueDim);
                     Step(shape, (float*)convolved.Address + (t * shape.Channels), head, Math.Exp(-rate * step), beta, sums, y);
+                    if (segment.Pitch > 0)
+                    {
+                        Store(sums, Stored(segment.Slot + ((t - segment.FirstRow) * segment.Pitch)));
+                    }
                 }
 
-                Store(sums, stored);
+                if (segment.Pitch == 0)
+                {
+                    Store(sums, Stored(segment.Slot));
+                }
+
+                float* Stored(long slot) => (float*)state.Address + (((slot * shape.ValueHeads) + head) * shape.KeyDim * shape.ValueDim);
             }
         }
     }

@@ -17,7 +17,7 @@ public abstract class GeneratedDeltaNet
     /// <param name="inputs">The rows' projections.</param>
     /// <param name="history">f32 [slots, W − 1, C], see <see cref="CausalConvolution"/>; replaced.</param>
     /// <param name="state">f32 <see cref="DeltaRuleShape.State"/>, as many slots; replaced.</param>
-    /// <param name="segments">i32 [S, 4], see <see cref="Segments"/>: of generated rows; such a row in none of them is lost.</param>
+    /// <param name="segments">i32 [S, 4] or [S, 6], see <see cref="Segments"/>: of generated rows; such a row in none of them is lost.</param>
     /// <param name="convolved">f32 [T, C], scratch; its generated rows are lost.</param>
     /// <param name="output">f32 [T, ValueHeads·dv].</param>
     /// <param name="promptRows">How many rows come before the generated ones.</param>
@@ -39,7 +39,7 @@ public abstract class GeneratedDeltaNet
         LaunchCheck.Is(Op, "norm", weights.Norm, DType.F32, new Shape(shape.ValueDim), "[dv]");
         LaunchCheck.Is(Op, nameof(history), history, DType.F32, new Shape(slots, taps - 1, shape.Channels), "[slots, W-1, C]");
         LaunchCheck.Is(Op, nameof(state), state, DType.F32, shape.State(slots), "[slots, ValueHeads, dk, dv]");
-        LaunchCheck.Is(Op, nameof(segments), segments, DType.I32, new Shape(segments.Shape[0], Segments.Columns), "[S, 4]");
+        LaunchCheck.Is(Op, nameof(segments), segments, DType.I32, new Shape(segments.Shape[0], Segments.AreVersioned(segments) ? Segments.VersionedColumns : Segments.Columns), "[S, 4]");
         LaunchCheck.Is(Op, nameof(convolved), convolved, DType.F32, new Shape(rows, shape.Channels), "[T, C]");
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(rows, shape.ValueWidth), "[T, ValueHeads*dv]");
         LaunchCheck.That(promptRows >= 0 && promptRows <= rows, Op, "0 ≤ promptRows ≤ T");

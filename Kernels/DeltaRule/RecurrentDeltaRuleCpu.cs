@@ -6,6 +6,8 @@ namespace Lean.Kernels;
 /// <summary>The delta rule for generated rows on the CPU: one row after the other.</summary>
 internal sealed unsafe class RecurrentDeltaRuleCpu(CpuBackend backend) : GatedDeltaRule
 {
+    private protected override bool KeepsVersions => true;
+
     private protected override void Launch(
         DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output)
     {
@@ -31,23 +33,30 @@ internal static unsafe class RecurrentDeltaRuleBody<V> where V : struct, IVec<V>
         float* u = stackalloc float[shape.ValueDim];
         for (int item = begin; item < end; item++)
         {
-            int* segment = a->Segments + (item / shape.ValueHeads * Segments.Columns);
+            int* segment = a->Segments + (item / shape.ValueHeads * a->SegmentColumns);
             int head = item % shape.ValueHeads, keyHead = head / (shape.ValueHeads / shape.KeyHeads);
             float* state = a->StateOf(segment, head);
+            bool versioned = a->SegmentColumns == Segments.VersionedColumns;
+            long pitch = versioned ? segment[Segments.Pitch] : 0, slot = segment[Segments.Slot];
+            float* from = versioned && segment[Segments.FirstPosition] > 0 ? a->StateIn(segment[Segments.Source], head) : state;
             for (long row = segment[Segments.FirstRow]; row < segment[Segments.FirstRow] + (long)segment[Segments.Rows]; row++)
             {
                 UnitVector.Write(a->Query(row, keyHead), q, shape.KeyDim, 1 / Math.Sqrt(shape.KeyDim));
                 UnitVector.Write(a->Key(row, keyHead), k, shape.KeyDim, 1);
                 float decay = (float)Math.Exp(a->LogDecay(row, head));
-                SmallProduct<V>.Run(1, shape.ValueDim, shape.KeyDim, k, 0, 1, state, shape.ValueDim, u, 0, accumulate: false);
-                Update(shape, q, k, decay, a->Beta(row, head), a->Value(row, head), u, state, a->Out(row, head));
+                SmallProduct<V>.Run(1, shape.ValueDim, shape.KeyDim, k, 0, 1, from, shape.ValueDim, u, 0, accumulate: false);
+                Update(shape, q, k, decay, a->Beta(row, head), a->Value(row, head), u, from, state, a->Out(row, head));
+                from = state;
+                slot += pitch;
+                state = a->StateIn(slot, head);
             }
         }
     }
 
-    // With r = Sᵀk before the decay: u = (v − decay·r)·β, then S ← decay·S + k uᵀ and o = Sᵀq in one pass over S.
+    // With r = Sᵀk before the decay: u = (v − decay·r)·β, then S ← decay·S + k uᵀ and o = Sᵀq in one pass over S, which
+    // may go to another place.
     private static void Update(
-        DeltaRuleShape shape, float* q, float* k, float decay, float beta, float* v, float* r, float* state, float* o)
+        DeltaRuleShape shape, float* q, float* k, float decay, float beta, float* v, float* r, float* from, float* to, float* o)
     {
         V d = V.Broadcast(decay), b = V.Broadcast(beta);
         int j = 0;
@@ -56,14 +65,14 @@ internal static unsafe class RecurrentDeltaRuleBody<V> where V : struct, IVec<V>
             V u0 = (V.Load(v + j) - (d * V.Load(r + j))) * b;
             V u1 = (V.Load(v + j + Lanes) - (d * V.Load(r + j + Lanes))) * b;
             V sum0 = V.Zero, sum1 = V.Zero;
-            float* s = state + j;
-            for (int i = 0; i < shape.KeyDim; i++, s += shape.ValueDim)
+            float* s = from + j, next = to + j;
+            for (int i = 0; i < shape.KeyDim; i++, s += shape.ValueDim, next += shape.ValueDim)
             {
                 V key = V.Broadcast(k[i]), query = V.Broadcast(q[i]);
                 V s0 = V.Fma(key, u0, d * V.Load(s));
                 V s1 = V.Fma(key, u1, d * V.Load(s + Lanes));
-                V.Store(s, s0);
-                V.Store(s + Lanes, s1);
+                V.Store(next, s0);
+                V.Store(next + Lanes, s1);
                 sum0 = V.Fma(query, s0, sum0);
                 sum1 = V.Fma(query, s1, sum1);
             }
@@ -76,12 +85,12 @@ internal static unsafe class RecurrentDeltaRuleBody<V> where V : struct, IVec<V>
         {
             int count = int.Min(Lanes, shape.ValueDim - j);
             V u = (V.LoadPartial(v + j, count) - (d * V.LoadPartial(r + j, count))) * b, sum = V.Zero;
-            float* s = state + j;
-            for (int i = 0; i < shape.KeyDim; i++, s += shape.ValueDim)
+            float* s = from + j, next = to + j;
+            for (int i = 0; i < shape.KeyDim; i++, s += shape.ValueDim, next += shape.ValueDim)
             {
-                V next = V.Fma(V.Broadcast(k[i]), u, d * V.LoadPartial(s, count));
-                V.StorePartial(s, next, count);
-                sum = V.Fma(V.Broadcast(q[i]), next, sum);
+                V after = V.Fma(V.Broadcast(k[i]), u, d * V.LoadPartial(s, count));
+                V.StorePartial(next, after, count);
+                sum = V.Fma(V.Broadcast(q[i]), after, sum);
             }
 
             V.StorePartial(o + j, sum, count);

@@ -5,6 +5,8 @@ namespace Lean.Kernels;
 /// <summary>The delta rule for generated rows on a device.</summary>
 internal sealed class RecurrentDeltaRuleDevice(KernelStream stream) : GatedDeltaRule
 {
+    private protected override bool KeepsVersions => true;
+
     private protected override void Launch(
         DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output)
     {

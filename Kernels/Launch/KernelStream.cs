@@ -86,6 +86,15 @@ public abstract class KernelStream : IStream
     /// <exception cref="MachineException">The device failed, or has no such kernel.</exception>
     internal abstract void Launch(DeviceKernel kernel, int groupsX, int groupsY, ReadOnlySpan<KernelArgument> arguments);
 
+    /// <summary>
+    /// Where kernels start early, lets the next one start only when all before it have ended: it and those behind it may
+    /// then read what these wrote before they wait for anything. Kernels count on that for the tables that say which rows a
+    /// step has, since a copy from the host brings such tables otherwise.
+    /// </summary>
+    internal virtual void HoldNext()
+    {
+    }
+
     /// <summary>Describes a tensor to the copy engine, for tiles of rows of 128 bytes, swizzled; generated launchers call it.</summary>
     /// <param name="kernel">Who asks, for messages.</param>
     /// <param name="argument">For which parameter.</param>

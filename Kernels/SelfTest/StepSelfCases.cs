@@ -12,6 +12,9 @@ internal static class StepSelfCases
     [
         new("place_rows", $"{Entries} segments", 0, Place),
         new("accept_drafts", $"{Entries} entries", 0, Accept),
+        new("follow_rows", $"{Entries} rows", 0, Follow),
+        new("place_drafts", $"{Entries} entries", 0, Draft),
+        new("draw_numbers", $"{Entries} rows", 0, Draw),
     ];
 
     // Segments of a prompt, of single rows and of rows with drafts; every second one depends on an entry.
@@ -22,7 +25,7 @@ internal static class StepSelfCases
         for (int s = 0; s < Entries; s++)
         {
             int count = s == 0 ? 150 : 1 + (s % Most), previous = s % 2 == 0 ? -1 : s / 2;
-            int[] plan = [rows, count, s * 3, s, previous];
+            int[] plan = [rows, count, s * 3, s, previous, s + 1, s % 2];
             plan.CopyTo(planned, s * PlannedRows.Columns);
             rows += count;
         }
@@ -30,12 +33,13 @@ internal static class StepSelfCases
         int[] outcome = [.. Enumerable.Range(0, (1 + Most) * Entries).Select(i => i < Entries ? i % Most : (i * 37 % (Vocabulary + 2)) - 1)];
         Tensor tokens = memory.New("tokens", DType.I32, new Shape(rows)), positions = memory.New("positions", DType.I32, new Shape(rows));
         Tensor slots = memory.New("slots", DType.I32, new Shape(rows)), segments = memory.New("segments", DType.I32, new Shape(Entries, Segments.Columns));
+        Tensor states = memory.New("states", DType.I32, new Shape(Entries, Segments.VersionedColumns));
         set.StepRows.PlaceRows(
             memory.New("planned", new Shape(Entries, PlannedRows.Columns), planned),
             memory.New("text", new Shape(rows), [.. Enumerable.Range(0, rows).Select(i => i % Vocabulary)]),
             memory.New("blocks", new Shape(Entries, Width), [.. Enumerable.Range(0, Entries * Width).Select(i => i * 7)]),
-            memory.New("outcome", new Shape(1 + Most, Entries), outcome), Vocabulary, new PlacedRows(tokens, positions, slots, segments));
-        return [tokens, positions, slots, segments];
+            memory.New("outcome", new Shape(1 + Most, Entries), outcome), Vocabulary, new PlacedRows(tokens, positions, slots, segments, states));
+        return [tokens, positions, slots, segments, states];
     }
 
     // Entry e has e mod 8 drafts, of which e mod 5 are right, if there are so many.
@@ -50,9 +54,43 @@ internal static class StepSelfCases
         }
 
         Tensor outcome = memory.New("outcome", new Shape(1 + Most, Entries), new int[(1 + Most) * Entries]);
+        Tensor rows = memory.New("rows", DType.I32, new Shape(Entries));
         set.StepRows.AcceptDrafts(
             memory.New("entries", new Shape(Entries, StepRows.EntryColumns), [.. entries]), memory.New("tokens", new Shape(tokens.Count), [.. tokens]),
-            memory.New("chosen", new Shape(tokens.Count), [.. Enumerable.Range(0, Entries).SelectMany(static e => Enumerable.Range(11, 1 + (e % Most)))]), outcome);
-        return [outcome];
+            memory.New("chosen", new Shape(tokens.Count), [.. Enumerable.Range(0, Entries).SelectMany(static e => Enumerable.Range(11, 1 + (e % Most)))]), outcome, rows);
+        return [outcome, rows];
+    }
+
+    private static Tensor[] Follow(KernelSet set, GuardedMemory memory)
+    {
+        Tensor tokens = memory.New("tokens", DType.I32, new Shape(Entries));
+        set.StepRows.FollowRows(
+            memory.New("following", new Shape(Entries), [.. Enumerable.Range(0, Entries).Select(i => i % 3 == 0 ? -1 - (i / 3) : i * 13)]),
+            memory.New("chosen", new Shape(Entries), [.. Enumerable.Range(0, Entries).Select(i => (i * 14) - 1)]), Vocabulary, tokens);
+        return [tokens];
+    }
+
+    private static Tensor[] Draft(KernelSet set, GuardedMemory memory)
+    {
+        var vector = new Shape(Entries);
+        Tensor tokens = memory.New("tokens", DType.I32, vector), positions = memory.New("places", DType.I32, vector);
+        Tensor slots = memory.New("slots", DType.I32, vector), segments = memory.New("segments", DType.I32, new Shape(Entries, Segments.Columns));
+        set.StepRows.PlaceDrafts(
+            memory.New("rows", vector, [.. Enumerable.Range(0, Entries).Select(i => Entries - 1 - i)]),
+            memory.New("positions", vector, [.. Enumerable.Range(0, Entries).Select(i => i * 7)]),
+            memory.New("outcome", new Shape(1 + Most, Entries), [.. Enumerable.Range(0, (1 + Most) * Entries).Select(i => (i * 5 % (Vocabulary + 2)) - 1)]),
+            memory.New("blocks", new Shape(Entries, Width), [.. Enumerable.Range(0, Entries * Width).Select(i => i * 7)]), depth: 3, Vocabulary,
+            new DraftRows(tokens, positions, slots, segments));
+        return [tokens, positions, slots, segments];
+    }
+
+    private static Tensor[] Draw(KernelSet set, GuardedMemory memory)
+    {
+        Tensor draws = memory.New("draws", DType.I32, new Shape(Entries, 2));
+        set.StepRows.DrawNumbers(
+            memory.New("seeds", new Shape(Entries, 2), [.. Enumerable.Range(0, 2 * Entries).Select(i => unchecked(i * 0x1234567))]),
+            memory.New("rows", new Shape(Entries), [.. Enumerable.Range(0, Entries).Select(i => i / 2)]),
+            memory.New("positions", new Shape(Entries), [.. Enumerable.Range(0, Entries).Select(i => i * i * 1000)]), draws);
+        return [draws];
     }
 }

@@ -14,13 +14,17 @@ public abstract class StepRows
 
     private const string Place = "place_rows";
     private const string Accept = "accept_drafts";
+    private const string Follow = "follow_rows";
+    private const string Drafts = "place_drafts";
+    private const string Draws = "draw_numbers";
 
     /// <summary>
     /// Expands planned segments into rows. Row i of segment s stands at position first + i, where first is as planned plus
     /// what was accepted of the entry that it depends on; its token is text[row], or outcome[1 + i] of that entry, brought
     /// into 0 … V − 1 (a step that ends a sequence may have chosen none); its place in the cache is 64 · blocks[s, position / 64] + position mod 64.
+    /// The state to begin from lies in the slot as planned, or in slot + pitch · accepted of that entry.
     /// </summary>
-    /// <param name="planned">i32 [S, 5], see <see cref="PlannedRows"/>; at most L rows where one depends on an entry.</param>
+    /// <param name="planned">i32 [S, 7], see <see cref="PlannedRows"/>; at most L rows where one depends on an entry.</param>
     /// <param name="text">i32 [T]: tokens that the host knows.</param>
     /// <param name="blocks">i32 [S, M]: cache blocks of each segment's sequence, for all positions it can come to stand at.</param>
     /// <param name="outcome">i32 [1 + L, N]: of the step before.</param>
@@ -30,7 +34,7 @@ public abstract class StepRows
     {
         long segments = planned.Shape[0];
         var vector = new Shape(text.Shape.Count);
-        LaunchCheck.Is(Place, nameof(planned), planned, DType.I32, new Shape(segments, PlannedRows.Columns), "[S, 5]");
+        LaunchCheck.Is(Place, nameof(planned), planned, DType.I32, new Shape(segments, PlannedRows.Columns), "[S, 7]");
         LaunchCheck.Is(Place, nameof(text), text, DType.I32, vector, "[T]");
         LaunchCheck.Is(Place, nameof(blocks), blocks, DType.I32, new Shape(segments, blocks.Shape[1]), "[S, M]");
         LaunchCheck.Is(Place, nameof(outcome), outcome, DType.I32, new Shape(outcome.Shape[0], outcome.Shape[1]), "[1+L, N]");
@@ -40,6 +44,7 @@ public abstract class StepRows
         LaunchCheck.Is(Place, "positions", rows.Positions, DType.I32, vector, "[T]");
         LaunchCheck.Is(Place, "cacheSlots", rows.CacheSlots, DType.I32, vector, "[T]");
         LaunchCheck.Is(Place, "segments", rows.Segments, DType.I32, new Shape(segments, Segments.Columns), "[S, 4]");
+        LaunchCheck.Is(Place, "states", rows.States, DType.I32, new Shape(segments, Segments.VersionedColumns), "[S, 6]");
         if (segments > 0)
         {
             LaunchPlaceRows(planned, text, blocks, outcome, vocabulary, rows);
@@ -55,7 +60,8 @@ public abstract class StepRows
     /// <param name="tokens">i32 [T]: the step's tokens.</param>
     /// <param name="chosen">i32 [R]: what was chosen at each output row; k + 1 in a row belong to an entry.</param>
     /// <param name="outcome">i32 [1 + L, N]: rows 0 and 1 of the first E entries are replaced.</param>
-    public void AcceptDrafts(Tensor entries, Tensor tokens, Tensor chosen, Tensor outcome)
+    /// <param name="rows">i32 [E]: receives the last row of each entry that counts, r + what was accepted.</param>
+    public void AcceptDrafts(Tensor entries, Tensor tokens, Tensor chosen, Tensor outcome, Tensor rows)
     {
         long count = entries.Shape[0];
         LaunchCheck.Is(Accept, nameof(entries), entries, DType.I32, new Shape(count, EntryColumns), "[E, 3]");
@@ -63,13 +69,85 @@ public abstract class StepRows
         LaunchCheck.Is(Accept, nameof(chosen), chosen, DType.I32, new Shape(chosen.Shape.Count), "[R]");
         LaunchCheck.Is(Accept, nameof(outcome), outcome, DType.I32, new Shape(outcome.Shape[0], outcome.Shape[1]), "[1+L, N]");
         LaunchCheck.That(outcome.Shape[0] >= 2 && outcome.Shape[1] >= count, Accept, "an outcome of at least 2 rows and E entries");
+        LaunchCheck.Is(Accept, nameof(rows), rows, DType.I32, new Shape(count), "[E]");
         if (count > 0)
         {
-            LaunchAcceptDrafts(entries, tokens, chosen, outcome);
+            LaunchAcceptDrafts(entries, tokens, chosen, outcome, rows);
+        }
+    }
+
+    /// <summary>The token behind each row: following[row], or where that is negative, what was chosen at output −1 − following[row], brought into 0 … V − 1.</summary>
+    /// <param name="following">i32 [T].</param>
+    /// <param name="chosen">i32 [R].</param>
+    /// <param name="vocabulary">V.</param>
+    /// <param name="tokens">i32 [T].</param>
+    public void FollowRows(Tensor following, Tensor chosen, int vocabulary, Tensor tokens)
+    {
+        long count = following.Shape.Count;
+        LaunchCheck.Is(Follow, nameof(following), following, DType.I32, new Shape(count), "[T]");
+        LaunchCheck.Is(Follow, nameof(chosen), chosen, DType.I32, new Shape(chosen.Shape.Count), "[R]");
+        LaunchCheck.Is(Follow, nameof(tokens), tokens, DType.I32, new Shape(count), "[T]");
+        LaunchCheck.That(vocabulary > 0, Follow, "V ≥ 1");
+        if (count > 0)
+        {
+            LaunchFollowRows(following, chosen, vocabulary, tokens);
+        }
+    }
+
+    /// <summary>
+    /// Rows for drafts of depth d + 1, d ≥ 1: entry e's stands at position positions[rows[e]] + d and holds its draft of depth
+    /// d, outcome[1 + d, e], brought into 0 … V − 1.
+    /// </summary>
+    /// <param name="rows">i32 [E]: see <see cref="AcceptDrafts"/>; E ≥ D.</param>
+    /// <param name="positions">i32 [T].</param>
+    /// <param name="outcome">i32 [1 + L, N], d ≤ L − 1.</param>
+    /// <param name="blocks">i32 [D, M]: cache blocks of the entries' sequences.</param>
+    /// <param name="depth">d.</param>
+    /// <param name="vocabulary">V.</param>
+    /// <param name="drafts">Receives D rows.</param>
+    public void PlaceDrafts(Tensor rows, Tensor positions, Tensor outcome, Tensor blocks, int depth, int vocabulary, in DraftRows drafts)
+    {
+        long count = blocks.Shape[0];
+        LaunchCheck.Is(Drafts, nameof(rows), rows, DType.I32, new Shape(rows.Shape.Count), "[E]");
+        LaunchCheck.Is(Drafts, nameof(positions), positions, DType.I32, new Shape(positions.Shape.Count), "[T]");
+        LaunchCheck.Is(Drafts, nameof(outcome), outcome, DType.I32, new Shape(outcome.Shape[0], outcome.Shape[1]), "[1+L, N]");
+        LaunchCheck.Is(Drafts, nameof(blocks), blocks, DType.I32, new Shape(count, blocks.Shape[1]), "[D, M]");
+        LaunchCheck.That(depth >= 1 && 1 + depth < outcome.Shape[0] && count <= rows.Shape.Count && count <= outcome.Shape[1], Drafts, "1 ≤ d < L, D ≤ E ≤ N");
+        LaunchCheck.Is(Drafts, "tokens", drafts.Tokens, DType.I32, new Shape(count), "[D]");
+        LaunchCheck.Is(Drafts, "positions", drafts.Positions, DType.I32, new Shape(count), "[D]");
+        LaunchCheck.Is(Drafts, "cacheSlots", drafts.CacheSlots, DType.I32, new Shape(count), "[D]");
+        LaunchCheck.Is(Drafts, "segments", drafts.Segments, DType.I32, new Shape(count, Segments.Columns), "[D, 4]");
+        if (count > 0)
+        {
+            LaunchPlaceDrafts(rows, positions, outcome, blocks, depth, vocabulary, drafts);
+        }
+    }
+
+    /// <summary>The random bits that choose the token behind a row: <see cref="Philox.Draw"/> of its request's seed and the position positions[rows[i]] + 1.</summary>
+    /// <param name="seeds">i32 [S, 2]: lower and upper half.</param>
+    /// <param name="rows">i32 [S], each in 0 … T − 1.</param>
+    /// <param name="positions">i32 [T].</param>
+    /// <param name="draws">i32 [S, 2]: lower and upper half.</param>
+    public void DrawNumbers(Tensor seeds, Tensor rows, Tensor positions, Tensor draws)
+    {
+        long count = rows.Shape.Count;
+        LaunchCheck.Is(Draws, nameof(seeds), seeds, DType.I32, new Shape(count, 2), "[S, 2]");
+        LaunchCheck.Is(Draws, nameof(rows), rows, DType.I32, new Shape(count), "[S]");
+        LaunchCheck.Is(Draws, nameof(positions), positions, DType.I32, new Shape(positions.Shape.Count), "[T]");
+        LaunchCheck.Is(Draws, nameof(draws), draws, DType.I32, new Shape(count, 2), "[S, 2]");
+        if (count > 0)
+        {
+            LaunchDrawNumbers(seeds, rows, positions, draws);
         }
     }
 
     private protected abstract void LaunchPlaceRows(Tensor planned, Tensor text, Tensor blocks, Tensor outcome, int vocabulary, in PlacedRows rows);
 
-    private protected abstract void LaunchAcceptDrafts(Tensor entries, Tensor tokens, Tensor chosen, Tensor outcome);
+    private protected abstract void LaunchAcceptDrafts(Tensor entries, Tensor tokens, Tensor chosen, Tensor outcome, Tensor rows);
+
+    private protected abstract void LaunchFollowRows(Tensor following, Tensor chosen, int vocabulary, Tensor tokens);
+
+    private protected abstract void LaunchPlaceDrafts(Tensor rows, Tensor positions, Tensor outcome, Tensor blocks, int depth, int vocabulary, in DraftRows drafts);
+
+    private protected abstract void LaunchDrawNumbers(Tensor seeds, Tensor rows, Tensor positions, Tensor draws);
 }

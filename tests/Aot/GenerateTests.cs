@@ -129,6 +129,18 @@ public sealed partial class GenerateTests
     }
 
     [Fact]
+    public void Drafts_change_nothing_but_what_is_told_of_them()
+    {
+        string[] arguments = ["generate", "--json", "--max-tokens", "40", "ROMEO:"];
+        JsonElement plain = Assert.Single(LeanRun.Of(arguments).Json()), drafted = Assert.Single(LeanRun.Of([.. arguments, "--speculate", "3"]).Json());
+        Assert.Equal(Numbers(plain), Numbers(drafted));
+        JsonElement told = drafted.GetProperty("speculation");
+        int accepted = told.GetProperty("accepted").GetInt32();
+        Assert.InRange(accepted, 10, told.GetProperty("drafted").GetInt32());
+        Assert.Equal(drafted.GetProperty("output_ids").GetArrayLength(), accepted + told.GetProperty("target_passes").GetInt32());
+    }
+
+    [Fact]
     public void Options_that_ask_for_what_is_there_anyway_are_accepted() =>
         LeanRun.Of("generate", "--max-tokens", "1", "--temperature", "0", "--speculate", "0", "--tp", "1", "--dp", "1", "--device", "cpu", "ROMEO:").Good();
 

@@ -10,21 +10,22 @@ namespace Lean.Engine.Bench.Load;
 /// <param name="Blocks">KV blocks.</param>
 /// <param name="Snapshots">States kept for prompts to come.</param>
 /// <param name="StepsAhead">Steps submitted before the oldest one's tokens are read.</param>
-internal readonly record struct LoadPhase(int StepTokens, int Slots, int Blocks, int Snapshots, int StepsAhead)
+/// <param name="Drafts">Tokens drafted ahead of each step.</param>
+internal readonly record struct LoadPhase(int StepTokens, int Slots, int Blocks, int Snapshots, int StepsAhead, int Drafts)
 {
-    /// <summary>From a cell a step to all at once, from caches that hardly hold the largest request to ample ones, with prefixes kept and without.</summary>
+    /// <summary>From a cell a step to all at once, from caches that hardly hold the largest request to ample ones, with prefixes kept and without, drafting or not.</summary>
     /// <param name="pool">The requests.</param>
     public static LoadPhase[] All(LoadPool pool)
     {
         int most = pool.MostBlocks;
         return
         [
-            new LoadPhase(Grid.Cell, 8, most + 4, most / 2, 1),
-            new LoadPhase(512, 16, most + 8, most, 0),
-            new LoadPhase(256, 4, 3 * most, 2, 1),
-            new LoadPhase(1 << 20, 32, 16 * most, 16 * most, 0),
-            new LoadPhase(128, 3, most, 0, 1),
-            new LoadPhase(192, 16, 2 * most, most / 3, 1),
+            new LoadPhase(Grid.Cell, 8, most + 4, most / 2, 1, 3),
+            new LoadPhase(512, 16, most + 8, most, 0, 1),
+            new LoadPhase(256, 4, 3 * most, 2, 1, 7),
+            new LoadPhase(1 << 20, 32, 16 * most, 16 * most, 0, 0),
+            new LoadPhase(128, 3, most, 0, 1, 2),
+            new LoadPhase(192, 16, 2 * most, most / 3, 1, 4),
         ];
     }
 
@@ -32,7 +33,9 @@ internal readonly record struct LoadPhase(int StepTokens, int Slots, int Blocks,
     public GenerationEngine Engine(LoadedModel model)
     {
         // The rows of a step are room that is made beforehand; no step has more than all slots' prompts.
-        var plan = new CachePlan(Blocks, Slots, int.Min(Snapshots, Blocks), CacheSizes.Of(model.Model.Config, model.Ops.CacheType));
+        int drafts = model.Model.Mtp is null ? 0 : Drafts;
+        CacheSizes sizes = CacheSizes.Of(model.Model.Config, model.Ops.CacheType, drafts > 0);
+        var plan = new CachePlan(Blocks, Slots, int.Min(Snapshots, Blocks), sizes, drafts);
         long rows = long.Min(StepTokens, (long)Slots * model.Model.Config.MaxPositions);
         var options = new EngineOptions { MaxStepTokens = (int)rows, MaxQueue = 2 * Slots, KeepsPrefixes = Snapshots > 0 };
         return new GenerationEngine(model.Model.Config, new ModelRunner(model.Model, model.Ops, plan, StepsAhead), plan, options);

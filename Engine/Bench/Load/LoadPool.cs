@@ -98,6 +98,7 @@ internal sealed class LoadPool
             Prompt = prompt[..int.Min(prompt.Count, longest)],
             MaxTokens = 1 + random.Next(MostTokens),
             IgnoreEndOfSequence = random.Next(3) > 0,
+            Speculate = random.Next(4) == 0 ? random.Next(1 + PromptCheck.MostDrafts) : null,
             Sampling = !sampled ? SamplingParameters.Greedy : new SamplingParameters
             {
                 Temperature = 0.3 + random.NextDouble(),

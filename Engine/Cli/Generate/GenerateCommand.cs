@@ -33,10 +33,11 @@ internal sealed class GenerateCommand
 
     private readonly Option<int> _maxSequences = Options.Number("--max-sequences", 1, Most, 64, "Prompts that run at a time; others wait");
     private readonly Option<string?> _cacheMemory = Options.CacheMemory();
+    private readonly Option<int> _speculate = Options.Speculate();
     private readonly Option<bool> _reuseGenerated = Options.ReuseGenerated();
     private readonly SamplingOptions _sampling = new();
     private readonly ChatOptions _chat = new();
-    private readonly Later _later = new Later().Generation().Layout();
+    private readonly Later _later = new Later().Layout();
 
     /// <summary>The command.</summary>
     public Command Build()
@@ -51,7 +52,8 @@ internal sealed class GenerateCommand
             "lean generate --model DIR --prompt-ids 1,2,3 --prompt-ids 4,5 --json",
             "lean generate --model DIR --prompts prompts.jsonl > answers.jsonl")
         {
-            _prompt, _model, _promptIds, _prompts, _maxTokens, _ignoreEnd, _device, _json, _maxStepTokens, _maxSequences, _cacheMemory, _reuseGenerated,
+            _prompt, _model, _promptIds, _prompts, _maxTokens, _ignoreEnd, _device, _json, _maxStepTokens, _maxSequences, _speculate, _cacheMemory,
+            _reuseGenerated,
         };
         _sampling.AddTo(command);
         _chat.AddTo(command);
@@ -71,6 +73,7 @@ internal sealed class GenerateCommand
         {
             MaxStepTokens = parsed.GetValue(_maxStepTokens) / Grid.Cell * Grid.Cell,
             MaxSequences = parsed.GetValue(_maxSequences),
+            Speculate = parsed.GetValue(_speculate),
             KeepsGenerated = parsed.GetValue(_reuseGenerated),
             CacheMemory = parsed.GetValue(_cacheMemory) is { } size ? ByteSize.Parse(_cacheMemory.Name, size) : null,
         };

@@ -64,9 +64,9 @@ internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tok
         WriteSeed(json, sequence.Request.Sampling);
         WriteTimings(json, index, sequence);
         json.WriteStartObject("speculation");
-        json.WriteNumber("drafted", 0);
-        json.WriteNumber("accepted", 0);
-        json.WriteNumber("target_passes", sequence.Generated);
+        json.WriteNumber("drafted", sequence.Drafted);
+        json.WriteNumber("accepted", sequence.Accepted);
+        json.WriteNumber("target_passes", sequence.TargetPasses);
         json.WriteEndObject();
         json.WriteString("device", model.Ops.Description);
         json.WriteNumber("host_ops", 0);

@@ -35,13 +35,14 @@ internal sealed class ServeCommand
     private readonly Option<int> _maxSequences = Options.Number("--max-sequences", 1, Most, 64, "Sequences that run at a time; others wait");
     private readonly Option<int> _maxQueue = Options.Number("--max-queue", 0, Most, 1024, "Sequences that wait at most; further ones get status 429");
     private readonly Option<string?> _cacheMemory = Options.CacheMemory();
+    private readonly Option<int> _speculate = Options.Speculate();
     private readonly Option<bool> _reuse = Options.ReuseGenerated();
     private readonly Option<string?> _maxRequest = Options.Text("--max-request-size", "SIZE", "The largest body of a request (default: 32MiB)");
     private readonly Option<int> _drain = Options.Number("--drain-time", 0, MostSeconds, 30, "Seconds that requests under way may go on after the first SIGTERM or Ctrl-C");
     private readonly Option<int> _stepLimit = Options.Number("--step-limit", 1, MostSeconds, 60, "Seconds without progress after which /health fails");
     private readonly Option<string?> _logFormat = Options.Text("--log-format", "text|json", "How the log on stderr looks (default: text)");
     private readonly Option<string?> _logLevel = Options.Text("--log-level", "debug|information|warning|error", "The least that is logged (default: information)");
-    private readonly Later _later = new Later().Generation().Layout();
+    private readonly Later _later = new Later().Layout();
 
     /// <summary>The command.</summary>
     public Command Build()
@@ -54,7 +55,7 @@ internal sealed class ServeCommand
             "curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Who is there?\"}]}'")
         {
             _model, _names, _device, _host, _port, _keys, _origins, _certificate, _certificateKey, _template, _maxStepTokens, _maxSequences, _maxQueue,
-            _cacheMemory, _reuse, _maxRequest, _drain, _stepLimit, _logFormat, _logLevel,
+            _cacheMemory, _speculate, _reuse, _maxRequest, _drain, _stepLimit, _logFormat, _logLevel,
         };
         _later.AddTo(command);
         command.SetAction(Run);
@@ -69,12 +70,14 @@ internal sealed class ServeCommand
         string[] names = parsed.GetValue(_names) is { Length: > 0 } given ? given : [Path.GetFileName(Path.GetFullPath(folder).TrimEnd('/')).ToLowerInvariant()];
         var served = new ServedModel(folder, names, parsed.GetValue(_template));
         using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
+        CacheLine.ShowReuse(parsed.GetValue(_reuse));
         using EngineHost host = EngineHost.Create(model, new EngineOptions
         {
             MaxStepTokens = parsed.GetValue(_maxStepTokens) / Grid.Cell * Grid.Cell,
             MaxSequences = parsed.GetValue(_maxSequences),
             MaxQueue = parsed.GetValue(_maxQueue),
             CacheMemory = parsed.GetValue(_cacheMemory) is { } size ? ByteSize.Parse(_cacheMemory.Name, size) : null,
+            Speculate = parsed.GetValue(_speculate),
             KeepsGenerated = parsed.GetValue(_reuse),
         }, names[0]);
         using OtlpExport? export = OtlpExport.Start();

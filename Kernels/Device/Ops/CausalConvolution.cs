@@ -12,7 +12,7 @@ public static class CausalConvolution
 {
     private const int Threads = 128;
     private const int Rows = 2;
-    private const int FirstRow = 0, Count = 1, FirstPosition = 2, Slot = 3, Columns = 4;
+    private const int FirstRow = 0, Count = 1, FirstPosition = 2, Slot = 3, Source = 4, Pitch = 5;
 
     /// <summary>output[t, c] = silu(Σ_i weight[c, i] · x[t − W + 1 + i, c]), the oldest first.</summary>
     [Kernel("causal_convolution", Threads, groups: "C/128", groupsY: "T/2")]
@@ -20,17 +20,18 @@ public static class CausalConvolution
         [Shape("T", "C")] ArrayView<float> x,
         [Shape("C", "W")] ArrayView<float> weight,
         [Shape("Slots", "Before", "C")] ArrayView<float> history,
-        [Shape("S", "4")] ArrayView<int> segments,
+        [Shape("S", "Columns")] ArrayView<int> segments,
         [Shape("T", "C")] ArrayView<float> output,
         [Extent("T")] int rows,
         [Extent("C")] int channels,
         [Extent("W")] int taps,
         [Extent("S")] int sequences,
+        [Extent("Columns")] int columns,
         [RowStride("x")] int xStride)
     {
         ArrayView<int> owners = SharedMemory.Allocate<int>(Rows);
         int firstRow = Grid.IdxY * Rows, endRow = Math.Min(firstRow + Rows, rows);
-        FindOwners(owners, segments, sequences, firstRow, endRow);
+        FindOwners(owners, segments, sequences, columns, firstRow, endRow);
 
         int c = (Grid.IdxX * Threads) + Group.IdxX;
         if (c < channels)
@@ -40,7 +41,7 @@ public static class CausalConvolution
                 int segment = owners[row - firstRow];
                 if (segment >= 0)
                 {
-                    Compute(x, weight, history, segments, output, segment * Columns, row, channels, taps, xStride, c);
+                    Compute(x, weight, history, segments, output, segment * columns, columns > Source, row, channels, taps, xStride, c);
                 }
             }
         }
@@ -49,11 +50,12 @@ public static class CausalConvolution
     /// <summary>A row of a segment and a channel, with what the thread at the segment's first row has to do for others.</summary>
     internal static void Compute(
         ArrayView<float> x, ArrayView<float> weight, ArrayView<float> history, ArrayView<int> segments, ArrayView<float> output,
-        int segment, int row, int channels, int taps, int xStride, int c)
+        int segment, bool versioned, int row, int channels, int taps, int xStride, int c)
     {
         int first = segments[segment + FirstRow], count = segments[segment + Count], before = taps - 1;
         bool fresh = segments[segment + FirstPosition] == 0;
-        long past = ((long)segments[segment + Slot] * before * channels) + c;
+        int source = segments[segment + (versioned ? Source : Slot)];
+        long past = ((long)source * before * channels) + c;
         int start = row - first;
         int end = start == 0 ? Math.Min(before, count) : start >= before ? start + 1 : start;
         for (int n = start; n < end; n++)
@@ -70,10 +72,35 @@ public static class CausalConvolution
 
         if (start == 0)
         {
-            for (int i = 0; i < before; i++)
+            // Whatever goes where the history is read from goes there last, and from the oldest entry on: those behind it are read later.
+            int slot = segments[segment + Slot], kept = segments[segment + (versioned ? Pitch : Slot)], pitch = versioned ? kept : 0;
+            int last = count - 1, inPlace = -1;
+            for (int n = pitch > 0 ? 0 : last; n < count; n++)
             {
-                history[past + ((long)i * channels)] = Input(x, history, first, count + i, before, past, fresh, xStride, channels, c);
+                if (slot + (n * pitch) == source)
+                {
+                    inPlace = n;
+                }
+                else
+                {
+                    Keep(x, history, first, n, before, past, ((long)(slot + (n * pitch)) * before * channels) + c, fresh, xStride, channels, c);
+                }
             }
+
+            if (inPlace >= 0)
+            {
+                Keep(x, history, first, inPlace, before, past, past, fresh, xStride, channels, c);
+            }
+        }
+    }
+
+    // The last inputs behind row n.
+    private static void Keep(
+        ArrayView<float> x, ArrayView<float> history, int first, int n, int before, long past, long target, bool fresh, int xStride, int channels, int c)
+    {
+        for (int i = 0; i < before; i++)
+        {
+            history[target + ((long)i * channels)] = Input(x, history, first, n + 1 + i, before, past, fresh, xStride, channels, c);
         }
     }
 
@@ -94,7 +121,7 @@ public static class CausalConvolution
         return value;
     }
 
-    private static void FindOwners(ArrayView<int> owners, ArrayView<int> segments, int sequences, int firstRow, int endRow)
+    private static void FindOwners(ArrayView<int> owners, ArrayView<int> segments, int sequences, int columns, int firstRow, int endRow)
     {
         if (Group.IdxX < Rows)
         {
@@ -104,7 +131,7 @@ public static class CausalConvolution
         Group.Barrier();
         for (int s = Group.IdxX; s < sequences; s += Threads)
         {
-            int first = segments[(s * Columns) + FirstRow], end = first + segments[(s * Columns) + Count];
+            int first = segments[(s * columns) + FirstRow], end = first + segments[(s * columns) + Count];
             for (int row = Math.Max(first, firstRow); row < Math.Min(end, endRow); row++)
             {
                 owners[row - firstRow] = s;

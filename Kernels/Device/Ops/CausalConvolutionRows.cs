@@ -65,7 +65,7 @@ public static class CausalConvolutionRows
                 {
                     for (int i = 0; i < Math.Min(Own, channels - c); i++)
                     {
-                        CausalConvolution.Compute(x, weight, history, segments, output, owner * Columns, row, channels, Taps, xStride, c + i);
+                        CausalConvolution.Compute(x, weight, history, segments, output, owner * Columns, versioned: false, row, channels, Taps, xStride, c + i);
                     }
                 }
             }

@@ -16,7 +16,7 @@ public static class DeltaNetRows
     private const int Threads = 512;
     private const int Warps = Threads / 32;
     private const int Keys = Dim / Warps;
-    private const int SegmentColumns = 4;
+    private const int Slot = 3, Source = 4, Pitch = 5;
     private const float UnitEpsilon = 1e-6f;
 
     /// <summary>The rows of S sequences.</summary>
@@ -35,10 +35,11 @@ public static class DeltaNetRows
         [Shape("Heads")] ArrayView<float> timeBias,
         [Shape("128")] ArrayView<float> norm,
         [Shape("Slots", "Heads", "128", "128")] ArrayView<float> state,
-        [Shape("S", "4")] ArrayView<int> segments,
+        [Shape("S", "Columns")] ArrayView<int> segments,
         [Shape("T", "Heads*128")] ArrayView<float> output,
         [Extent("C")] int channels,
         [Extent("Heads")] int heads,
+        [Extent("Columns")] int columns,
         [RowStride("x")] int xStride,
         [RowStride("z")] int zStride,
         [RowStride("b")] int bStride,
@@ -56,7 +57,7 @@ public static class DeltaNetRows
         ArrayView<float> fades = SharedMemory.Allocate<float>(Warps);
         DependentLaunch.Allow();
         int thread = Group.IdxX, lane = thread & 31, warp = thread >> 5, keyHeads = heads / THeads.Count;
-        int keyHead = Grid.IdxX % keyHeads, segment = Grid.IdxX / keyHeads * SegmentColumns, firstHead = keyHead * THeads.Count;
+        int keyHead = Grid.IdxX % keyHeads, segment = Grid.IdxX / keyHeads * columns, firstHead = keyHead * THeads.Count;
 
         // A thread has a channel of the convolution: q, then k, then each value head's v; beyond them the last one again.
         int local = Math.Min(thread, ((THeads.Count + 2) * Dim) - 1);
@@ -71,8 +72,10 @@ public static class DeltaNetRows
         DependentLaunch.Wait();
         int first = segments[segment], end = first + segments[segment + 1];
         bool empty = segments[segment + 2] == 0;
-        long slot = segments[segment + 3], past = (slot * (Taps - 1) * channels) + channel;
-        long origin = (((((slot * heads) + firstHead) * Dim) + (warp * Keys)) * Dim) + (lane * 4);
+        long source = segments[segment + (columns > Source ? Source : Slot)], slot = segments[segment + Slot];
+        long kept = segments[segment + (columns > Source ? Pitch : Slot)], pitch = columns > Source ? kept : 0;
+        long past = (source * (Taps - 1) * channels) + channel;
+        long origin = (((((source * heads) + firstHead) * Dim) + (warp * Keys)) * Dim) + (lane * 4);
         var s = new float[THeads.Count * Keys * 4];
         for (int i = 0; i < THeads.Count * Keys; i++)
         {
@@ -184,19 +187,23 @@ public static class DeltaNetRows
                 float scale = Scalar.Rsqrt(((norms[four] + norms[four + 1] + norms[four + 2] + norms[four + 3]) / Dim) + epsilon);
                 output[((((long)row * heads) + head) * Dim) + column] = result * scale * weight * (gate * Scalar.Sigmoid(gate));
             }
-        }
 
-        for (int i = 0; i < THeads.Count * Keys; i++)
-        {
-            WideAccess.Store(
-                ref state[origin + (((i / Keys * Dim) + (i % Keys)) * Dim)], s[i * 4], s[(i * 4) + 1], s[(i * 4) + 2], s[(i * 4) + 3]);
-        }
+            // A row's state goes to the row's slot: where all have one, the last one's stays.
+            long target = (((((slot * heads) + firstHead) * Dim) + (warp * Keys)) * Dim) + (lane * 4), line = (slot * (Taps - 1) * channels) + channel;
+            for (int i = 0; i < THeads.Count * Keys; i++)
+            {
+                WideAccess.Store(
+                    ref state[target + (((i / Keys * Dim) + (i % Keys)) * Dim)], s[i * 4], s[(i * 4) + 1], s[(i * 4) + 2], s[(i * 4) + 3]);
+            }
 
-        if (convolves)
-        {
-            history[past] = oldest;
-            history[past + channels] = older;
-            history[past + (2L * channels)] = old;
+            if (convolves)
+            {
+                history[line] = oldest;
+                history[line + channels] = older;
+                history[line + (2L * channels)] = old;
+            }
+
+            slot += pitch;
         }
     }
 

@@ -13,7 +13,7 @@ public static class RecurrentDeltaRule
     private const int Columns = 32;
     private const int Slices = 8;
     private const int Threads = Columns * Slices;
-    private const int SegmentColumns = 4;
+    private const int Slot = 3, Source = 4, Pitch = 5;
     private const float NormEpsilon = 1e-6f;
 
     /// <summary>The rule for one dk: the state stays in registers from a segment's first row to its last.</summary>
@@ -26,11 +26,12 @@ public static class RecurrentDeltaRule
         [Shape("Heads")] ArrayView<float> decay,
         [Shape("Heads")] ArrayView<float> timeBias,
         [Shape("Slots", "Heads", "Dk", "Dv")] ArrayView<float> state,
-        [Shape("S", "4")] ArrayView<int> segments,
+        [Shape("S", "Columns")] ArrayView<int> segments,
         [Shape("T", "Heads*Dv")] ArrayView<float> output,
         [Extent("C")] int channels,
         [Extent("Heads")] int heads,
         [Extent("Dv")] int valueDim,
+        [Extent("Columns")] int columns,
         [RowStride("b")] int bStride,
         [RowStride("a")] int aStride,
         int keyHeads)
@@ -41,10 +42,12 @@ public static class RecurrentDeltaRule
         ArrayView<float> norms = SharedMemory.Allocate<float>(2 * Slices);
         int thread = Group.IdxX, slice = thread / Columns, head = Grid.IdxX % heads;
         int j = (Grid.IdxY * Columns) + (thread % Columns), column = Math.Min(j, valueDim - 1);
-        int segment = Grid.IdxX / heads * SegmentColumns, first = segments[segment], end = first + segments[segment + 1];
+        int segment = Grid.IdxX / heads * columns, first = segments[segment], end = first + segments[segment + 1];
         bool empty = segments[segment + 2] == 0;
         int own = TKeyDim.Value / Slices, keyHead = head / (heads / keyHeads);
-        long origin = ((((((long)segments[segment + 3] * heads) + head) * TKeyDim.Value) + (slice * own)) * valueDim) + column;
+        long size = (long)heads * TKeyDim.Value * valueDim, offset = ((((long)head * TKeyDim.Value) + (slice * own)) * valueDim) + column;
+        long origin = (segments[segment + (columns > Source ? Source : Slot)] * size) + offset;
+        long target = (segments[segment + Slot] * size) + offset, pitch = columns > Source ? segments[segment + (columns > Source ? Pitch : Slot)] * size : 0;
         float rate = GateMath.Exp(decay[head]), bias = timeBias[head];
         var s = new float[TKeyDim.Value / Slices];
         for (int i = 0; i < TKeyDim.Value / Slices; i++)
@@ -84,14 +87,16 @@ public static class RecurrentDeltaRule
             {
                 output[((((long)row * heads) + head) * valueDim) + j] = Total(reads) * qScale;
             }
-        }
 
-        for (int i = 0; i < TKeyDim.Value / Slices; i++)
-        {
-            if (j < valueDim)
+            for (int i = 0; i < TKeyDim.Value / Slices; i++)
             {
-                state[origin + ((long)i * valueDim)] = s[i];
+                if (j < valueDim)
+                {
+                    state[target + ((long)i * valueDim)] = s[i];
+                }
             }
+
+            target += pitch;
         }
     }
 
@@ -104,12 +109,13 @@ public static class RecurrentDeltaRule
         [Shape("Heads")] ArrayView<float> decay,
         [Shape("Heads")] ArrayView<float> timeBias,
         [Shape("Slots", "Heads", "Dk", "Dv")] ArrayView<float> state,
-        [Shape("S", "4")] ArrayView<int> segments,
+        [Shape("S", "Columns")] ArrayView<int> segments,
         [Shape("T", "Heads*Dv")] ArrayView<float> output,
         [Extent("C")] int channels,
         [Extent("Heads")] int heads,
         [Extent("Dk")] int keyDim,
         [Extent("Dv")] int valueDim,
+        [Extent("Columns")] int columns,
         [RowStride("b")] int bStride,
         [RowStride("a")] int aStride,
         int keyHeads)
@@ -119,10 +125,12 @@ public static class RecurrentDeltaRule
         ArrayView<float> norms = SharedMemory.Allocate<float>(2 * Slices);
         int thread = Group.IdxX, slice = thread / Columns, head = Grid.IdxX % heads;
         int j = (Grid.IdxY * Columns) + (thread % Columns), column = Math.Min(j, valueDim - 1);
-        int segment = Grid.IdxX / heads * SegmentColumns, first = segments[segment], end = first + segments[segment + 1];
+        int segment = Grid.IdxX / heads * columns, first = segments[segment], end = first + segments[segment + 1];
         bool empty = segments[segment + 2] == 0;
         int keyHead = head / (heads / keyHeads), share = (keyDim + Slices - 1) / Slices;
-        long origin = ((((long)segments[segment + 3] * heads) + head) * keyDim * valueDim) + column;
+        long size = (long)heads * keyDim * valueDim, offset = ((long)head * keyDim * valueDim) + column;
+        long origin = (segments[segment + (columns > Source ? Source : Slot)] * size) + offset;
+        long target = (segments[segment + Slot] * size) + offset, pitch = columns > Source ? segments[segment + (columns > Source ? Pitch : Slot)] * size : 0;
         float rate = GateMath.Exp(decay[head]), bias = timeBias[head];
 
         // A thread beyond the last column has no elements. The first column, where norms are summed, always exists.
@@ -149,7 +157,7 @@ public static class RecurrentDeltaRule
             {
                 float old = zero ? 0 : state[origin + ((long)i * valueDim)];
                 float s = Scalar.Fma(convolved[key + i], u, fade * old);
-                state[origin + ((long)i * valueDim)] = s;
+                state[target + ((long)i * valueDim)] = s;
                 read = Scalar.Fma(convolved[query + i], s, read);
             }
 
@@ -159,6 +167,9 @@ public static class RecurrentDeltaRule
             {
                 output[((((long)row * heads) + head) * valueDim) + j] = Total(reads) * qScale;
             }
+
+            origin = target;
+            target += pitch;
         }
     }
 

@@ -10,9 +10,9 @@ public sealed class StepGraphTests
     private const int Tokens = 90;
 
     [Theory]
-    [InlineData("qwen3-next-moe")]
-    [InlineData("qwen3.5-dense")]
-    public void Captured_steps_give_the_bits_of_steps_that_were_not(string fixture)
+    [InlineData("qwen3-next-moe", 0, null)]
+    [InlineData("qwen3.5-dense", 3, 8)]
+    public void Captured_steps_give_the_bits_of_steps_that_were_not(string fixture, int drafts, int? blocks)
     {
         Assert.SkipWhen(OpenCLDevices.List(out string? declined).Count == 0, declined ?? "");
         string folder = TestData.Path($"fixtures/{fixture}");
@@ -28,21 +28,24 @@ public sealed class StepGraphTests
             IgnoreEndOfSequence = true,
             Sampling = i == 2 ? new SamplingParameters { Temperature = 0.9, Seed = 5 } : new SamplingParameters(),
         })];
-        Outcome[] expected = Generate(folder, plain, requests), found = Generate(folder, replayed, requests);
+
+        // Drafts of some beside replays of others, whose blocks are too few: steps of as many rows differ in who gets tokens.
+        var options = new EngineOptions { Speculate = drafts, MostBlocks = blocks, MaxStepTokens = 64 };
+        Outcome[] expected = Generate(folder, plain, requests, options), found = Generate(folder, replayed, requests, options);
         for (int i = 0; i < requests.Length; i++)
         {
             found[i].MustBe(expected[i], $"request {i}");
         }
 
         Assert.Equal(plain.Launches, replayed.Launches);
-        Assert.InRange(replayed.Captures, 4, 20);
-        Assert.InRange(replayed.Replays, Tokens / 2, Tokens);
+        Assert.InRange(replayed.Captures, 4, 40);
+        Assert.InRange(replayed.Replays, drafts == 0 ? Tokens / 2 : 10, 2 * Tokens);
     }
 
-    private static Outcome[] Generate(string folder, KernelStream stream, GenerationRequest[] requests)
+    private static Outcome[] Generate(string folder, KernelStream stream, GenerationRequest[] requests, EngineOptions options)
     {
         using LoadedModel model = LoadedModel.Open(folder, DeviceKernelSet.Create(stream));
-        using var engine = new GenerationBatch(model.Model, model.Ops, requests, new EngineOptions());
+        using var engine = new GenerationBatch(model.Model, model.Ops, requests, options);
         while (engine.Step())
         {
         }

@@ -14,16 +14,20 @@ public sealed class EnginePropertyTests
     private static readonly ModelConfig s_config = ModelConfigReader.Read(TestData.Demo) with { Vocabulary = FakeModel.Vocabulary, EndOfSequence = [] };
     private static readonly int[] s_budgets = [64, 100, 128, 256, 4096];
     private EngineStatistics _sum;
+    private long _drafted;
+    private long _accepted;
 
     [Fact]
     public void Under_random_load_everybody_ends_with_its_own_tokens_and_nothing_leaks()
     {
         Gen.Select(Gen.Int[1, 6], Gen.Int[7, 30], Gen.Int[0, 12], Gen.Int[0, 4].Select(i => s_budgets[i]), Gen.Int[0, 10], Gen.Int).Sample(
-            (slots, blocks, snapshots, budget, queue, seed) => Run(new CachePlan(blocks, slots, int.Min(snapshots, blocks), default), budget, queue, seed & 1, new Random(seed)),
+            (slots, blocks, snapshots, budget, queue, seed) => Run(new CachePlan(blocks, slots, int.Min(snapshots, blocks), default, Drafts: int.Max((seed >> 1) % 8, 0)), budget, queue, seed & 1, new Random(seed)),
             iter: 2000, threads: 1);
 
         // Everything that can happen did, and often.
-        Assert.InRange(_sum.Steps, 200_000, long.MaxValue);
+        Assert.InRange(_sum.Steps, 60_000, long.MaxValue);
+        Assert.InRange(_accepted, 100_000, long.MaxValue);
+        Assert.InRange(_drafted - _accepted, 50_000, long.MaxValue);
         Assert.InRange(_sum.Preemptions, 1000, long.MaxValue);
         Assert.InRange(_sum.Cache.Hits, 5000, long.MaxValue);
         Assert.InRange(_sum.Cache.BlockEvictions, 5000, long.MaxValue);
@@ -48,6 +52,8 @@ public sealed class EnginePropertyTests
                     Prompt = Prompt(random, open, longest),
                     MaxTokens = 1 + random.Next(random.Next(4) == 0 ? MostTokens : 20),
                     Priority = random.Next(10) == 0 ? random.Next(-2, 3) : 0,
+                    Speculate = random.Next(4) == 0 ? random.Next(8) : null,
+                    Sampling = random.Next(4) == 0 ? Sampling(random) : SamplingParameters.Greedy,
                 };
                 bool taken = engine.TrySubmit(request, listener, out Sequence? sequence);
                 Assert.Equal(taken, sequence is not null);
@@ -85,11 +91,19 @@ public sealed class EnginePropertyTests
             Assert.Equal(expected[..sequence.Generated], sequence.Output.ToArray());
             Assert.True(sequence.Finish == FinishReason.Cancelled ? sequence.IsCancelled : sequence is { Finish: FinishReason.Length } && sequence.Generated == expected.Length);
             Assert.Equal(1, listener.Of(sequence));
+            Assert.Equal(sequence.Generated, sequence.TargetPasses + sequence.Accepted);
+            Assert.InRange(sequence.Accepted, 0, sequence.Drafted);
+            (_drafted, _accepted) = (_drafted + sequence.Drafted, _accepted + sequence.Accepted);
         }
 
         BlockManager manager = engine.Memory.Blocks;
         Assert.Equal((plan.Blocks, plan.Slots, plan.Snapshots), (manager.Available, engine.Memory.FreeSlots, manager.Kept + manager.FreeSnapshots));
     }
+
+    // What keeps a sequence from drafting, for a while or for ever. The model looks at none of it.
+    private static SamplingParameters Sampling(Random random) => random.Next(2) == 0
+        ? new SamplingParameters { PresencePenalty = 0.5 }
+        : new SamplingParameters { MinTokens = 1 };
 
     // New text, an earlier prompt again, one that goes on from somewhere in an earlier one or from its answer, or cells
     // that others have in another order.
@@ -197,6 +211,40 @@ public sealed class EnginePropertyTests
 
         Assert.Equal(expected[..7], first.Output.ToArray());
         Assert.Equal(FakeModel.Expected(other, 30), second.Output.ToArray());
+    }
+
+    [Theory]
+    [InlineData(nameof(FakeModel.Wrong.Nothing))]
+    [InlineData(nameof(FakeModel.Wrong.StateOfLastRow))]
+    [InlineData(nameof(FakeModel.Wrong.EntriesSwapped))]
+    [InlineData(nameof(FakeModel.Wrong.OneMoreAccepted))]
+    public void Each_known_fault_of_drafting_is_noticed(string plant)
+    {
+        var plan = new CachePlan(40, 4, 8, default, Drafts: 3);
+        using var engine = new GenerationEngine(s_config, new FakeModel(plan, stepsAhead: 1) { Plant = Enum.Parse<FakeModel.Wrong>(plant) }, plan, new EngineOptions());
+        var sequences = new List<Sequence>();
+        for (int i = 0; i < 8; i++)
+        {
+            Assert.True(engine.TrySubmit(new GenerationRequest { Prompt = [.. Enumerable.Range(i, 50)], MaxTokens = 30 }, null, out Sequence? sequence));
+            sequences.Add(sequence);
+        }
+
+        bool right;
+        try
+        {
+            while (engine.Step())
+            {
+            }
+
+            right = sequences.TrueForAll(static s => FakeModel.Expected(s.Request.Prompt, 30).AsSpan().SequenceEqual(s.Output));
+        }
+        catch (Xunit.Sdk.XunitException)
+        {
+            // The model has noticed it itself.
+            right = false;
+        }
+
+        Assert.Equal(plant == nameof(FakeModel.Wrong.Nothing), right);
     }
 
     [Fact]

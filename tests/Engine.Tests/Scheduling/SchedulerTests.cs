@@ -212,9 +212,34 @@ public sealed class SchedulerTests
         scheduler.Remove(a);
         scheduler.Plan(0, plan);
         Assert.True(plan.IsEmpty);
-        scheduler.Commit(b);
+        scheduler.Commit(behind.Segments[1], accepted: 0, isSameRun: false);
         scheduler.Plan(0, plan);
         Assert.Equal([new PlannedSegment(b, RowClass.Prompt, 0, 63, Samples: false)], plan.Segments.ToArray());
+    }
+
+    [Fact]
+    public void Drafts_have_room_before_anybody_knows_how_many_are_right()
+    {
+        Scheduler scheduler = Make();
+        StepPlan first = PlanFor(scheduler), second = PlanFor(scheduler), third = PlanFor(scheduler);
+        Assert.True(scheduler.TryAdd(10, 9, 0, Never, out int a, depth: 3));
+        scheduler.Plan(0, first);
+        Assert.Equal([new PlannedSegment(a, RowClass.Prompt, 0, 10, true, Drafts: 0, Drafting: 3)], first.Segments.ToArray());
+        scheduler.Plan(0, second);
+        Assert.Equal([new PlannedSegment(a, RowClass.Generated, 10, 4, true, Drafts: 3, Drafting: 3)], second.Segments.ToArray());
+        scheduler.Commit(first.Segments[0], accepted: 0, isSameRun: true);
+
+        // One token is there, one or up to four come of the second step; the ninth, the last, is never computed.
+        scheduler.Plan(0, third);
+        Assert.Equal([new PlannedSegment(a, RowClass.Generated, 11, 4, true, Drafts: 3, Drafting: 0, Ahead: 3)], third.Segments.ToArray());
+        scheduler.Commit(second.Segments[0], accepted: 3, isSameRun: true);
+
+        // With the third step there may be all nine: nothing is planned before that is known.
+        scheduler.Plan(0, first);
+        Assert.True(first.IsEmpty);
+        scheduler.Commit(third.Segments[0], accepted: 1, isSameRun: true);
+        scheduler.Plan(0, first);
+        Assert.Equal([new PlannedSegment(a, RowClass.Generated, 16, 1, true, Drafts: 0, Drafting: 1)], first.Segments.ToArray());
     }
 
     [Fact]
@@ -251,7 +276,7 @@ public sealed class SchedulerTests
     {
         foreach (PlannedSegment segment in plan.Segments)
         {
-            scheduler.Commit(segment.Sequence);
+            scheduler.Commit(segment, accepted: 0, isSameRun: true);
         }
     }
 }

@@ -43,3 +43,5 @@ public sealed class Avx2LogProbabilitiesTests : LogProbabilitiesTests<Avx2Target
 public sealed class Avx2TopLogProbabilitiesTests : TopLogProbabilitiesTests<Avx2Target>;
 
 public sealed class Avx2ProbesTests : ProbesTests<Avx2Target>;
+
+public sealed class Avx2VersionedStateTests : VersionedStateTests<Avx2Target>;

@@ -43,3 +43,5 @@ public sealed class Avx512LogProbabilitiesTests : LogProbabilitiesTests<Avx512Ta
 public sealed class Avx512TopLogProbabilitiesTests : TopLogProbabilitiesTests<Avx512Target>;
 
 public sealed class Avx512ProbesTests : ProbesTests<Avx512Target>;
+
+public sealed class Avx512VersionedStateTests : VersionedStateTests<Avx512Target>;

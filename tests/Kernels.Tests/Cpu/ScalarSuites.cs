@@ -47,3 +47,11 @@ public sealed class ScalarProbesTests : ProbesTests<ScalarTarget>;
 public sealed class ScalarPlaceRowsTests : PlaceRowsTests<ScalarTarget>;
 
 public sealed class ScalarAcceptDraftsTests : AcceptDraftsTests<ScalarTarget>;
+
+public sealed class ScalarFollowRowsTests : FollowRowsTests<ScalarTarget>;
+
+public sealed class ScalarPlaceDraftsTests : PlaceDraftsTests<ScalarTarget>;
+
+public sealed class ScalarDrawNumbersTests : DrawNumbersTests<ScalarTarget>;
+
+public sealed class ScalarVersionedStateTests : VersionedStateTests<ScalarTarget>;

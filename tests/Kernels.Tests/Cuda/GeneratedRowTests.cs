@@ -242,6 +242,16 @@ public sealed class GeneratedRowTests
         }
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Each_row_leaves_the_state_of_a_sequence_that_ends_there(int ratio)
+    {
+        using var stream = new PtxStream(MatrixUnits.Warp);
+        Assert.Null(VersionedStates.Difference(DeviceKernelSet.Create(stream), new DeltaRuleShape(2, 2 * ratio, 128, 128)));
+        Assert.All(stream.Ran, static k => Assert.StartsWith("delta_net_rows", k, StringComparison.Ordinal));
+    }
+
     private static float[] Scaled(int seed, long count, int terms) => [.. SelfCases.Normal(seed, count).ToArray().Select(v => v / MathF.Sqrt(terms))];
 
     private static double Distance(float[] expected, float[] found)

@@ -43,3 +43,11 @@ public sealed class LevelZeroCausalConvolutionTests : CausalConvolutionTests<Lev
 public sealed class LevelZeroPlaceRowsTests : PlaceRowsTests<LevelZeroTarget>;
 
 public sealed class LevelZeroAcceptDraftsTests : AcceptDraftsTests<LevelZeroTarget>;
+
+public sealed class LevelZeroFollowRowsTests : FollowRowsTests<LevelZeroTarget>;
+
+public sealed class LevelZeroPlaceDraftsTests : PlaceDraftsTests<LevelZeroTarget>;
+
+public sealed class LevelZeroDrawNumbersTests : DrawNumbersTests<LevelZeroTarget>;
+
+public sealed class LevelZeroVersionedStateTests : VersionedStateTests<LevelZeroTarget>;

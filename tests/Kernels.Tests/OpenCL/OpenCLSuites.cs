@@ -45,3 +45,11 @@ public sealed class OpenCLProbesTests : ProbesTests<OpenCLTarget>;
 public sealed class OpenCLPlaceRowsTests : PlaceRowsTests<OpenCLTarget>;
 
 public sealed class OpenCLAcceptDraftsTests : AcceptDraftsTests<OpenCLTarget>;
+
+public sealed class OpenCLFollowRowsTests : FollowRowsTests<OpenCLTarget>;
+
+public sealed class OpenCLPlaceDraftsTests : PlaceDraftsTests<OpenCLTarget>;
+
+public sealed class OpenCLDrawNumbersTests : DrawNumbersTests<OpenCLTarget>;
+
+public sealed class OpenCLVersionedStateTests : VersionedStateTests<OpenCLTarget>;

@@ -53,3 +53,9 @@ public sealed class ReferenceGeneratedDeltaRuleTests : GeneratedDeltaRuleTests<R
 public sealed class ReferencePlaceRowsTests : PlaceRowsTests<ReferenceTarget>;
 
 public sealed class ReferenceAcceptDraftsTests : AcceptDraftsTests<ReferenceTarget>;
+
+public sealed class ReferenceFollowRowsTests : FollowRowsTests<ReferenceTarget>;
+
+public sealed class ReferencePlaceDraftsTests : PlaceDraftsTests<ReferenceTarget>;
+
+public sealed class ReferenceDrawNumbersTests : DrawNumbersTests<ReferenceTarget>;

@@ -1,0 +1,78 @@
+using Lean.Engine.Models;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Running;
+
+/// <summary>
+/// Drafts with the model's MTP head, on the device, at the end of each step. Its layer has keys and values of its own, which
+/// every row fills from the model's state and the token behind it; so blocks that sequences share serve all of them, and
+/// what rows of refused drafts left is written over. Behind the last row that counts, drafts go on from each other.
+/// </summary>
+/// <param name="model">The model, which has an MTP head.</param>
+/// <param name="ops">The ops it runs on.</param>
+/// <param name="outcome">i32 [2 + drafts, sequences]: receives them, a row per depth from row 2 on.</param>
+internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
+{
+    private readonly MtpHead _head = model.Mtp!;
+
+    /// <summary>Queues it.</summary>
+    /// <param name="planned">What was planned of the step.</param>
+    /// <param name="chosen">i32 [R]: the tokens it chose; unset where it chose none.</param>
+    /// <param name="ends">i32 [E]: the last row of each entry that counts.</param>
+    /// <param name="hidden">f32 [T, H]: the model's states after its final norm.</param>
+    /// <param name="step">The step, whose rows are the model's; they are the head's after.</param>
+    public void Draft(in PlannedBatch planned, Tensor chosen, Tensor ends, Tensor hidden, StepContext step)
+    {
+        Arena arena = step.Arena;
+        StepBatch batch = step.Batch;
+        int vocabulary = model.Config.Vocabulary;
+        Tensor tokens = Vector(arena.I32(batch.Rows, 1));
+        ops.StepRows.FollowRows(planned.Following, chosen.IsEmpty ? planned.Following : chosen, vocabulary, tokens);
+
+        // What is not finite here makes bad drafts, which are refused: it is no fault of the request's.
+        step.Faults = Vector(arena.I32(batch.Rows, 1));
+        step.Batch = batch with { Tokens = tokens };
+        Tensor states = _head.Forward(hidden, step);
+        int count = planned.Drafts.At(1);
+        if (count == 0)
+        {
+            return;
+        }
+
+        Tensor last = arena.F32(count, model.Config.Hidden), values = Vector(arena.F32(count, 1));
+        ops.GatherRows.Run(states, ends.Rows(0, count), last);
+        for (int depth = 1; ; depth++)
+        {
+            ArenaMark mark = arena.Mark();
+            Tensor logits = model.Logits(last, promptRows: 0, arena);
+            ops.GreedyPick.Run(logits, outcome.Slice(1 + depth).Rows(0, count), values.Rows(0, count));
+            arena.Release(mark);
+            count = planned.Drafts.At(depth + 1);
+            if (count == 0)
+            {
+                return;
+            }
+
+            var rows = new DraftRows(Vector(arena.I32(count, 1)), Vector(arena.I32(count, 1)), Vector(arena.I32(count, 1)), arena.I32(count, Segments.Columns));
+            Tensor blocks = planned.DraftBlocks.Rows(0, count);
+            ops.StepRows.PlaceDrafts(ends, batch.Positions, outcome, blocks, depth, vocabulary, rows);
+            step.Batch = new StepBatch
+            {
+                Tokens = rows.Tokens,
+                Positions = rows.Positions,
+                CacheSlots = rows.CacheSlots,
+                Segments = rows.Segments,
+                PromptSegments = 0,
+                PromptRows = 0,
+                PromptOutputs = 0,
+                Blocks = blocks,
+                OutputRows = default,
+            };
+            model.Prepare(step);
+            last = _head.Forward(last.Rows(0, count), step);
+        }
+    }
+
+    private static Tensor Vector(Tensor column) => column.Reshape(new Shape(column.Shape[0]));
+}
