@@ -61,7 +61,7 @@ internal static class RankSteps
         Sequence[] sequences = Sequences(own, model.Config);
         using var caches = new ModelCaches(loaded.Ops, model.Config, mtpLayers: 0, blocks + 1, own.Length + 1);
         using var arena = new Arena();
-        using var builder = new BatchBuilder(most, own.Length + 1, blocks + 1, new StateCuts(most, own.Length + 1, 1), static bytes => new HostBuffer(bytes));
+        using var builder = new BatchBuilder(most, own.Length + 1, blocks + 1, drafts: 0, new StateCuts(most, own.Length + 1, 1), static bytes => new HostBuffer(bytes));
         var context = new StepContext(caches, arena);
         var plan = new StepPlan(own.Length + 1, 1);
         for (int step = 0; step < Steps(texts); step++)
