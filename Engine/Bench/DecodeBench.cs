@@ -30,7 +30,7 @@ internal static class DecodeBench
         }
 
         GenerationRequest[] requests = BenchPrompts.Make(model.Config, batch, context, (int)maxTokens, seed);
-        var options = new EngineOptions { MaxStepTokens = PromptRows + batch, MaxSequences = batch, KeepsPrefixes = false, Speculate = drafts, ForcedAcceptance = acceptance is { } rate ? new ForcedAcceptance(rate, seed) : null };
+        var options = new EngineOptions { MaxStepTokens = PromptRows + batch, MaxSequences = batch, KeepsPrefixes = false, Speculate = drafts, ForcedAcceptance = acceptance is { } rate ? new ForcedAcceptance(rate, seed, model.Config.Vocabulary) : null };
         using var engine = new GenerationBatch(model.Loaded.Model, model.Loaded.Ops, requests, options);
         int chosen = 0;
         engine.TokenChosen = _ => chosen++;

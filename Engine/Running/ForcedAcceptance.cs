@@ -9,11 +9,9 @@ namespace Lean.Engine.Running;
 /// </summary>
 /// <param name="rate">How often a draft counts as right whose predecessors did.</param>
 /// <param name="seed">The same seed accepts the same drafts.</param>
-internal sealed class ForcedAcceptance(double rate, int seed)
+/// <param name="vocabulary">Ids of the model. Where a draft is refused any of them counts as chosen: were it always the same one, a batch's rows would share their experts, as no real batch does.</param>
+internal sealed class ForcedAcceptance(double rate, int seed, int vocabulary)
 {
-    // What counts as chosen where a draft is refused; that a draft is this token is as likely as any other.
-    private const int Refused = 1;
-
     private readonly Random _random = new(seed);
 
     /// <summary>Says what is to be chosen at each output: a row's draft (as <see cref="StepRows.FollowRows"/> reads it from the step's tokens) or none.</summary>
@@ -29,7 +27,7 @@ internal sealed class ForcedAcceptance(double rate, int seed)
             for (int i = 0; i <= table[e + 2]; i++)
             {
                 right = right && i < table[e + 2] && _random.NextDouble() < rate;
-                chosen[table[e] + i] = right ? -1 - (table[e + 1] + 1 + i) : Refused;
+                chosen[table[e] + i] = right ? -1 - (table[e + 1] + 1 + i) : _random.Next(vocabulary);
             }
         }
     }

@@ -94,6 +94,19 @@ internal sealed class CheckRun(KernelSet ops) : IDisposable
         }
     }
 
+    /// <summary>Compares f32 with what is expected, bit for bit: for ops that compute nothing, and where infinities are results.</summary>
+    public void SameBits(string what, Tensor found, Tensor expected)
+    {
+        ReadOnlySpan<float> f = Host(found).AsSpan<float>(), e = expected.AsSpan<float>();
+        for (int i = 0; i < e.Length; i++)
+        {
+            if (BitConverter.SingleToInt32Bits(f[i]) != BitConverter.SingleToInt32Bits(e[i]))
+            {
+                Fault ??= $"{what}[{i}] is {f[i]}, expected {e[i]}";
+            }
+        }
+    }
+
     /// <summary>Asserts that every element of an f32 output is a number.</summary>
     public void Whole(string what, Tensor output)
     {

@@ -35,7 +35,9 @@ internal sealed partial class ServedBinary : IDisposable
     {
         LeanRun.Of("--version").Good();
         string[] port = options.Contains("--port") ? [] : ["--port", "0"];
-        var start = new ProcessStartInfo(LeanRun.Binary, ["serve", .. port, "--cache-memory", "64MiB", .. options])
+
+        // A shell that runs these tests in the background lets them ignore SIGINT, and the server would inherit that.
+        var start = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", LeanRun.Binary, "serve", .. port, "--cache-memory", "64MiB", .. options])
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,
@@ -74,7 +76,7 @@ internal sealed partial class ServedBinary : IDisposable
     /// <summary>Waits for its end.</summary>
     internal async Task<(int ExitCode, string Log)> Ended()
     {
-        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         return (_process.ExitCode, await _rest);
     }
 

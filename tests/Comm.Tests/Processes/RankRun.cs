@@ -6,8 +6,9 @@ namespace Lean.Comm.Tests;
 /// <param name="ExitCode">mpirun's, or the largest.</param>
 /// <param name="Output">All ranks' stdout.</param>
 /// <param name="Error">All ranks' stderr.</param>
+/// <param name="Sentences">In which ranks said why they end.</param>
 /// <param name="Dumps">The files that ranks left.</param>
-internal sealed record RankRun(int ExitCode, string Output, string Error, string[] Dumps)
+internal sealed record RankRun(int ExitCode, string Output, string Error, string[] Sentences, string[] Dumps)
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
@@ -22,7 +23,7 @@ internal sealed record RankRun(int ExitCode, string Output, string Error, string
     internal static RankRun Mpi(params string[] arguments)
     {
         Assert.SkipWhen(WhyNoMpi is not null, WhyNoMpi ?? "");
-        string[] options = ["--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none", "-n", "4"];
+        string[] options = ["--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none", "--mca", "odls_base_sigkill_timeout", "2", "-n", "4"];
         using var run = new Running();
         run.Start("mpirun", [], [.. options, "dotnet", Program, .. arguments]);
         return run.End();
@@ -45,8 +46,8 @@ internal sealed record RankRun(int ExitCode, string Output, string Error, string
         return run.End();
     }
 
-    /// <summary>The lines of stderr in which a rank says why it ends.</summary>
-    internal string[] Ends() => [.. Error.Split('\n').Where(static l => l.StartsWith("rank ", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    /// <summary>Why each rank ended that did not end well.</summary>
+    internal string[] Ends() => [.. Sentences.Select(static s => s.TrimEnd('\n')).Order(StringComparer.Ordinal)];
 
     private sealed class Running : IDisposable
     {
@@ -85,7 +86,8 @@ internal sealed record RankRun(int ExitCode, string Output, string Error, string
                 error += errors.GetAwaiter().GetResult();
             }
 
-            return new RankRun(code, output, error, [.. _dumps.EnumerateFiles().Select(f =>
+            string[] sentences = [.. _dumps.EnumerateFiles("*.end").Select(static f => File.ReadAllText(f.FullName))];
+            return new RankRun(code, output, error, sentences, [.. _dumps.EnumerateFiles("*.ring").Select(f =>
             {
                 // The folder goes with this object; the dump is read where the test says.
                 string kept = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.ring");

@@ -42,10 +42,16 @@ try
 }
 catch (Exception fault) when (fault is LeanException or InvalidOperationException)
 {
-    // In one write: several ranks share what mpirun prints.
+    // In one write: several ranks share what mpirun prints. And in a file: once a rank has ended mpirun may drop what others print.
+    byte[] sentence = Encoding.UTF8.GetBytes($"rank {me} ends: {fault.Message}\n");
+    if (Environment.GetEnvironmentVariable("LEAN_DUMP_DIR") is { Length: > 0 } folder)
+    {
+        File.WriteAllBytes(Path.Combine(folder, $"{Environment.ProcessId}.end"), sentence);
+    }
+
     using (Stream error = Console.OpenStandardError())
     {
-        error.Write(Encoding.UTF8.GetBytes($"rank {me} ends: {fault.Message}\n"));
+        error.Write(sentence);
     }
 
     // MPI may have threads that wait for ranks that are gone.

@@ -47,7 +47,8 @@ public static class LogProbabilityCases
         }
 
         static OpCase Of(int width, int most) => new(
-            $"{most} of [*, {width}]", default, (set, arena) => TopRows(set, arena, width, most, [.. Enumerable.Range(0, 9)])) { HoldsNaN = true };
+            $"{most} of [*, {width}]", default, (set, arena) => TopRows(set, arena, width, most, [.. Enumerable.Range(0, 9)]))
+        { HoldsNaN = true };
     }
 
     /// <summary>The chosen rows of a fixed matrix, asked for in the reverse order.</summary>

@@ -58,14 +58,14 @@ public sealed unsafe class CudaStandInTests : IDisposable
         nint function = Function("embedding_f32", "sm_90"), memory = Allocate(256);
         var view = new View { Address = memory, Count = 64 };
         int number = 1;
-        nint* parameters = stackalloc nint[] { (nint)(&view), (nint)(&view), (nint)(&view), (nint)(&number), (nint)(&number) };
+        nint* parameters = stackalloc nint[] { (nint)(&view), (nint)(&view), (nint)(&view), (nint)(&number), (nint)(&number), (nint)(&number), (nint)(&number) };
         Launch(function, 64, 0, (nint)parameters);
         Assert.Contains("embedding_f32 runs in groups of 128 and was given 64", New(), StringComparison.Ordinal);
         Launch(function, 128, 60_000, (nint)parameters);
         Assert.Contains("embedding_f32: 60000 bytes of shared memory, at most", New(), StringComparison.Ordinal);
         parameters[1] = 0;
         Launch(function, 128, 0, (nint)parameters);
-        Assert.Contains("embedding_f32: parameter 1 of 5", New(), StringComparison.Ordinal);
+        Assert.Contains("embedding_f32: parameter 1 of 7", New(), StringComparison.Ordinal);
         parameters[1] = (nint)(&view);
         Launch(function, 128, 0, (nint)parameters);
         Assert.Equal("", New());
