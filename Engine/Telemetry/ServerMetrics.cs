@@ -29,6 +29,7 @@ internal sealed class ServerMetrics : IEngineObserver, IDisposable
     private readonly Histogram<double> _prefill;
     private readonly Histogram<double> _decode;
     private readonly Histogram<double> _requestPrompt;
+    private readonly Histogram<double> _requestComputed;
     private readonly Histogram<double> _requestGenerated;
     private readonly Histogram<double> _stepTokens;
     private readonly Histogram<double> _batch;
@@ -58,6 +59,7 @@ internal sealed class ServerMetrics : IEngineObserver, IDisposable
         _prefill = Histogram("vllm.request_prefill_time_seconds", "s", "From when a sequence first runs to its first token", Latency);
         _decode = Histogram("vllm.request_decode_time_seconds", "s", "From a sequence's first token to its last", Latency);
         _requestPrompt = Histogram("vllm.request_prompt_tokens", "{token}", "Tokens of a sequence's prompt", Counts);
+        _requestComputed = Histogram("vllm.request_prefill_kv_computed_tokens", "{token}", "Tokens of a sequence's prompt that were computed, since the caches had the others", Counts);
         _requestGenerated = Histogram("vllm.request_generation_tokens", "{token}", "Tokens generated for a sequence", Counts);
         _stepTokens = Histogram("vllm.iteration_tokens_total", "{token}", "Tokens that a step computes", Counts);
         _batch = Histogram("lean.batch_sequences", "{sequence}", "Sequences that a step computes for", Counts);
@@ -92,6 +94,7 @@ internal sealed class ServerMetrics : IEngineObserver, IDisposable
         _promptTokens.Add(sequence.PromptLength);
         _prefixQueries.Add(sequence.PromptLength);
         _prefixHits.Add(sequence.CachedTokens);
+        _requestComputed.Record(sequence.PromptLength - sequence.CachedTokens);
         _generatedTokens.Add(1);
         _firstToken.Record(Seconds(arrived, now));
         if (sequence.Admitted != 0)

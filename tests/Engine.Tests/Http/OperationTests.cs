@@ -13,6 +13,17 @@ public sealed class OperationTests
     private const string Text = "/v1/completions";
     private const string Long = """{"prompt": "O", "max_tokens": 4000, "ignore_eos": true, "stream": true}""";
 
+    // What dashboards made for vLLM ask for.
+    private static readonly (string Name, string Type)[] Names =
+    [
+        ("vllm:num_requests_running", "gauge"), ("vllm:num_requests_waiting", "gauge"), ("vllm:kv_cache_usage_perc", "gauge"), ("vllm:num_preemptions_total", "counter"),
+        ("vllm:prefix_cache_queries_total", "counter"), ("vllm:prefix_cache_hits_total", "counter"), ("vllm:prompt_tokens_total", "counter"), ("vllm:generation_tokens_total", "counter"),
+        ("vllm:request_success_total", "counter"), ("vllm:time_to_first_token_seconds", "histogram"), ("vllm:inter_token_latency_seconds", "histogram"),
+        ("vllm:e2e_request_latency_seconds", "histogram"), ("vllm:request_queue_time_seconds", "histogram"), ("vllm:request_prefill_time_seconds", "histogram"),
+        ("vllm:request_decode_time_seconds", "histogram"), ("vllm:request_prompt_tokens", "histogram"), ("vllm:request_generation_tokens", "histogram"),
+        ("vllm:request_prefill_kv_computed_tokens", "histogram"), ("vllm:iteration_tokens_total", "histogram"),
+    ];
+
     [Fact]
     public async Task Clients_that_vanish_end_their_sequences()
     {
@@ -155,6 +166,10 @@ public sealed class OperationTests
         Assert.Contains("vllm:generation_tokens_total{model_name=\"demo\",engine=\"0\"} 4000\n", metrics, StringComparison.Ordinal);
         Assert.Contains("vllm:time_to_first_token_seconds_count{model_name=\"demo\",engine=\"0\"} 1000\n", metrics, StringComparison.Ordinal);
         Assert.Contains("vllm:num_requests_running{model_name=\"demo\",engine=\"0\"} 0\n", metrics, StringComparison.Ordinal);
+        foreach ((string name, string type) in Names)
+        {
+            Assert.Contains($"# TYPE {name} {type}\n", metrics, StringComparison.Ordinal);
+        }
     }
 
     private static async Task<HttpStatusCode> Health(ServerFixture server)

@@ -12,11 +12,19 @@ internal sealed class ScriptedModel(int[] script) : IStepRunner
     /// <summary>Steps wait for it.</summary>
     internal ManualResetEventSlim Gate { get; } = new(initialState: true);
 
+    /// <summary>What the next step ends in, if anything.</summary>
+    internal Exception? Failure { get; set; }
+
     public int StepsAhead => 0;
 
     public void Submit(StepFrame frame)
     {
         Gate.Wait();
+        if (Failure is { } failure)
+        {
+            throw failure;
+        }
+
         ReadOnlySpan<PlannedSegment> segments = frame.Plan.Segments;
         int outputs = (int)frame.Batch.OutputRows.Shape[0];
         frame.Results.Begin();
