@@ -22,10 +22,10 @@ public sealed class EnginePropertyTests
     {
         Gen.Select(Gen.Int[1, 6], Gen.Int[7, 30], Gen.Int[0, 12], Gen.Int[0, 4].Select(i => s_budgets[i]), Gen.Int[0, 10], Gen.Int).Sample(
             (slots, blocks, snapshots, budget, queue, seed) => Run(new CachePlan(blocks, slots, int.Min(snapshots, blocks), default, Drafts: int.Max((seed >> 1) % 8, 0)), budget, queue, seed & 1, new Random(seed)),
-            iter: 2000, threads: 1);
+            iter: 6000, threads: 1);
 
         // Everything that can happen did, and often.
-        Assert.InRange(_sum.Steps, 60_000, long.MaxValue);
+        Assert.InRange(_sum.Steps, 200_000, long.MaxValue);
         Assert.InRange(_accepted, 100_000, long.MaxValue);
         Assert.InRange(_drafted - _accepted, 50_000, long.MaxValue);
         Assert.InRange(_sum.Preemptions, 1000, long.MaxValue);
