@@ -15,15 +15,13 @@ namespace Lean.Engine.Running;
 /// </summary>
 internal sealed class GenerationEngine : IDisposable
 {
-    // Chosen where logits are no numbers.
-    private const int NoToken = -1;
-
     private readonly ModelConfig _config;
     private readonly IStepRunner _runner;
     private readonly TimeProvider _clock;
     private readonly IEngineObserver? _observer;
     private readonly Scheduler _scheduler;
     private readonly SequenceMemory _memory;
+    private readonly StepResults _results;
     private readonly StepFrame[] _frames;
     private readonly Sequence?[] _sequences;
     private readonly Channel<Sequence> _inbound;
@@ -66,6 +64,7 @@ internal sealed class GenerationEngine : IDisposable
 
         _memory = new SequenceMemory(plan, _sequences, _frames[0].Cuts, options.KeepsPrefixes, options.KeepsGenerated);
         _scheduler = new Scheduler(_memory, options.MaxStepTokens, running, options.MaxQueue);
+        _results = new StepResults(config, _scheduler, _memory, _sequences, (place, reason) => End(place, reason));
         _inbound = Channel.CreateBounded<Sequence>(new BoundedChannelOptions(capacity) { SingleReader = true });
     }
 
@@ -79,7 +78,7 @@ internal sealed class GenerationEngine : IDisposable
     internal SequenceMemory Memory => _memory;
 
     /// <summary>How drafts did so far; to be read on the engine's thread.</summary>
-    public DraftStatistics Drafts { get; } = new();
+    public DraftStatistics Drafts => _results.Drafts;
 
     /// <summary>Steps submitted so far.</summary>
     public int Steps { get; private set; }
@@ -282,112 +281,12 @@ internal sealed class GenerationEngine : IDisposable
     {
         StepOutput chosen = _runner.Collect(frame);
         _committed++;
-        ReadOnlySpan<PlannedSegment> segments = frame.Plan.Segments;
-        ReadOnlySpan<int> places = chosen.Faults.AsSpan<int>();
-        CheckReturned(places, FaultPlace.None, FaultPlace.MtpLogits(_config), "a place of the model numbered");
-        CheckReturned(chosen.Tokens.IsEmpty ? [] : chosen.Tokens.AsSpan<int>(), NoToken, _config.Vocabulary - 1, "token");
-        int output = 0, row = 0, listed = 0;
-        for (int i = 0; i < segments.Length; i++)
-        {
-            PlannedSegment segment = segments[i];
-            Sequence sequence = frame.Member(i);
-            int outputs = segment.Samples ? 1 + segment.Drafts : 0, before = segment.Rows - outputs;
-            int accepted = segment.Drafts == 0 ? 0 : chosen.Accepted.AsSpan<int>()[frame.EntryOf(i)];
-            CheckReturned([accepted], 0, segment.Drafts, "a number of drafts,");
-            bool isOpen = _sequences[segment.Sequence] == sequence, isSameRun = frame.IsSameRun(i);
-
-            // Where drafts were uncertain when it was planned, the first row holds the last token there is by now.
-            int first = isOpen && segment is { Class: RowClass.Generated, Samples: true } ? sequence.Tokens.Length - before - 1 : segment.FirstPosition;
-            ReadOnlySpan<int> kept = places.Slice(row, segment.Rows - segment.Drafts + accepted);
-            _memory.Commit(frame, i, first + kept.Length, good: isSameRun && Fault.Of(kept, first, frame.Number) is null);
-
-            // Whoever has ended since the step was planned has nothing of it.
-            if (isOpen)
-            {
-                _scheduler.Commit(segment, accepted, isSameRun);
-                if (Fault.Of(kept[..int.Min(before, kept.Length)], first, frame.Number) is { } fault)
-                {
-                    End(sequence, fault);
-                }
-                else if (segment.Samples)
-                {
-                    sequence.TargetPasses++;
-                    Drafts.Add(segment.Drafts, accepted);
-                    (sequence.Drafted, sequence.LastAccepted, sequence.Version) = (sequence.Drafted + segment.Drafts, accepted, isSameRun ? accepted : 0);
-                    Take(sequence, chosen, new Choices(kept[before..], first + before, output, accepted, listed), frame.Number);
-                }
-            }
-
-            listed += sequence.Request.Sampling.Alternatives > 0 ? outputs : 0;
-            output += outputs;
-            row += segment.Rows;
-        }
-    }
-
-    // The tokens of a row and of the drafts behind it that were right, until one of them ends the sequence.
-    private void Take(Sequence sequence, in StepOutput chosen, in Choices choices, int step)
-    {
-        ReadOnlySpan<int> tokens = chosen.Tokens.AsSpan<int>();
-        ReadOnlySpan<float> logProbabilities = chosen.LogProbabilities.AsSpan<float>();
-        for (int i = 0; i <= choices.Accepted && sequence.Finish == FinishReason.None; i++)
-        {
-            int position = choices.FirstPosition + i, token = tokens[choices.Output + i];
-            if (Fault.Of(choices.Places.Slice(i, 1), position, step) is { } fault)
-            {
-                End(sequence, fault);
-            }
-            else if (token == NoToken)
-            {
-                End(sequence, new Fault(step, position, FaultPlace.Head(_config)));
-            }
-            else
-            {
-                if (sequence.Request.Sampling.Alternatives > 0)
-                {
-                    sequence.List(chosen.Listed.Slice(choices.Listed + i).AsSpan<int>(), chosen.ListedValues.Slice(choices.Listed + i).AsSpan<float>());
-                }
-
-                sequence.Accepted += i > 0 ? 1 : 0;
-                Accept(sequence, token, logProbabilities[choices.Output + i]);
-            }
-        }
-    }
-
-    private void End(Sequence sequence, Fault fault)
-    {
-        sequence.Fault = fault;
-        End(sequence.Place, FinishReason.Fault);
+        _results.Commit(frame, chosen);
     }
 
     // Drafts depend on nothing that only the host knows; a request may want fewer than there can be.
     private int Depth(Sequence sequence) =>
         sequence.Sampler.NeedsCommit ? 0 : int.Min(sequence.Request.Speculate ?? Caches.Drafts, Caches.Drafts);
-
-    // What no kernel of ours writes must not get into a text, a cache or the next step.
-    private static void CheckReturned(ReadOnlySpan<int> values, int first, int last, string what)
-    {
-        foreach (int value in values)
-        {
-            if (value < first || value > last)
-            {
-                throw new MachineException(
-                    $"the device gave back {what} {value}, expected {first} to {last}: it does not run its kernels as written; `lean selftest` with the same --device shows which");
-            }
-        }
-    }
-
-    private void Accept(Sequence sequence, int token, float logProbability)
-    {
-        sequence.Append(token, logProbability);
-        sequence.Finish = sequence.Sampler.Ends(token) || sequence.Sampler.IsComplete ? FinishReason.Stop
-            : sequence.Generated == sequence.MaxTokens ? FinishReason.Length
-            : FinishReason.None;
-        sequence.Listener?.Chosen(sequence);
-        if (sequence.Finish != FinishReason.None)
-        {
-            End(sequence.Place, sequence.Finish);
-        }
-    }
 
     private void End(int place, FinishReason reason, bool inScheduler = true)
     {
@@ -415,15 +314,5 @@ internal sealed class GenerationEngine : IDisposable
                 End(place, FinishReason.Shutdown);
             }
         }
-    }
-
-    // What a step gives a sequence: where its rows' faults, first output and lists are, and how many drafts were right.
-    private readonly ref struct Choices(ReadOnlySpan<int> places, int firstPosition, int output, int accepted, int listed)
-    {
-        public readonly ReadOnlySpan<int> Places = places;
-        public readonly int FirstPosition = firstPosition;
-        public readonly int Output = output;
-        public readonly int Accepted = accepted;
-        public readonly int Listed = listed;
     }
 }
