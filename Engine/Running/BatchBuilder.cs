@@ -150,7 +150,7 @@ internal sealed class BatchBuilder : IDisposable
     }
 
     // What is planned of a segment. Its rows depend on the step before where that has not been read, or where it has drafted
-    // them: drafts never come to the host.
+    // them and the host does not know what.
     private void Plan(int index, in PlannedSegment segment, Sequence sequence, int row, int number)
     {
         Span<int> known = _segments.AsSpan(index * Segments.Columns, Segments.Columns);
@@ -160,9 +160,9 @@ internal sealed class BatchBuilder : IDisposable
         known[Segments.Slot] = sequence.Slot;
         Span<int> entry = _planned.AsSpan<int>().Slice(index * PlannedRows.Columns, PlannedRows.Columns);
         known.CopyTo(entry);
-        bool waits = segment.FirstPosition >= sequence.Tokens.Length;
-        entry[PlannedRows.Previous] = waits || segment.Drafts > 0 ? sequence.AwaitedEntry(number - 1) : -1;
-        entry[Segments.FirstPosition] -= !waits && segment.Drafts > 0 ? sequence.LastAccepted : 0;
+        bool waits = segment.FirstPosition >= sequence.Tokens.Length, onDevice = segment.Drafts > 0 && sequence.HostDrafts is null;
+        entry[PlannedRows.Previous] = waits || onDevice ? sequence.AwaitedEntry(number - 1) : -1;
+        entry[Segments.FirstPosition] -= !waits && onDevice ? sequence.LastAccepted : 0;
         entry[PlannedRows.Source] = sequence.Slot + sequence.Version;
         entry[PlannedRows.Pitch] = _versions > 1 && segment is { Class: RowClass.Generated, Samples: true } && segment.Rows == 1 + segment.Drafts ? 1 : 0;
     }
@@ -174,6 +174,11 @@ internal sealed class BatchBuilder : IDisposable
         Span<int> text = _text.AsSpan<int>().Slice(row, segment.Rows);
         text.Clear();
         tokens.Slice(int.Min(segment.FirstPosition, tokens.Length), int.Clamp(tokens.Length - segment.FirstPosition, 0, segment.Rows)).CopyTo(text);
+        if (sequence.HostDrafts is { } drafts)
+        {
+            drafts.Tokens[..segment.Drafts].CopyTo(text[(segment.Rows - segment.Drafts)..]);
+        }
+
         Span<int> following = _versions > 1 ? _following.AsSpan<int>().Slice(row, segment.Rows) : [];
         int certain = segment.Rows - (segment.Samples ? 1 + segment.Drafts : 0);
         for (int i = 0; i < following.Length; i++)

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Lean.Engine.Caches;
+using Lean.Engine.Drafting;
 using Lean.Engine.Models;
 using Lean.Engine.Scheduling;
 using Lean.Kernels;
@@ -102,6 +103,7 @@ internal sealed class GenerationEngine : IDisposable
             Deadline = request.TimeLimit is { } limit ? After(limit) : long.MaxValue,
         };
         CheckRoom(sequence, subject);
+        sequence.HostDrafts = DraftsOnHost(sequence);
         if (Interlocked.Increment(ref _open) > _scheduler.Capacity)
         {
             Interlocked.Decrement(ref _open);
@@ -214,7 +216,7 @@ internal sealed class GenerationEngine : IDisposable
                 $"{subject} of {sequence.PromptLength:N0} tokens and max_tokens of {sequence.MaxTokens:N0} need {sequence.Blocks.Length:N0} cache blocks of {Grid.Cell} positions, but there are {Caches.Blocks:N0} ({CachePlan.Size(Caches.Bytes)} of caches); a larger --cache-memory gives more");
         }
 
-        long listed = long.Max(sequence.Sampler.MostSeen, sequence.Sampler.MostBiases) * Caches.Slots;
+        long listed = long.Max(sequence.Sampler.MostSeen, sequence.Sampler.MostBiases) * Caches.Slots * Caches.Versions;
         if (listed > int.MaxValue)
         {
             throw new InputException(
@@ -226,7 +228,7 @@ internal sealed class GenerationEngine : IDisposable
     {
         while (_inbound.Reader.TryRead(out Sequence? sequence))
         {
-            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place, Depth(sequence), sequence.Sampler.DraftsFrom))
+            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place, Depth(sequence.Request)))
             {
                 throw new InvalidOperationException("the scheduler holds less than the engine lets in");
             }
@@ -284,9 +286,12 @@ internal sealed class GenerationEngine : IDisposable
         _results.Commit(frame, chosen);
     }
 
-    // Drafts depend on nothing that only the host knows; a request may want fewer than there can be.
-    private int Depth(Sequence sequence) =>
-        sequence.Sampler.NeedsCommit ? 0 : int.Min(sequence.Request.Speculate ?? Caches.Drafts, Caches.Drafts);
+    // A request may want fewer drafts than there can be.
+    private int Depth(GenerationRequest request) => int.Min(request.Speculate ?? Caches.Drafts, Caches.Drafts);
+
+    // Where the next choice waits for the host anyway, so do the drafts behind it.
+    private HostDrafts? DraftsOnHost(Sequence sequence) =>
+        Depth(sequence.Request) is > 0 and var depth && sequence.Sampler.NeedsCommit ? new HostDrafts(HeadDrafts.Shared, depth) : null;
 
     private void End(int place, FinishReason reason, bool inScheduler = true)
     {

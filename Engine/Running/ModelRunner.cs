@@ -103,6 +103,7 @@ internal sealed class ModelRunner : IStepRunner
             Tokens = _transfers.ToHost(chosen.Tokens, frame.Results),
             LogProbabilities = _transfers.ToHost(chosen.LogProbabilities, frame.Results),
             Accepted = _transfers.ToHost(chosen.Accepted, frame.Results),
+            Drafted = frame.DraftsRead > 0 ? _transfers.ToHost(_outcome.Rows(2, frame.DraftsRead), frame.Results) : default,
             Listed = _transfers.ToHost(chosen.Listed, frame.Results),
             ListedValues = _transfers.ToHost(chosen.ListedValues, frame.Results),
         };

@@ -1,3 +1,4 @@
+using Lean.Engine.Drafting;
 using Lean.Engine.Models;
 using Lean.Engine.Sampling;
 using Lean.Kernels;
@@ -66,6 +67,9 @@ internal sealed class Sequence
 
     /// <summary>How many slots behind it the state lies that the last committed step left.</summary>
     public int Version { get; set; }
+
+    /// <summary>Its drafts, where the host has to know them; null where it has none, or they stay on the device.</summary>
+    public HostDrafts? HostDrafts { get; set; }
 
     /// <summary>Drafts that the last committed step with a choice accepted.</summary>
     public int LastAccepted { get; set; }

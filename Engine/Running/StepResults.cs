@@ -1,3 +1,4 @@
+using Lean.Engine.Drafting;
 using Lean.Engine.Models;
 using Lean.Engine.Scheduling;
 using Lean.Kernels;
@@ -61,6 +62,10 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
                     Drafts.Add(segment.Drafts, accepted);
                     (sequence.Drafted, sequence.LastAccepted, sequence.Version) = (sequence.Drafted + segment.Drafts, accepted, isSameRun ? accepted : 0);
                     Take(sequence, chosen, new Choices(kept[before..], first + before, output, accepted, listed), frame.Number);
+                    if (isSameRun && sequence is { Finish: FinishReason.None, HostDrafts: { } drafts })
+                    {
+                        scheduler.Offer(segment.Sequence, Renew(drafts, sequence, chosen.Drafted, segment.Drafting, frame.EntryOf(i)));
+                    }
                 }
             }
 
@@ -97,6 +102,19 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
                 Accept(sequence, token, logProbabilities[choices.Output + i]);
             }
         }
+    }
+
+    // Drafts for the sequence's next step: room is left for the token behind them.
+    private int Renew(HostDrafts drafts, Sequence sequence, Tensor drafted, int drafting, int entry)
+    {
+        Span<int> ofHead = stackalloc int[drafting];
+        for (int depth = 0; depth < drafting; depth++)
+        {
+            ofHead[depth] = drafted.Slice(depth).AsSpan<int>()[entry];
+        }
+
+        CheckReturned(ofHead, NoToken, config.Vocabulary - 1, "draft");
+        return drafts.Renew(sequence.Tokens, ofHead, sequence.MaxTokens - sequence.Generated - 1, sequence.Sampler);
     }
 
     private void End(Sequence sequence, Fault fault)

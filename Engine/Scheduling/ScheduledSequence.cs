@@ -33,9 +33,6 @@ internal struct ScheduledSequence
     /// <summary>Tokens that are drafted ahead of a step at most.</summary>
     public int Depth;
 
-    /// <summary>Tokens from which on it drafts, prompt and chosen ones.</summary>
-    public int DraftsFrom;
-
     /// <summary>Drafts that were planned last, and the number of the plan: they are of use to the next one only.</summary>
     public int Drafted;
 

@@ -47,13 +47,14 @@ public sealed class EnginePropertyTests
         {
             for (int burst = random.Next(3) == 0 ? random.Next(5) : 0; burst > 0 && submitted < Requests; burst--)
             {
+                int tokens = 1 + random.Next(random.Next(4) == 0 ? MostTokens : 20);
                 var request = new GenerationRequest
                 {
                     Prompt = Prompt(random, open, longest),
-                    MaxTokens = 1 + random.Next(random.Next(4) == 0 ? MostTokens : 20),
+                    MaxTokens = tokens,
                     Priority = random.Next(10) == 0 ? random.Next(-2, 3) : 0,
                     Speculate = random.Next(4) == 0 ? random.Next(8) : null,
-                    Sampling = random.Next(4) == 0 ? Sampling(random) : SamplingParameters.Greedy,
+                    Sampling = random.Next(4) == 0 ? Sampling(random, tokens) : SamplingParameters.Greedy,
                 };
                 bool taken = engine.TrySubmit(request, listener, out Sequence? sequence);
                 Assert.Equal(taken, sequence is not null);
@@ -100,10 +101,10 @@ public sealed class EnginePropertyTests
         Assert.Equal((plan.Blocks, plan.Slots, plan.Snapshots), (manager.Available, engine.Memory.FreeSlots, manager.Kept + manager.FreeSnapshots));
     }
 
-    // What keeps a sequence from drafting, for a while or for ever. The model looks at none of it.
-    private static SamplingParameters Sampling(Random random) => random.Next(2) == 0
+    // What the host has to read a step for, always or for a while. The model looks at none of it.
+    private static SamplingParameters Sampling(Random random, int tokens) => random.Next(2) == 0
         ? new SamplingParameters { PresencePenalty = 0.5 }
-        : new SamplingParameters { MinTokens = 1 };
+        : new SamplingParameters { MinTokens = 1 + random.Next(tokens) };
 
     // New text, an earlier prompt again, one that goes on from somewhere in an earlier one or from its answer, or cells
     // that others have in another order.

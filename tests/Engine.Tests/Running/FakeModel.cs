@@ -104,7 +104,14 @@ internal sealed class FakeModel : IStepRunner
             }
         }
 
-        frame.Output = new StepOutput { Faults = faults, Tokens = tokens, LogProbabilities = values, Accepted = accepted };
+        Tensor drafted = default;
+        if (frame.DraftsRead > 0)
+        {
+            drafted = frame.Results.I32(frame.DraftsRead, _outcome.Shape[1]);
+            _outcome.Rows(2, frame.DraftsRead).AsSpan<int>().CopyTo(drafted.AsSpan<int>());
+        }
+
+        frame.Output = new StepOutput { Faults = faults, Tokens = tokens, LogProbabilities = values, Accepted = accepted, Drafted = drafted };
     }
 
     public StepOutput Collect(StepFrame frame) => frame.Output;
