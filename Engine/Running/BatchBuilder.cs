@@ -26,6 +26,7 @@ internal sealed class BatchBuilder : IDisposable
     private readonly Tensor _draftBlocks;
     private readonly int[] _entryOf;
     private readonly int _versions;
+    private readonly bool _runsHead;
     private readonly Tensor _stateSegments;
     private readonly Tensor _laterPieces;
     private readonly StateCuts _cuts;
@@ -36,10 +37,11 @@ internal sealed class BatchBuilder : IDisposable
     /// <param name="drafts">The most drafts of a sequence that are verified at a time.</param>
     /// <param name="cuts">Where each step's states are kept.</param>
     /// <param name="allocate">Gives memory of the host.</param>
-    public BatchBuilder(int maxRows, int maxSegments, int maxBlocks, int drafts, StateCuts cuts, Func<long, IDeviceBuffer> allocate)
+    /// <param name="runsHead">Whether the MTP head drafts, which needs the token behind each row.</param>
+    public BatchBuilder(int maxRows, int maxSegments, int maxBlocks, int drafts, StateCuts cuts, Func<long, IDeviceBuffer> allocate, bool runsHead = false)
     {
-        (_maxBlocks, _versions, _cuts) = (maxBlocks, 1 + drafts, cuts);
-        long segments = maxSegments, rows = maxRows + (segments * drafts), drafting = drafts > 0 ? segments : 0, pieces = cuts.MostCuts;
+        (_maxBlocks, _versions, _runsHead, _cuts) = (maxBlocks, 1 + drafts, runsHead, cuts);
+        long segments = maxSegments, rows = maxRows + (segments * drafts), drafting = _runsHead ? segments : 0, pieces = cuts.MostCuts;
         long perSegment = PlannedRows.Columns + maxBlocks + _versions + StepRows.EntryColumns + Segments.Columns;
         _memory = allocate(sizeof(int) * ((2 * rows) + (segments * perSegment) + (drafting * maxBlocks) + (pieces * Segments.Columns)));
         (_segments, _entryOf) = (new int[maxSegments * Segments.Columns], new int[maxSegments]);
@@ -113,7 +115,7 @@ internal sealed class BatchBuilder : IDisposable
         {
             Planned = _planned.Rows(0, segments.Length),
             Text = _text.Rows(0, row),
-            Following = _versions > 1 ? _following.Rows(0, row) : default,
+            Following = _runsHead ? _following.Rows(0, row) : default,
             DraftBlocks = drafts.At(1) > 0 ? _draftBlocks.Rows(0, (long)drafts.At(1) * width).Reshape(new Shape(drafts.At(1), width)) : default,
             Drafts = drafts,
             StateSegments = cut ? _stateSegments.Rows(0, segments.Length) : default,
@@ -179,7 +181,7 @@ internal sealed class BatchBuilder : IDisposable
             drafts.Tokens[..segment.Drafts].CopyTo(text[(segment.Rows - segment.Drafts)..]);
         }
 
-        Span<int> following = _versions > 1 ? _following.AsSpan<int>().Slice(row, segment.Rows) : [];
+        Span<int> following = _runsHead ? _following.AsSpan<int>().Slice(row, segment.Rows) : [];
         int certain = segment.Rows - (segment.Samples ? 1 + segment.Drafts : 0);
         for (int i = 0; i < following.Length; i++)
         {

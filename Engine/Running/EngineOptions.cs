@@ -1,3 +1,5 @@
+using Lean.Engine.Drafting;
+
 namespace Lean.Engine.Running;
 
 /// <summary>Limits of a generation engine.</summary>
@@ -27,8 +29,11 @@ internal sealed record EngineOptions
     /// </summary>
     public bool KeepsGenerated { get; init; }
 
-    /// <summary>Tokens that are drafted ahead of each step at most, 0 … 7; above 0 the model must have an MTP head.</summary>
+    /// <summary>Tokens that are drafted ahead of each step at most, 0 … 7.</summary>
     public int Speculate { get; init; }
+
+    /// <summary>Who drafts them; null for the MTP head where the model has one, else by lookup.</summary>
+    public DrafterKind? Drafter { get; init; }
 
     /// <summary>For benchmarks alone: which drafts count as right, whatever the model chose; null for those that are.</summary>
     public ForcedAcceptance? ForcedAcceptance { get; init; }

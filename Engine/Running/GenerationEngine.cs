@@ -37,7 +37,7 @@ internal sealed class GenerationEngine : IDisposable
     /// <exception cref="InputException">The memory named for caches is too little.</exception>
     /// <exception cref="MachineException">There is not enough memory.</exception>
     public GenerationEngine(DecoderModel model, KernelSet ops, EngineOptions options)
-        : this(model, ops, CacheBudget.Plan(model.Config, ops, options), options)
+        : this(model, ops, CacheBudget.Plan(model.Config, ops, options with { Drafter = options.Drafter ?? (model.Mtp is null ? DrafterKind.Lookup : DrafterKind.Mtp) }), options)
     {
     }
 
@@ -228,7 +228,7 @@ internal sealed class GenerationEngine : IDisposable
     {
         while (_inbound.Reader.TryRead(out Sequence? sequence))
         {
-            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place, Depth(sequence.Request)))
+            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place, LooksUp(sequence.Request) ? 0 : Depth(sequence.Request)))
             {
                 throw new InvalidOperationException("the scheduler holds less than the engine lets in");
             }
@@ -289,9 +289,16 @@ internal sealed class GenerationEngine : IDisposable
     // A request may want fewer drafts than there can be.
     private int Depth(GenerationRequest request) => int.Min(request.Speculate ?? Caches.Drafts, Caches.Drafts);
 
+    private bool LooksUp(GenerationRequest request) => Caches.Drafter == DrafterKind.Lookup || request.Drafter == DrafterKind.Lookup;
+
     // Where the next choice waits for the host anyway, so do the drafts behind it.
-    private HostDrafts? DraftsOnHost(Sequence sequence) =>
-        Depth(sequence.Request) is > 0 and var depth && sequence.Sampler.NeedsCommit ? new HostDrafts(HeadDrafts.Shared, depth) : null;
+    private HostDrafts? DraftsOnHost(Sequence sequence)
+    {
+        int depth = Depth(sequence.Request);
+        bool looksUp = LooksUp(sequence.Request);
+        return depth == 0 || !(looksUp || sequence.Sampler.NeedsCommit) ? null
+            : new HostDrafts(looksUp ? new PromptLookup(sequence.Tokens, sequence.Room) : HeadDrafts.Shared, depth);
+    }
 
     private void End(int place, FinishReason reason, bool inScheduler = true)
     {

@@ -1,3 +1,4 @@
+using Lean.Engine.Drafting;
 using Lean.Engine.Sampling;
 
 namespace Lean.Engine.Running;
@@ -25,6 +26,9 @@ internal sealed record GenerationRequest
     /// tokens come, never which.
     /// </summary>
     public int? Speculate { get; init; }
+
+    /// <summary>Who drafts them. The MTP head can only where it does so for the whole engine, lookup always; null leaves it to the engine.</summary>
+    public DrafterKind? Drafter { get; init; }
 
     /// <summary>How tokens are chosen; greedily, where nobody says.</summary>
     public SamplingParameters Sampling { get; init; } = SamplingParameters.Greedy;

@@ -141,6 +141,9 @@ internal sealed class Sequence
     /// <summary>Their log-probabilities.</summary>
     public ReadOnlySpan<float> ListedValues(int output) => _listedValues.AsSpan(output * _alternatives, _alternatives);
 
+    /// <summary>Prompt and chosen tokens that there is room for at present.</summary>
+    public int Room => _tokens.Length;
+
     /// <summary>Takes note that a step chooses its next token.</summary>
     /// <param name="step">The step's number.</param>
     /// <param name="entry">Its place in the step's outcome.</param>

@@ -29,7 +29,7 @@ internal sealed class StepFrame : IDisposable
         Plan = new StepPlan(running, capacity);
         Cuts = new StateCuts(promptRows, running, running);
         (_members, _runs) = (new Sequence[running], new int[running]);
-        _batches = new BatchBuilder(promptRows + running, running, mostBlocks, plan.Drafts, Cuts, allocate);
+        _batches = new BatchBuilder(promptRows + running, running, mostBlocks, plan.Drafts, Cuts, allocate, plan.RunsHead);
         _sampling = new SamplingBuilder(running * plan.Versions);
         Results = new Arena(allocate, queue: null);
     }

@@ -150,6 +150,7 @@ internal sealed class ServedModel
                 IgnoreEndOfSequence = options.Sampling.IgnoreEndOfSequence ?? false,
                 Priority = -options.Priority,
                 Speculate = options.Speculate,
+                Drafter = options.Drafter,
 
                 // Choices of one seed would all be the same.
                 Sampling = i == 0 ? sampling : sampling with { Seed = unchecked(sampling.Seed + i) },

@@ -1,4 +1,5 @@
 using Lean.Engine.Caches;
+using Lean.Engine.Drafting;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 using Lean.Engine.Tests.Grammars;
@@ -31,6 +32,7 @@ public sealed class AllocationTests
             Prompt = Prompts.Random(70 + i, 2048, i),
             MaxTokens = 64 * (1 + drafts),
             IgnoreEndOfSequence = true,
+            Drafter = i % 4 == 2 ? DrafterKind.Lookup : null,
             Sampling = sampled && i == 3 ? Written() : sampled ? Sampled(i) : SamplingParameters.Greedy,
         })];
 

@@ -1,3 +1,4 @@
+using Lean.Engine.Drafting;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 using Lean.Engine.Tests.Grammars;
@@ -24,7 +25,7 @@ public sealed class HostDraftsTests : IDisposable
     [InlineData("penalties", 1500)]
     [InlineData("grammars", 300)]
     [InlineData("min_tokens", 1200)]
-    [InlineData("stop strings", 500)]
+    [InlineData("stop strings", 300)]
     [InlineData("alternatives", 1200)]
     public void At_no_depth_does_a_request_notice_drafts_before_what(string what, int least)
     {
@@ -33,7 +34,13 @@ public sealed class HostDraftsTests : IDisposable
         long accepted = 0;
         for (int depth = 1; depth <= PromptCheck.MostDrafts; depth++)
         {
-            Sequence[] together = Run(requests, new EngineOptions { Speculate = depth, StepsAhead = depth % 2, MaxSequences = 3 + depth });
+            Sequence[] together = Run(requests, new EngineOptions
+            {
+                Speculate = depth,
+                StepsAhead = depth % 2,
+                MaxSequences = 3 + depth,
+                Drafter = depth % 4 == 0 ? DrafterKind.Lookup : null,
+            });
             for (int i = 0; i < requests.Length; i++)
             {
                 Requests.MustBe(alone[i], together[i], $"request {i} with {depth} drafts a step");
@@ -55,6 +62,7 @@ public sealed class HostDraftsTests : IDisposable
             Prompt = JsonSchemaTests.Tokens.Encode(prompt, SpecialTokens.Parse),
             MaxTokens = Tokens,
             IgnoreEndOfSequence = what == "penalties",
+            Drafter = i % 4 == 1 ? DrafterKind.Lookup : null,
             Sampling = what switch
             {
                 "penalties" => sampling with

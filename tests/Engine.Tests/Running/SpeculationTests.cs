@@ -1,3 +1,4 @@
+using Lean.Engine.Drafting;
 using Lean.Engine.Running;
 using Lean.Engine.Tests.Forward;
 using Lean.Engine.Tests.Sampling;
@@ -107,6 +108,29 @@ public sealed class SpeculationTests
         double perPass = (double)batch.Sequences.Sum(static s => s.Generated) / batch.Sequences.Sum(static s => s.TargetPasses);
         Assert.True(first >= 0.70 && perPass >= 2.2, $"{first:F3} of first drafts are right, {perPass:F3} tokens a pass");
         Assert.InRange(drafts.Accepted(3), 1, drafts.Accepted(2));
+    }
+
+    [Fact]
+    public void A_model_without_a_head_drafts_by_lookup_and_only_so()
+    {
+        using var headless = PlantedCheckpoint.WithoutHead("qwen3.5-dense");
+        using var model = LoadedModel.Open(headless.Folder, CpuBackends.Open());
+        Assert.Null(model.Model.Mtp);
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 20).Select(i => Requests.Mixed(i, 8, Tokens))];
+        long drafted = 0;
+        foreach (int depth in (int[])[1, 3, 7])
+        {
+            Sequence[] together = Requests.Run(model, requests, new EngineOptions { Speculate = depth, StepsAhead = depth % 2 });
+            for (int i = 0; i < requests.Length; i++)
+            {
+                Requests.MustBe(Requests.Run(model, [requests[i]])[0], together[i], $"request {i} with {depth} drafts a step");
+                drafted += together[i].Drafted;
+            }
+        }
+
+        Assert.InRange(drafted, 100, long.MaxValue);
+        InputException refused = Assert.Throws<InputException>(() => Requests.Run(model, requests, new EngineOptions { Speculate = 2, Drafter = DrafterKind.Mtp }));
+        Assert.Contains("has no MTP head", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
