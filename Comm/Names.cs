@@ -41,6 +41,7 @@ internal static class Names
         CollectivePurpose.TopK => "top-k",
         CollectivePurpose.TopP => "top-p",
         CollectivePurpose.Draw => "draw",
+        CollectivePurpose.DispatchCounts => "dispatch counts",
         _ => throw new ArgumentOutOfRangeException(nameof(purpose), purpose, "not a CollectivePurpose"),
     };
 

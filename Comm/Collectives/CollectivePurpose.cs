@@ -50,4 +50,7 @@ public enum CollectivePurpose
 
     /// <summary>A token drawn from a divided vocabulary.</summary>
     Draw,
+
+    /// <summary>How many rows each rank has for each other rank's experts.</summary>
+    DispatchCounts,
 }
