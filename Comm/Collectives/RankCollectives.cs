@@ -48,6 +48,9 @@ public abstract class RankCollectives : ICollectives
     /// <summary>Whether there was a fault, here or elsewhere.</summary>
     public bool HasFailed => Fault is not null;
 
+    /// <summary>The first fault's sentence, here or elsewhere; null where there was none.</summary>
+    public string? FaultSentence => Fault;
+
     /// <summary>The first fault, here or elsewhere.</summary>
     private protected abstract string? Fault { get; }
 

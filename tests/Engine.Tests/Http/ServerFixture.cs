@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using Lean.Comm;
 using Lean.Engine.Caches;
 using Lean.Engine.Http;
 using Lean.Engine.Models;
@@ -37,7 +38,7 @@ internal sealed class ServerFixture : IAsyncDisposable
 
     /// <summary>Starts one.</summary>
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The fixture owns them.")]
-    internal static async Task<ServerFixture> Start(EngineOptions? engine = null, ServerOptions? options = null, int mostUnread = 8192, string? template = null)
+    internal static async Task<ServerFixture> Start(EngineOptions? engine = null, ServerOptions? options = null, int mostUnread = 8192, string? template = null, IRankStatus? ranks = null)
     {
         LoadedModel model = LoadedModel.Open(TestData.Demo, CpuBackends.Open());
         EngineHost host = EngineHost.Create(model, engine ?? new EngineOptions { CacheMemory = 64 << 20 }, "demo", mostUnread);
@@ -45,7 +46,7 @@ internal sealed class ServerFixture : IAsyncDisposable
         options = options with { Port = 0, LogLevel = LogLevel.None };
         host.Start();
         HttpServer server = await HttpServer.Start(
-            options, log => new ServerState(new ServedModel(TestData.Demo, ["demo"], template is null ? null : TestData.Path($"chat/{template}.jinja")), host, options, fault => FaultReport.Describe(model, fault)) { Log = log });
+            options, log => new ServerState(new ServedModel(TestData.Demo, ["demo"], template is null ? null : TestData.Path($"chat/{template}.jinja")), host, options, fault => FaultReport.Describe(model, fault)) { Log = log, Ranks = ranks });
         return new ServerFixture(model, host, server);
     }
 
