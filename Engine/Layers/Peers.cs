@@ -51,6 +51,14 @@ internal sealed class Peers(ICollectives collectives)
     public void Scatter(GroupKind group, CollectivePurpose purpose, int layer, Tensor all, Tensor own) =>
         collectives.ReduceScatter(Next(CollectiveKind.ReduceScatter, group, purpose, layer), all, own);
 
+    /// <summary>Sends rows to a group's ranks, as many as there are, and takes those that they send.</summary>
+    public void Send(GroupKind group, CollectivePurpose purpose, int layer, Tensor send, ReadOnlySpan<int> sendRows, Tensor receive, ReadOnlySpan<int> receiveRows) =>
+        collectives.AllToAll(Next(CollectiveKind.AllToAll, group, purpose, layer), send, sendRows, receive, receiveRows);
+
+    /// <summary>Whether the step's next collective is one over a group for a purpose.</summary>
+    public bool IsNext(GroupKind group, CollectivePurpose purpose) =>
+        _next < _plan?.Entries.Length && (_plan.Entries[_next].Group, _plan.Entries[_next].Purpose) == (group, purpose);
+
     private PlannedCollective Next(CollectiveKind kind, GroupKind group, CollectivePurpose purpose, int layer)
     {
         PlannedCollective? entry = _next < _plan?.Entries.Length ? _plan.Entries[_next] : null;

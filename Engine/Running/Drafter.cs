@@ -44,10 +44,7 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
         ops.GatherRows.Run(states, ends.Rows(0, count), last);
         for (int depth = 1; ; depth++)
         {
-            ArenaMark mark = arena.Mark();
-            Tensor logits = model.Logits(last, promptRows: 0, arena);
-            ops.GreedyPick.Run(logits, outcome.Slice(1 + depth).Rows(0, count), values.Rows(0, count));
-            arena.Release(mark);
+            model.Pick(last, promptRows: 0, outcome.Slice(1 + depth).Rows(0, count), values.Rows(0, count), arena);
             count = planned.Drafts.At(depth + 1);
             if (count == 0)
             {

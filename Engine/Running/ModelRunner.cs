@@ -40,7 +40,7 @@ internal sealed class ModelRunner : IStepRunner
             throw new InputException($"speculation asks for {plan.Drafts} drafts a step, but the checkpoint has no MTP head to make them (no mtp.* tensors); --drafter lookup needs none");
         }
 
-        (_model, _ops, _sampler, _acceptance) = (model, ops, new Sampler(ops), acceptance);
+        (_model, _ops, _sampler, _acceptance) = (model, ops, new Sampler(ops, model.VocabularyPeers), acceptance);
         StepsAhead = stepsAhead ?? (ops.Stream is { RunsAhead: true } ? 1 : 0);
         _caches = new ModelCaches(ops, model.Config, mtpLayers: plan.RunsHead ? 1 : 0, plan.Blocks, plan.States + plan.Snapshots);
         var outcome = new Shape(2 + plan.Drafts, plan.Slots);
@@ -145,9 +145,10 @@ internal sealed class ModelRunner : IStepRunner
         _step.Batch = batch;
         Tensor hidden = _model.Forward(_step), faults = _step.Faults, ends = default;
         StepOutput chosen = new() { Tokens = default, LogProbabilities = default };
-        if (batch.OutputRows.Shape[0] > 0)
+        if (batch.OutputRows.Shape[0] > 0 || _model.VocabularyPeers is not null)
         {
-            chosen = _sampler.Choose(_model.Logits(hidden, batch, _arena), _sampling, batch.Positions, _arena);
+            // A rank whose replica chooses nothing takes part in what other replicas' choices need.
+            chosen = _sampler.Choose(_model.OwnLogits(hidden, batch, _arena), _sampling, batch.Positions, _arena);
             if (_acceptance is not null)
             {
                 _ops.StepRows.FollowRows(_forced, batch.Tokens, _model.Config.Vocabulary, chosen.Tokens);
