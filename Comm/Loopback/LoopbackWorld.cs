@@ -55,6 +55,11 @@ public sealed class LoopbackWorld : IRankStatus, IDisposable
             {
                 meeting.Wake();
             }
+
+            foreach (LoopbackCollectives rank in _ranks)
+            {
+                rank.Tell(reason);
+            }
         }
     }
 
