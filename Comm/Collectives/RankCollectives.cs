@@ -202,6 +202,11 @@ public abstract class RankCollectives : ICollectives
     /// </summary>
     private protected abstract void Move(long step, int seq, PlannedCollective entry, RankGroup group, Tensor source, Tensor target);
 
+    /// <summary>Called before the rank comes to a collective: tests delay it here.</summary>
+    private protected virtual void Approach()
+    {
+    }
+
     /// <summary>Rows for each place of the group in the all_to_all under way.</summary>
     private protected int[] SentRows => _sentRows;
 
@@ -268,6 +273,8 @@ public abstract class RankCollectives : ICollectives
 
     private void Run(PlannedCollective entry, RankGroup group, Tensor source, Tensor target)
     {
+        Approach();
+
         // Seq 0 is the comparison of plans; where plans differ, a second exchange under the same number tells how.
         int seq = ++_next;
         if (!IsRecording)

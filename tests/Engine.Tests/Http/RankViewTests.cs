@@ -71,6 +71,27 @@ public sealed partial class RankViewTests
     }
 
     [Fact]
+    public async Task A_rank_that_stands_still_ends_requests_and_health_within_the_watchdogs_limit()
+    {
+        using var gate = new ManualResetEventSlim(initialState: true);
+        await using ServerFixture server = await ServerFixture.OnRanks(
+            new ParallelLayout(2, 1, expert: true), TimeSpan.FromSeconds(2), rank => _ = rank != 1 || gate.Wait(TimeSpan.FromMinutes(1)));
+        (int status, JsonElement answer) = await server.Post("/v1/completions", """{"prompt": "JULIET:", "max_tokens": 4, "temperature": 0.9, "top_p": 0.95, "seed": 3}""");
+        Assert.True(status == 200, answer.GetRawText());
+        JsonElement all = await server.Client.GetFromJsonAsync<JsonElement>(new Uri("/ranks", UriKind.Relative), TestContext.Current.CancellationToken);
+        Assert.All(all.GetProperty("ranks").EnumerateArray(), static rank => Assert.True(rank.GetProperty("collectives").GetInt64() > 20 && rank.GetProperty("state").GetString() == "up"));
+        Assert.Equal(200, (await Get(server, "/health")).Status);
+
+        gate.Reset();
+        (status, answer) = await server.Post("/v1/completions", """{"prompt": "ROMEO:", "max_tokens": 4}""");
+        gate.Set();
+        Assert.True(status is >= 500 and < 600, answer.GetRawText());
+        (int health, string body) = await Get(server, "/health");
+        Assert.Equal(503, health);
+        Assert.Matches(@"rank 1 never submitted seq \d+ \(.*\) of step \d+; rank 0 waits there since", body);
+    }
+
+    [Fact]
     public async Task The_page_has_a_row_for_each_rank()
     {
         Assert.SkipUnless(Browser.IsInstalled, "there is no chromedriver");
