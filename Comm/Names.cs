@@ -37,6 +37,7 @@ internal static class Names
         CollectivePurpose.SharedExpert => "shared expert",
         CollectivePurpose.Head => "head",
         CollectivePurpose.Draft => "draft",
+        CollectivePurpose.Result => "result",
         CollectivePurpose.Candidates => "candidates",
         CollectivePurpose.TopK => "top-k",
         CollectivePurpose.TopP => "top-p",

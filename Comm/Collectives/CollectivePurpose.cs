@@ -39,6 +39,9 @@ public enum CollectivePurpose
     /// <summary>The multi-token-prediction head.</summary>
     Draft,
 
+    /// <summary>What a step gave, for whoever hands it out.</summary>
+    Result,
+
     /// <summary>What ranks that divide the vocabulary say first of a step's tokens: the best of each.</summary>
     Candidates,
 

@@ -16,6 +16,7 @@ public abstract class RankCollectives : ICollectives
     private CollectivePlan? _plan;
     private long _step = -1;
     private int _next;
+    private Action<string>? _told;
     private long _ticket;
 
     private protected RankCollectives(ParallelLayout layout, int rank, int recorderCapacity)
@@ -165,6 +166,17 @@ public abstract class RankCollectives : ICollectives
     /// <inheritdoc/>
     public abstract void Abort(string reason);
 
+    /// <summary>Has somebody told of the first fault, here or elsewhere, on whichever thread finds it: calls end by themselves, this is for who waits for something else.</summary>
+    /// <param name="told">Called with the fault's sentence.</param>
+    public void TellFault(Action<string> told)
+    {
+        _told = told;
+        if (Fault is { } fault)
+        {
+            told(fault);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -208,6 +220,8 @@ public abstract class RankCollectives : ICollectives
         Abort(reason);
         return new MachineException(Fault ?? reason);
     }
+
+    private protected void OnFaulted(string reason) => _told?.Invoke(reason);
 
     private protected void ThrowIfFaulted()
     {

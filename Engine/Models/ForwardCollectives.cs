@@ -17,6 +17,7 @@ namespace Lean.Engine.Models;
 /// chosen experts, in one buffer of bytes) and gets back its rows' sums over all ranks' experts; the ranks of a replica then
 /// exchange their shares. Rows go to all ranks in one gather, or where that is cheaper only to ranks whose experts they
 /// chose: how many those are only the routing tells, so the plan bounds their number, and ranks tell each other first.</item>
+/// <item>What a step gave on each replica is gathered for whoever hands it out.</item>
 /// <item>Tokens are chosen from what each rank says of its own (see <see cref="ChoiceShape"/>); logits are gathered where they are
 /// wanted whole.</item>
 /// </list>
@@ -140,6 +141,20 @@ internal sealed class ForwardCollectives(ParallelLayout layout, ModelConfig conf
                 Add(PlannedCollective.AllReduce(layout, GroupKind.Tensor, DType.I64, Rows(of), TokenShares.Bins * TokenShares.BinColumns, purpose: purpose));
             }
         }
+    }
+
+    /// <summary>Adds the gathering of what replicas give back: the ranks of one place in all of them meet.</summary>
+    /// <param name="words">Numbers of 32 bits, by replica.</param>
+    public ForwardCollectives Results(ReadOnlySpan<int> words)
+    {
+        if (layout.Data > 1)
+        {
+            int[] counts = words.ToArray();
+            _entries.Add(PlannedCollective.AllGather(
+                layout, GroupKind.Data, DType.I32, PerRank(r => counts[layout.DataRank(r)]), width: 1, purpose: CollectivePurpose.Result));
+        }
+
+        return this;
     }
 
     /// <summary>The plan of all that was added.</summary>

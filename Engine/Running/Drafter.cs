@@ -34,25 +34,27 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
         step.Faults = Vector(arena.I32(batch.Rows, 1));
         step.Batch = batch with { Tokens = tokens };
         Tensor states = _head.Forward(hidden, step);
-        int count = planned.Drafts.At(1);
-        if (count == 0)
+        if (!IsWanted(1, planned))
         {
             return;
         }
 
+        int count = planned.Drafts.At(1);
         Tensor last = arena.F32(count, model.Config.Hidden), values = Vector(arena.F32(count, 1));
+        ends = ends.IsEmpty ? Vector(arena.I32(0, 1)) : ends;
         ops.GatherRows.Run(states, ends.Rows(0, count), last);
         for (int depth = 1; ; depth++)
         {
             model.Pick(last, promptRows: 0, outcome.Slice(1 + depth).Rows(0, count), values.Rows(0, count), arena);
-            count = planned.Drafts.At(depth + 1);
-            if (count == 0)
+            if (!IsWanted(depth + 1, planned))
             {
                 return;
             }
 
+            count = planned.Drafts.At(depth + 1);
+            model.Peers?.Draft(depth + 1);
             var rows = new DraftRows(Vector(arena.I32(count, 1)), Vector(arena.I32(count, 1)), Vector(arena.I32(count, 1)), arena.I32(count, Segments.Columns));
-            Tensor blocks = planned.DraftBlocks.Rows(0, count);
+            Tensor blocks = count > 0 ? planned.DraftBlocks.Rows(0, count) : arena.I32(0, 1);
             ops.StepRows.PlaceDrafts(ends, batch.Positions, outcome, blocks, depth, vocabulary, rows);
             step.Batch = new StepBatch
             {
@@ -70,6 +72,9 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
             last = _head.Forward(last.Rows(0, count), step);
         }
     }
+
+    // By this rank's replica or, where ranks draft together, by any.
+    private bool IsWanted(int depth, in PlannedBatch planned) => model.Peers?.Step is { } step ? step.Drafts(depth) : planned.Drafts.At(depth) > 0;
 
     private static Tensor Vector(Tensor column) => column.Reshape(new Shape(column.Shape[0]));
 }
