@@ -33,27 +33,18 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
         // What is not finite here makes bad drafts, which are refused: it is no fault of the request's.
         step.Faults = Vector(arena.I32(batch.Rows, 1));
         step.Batch = batch with { Tokens = tokens };
-        Tensor states = _head.Forward(hidden, step);
+        _head.Fill(hidden, step);
         int count = planned.Drafts.At(1);
         if (count == 0)
         {
             return;
         }
 
+        // Only the last rows that count go through the whole head, each as a row of its own.
         Tensor last = arena.F32(count, model.Config.Hidden), values = Vector(arena.F32(count, 1));
-        ops.GatherRows.Run(states, ends.Rows(0, count), last);
-        for (int depth = 1; ; depth++)
+        ops.GatherRows.Run(hidden, ends.Rows(0, count), last);
+        for (int depth = 0; count > 0; count = planned.Drafts.At(++depth + 1))
         {
-            ArenaMark mark = arena.Mark();
-            Tensor logits = model.Logits(last, promptRows: 0, arena);
-            ops.GreedyPick.Run(logits, outcome.Slice(1 + depth).Rows(0, count), values.Rows(0, count));
-            arena.Release(mark);
-            count = planned.Drafts.At(depth + 1);
-            if (count == 0)
-            {
-                return;
-            }
-
             var rows = new DraftRows(Vector(arena.I32(count, 1)), Vector(arena.I32(count, 1)), Vector(arena.I32(count, 1)), arena.I32(count, Segments.Columns));
             Tensor blocks = planned.DraftBlocks.Rows(0, count);
             ops.StepRows.PlaceDrafts(ends, batch.Positions, outcome, blocks, depth, vocabulary, rows);
@@ -71,6 +62,9 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
             };
             model.Prepare(step);
             last = _head.Forward(last.Rows(0, count), step);
+            ArenaMark mark = arena.Mark();
+            ops.GreedyPick.Run(model.Logits(last, promptRows: 0, arena), outcome.Slice(2 + depth).Rows(0, count), values.Rows(0, count));
+            arena.Release(mark);
         }
     }
 

@@ -1,3 +1,5 @@
+using Lean.Engine.Scheduling;
+
 namespace Lean.Engine.Running;
 
 /// <summary>Limits of a generation engine.</summary>
@@ -29,6 +31,12 @@ internal sealed record EngineOptions
 
     /// <summary>Tokens that are drafted ahead of each step at most, 0 … 7; above 0 the model must have an MTP head.</summary>
     public int Speculate { get; init; }
+
+    /// <summary>Whether each step drafts as many of these as pays, down to none, for requests that ask for no number of their own.</summary>
+    public bool AdaptsDepth { get; init; }
+
+    /// <summary>What chooses how many those are; null for what acceptance and the time of steps say.</summary>
+    public IDraftDepth? DraftDepth { get; init; }
 
     /// <summary>For benchmarks alone: which drafts count as right, whatever the model chose; null for those that are.</summary>
     public ForcedAcceptance? ForcedAcceptance { get; init; }

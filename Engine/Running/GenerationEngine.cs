@@ -25,9 +25,12 @@ internal sealed class GenerationEngine : IDisposable
     private readonly StepFrame[] _frames;
     private readonly Sequence?[] _sequences;
     private readonly Channel<Sequence> _inbound;
+    private readonly IDraftDepth _depth;
+    private readonly bool _adaptsDepth;
     private int _open;
     private int _cancels;
     private int _committed;
+    private long _committedAt; // 0 where the next result does not follow another one
     private long _promptSteps;
     private long _promptRows;
     private long _generatedRows;
@@ -36,7 +39,13 @@ internal sealed class GenerationEngine : IDisposable
     /// <exception cref="InputException">The memory named for caches is too little.</exception>
     /// <exception cref="MachineException">There is not enough memory.</exception>
     public GenerationEngine(DecoderModel model, KernelSet ops, EngineOptions options)
-        : this(model, ops, CacheBudget.Plan(model.Config, ops, options), options)
+        : this(model, ops, options, model.Mtp is null && options.AdaptsDepth ? 0 : options.Speculate)
+    {
+    }
+
+    // As many drafts as pay are none where nobody can make them.
+    private GenerationEngine(DecoderModel model, KernelSet ops, EngineOptions options, int drafts)
+        : this(model, ops, CacheBudget.Plan(model.Config, ops, options with { Speculate = drafts }), options)
     {
     }
 
@@ -64,7 +73,8 @@ internal sealed class GenerationEngine : IDisposable
 
         _memory = new SequenceMemory(plan, _sequences, _frames[0].Cuts, options.KeepsPrefixes, options.KeepsGenerated);
         _scheduler = new Scheduler(_memory, options.MaxStepTokens, running, options.MaxQueue);
-        _results = new StepResults(config, _scheduler, _memory, _sequences, (place, reason) => End(place, reason));
+        (_depth, _adaptsDepth) = (options.DraftDepth ?? new AdaptiveDepth(plan.Drafts), options.AdaptsDepth);
+        _results = new StepResults(config, _scheduler, _memory, _sequences, _depth, (place, reason) => End(place, reason));
         _inbound = Channel.CreateBounded<Sequence>(new BoundedChannelOptions(capacity) { SingleReader = true });
     }
 
@@ -165,6 +175,7 @@ internal sealed class GenerationEngine : IDisposable
             planned ? next.Plan.Rows : 0,
             planned ? next.Plan.PromptRows : 0,
             _scheduler.Preemptions));
+        _committedAt = planned || due is not null ? _committedAt : 0;
         return planned || due is not null;
     }
 
@@ -226,7 +237,7 @@ internal sealed class GenerationEngine : IDisposable
     {
         while (_inbound.Reader.TryRead(out Sequence? sequence))
         {
-            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place, Depth(sequence), sequence.Sampler.DraftsFrom))
+            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place, Depth(sequence), sequence.Sampler.DraftsFrom, Adapts(sequence)))
             {
                 throw new InvalidOperationException("the scheduler holds less than the engine lets in");
             }
@@ -258,7 +269,7 @@ internal sealed class GenerationEngine : IDisposable
     private bool Schedule(StepFrame frame)
     {
         _memory.Begin(frame.Cuts);
-        _scheduler.Plan(_clock.GetTimestamp(), frame.Plan);
+        _scheduler.Plan(_clock.GetTimestamp(), frame.Plan, _depth.Choose(_scheduler.Running));
         foreach (int place in frame.Plan.Expired)
         {
             End(place, FinishReason.Deadline, inScheduler: false);
@@ -281,12 +292,21 @@ internal sealed class GenerationEngine : IDisposable
     {
         StepOutput chosen = _runner.Collect(frame);
         _committed++;
+        long now = _clock.GetTimestamp();
+        if (_committedAt != 0)
+        {
+            _depth.Took(frame.Plan.Load, _clock.GetElapsedTime(_committedAt, now).TotalSeconds);
+        }
+
+        _committedAt = now;
         _results.Commit(frame, chosen);
     }
 
     // Drafts depend on nothing that only the host knows; a request may want fewer than there can be.
     private int Depth(Sequence sequence) =>
         sequence.Sampler.NeedsCommit ? 0 : int.Min(sequence.Request.Speculate ?? Caches.Drafts, Caches.Drafts);
+
+    private bool Adapts(Sequence sequence) => sequence.Request.AdaptsDepth || (_adaptsDepth && sequence.Request.Speculate is null);
 
     private void End(int place, FinishReason reason, bool inScheduler = true)
     {

@@ -26,6 +26,9 @@ internal sealed record GenerationRequest
     /// </summary>
     public int? Speculate { get; init; }
 
+    /// <summary>Whether a step may draft fewer, as many as pays, whatever the engine does for others.</summary>
+    public bool AdaptsDepth { get; init; }
+
     /// <summary>How tokens are chosen; greedily, where nobody says.</summary>
     public SamplingParameters Sampling { get; init; } = SamplingParameters.Greedy;
 }

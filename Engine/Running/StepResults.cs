@@ -13,8 +13,9 @@ namespace Lean.Engine.Running;
 /// <param name="scheduler">Told how far sequences are.</param>
 /// <param name="memory">Told which cells are complete.</param>
 /// <param name="sequences">The sequences, by their places in the scheduler; an ended one's place is empty.</param>
+/// <param name="depth">Told how drafts did.</param>
 /// <param name="end">Ends the sequence at a place.</param>
-internal sealed class StepResults(ModelConfig config, Scheduler scheduler, SequenceMemory memory, Sequence?[] sequences, Action<int, FinishReason> end)
+internal sealed class StepResults(ModelConfig config, Scheduler scheduler, SequenceMemory memory, Sequence?[] sequences, IDraftDepth depth, Action<int, FinishReason> end)
 {
     // Chosen where logits are no numbers.
     private const int NoToken = -1;
@@ -59,6 +60,11 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
                 {
                     sequence.TargetPasses++;
                     Drafts.Add(segment.Drafts, accepted);
+                    if (segment.Drafts > 0)
+                    {
+                        depth.Verified(segment.Drafts, accepted);
+                    }
+
                     (sequence.Drafted, sequence.LastAccepted, sequence.Version) = (sequence.Drafted + segment.Drafts, accepted, isSameRun ? accepted : 0);
                     Take(sequence, chosen, new Choices(kept[before..], first + before, output, accepted, listed), frame.Number);
                 }

@@ -33,6 +33,9 @@ internal struct ScheduledSequence
     /// <summary>Tokens that are drafted ahead of a step at most.</summary>
     public int Depth;
 
+    /// <summary>Whether a step may draft fewer, as many as pays.</summary>
+    public bool Adapts;
+
     /// <summary>Tokens from which on it drafts, prompt and chosen ones.</summary>
     public int DraftsFrom;
 

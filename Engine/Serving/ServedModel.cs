@@ -149,7 +149,8 @@ internal sealed class ServedModel
                 MaxTokens = most,
                 IgnoreEndOfSequence = options.Sampling.IgnoreEndOfSequence ?? false,
                 Priority = -options.Priority,
-                Speculate = options.Speculate,
+                Speculate = options.Speculate is { Adapts: false } fixedDepth ? fixedDepth.Most : null,
+                AdaptsDepth = options.Speculate is { Adapts: true },
 
                 // Choices of one seed would all be the same.
                 Sampling = i == 0 ? sampling : sampling with { Seed = unchecked(sampling.Seed + i) },

@@ -38,7 +38,14 @@ public sealed class EnginePropertyTests
     {
         const int Requests = 40, MostTokens = 80;
         int longest = int.Min(400, (plan.Blocks * Grid.Cell) - MostTokens);
-        var options = new EngineOptions { MaxStepTokens = budget, MaxQueue = queue };
+        var options = new EngineOptions
+        {
+            MaxStepTokens = budget,
+            MaxQueue = queue,
+            Speculate = plan.Drafts,
+            AdaptsDepth = random.Next(2) == 0,
+            DraftDepth = random.Next(3) == 0 ? null : new RandomDepth(random.Next(), plan.Drafts),
+        };
         using var engine = new GenerationEngine(s_config, new FakeModel(plan, ahead), plan, options);
         var open = new List<Sequence>();
         var listener = new Ends();
@@ -53,6 +60,7 @@ public sealed class EnginePropertyTests
                     MaxTokens = 1 + random.Next(random.Next(4) == 0 ? MostTokens : 20),
                     Priority = random.Next(10) == 0 ? random.Next(-2, 3) : 0,
                     Speculate = random.Next(4) == 0 ? random.Next(8) : null,
+                    AdaptsDepth = random.Next(4) == 0,
                     Sampling = random.Next(4) == 0 ? Sampling(random) : SamplingParameters.Greedy,
                 };
                 bool taken = engine.TrySubmit(request, listener, out Sequence? sequence);

@@ -1,0 +1,16 @@
+namespace Lean.Engine.Scheduling;
+
+/// <summary>How much a step computes, as far as its time depends on drafts.</summary>
+/// <param name="Sequences">Sequences that get tokens.</param>
+/// <param name="Adapting">Those of them whose drafts are as many as pays.</param>
+/// <param name="Drafts">Drafts of the latter that the step verifies.</param>
+/// <param name="Drafting">Drafts that it makes for them.</param>
+/// <param name="IsDecode">Whether it computes nothing but rows of the kind that is generated, one and its drafts for each.</param>
+internal readonly record struct StepLoad(int Sequences, int Adapting, int Drafts, int Drafting, bool IsDecode)
+{
+    /// <summary>
+    /// How deep it drafts where all do so equally, and verified as many before: such steps can be compared. −1 for others, which
+    /// are few: those with prompts, those between two depths, and those where a request is near its end.
+    /// </summary>
+    public int Depth => IsDecode && Adapting > 0 && Drafts == Drafting && Drafts % Adapting == 0 ? Drafts / Adapting : -1;
+}
