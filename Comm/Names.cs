@@ -37,6 +37,10 @@ internal static class Names
         CollectivePurpose.SharedExpert => "shared expert",
         CollectivePurpose.Head => "head",
         CollectivePurpose.Draft => "draft",
+        CollectivePurpose.Candidates => "candidates",
+        CollectivePurpose.TopK => "top-k",
+        CollectivePurpose.TopP => "top-p",
+        CollectivePurpose.Draw => "draw",
         _ => throw new ArgumentOutOfRangeException(nameof(purpose), purpose, "not a CollectivePurpose"),
     };
 

@@ -86,6 +86,9 @@ public sealed class KernelSet
     /// <summary>Random choice of a token.</summary>
     public SampleTokens SampleTokens { get => field ?? Missing<SampleTokens>("sample_tokens"); init; }
 
+    /// <summary>Parts of a random choice whose logits are divided.</summary>
+    public TokenShares TokenShares { get => field ?? Missing<TokenShares>("token_bins"); init; }
+
     /// <summary>Log-probabilities of chosen tokens.</summary>
     public LogProbabilities LogProbabilities { get => field ?? Missing<LogProbabilities>("log_probabilities"); init; }
 

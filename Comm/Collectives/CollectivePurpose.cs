@@ -38,4 +38,16 @@ public enum CollectivePurpose
 
     /// <summary>The multi-token-prediction head.</summary>
     Draft,
+
+    /// <summary>What ranks that divide the vocabulary say first of a step's tokens: the best of each.</summary>
+    Candidates,
+
+    /// <summary>The boundary of top-k in a divided vocabulary.</summary>
+    TopK,
+
+    /// <summary>The boundary of top-p in a divided vocabulary.</summary>
+    TopP,
+
+    /// <summary>A token drawn from a divided vocabulary.</summary>
+    Draw,
 }

@@ -30,8 +30,8 @@ internal static class DecodeReport
         foreach (DecodeFigure f in figures)
         {
             string depth = drafts ? $"{f.Run.Drafts,8}" : "", experts = sparse ? $"{f.Experts,10:F1}" : "";
-            (long drafted, long accepted) = Sums(f.Drafts);
-            string right = !drafts ? "" : $"{f.StepTokens / f.Run.Batch,14:F2}{drafted,10}{(drafted == 0 ? "-" : ((double)accepted / drafted).ToString("F3", CultureInfo.InvariantCulture)),9}";
+            long drafted = f.Drafts.AllDrafted;
+            string right = !drafts ? "" : $"{f.StepTokens / f.Run.Batch,14:F2}{drafted,10}{(drafted == 0 ? "-" : ((double)f.Drafts.AllAccepted / drafted).ToString("F3", CultureInfo.InvariantCulture)),9}";
             Console.WriteLine(
                 $"{f.Run.Batch,6}{depth}{f.TokensPerSecond,12:F1}{f.StepSeconds * 1000,12:F3}{f.Bytes / Giga,12:F3}{f.BytesPerSecond / memory.Best,13:P1}{experts}{right}");
         }
@@ -66,26 +66,8 @@ internal static class DecodeReport
             json.Figure("bytes_per_step", f.Bytes, decimals: 0);
             json.Figure("experts_per_layer", f.Experts, decimals: 2);
             json.Figure("share_of_read", f.BytesPerSecond / memory.Best, decimals: 4);
-            WriteDrafts(json, f.Drafts);
+            json.WriteDepths(f.Drafts);
             json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-    }
-
-    private static void WriteDrafts(Utf8JsonWriter json, DraftStatistics drafts)
-    {
-        json.WriteStartArray("drafted");
-        for (int depth = 1; depth <= PromptCheck.MostDrafts && drafts.Drafted(depth) > 0; depth++)
-        {
-            json.WriteNumberValue(drafts.Drafted(depth));
-        }
-
-        json.WriteEndArray();
-        json.WriteStartArray("accepted");
-        for (int depth = 1; depth <= PromptCheck.MostDrafts && drafts.Drafted(depth) > 0; depth++)
-        {
-            json.WriteNumberValue(drafts.Accepted(depth));
         }
 
         json.WriteEndArray();
@@ -94,15 +76,4 @@ internal static class DecodeReport
     private static string Accepted(DecodeRun run) => run.Acceptance is { } rate
         ? string.Create(CultureInfo.InvariantCulture, $"{rate} of them count as right whatever the model chose")
         : "as right as they are";
-
-    private static (long Drafted, long Accepted) Sums(DraftStatistics drafts)
-    {
-        (long drafted, long accepted) = (0, 0);
-        for (int depth = 1; depth <= PromptCheck.MostDrafts; depth++)
-        {
-            (drafted, accepted) = (drafted + drafts.Drafted(depth), accepted + drafts.Accepted(depth));
-        }
-
-        return (drafted, accepted);
-    }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Lean.Engine.Drafting;
 using Lean.Kernels;
 
 namespace Lean.Engine.Caches;
@@ -9,7 +10,8 @@ namespace Lean.Engine.Caches;
 /// <param name="Snapshots">States kept for prompts to come.</param>
 /// <param name="Sizes">What each takes.</param>
 /// <param name="Drafts">Drafts of a sequence that are verified at a time, each row of which leaves a state of its own.</param>
-internal sealed record CachePlan(int Blocks, int Slots, int Snapshots, CacheSizes Sizes, int Drafts = 0)
+/// <param name="Drafter">Who makes them, where there are any.</param>
+internal sealed record CachePlan(int Blocks, int Slots, int Snapshots, CacheSizes Sizes, int Drafts = 0, DrafterKind Drafter = DrafterKind.Mtp)
 {
     // Ops address a position's place in the cache with 32 bits.
     private const int MostBlocks = int.MaxValue / Grid.Cell;
@@ -19,6 +21,9 @@ internal sealed record CachePlan(int Blocks, int Slots, int Snapshots, CacheSize
 
     /// <summary>Bytes in all.</summary>
     public long Bytes => (Blocks * Sizes.Block) + ((long)(States + Snapshots) * Sizes.State);
+
+    /// <summary>Whether the model's MTP head drafts, so that its keys and values are cached too.</summary>
+    public bool RunsHead => Drafts > 0 && Drafter == DrafterKind.Mtp;
 
     /// <summary>States of each running sequence.</summary>
     public int Versions => 1 + Drafts;

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Lean.Engine.Drafting;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
+using Lean.Tensors;
 
 namespace Lean.Engine.Cli;
 
@@ -22,7 +24,7 @@ internal static class Options
     /// <summary>How far to draft.</summary>
     public static Option<Speculation> Speculate() => new("--speculate")
     {
-        Description = "Tokens that the model's MTP head drafts ahead of each step, 0 to 7, or auto for as many as pays: they come sooner and are the same, bit for bit (default: 0)",
+        Description = "Tokens to draft ahead of each step, 0 to 7, or auto for as many as pays, which are then verified at once: they come sooner and are the same, bit for bit (default: 0)",
         HelpName = "N|auto",
         DefaultValueFactory = static _ => Speculation.Off,
         CustomParser = static result => ReadSpeculation(result, result.Tokens[^1].Value),
@@ -31,10 +33,20 @@ internal static class Options
     /// <summary>How far to draft, in several runs; empty where it is not given.</summary>
     public static Option<Speculation[]?> Speculations() => new("--speculate")
     {
-        Description = "Tokens that the model's MTP head drafts ahead of each step, 0 to 7, or auto for as many as pays; 0,3,auto measures each in turn (default: 0)",
+        Description = "Tokens to draft ahead of each step, 0 to 7, or auto for as many as pays; 0,3,auto measures each in turn (default: 0)",
         HelpName = "N,…",
         CustomParser = static result => [.. result.Tokens[^1].Value.Split(',').Select(part => ReadSpeculation(result, part))],
     };
+
+    /// <summary>Who drafts.</summary>
+    public static Option<string?> Drafter() => Text(
+        "--drafter", "mtp|lookup", "Who drafts: the model's MTP head, or what followed when the text's last tokens stood in it before (default: mtp where the checkpoint has a head, else lookup)");
+
+    /// <summary>Who drafts, as given; null where nobody said.</summary>
+    /// <exception cref="InputException">Nobody is called that.</exception>
+    public static DrafterKind? ReadDrafter(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) is not { } name ? null
+        : DrafterNames.TryFind(name, out DrafterKind? kind) ? kind
+        : throw new InputException($"{option.Name} is '{name}', expected {DrafterNames.Expected}");
 
     /// <summary>Whether what was generated is kept for prompts that quote it.</summary>
     public static Option<bool> ReuseGenerated() => Flag(

@@ -51,6 +51,10 @@ internal sealed class Peers(ICollectives collectives)
     public void Scatter(GroupKind group, CollectivePurpose purpose, int layer, Tensor all, Tensor own) =>
         collectives.ReduceScatter(Next(CollectiveKind.ReduceScatter, group, purpose, layer), all, own);
 
+    /// <summary>Whether the step's next collective is one over a group for a purpose.</summary>
+    public bool IsNext(GroupKind group, CollectivePurpose purpose) =>
+        _next < _plan?.Entries.Length && (_plan.Entries[_next].Group, _plan.Entries[_next].Purpose) == (group, purpose);
+
     private PlannedCollective Next(CollectiveKind kind, GroupKind group, CollectivePurpose purpose, int layer)
     {
         PlannedCollective? entry = _next < _plan?.Entries.Length ? _plan.Entries[_next] : null;

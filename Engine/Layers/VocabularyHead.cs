@@ -1,6 +1,7 @@
 using Lean.Comm;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
+using Lean.Engine.Sampling;
 using Lean.Engine.Weights;
 using Lean.Kernels;
 using Lean.Tensors;
@@ -21,45 +22,60 @@ internal sealed class VocabularyHead
         (_layer, _weight) = (layer, layer.Column(weight));
         ModelShard shard = layer.Shard;
         int first = shard.Layout.DataRank(shard.Rank) * shard.Layout.Tensor;
+        Peers = layer.Peers is { } peers && shard.Layout.Tensor > 1 ? new VocabularyPeers(peers, shard) : null;
         _vocabularies = [.. Enumerable.Range(first, shard.Layout.Tensor).Select(r => ModelShard.Of(shard.Whole, shard.Layout, r).Vocabulary)];
+    }
+
+    /// <summary>The ranks that hold the other tokens, or null where this one holds all.</summary>
+    public IVocabularyPeers? Peers { get; }
+
+    /// <summary>Logits of the tokens that the rank holds.</summary>
+    /// <param name="hidden">f32 [R, H].</param>
+    /// <param name="promptRows">How many rows are a prompt's.</param>
+    /// <param name="arena">Holds the result.</param>
+    /// <returns>f32 [R, V of the rank].</returns>
+    public Tensor OwnLogits(Tensor hidden, long promptRows, Arena arena)
+    {
+        Tensor logits = arena.F32(hidden.Shape[0], _weight.Outputs);
+        _layer.Ops.Linear.Run(hidden, _weight, logits, promptRows);
+        return logits;
     }
 
     /// <summary>
     /// The most likely token of each row, ties to the lowest, and its log-probability: each rank brings its best one (see
-    /// <see cref="TokenPick"/>), and no logits are gathered. The ranks of a replica call it together. Host memory.
+    /// <see cref="TokenPick"/>), and no logits are gathered. The ranks of a replica call it together.
     /// </summary>
     /// <param name="hidden">f32 [R, H].</param>
     /// <param name="promptRows">How many rows are a prompt's.</param>
-    /// <param name="arena">Holds the result.</param>
-    /// <returns>i32 [R], −1 where logits are not finite, and f32 [R].</returns>
-    public (Tensor Tokens, Tensor LogProbabilities) Pick(Tensor hidden, long promptRows, Arena arena)
+    /// <param name="tokens">i32 [R]: receives the tokens, −1 where logits are not finite.</param>
+    /// <param name="values">f32 [R]: receives their log-probabilities.</param>
+    /// <param name="arena">Memory.</param>
+    public void Pick(Tensor hidden, long promptRows, Tensor tokens, Tensor values, Arena arena)
     {
         long rows = hidden.Shape[0];
-        Shape vector = new(rows);
-        Tensor tokens = arena.I32(rows, 1).Reshape(vector), values = arena.F32(rows, 1).Reshape(vector);
         ArenaMark mark = arena.Mark();
-        Tensor logits = arena.F32(rows, _weight.Outputs);
-        _layer.Ops.Linear.Run(hidden, _weight, logits, promptRows);
+        Tensor logits = OwnLogits(hidden, promptRows, arena);
         _layer.Ops.GreedyPick.Run(logits, tokens, values);
-        if (_layer.Peers is { } peers && _vocabularies.Length > 1)
+        if (Peers is not null)
         {
-            Tensor own = arena.I32(rows, TokenPick.Words), all = arena.I32(rows * _vocabularies.Length, TokenPick.Words);
-            for (long row = 0; row < rows; row++)
+            Tensor own = arena.I32(rows, TokenPick.Words), all = arena.I32(rows * Peers.Ranks, TokenPick.Words);
+            Span<int> chosen = tokens.AsSpan<int>(), ownWords = own.AsSpan<int>(), words = all.AsSpan<int>();
+            Span<float> probabilities = values.AsSpan<float>();
+            for (int row = 0; row < rows; row++)
             {
-                int token = tokens.AsSpan<int>()[(int)row];
-                float logit = token < 0 ? float.NaN : logits.Rows(row, 1).AsSpan<float>()[token];
-                new TokenPick(token < 0 ? -1 : token + (int)_layer.Shard.Vocabulary.Start, logit, logit - values.AsSpan<float>()[(int)row]).Write(own, row);
+                TokenPick pick = chosen[row] < 0 ? TokenPick.None
+                    : new(Peers.First + chosen[row], logits.Rows(row, 1).AsSpan<float>()[chosen[row]], probabilities[row]);
+                pick.Write(ownWords.Slice(TokenPick.Words * row, TokenPick.Words));
             }
 
-            peers.Gather(GroupKind.Tensor, CollectivePurpose.Head, layer: -1, own, all);
-            for (long row = 0; row < rows; row++)
+            Peers.Gather(CollectivePurpose.Head, own, all);
+            for (int row = 0; row < rows; row++)
             {
-                (tokens.AsSpan<int>()[(int)row], values.AsSpan<float>()[(int)row]) = TokenPick.Best(all, row, rows);
+                (chosen[row], _, probabilities[row]) = TokenPick.Best(words, TokenPick.Words * row, TokenPick.Words * (int)rows);
             }
         }
 
         arena.Release(mark);
-        return (tokens, values);
     }
 
     /// <summary>Logits of all tokens; the ranks of a replica call it together, and each gets all of them.</summary>
@@ -69,18 +85,16 @@ internal sealed class VocabularyHead
     /// <returns>f32 [R, V].</returns>
     public Tensor Logits(Tensor hidden, long promptRows, Arena arena)
     {
-        long rows = hidden.Shape[0];
-        Tensor logits = arena.F32(rows, _layer.Config.Vocabulary);
-        if (_layer.Peers is not { } peers || _vocabularies.Length == 1)
+        if (Peers is null)
         {
-            _layer.Ops.Linear.Run(hidden, _weight, logits, promptRows);
-            return logits;
+            return OwnLogits(hidden, promptRows, arena);
         }
 
+        long rows = hidden.Shape[0];
+        Tensor logits = arena.F32(rows, _layer.Config.Vocabulary);
         ArenaMark mark = arena.Mark();
-        Tensor own = arena.F32(rows, _weight.Outputs), all = arena.F32(rows * _layer.Config.Vocabulary, 1);
-        _layer.Ops.Linear.Run(hidden, _weight, own, promptRows);
-        peers.Gather(GroupKind.Tensor, CollectivePurpose.Head, layer: -1, own.Reshape(new Shape(rows * _weight.Outputs, 1)), all);
+        Tensor own = OwnLogits(hidden, promptRows, arena), all = arena.F32(rows * _layer.Config.Vocabulary, 1);
+        Peers.Gather(CollectivePurpose.Head, own.Reshape(new Shape(rows * _weight.Outputs, 1)), all);
         foreach (IndexRange part in _vocabularies)
         {
             // Each rank's logits lie together, row by row.

@@ -1,5 +1,6 @@
 using Lean.Engine.Layers;
 using Lean.Engine.Running;
+using Lean.Engine.Sampling;
 using Lean.Engine.Weights;
 using Lean.Tensors;
 
@@ -87,25 +88,24 @@ internal sealed class DecoderModel
         _layer.Ops.RotaryTable.Run(step.Batch.Positions, _frequencies, magnitude, step.Rotary);
     }
 
-    /// <summary>Logits of a step's output rows.</summary>
+    /// <summary>The ranks that hold the other tokens' logits, or null where this one holds all.</summary>
+    public IVocabularyPeers? VocabularyPeers => _head.Peers;
+
+    /// <summary>Logits of a step's output rows, of the tokens that the rank holds.</summary>
     /// <param name="hidden">f32 [T, H], after the final norm (or the MTP head's).</param>
     /// <param name="batch">The step.</param>
     /// <param name="arena">Holds the result.</param>
-    /// <returns>f32 [R, V].</returns>
-    public Tensor Logits(Tensor hidden, in StepBatch batch, Arena arena)
+    /// <returns>f32 [R, V of the rank].</returns>
+    public Tensor OwnLogits(Tensor hidden, in StepBatch batch, Arena arena)
     {
         Tensor chosen = arena.F32(batch.OutputRows.Shape.Count, Config.Hidden);
         _layer.Ops.GatherRows.Run(hidden, batch.OutputRows, chosen);
-        return Logits(chosen, batch.PromptOutputs, arena);
+        return _head.OwnLogits(chosen, batch.PromptOutputs, arena);
     }
 
-    /// <summary>The most likely token of each row and its log-probability, without gathering logits.</summary>
-    /// <param name="hidden">f32 [R, H].</param>
-    /// <param name="promptRows">How many rows are a prompt's.</param>
-    /// <param name="arena">Holds the result.</param>
-    /// <returns>i32 [R], −1 where logits are not finite, and f32 [R].</returns>
-    public (Tensor Tokens, Tensor LogProbabilities) Pick(Tensor hidden, long promptRows, Arena arena) => _head.Pick(hidden, promptRows, arena);
+    /// <inheritdoc cref="VocabularyHead.Pick"/>
+    public void Pick(Tensor hidden, long promptRows, Tensor tokens, Tensor values, Arena arena) => _head.Pick(hidden, promptRows, tokens, values, arena);
 
-    /// <summary>Logits of all rows, the first <paramref name="promptRows"/> of which are prompts'.</summary>
+    /// <inheritdoc cref="VocabularyHead.Logits"/>
     public Tensor Logits(Tensor hidden, long promptRows, Arena arena) => _head.Logits(hidden, promptRows, arena);
 }

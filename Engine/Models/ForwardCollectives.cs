@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using Lean.Comm;
-using Lean.Engine.Layers;
+using Lean.Engine.Sampling;
+using Lean.Kernels;
 using Lean.Tensors;
+using StepRows = Lean.Comm.StepRows;
 
 namespace Lean.Engine.Models;
 
@@ -14,7 +16,8 @@ namespace Lean.Engine.Models;
 /// <item>With expert parallelism each rank dispatches its share of its replica's rows (hidden state, weights and numbers of the
 /// chosen experts, in one buffer of bytes) to all ranks, and gets back its rows' sums over all ranks' experts; the ranks of
 /// a replica then exchange their shares.</item>
-/// <item>Logits are gathered by vocabulary; where the most likely token alone is wanted, each rank's best one is.</item>
+/// <item>Tokens are chosen from what each rank says of its own (see <see cref="ChoiceShape"/>); logits are gathered where they are
+/// wanted whole.</item>
 /// </list>
 /// </summary>
 /// <param name="layout">The layout.</param>
@@ -74,6 +77,42 @@ internal sealed class ForwardCollectives(ParallelLayout layout, ModelConfig conf
         }
 
         return this;
+    }
+
+    /// <summary>Adds the choice of tokens, as <see cref="Sampler"/> makes it where ranks divide the vocabulary.</summary>
+    /// <param name="shapes">How tokens are chosen, by replica.</param>
+    public ForwardCollectives Choices(ReadOnlySpan<ChoiceShape> shapes)
+    {
+        ChoiceShape[] all = shapes.ToArray();
+        if (layout.Tensor == 1 || Most(static s => s.Outputs) == 0)
+        {
+            return this;
+        }
+
+        Add(PlannedCollective.AllGather(layout, GroupKind.Tensor, DType.I32, Rows(static s => s.Words), 1, purpose: CollectivePurpose.Candidates));
+        Search(CollectivePurpose.TopK, static s => s.TopK);
+        Search(CollectivePurpose.TopP, static s => s.TopP);
+        if (Most(static s => s.Walked) > 0)
+        {
+            Add(PlannedCollective.AllGather(layout, GroupKind.Tensor, DType.I64, Rows(static s => s.Walked), TokenShares.BinColumns, purpose: CollectivePurpose.Draw));
+            Add(PlannedCollective.AllGather(layout, GroupKind.Tensor, DType.I32, Rows(static s => s.Walked), ChoiceShape.ListedWords, purpose: CollectivePurpose.Draw));
+        }
+
+        return this;
+
+        int Most(Func<ChoiceShape, int> of) => all.Max(of);
+
+        ImmutableArray<int> Rows(Func<ChoiceShape, int> of) => PerRank(r => of(all[layout.DataRank(r)]));
+
+        void Add(PlannedCollective entry) => _entries.Add(entry);
+
+        void Search(CollectivePurpose purpose, Func<ChoiceShape, int> of)
+        {
+            for (int digit = 0; digit < TokenShares.Digits && Most(of) > 0; digit++)
+            {
+                Add(PlannedCollective.AllReduce(layout, GroupKind.Tensor, DType.I64, Rows(of), TokenShares.Bins * TokenShares.BinColumns, purpose: purpose));
+            }
+        }
     }
 
     /// <summary>The plan of all that was added.</summary>

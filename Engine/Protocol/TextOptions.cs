@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Lean.Engine.Drafting;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 
@@ -40,6 +41,9 @@ internal sealed record TextOptions
     /// <summary>How many tokens are drafted ahead of each step at most, or null for what the server does by itself.</summary>
     public Speculation? Speculate { get; init; }
 
+    /// <summary>Who drafts them, or null for whoever does at this server.</summary>
+    public DrafterKind? Drafter { get; init; }
+
     /// <summary>Whether control tokens are left out of the text.</summary>
     public bool SkipsSpecial { get; init; } = true;
 
@@ -71,6 +75,7 @@ internal sealed record TextOptions
             MaxTokensField = field,
             Priority = body.Whole("priority", -MostPriority, MostPriority) ?? 0,
             Speculate = ReadSpeculation(body),
+            Drafter = ReadDrafter(body),
             SkipsSpecial = body.Flag("skip_special_tokens") ?? true,
             Sampling = ReadSampling(body),
         };
@@ -93,6 +98,10 @@ internal sealed record TextOptions
 
         return (null, fields[0]);
     }
+
+    private static DrafterKind? ReadDrafter(RequestObject body) => body.Text("drafter") is not { } name ? null
+        : DrafterNames.TryFind(name, out DrafterKind? kind) ? kind
+        : throw ApiException.Invalid("drafter", $"drafter is '{(name.Length <= 20 ? name : $"{name[..20]}…")}', expected {DrafterNames.Expected}");
 
     private static SamplingChoice ReadSampling(RequestObject body) => new()
     {

@@ -76,6 +76,9 @@ internal sealed class Arena : IDisposable
     /// <summary>An i32 matrix whose contents are undefined.</summary>
     public Tensor I32(long rows, long columns) => Take(DType.I32, new Shape(rows, columns));
 
+    /// <summary>An i64 matrix whose contents are undefined.</summary>
+    public Tensor I64(long rows, long columns) => Take(DType.I64, new Shape(rows, columns));
+
     /// <summary>Bytes whose contents are undefined.</summary>
     public Tensor Raw(long bytes) => Take(DType.I8, new Shape(bytes));
 

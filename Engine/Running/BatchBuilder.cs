@@ -26,6 +26,7 @@ internal sealed class BatchBuilder : IDisposable
     private readonly Tensor _draftBlocks;
     private readonly int[] _entryOf;
     private readonly int _versions;
+    private readonly bool _runsHead;
     private readonly Tensor _stateSegments;
     private readonly Tensor _laterPieces;
     private readonly StateCuts _cuts;
@@ -36,10 +37,11 @@ internal sealed class BatchBuilder : IDisposable
     /// <param name="drafts">The most drafts of a sequence that are verified at a time.</param>
     /// <param name="cuts">Where each step's states are kept.</param>
     /// <param name="allocate">Gives memory of the host.</param>
-    public BatchBuilder(int maxRows, int maxSegments, int maxBlocks, int drafts, StateCuts cuts, Func<long, IDeviceBuffer> allocate)
+    /// <param name="runsHead">Whether the MTP head drafts, which needs the token behind each row.</param>
+    public BatchBuilder(int maxRows, int maxSegments, int maxBlocks, int drafts, StateCuts cuts, Func<long, IDeviceBuffer> allocate, bool runsHead = false)
     {
-        (_maxBlocks, _versions, _cuts) = (maxBlocks, 1 + drafts, cuts);
-        long segments = maxSegments, rows = maxRows + (segments * drafts), drafting = drafts > 0 ? segments : 0, pieces = cuts.MostCuts;
+        (_maxBlocks, _versions, _runsHead, _cuts) = (maxBlocks, 1 + drafts, runsHead, cuts);
+        long segments = maxSegments, rows = maxRows + (segments * drafts), drafting = _runsHead ? segments : 0, pieces = cuts.MostCuts;
         long perSegment = PlannedRows.Columns + maxBlocks + _versions + StepRows.EntryColumns + Segments.Columns;
         _memory = allocate(sizeof(int) * ((2 * rows) + (segments * perSegment) + (drafting * maxBlocks) + (pieces * Segments.Columns)));
         (_segments, _entryOf) = (new int[maxSegments * Segments.Columns], new int[maxSegments]);
@@ -113,7 +115,7 @@ internal sealed class BatchBuilder : IDisposable
         {
             Planned = _planned.Rows(0, segments.Length),
             Text = _text.Rows(0, row),
-            Following = _versions > 1 ? _following.Rows(0, row) : default,
+            Following = _runsHead ? _following.Rows(0, row) : default,
             DraftBlocks = drafts.At(1) > 0 ? _draftBlocks.Rows(0, (long)drafts.At(1) * width).Reshape(new Shape(drafts.At(1), width)) : default,
             Drafts = drafts,
             StateSegments = cut ? _stateSegments.Rows(0, segments.Length) : default,
@@ -150,7 +152,7 @@ internal sealed class BatchBuilder : IDisposable
     }
 
     // What is planned of a segment. Its rows depend on the step before where that has not been read, or where it has drafted
-    // them: drafts never come to the host.
+    // them and the host does not know what.
     private void Plan(int index, in PlannedSegment segment, Sequence sequence, int row, int number)
     {
         Span<int> known = _segments.AsSpan(index * Segments.Columns, Segments.Columns);
@@ -160,9 +162,9 @@ internal sealed class BatchBuilder : IDisposable
         known[Segments.Slot] = sequence.Slot;
         Span<int> entry = _planned.AsSpan<int>().Slice(index * PlannedRows.Columns, PlannedRows.Columns);
         known.CopyTo(entry);
-        bool waits = segment.FirstPosition >= sequence.Tokens.Length;
-        entry[PlannedRows.Previous] = waits || segment.Drafts > 0 ? sequence.AwaitedEntry(number - 1) : -1;
-        entry[Segments.FirstPosition] -= !waits && segment.Drafts > 0 ? sequence.LastAccepted : 0;
+        bool waits = segment.FirstPosition >= sequence.Tokens.Length, onDevice = segment.Drafts > 0 && sequence.HostDrafts is null;
+        entry[PlannedRows.Previous] = waits || onDevice ? sequence.AwaitedEntry(number - 1) : -1;
+        entry[Segments.FirstPosition] -= !waits && onDevice ? sequence.LastAccepted : 0;
         entry[PlannedRows.Source] = sequence.Slot + sequence.Version;
         entry[PlannedRows.Pitch] = _versions > 1 && segment is { Class: RowClass.Generated, Samples: true } && segment.Rows == 1 + segment.Drafts ? 1 : 0;
     }
@@ -174,7 +176,12 @@ internal sealed class BatchBuilder : IDisposable
         Span<int> text = _text.AsSpan<int>().Slice(row, segment.Rows);
         text.Clear();
         tokens.Slice(int.Min(segment.FirstPosition, tokens.Length), int.Clamp(tokens.Length - segment.FirstPosition, 0, segment.Rows)).CopyTo(text);
-        Span<int> following = _versions > 1 ? _following.AsSpan<int>().Slice(row, segment.Rows) : [];
+        if (sequence.HostDrafts is { } drafts)
+        {
+            drafts.Tokens[..segment.Drafts].CopyTo(text[(segment.Rows - segment.Drafts)..]);
+        }
+
+        Span<int> following = _runsHead ? _following.AsSpan<int>().Slice(row, segment.Rows) : [];
         int certain = segment.Rows - (segment.Samples ? 1 + segment.Drafts : 0);
         for (int i = 0; i < following.Length; i++)
         {

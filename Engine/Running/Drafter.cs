@@ -62,9 +62,7 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
             };
             model.Prepare(step);
             last = _head.Forward(last.Rows(0, count), step);
-            ArenaMark mark = arena.Mark();
-            ops.GreedyPick.Run(model.Logits(last, promptRows: 0, arena), outcome.Slice(2 + depth).Rows(0, count), values.Rows(0, count));
-            arena.Release(mark);
+            model.Pick(last, promptRows: 0, outcome.Slice(2 + depth).Rows(0, count), values.Rows(0, count), arena);
         }
     }
 

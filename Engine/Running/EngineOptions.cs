@@ -1,3 +1,4 @@
+using Lean.Engine.Drafting;
 using Lean.Engine.Scheduling;
 
 namespace Lean.Engine.Running;
@@ -29,7 +30,7 @@ internal sealed record EngineOptions
     /// </summary>
     public bool KeepsGenerated { get; init; }
 
-    /// <summary>Tokens that are drafted ahead of each step at most, 0 … 7; above 0 the model must have an MTP head.</summary>
+    /// <summary>Tokens that are drafted ahead of each step at most, 0 … 7.</summary>
     public int Speculate { get; init; }
 
     /// <summary>Whether each step drafts as many of these as pays, down to none, for requests that ask for no number of their own.</summary>
@@ -37,6 +38,9 @@ internal sealed record EngineOptions
 
     /// <summary>What chooses how many those are; null for what acceptance and the time of steps say.</summary>
     public IDraftDepth? DraftDepth { get; init; }
+
+    /// <summary>Who drafts them; null for the MTP head where the model has one, else by lookup.</summary>
+    public DrafterKind? Drafter { get; init; }
 
     /// <summary>For benchmarks alone: which drafts count as right, whatever the model chose; null for those that are.</summary>
     public ForcedAcceptance? ForcedAcceptance { get; init; }

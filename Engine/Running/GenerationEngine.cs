@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Lean.Engine.Caches;
+using Lean.Engine.Drafting;
 using Lean.Engine.Models;
 using Lean.Engine.Scheduling;
 using Lean.Kernels;
@@ -39,13 +40,7 @@ internal sealed class GenerationEngine : IDisposable
     /// <exception cref="InputException">The memory named for caches is too little.</exception>
     /// <exception cref="MachineException">There is not enough memory.</exception>
     public GenerationEngine(DecoderModel model, KernelSet ops, EngineOptions options)
-        : this(model, ops, options, model.Mtp is null && options.AdaptsDepth ? 0 : options.Speculate)
-    {
-    }
-
-    // As many drafts as pay are none where nobody can make them.
-    private GenerationEngine(DecoderModel model, KernelSet ops, EngineOptions options, int drafts)
-        : this(model, ops, CacheBudget.Plan(model.Config, ops, options with { Speculate = drafts }), options)
+        : this(model, ops, CacheBudget.Plan(model.Config, ops, options with { Drafter = options.Drafter ?? (model.Mtp is null ? DrafterKind.Lookup : DrafterKind.Mtp) }), options)
     {
     }
 
@@ -87,7 +82,7 @@ internal sealed class GenerationEngine : IDisposable
     /// <summary>Who has which blocks and slots.</summary>
     internal SequenceMemory Memory => _memory;
 
-    /// <summary>How drafts did so far; to be read on the engine's thread.</summary>
+    /// <summary>How drafts did so far.</summary>
     public DraftStatistics Drafts => _results.Drafts;
 
     /// <summary>Steps submitted so far.</summary>
@@ -112,6 +107,8 @@ internal sealed class GenerationEngine : IDisposable
             Deadline = request.TimeLimit is { } limit ? After(limit) : long.MaxValue,
         };
         CheckRoom(sequence, subject);
+        sequence.HostDrafts = DraftsOnHost(sequence);
+        sequence.AdaptsDepth = AdaptsDepth(request);
         if (Interlocked.Increment(ref _open) > _scheduler.Capacity)
         {
             Interlocked.Decrement(ref _open);
@@ -225,7 +222,7 @@ internal sealed class GenerationEngine : IDisposable
                 $"{subject} of {sequence.PromptLength:N0} tokens and max_tokens of {sequence.MaxTokens:N0} need {sequence.Blocks.Length:N0} cache blocks of {Grid.Cell} positions, but there are {Caches.Blocks:N0} ({CachePlan.Size(Caches.Bytes)} of caches); a larger --cache-memory gives more");
         }
 
-        long listed = long.Max(sequence.Sampler.MostSeen, sequence.Sampler.MostBiases) * Caches.Slots;
+        long listed = long.Max(sequence.Sampler.MostSeen, sequence.Sampler.MostBiases) * Caches.Slots * Caches.Versions;
         if (listed > int.MaxValue)
         {
             throw new InputException(
@@ -237,7 +234,7 @@ internal sealed class GenerationEngine : IDisposable
     {
         while (_inbound.Reader.TryRead(out Sequence? sequence))
         {
-            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place, Depth(sequence), sequence.Sampler.DraftsFrom, Adapts(sequence)))
+            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place, LooksUp(sequence.Request) ? 0 : Depth(sequence.Request), sequence.AdaptsDepth))
             {
                 throw new InvalidOperationException("the scheduler holds less than the engine lets in");
             }
@@ -302,11 +299,23 @@ internal sealed class GenerationEngine : IDisposable
         _results.Commit(frame, chosen);
     }
 
-    // Drafts depend on nothing that only the host knows; a request may want fewer than there can be.
-    private int Depth(Sequence sequence) =>
-        sequence.Sampler.NeedsCommit ? 0 : int.Min(sequence.Request.Speculate ?? Caches.Drafts, Caches.Drafts);
+    // A request may want fewer drafts than there can be.
+    private int Depth(GenerationRequest request) => int.Min(request.Speculate ?? Caches.Drafts, Caches.Drafts);
 
-    private bool Adapts(Sequence sequence) => sequence.Request.AdaptsDepth || (_adaptsDepth && sequence.Request.Speculate is null);
+    private bool LooksUp(GenerationRequest request) => Caches.Drafter == DrafterKind.Lookup || request.Drafter == DrafterKind.Lookup;
+
+    // Where the next choice waits for the host anyway, so do the drafts behind it.
+    private HostDrafts? DraftsOnHost(Sequence sequence)
+    {
+        int depth = Depth(sequence.Request);
+        bool looksUp = LooksUp(sequence.Request);
+        return depth == 0 || !(looksUp || sequence.Sampler.NeedsCommit) ? null
+            : new HostDrafts(looksUp ? new PromptLookup(sequence.Tokens, sequence.Room) : HeadDrafts.Shared, depth);
+    }
+
+    // A lookup costs nothing, and proposes only where the text repeats itself.
+    private bool AdaptsDepth(GenerationRequest request) =>
+        !LooksUp(request) && (request.AdaptsDepth || (_adaptsDepth && request.Speculate is null));
 
     private void End(int place, FinishReason reason, bool inScheduler = true)
     {

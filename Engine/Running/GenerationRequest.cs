@@ -1,3 +1,4 @@
+using Lean.Engine.Drafting;
 using Lean.Engine.Sampling;
 
 namespace Lean.Engine.Running;
@@ -28,6 +29,9 @@ internal sealed record GenerationRequest
 
     /// <summary>Whether a step may draft fewer, as many as pays, whatever the engine does for others.</summary>
     public bool AdaptsDepth { get; init; }
+
+    /// <summary>Who drafts them. The MTP head can only where it does so for the whole engine, lookup always; null leaves it to the engine.</summary>
+    public DrafterKind? Drafter { get; init; }
 
     /// <summary>How tokens are chosen; greedily, where nobody says.</summary>
     public SamplingParameters Sampling { get; init; } = SamplingParameters.Greedy;

@@ -35,14 +35,14 @@ internal sealed class ModelRunner : IStepRunner
     /// <exception cref="MachineException">There is not enough memory.</exception>
     public ModelRunner(DecoderModel model, KernelSet ops, CachePlan plan, int? stepsAhead = null, ForcedAcceptance? acceptance = null)
     {
-        if (plan.Drafts > 0 && model.Mtp is null)
+        if (plan.RunsHead && model.Mtp is null)
         {
-            throw new InputException($"speculation asks for {plan.Drafts} drafts a step, but the checkpoint has no MTP head to make them (no mtp.* tensors)");
+            throw new InputException($"speculation asks for {plan.Drafts} drafts a step, but the checkpoint has no MTP head to make them (no mtp.* tensors); --drafter lookup needs none");
         }
 
-        (_model, _ops, _sampler, _acceptance) = (model, ops, new Sampler(ops), acceptance);
+        (_model, _ops, _sampler, _acceptance) = (model, ops, new Sampler(ops, model.VocabularyPeers), acceptance);
         StepsAhead = stepsAhead ?? (ops.Stream is { RunsAhead: true } ? 1 : 0);
-        _caches = new ModelCaches(ops, model.Config, mtpLayers: plan.Drafts > 0 ? 1 : 0, plan.Blocks, plan.States + plan.Snapshots);
+        _caches = new ModelCaches(ops, model.Config, mtpLayers: plan.RunsHead ? 1 : 0, plan.Blocks, plan.States + plan.Snapshots);
         var outcome = new Shape(2 + plan.Drafts, plan.Slots);
         try
         {
@@ -60,7 +60,7 @@ internal sealed class ModelRunner : IStepRunner
 
         _outcome = _outcomes.View(DType.I32, outcome);
         _step = new StepContext(_caches, _arena);
-        _drafter = plan.Drafts > 0 ? new Drafter(model, ops, _outcome) : null;
+        _drafter = plan.RunsHead ? new Drafter(model, ops, _outcome) : null;
         _graphs = ops.Stream is { CanCapture: true } stream ? new StepGraphs(stream, _arena) : null;
         _compute = Compute;
     }
@@ -103,6 +103,7 @@ internal sealed class ModelRunner : IStepRunner
             Tokens = _transfers.ToHost(chosen.Tokens, frame.Results),
             LogProbabilities = _transfers.ToHost(chosen.LogProbabilities, frame.Results),
             Accepted = _transfers.ToHost(chosen.Accepted, frame.Results),
+            Drafted = frame.DraftsRead > 0 ? _transfers.ToHost(_outcome.Rows(2, frame.DraftsRead), frame.Results) : default,
             Listed = _transfers.ToHost(chosen.Listed, frame.Results),
             ListedValues = _transfers.ToHost(chosen.ListedValues, frame.Results),
         };
@@ -144,9 +145,10 @@ internal sealed class ModelRunner : IStepRunner
         _step.Batch = batch;
         Tensor hidden = _model.Forward(_step), faults = _step.Faults, ends = default;
         StepOutput chosen = new() { Tokens = default, LogProbabilities = default };
-        if (batch.OutputRows.Shape[0] > 0)
+        if (batch.OutputRows.Shape[0] > 0 || _model.VocabularyPeers is not null)
         {
-            chosen = _sampler.Choose(_model.Logits(hidden, batch, _arena), _sampling, batch.Positions, _arena);
+            // A rank whose replica chooses nothing takes part in what other replicas' choices need.
+            chosen = _sampler.Choose(_model.OwnLogits(hidden, batch, _arena), _sampling, batch.Positions, _arena);
             if (_acceptance is not null)
             {
                 _ops.StepRows.FollowRows(_forced, batch.Tokens, _model.Config.Vocabulary, chosen.Tokens);
@@ -155,7 +157,7 @@ internal sealed class ModelRunner : IStepRunner
             long entries = _planned.Entries.Shape[0];
             ends = _arena.I32(entries, 1).Reshape(new Shape(entries));
             _ops.StepRows.AcceptDrafts(_planned.Entries, batch.Tokens, chosen.Tokens, _outcome, ends);
-            if (_drafter is not null)
+            if (_outcome.Shape[0] > 2)
             {
                 chosen = chosen with { Accepted = _arena.I32(entries, 1).Reshape(new Shape(entries)) };
                 _ops.Queue.CopyOnDevice(_outcome.Slice(0).Rows(0, entries), chosen.Accepted);

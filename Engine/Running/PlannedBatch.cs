@@ -33,7 +33,7 @@ internal readonly struct PlannedBatch
     /// <summary>i32 [E, 3]: the sequences that get tokens (see <see cref="Lean.Kernels.StepRows.AcceptDrafts"/>).</summary>
     public required Tensor Entries { get; init; }
 
-    /// <summary>i32 [T]: the token behind each row, or which output chooses it (see <see cref="Lean.Kernels.StepRows.FollowRows"/>); unset where nobody drafts.</summary>
+    /// <summary>i32 [T]: the token behind each row, or which output chooses it (see <see cref="Lean.Kernels.StepRows.FollowRows"/>); unset where the MTP head does not draft.</summary>
     public Tensor Following { get; init; }
 
     /// <summary>i32 [D, M]: the cache blocks of the sequences that are drafted for, in the order of entries, the deepest first.</summary>

@@ -32,7 +32,7 @@ internal sealed class SequenceMemory : ISequenceMemory
     /// <param name="keepsGenerated">Whether what was generated is kept with them, though its bits are not those of a prompt.</param>
     public SequenceMemory(CachePlan plan, Sequence?[] sequences, StateCuts cuts, bool keepsPrefixes, bool keepsGenerated)
     {
-        _blocks = new BlockManager(plan.Blocks, plan.Snapshots, lookahead: plan.Drafts > 0 ? 1 : 0);
+        _blocks = new BlockManager(plan.Blocks, plan.Snapshots, lookahead: plan.RunsHead ? 1 : 0);
         _slots = new NumberPool(plan.Slots);
         (_sequences, _cuts, _keepsPrefixes) = (sequences, cuts, keepsPrefixes && plan.Snapshots > 0);
         _keepsGenerated = keepsGenerated && _keepsPrefixes;

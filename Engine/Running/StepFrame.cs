@@ -29,7 +29,7 @@ internal sealed class StepFrame : IDisposable
         Plan = new StepPlan(running, capacity);
         Cuts = new StateCuts(promptRows, running, running);
         (_members, _runs) = (new Sequence[running], new int[running]);
-        _batches = new BatchBuilder(promptRows + running, running, mostBlocks, plan.Drafts, Cuts, allocate);
+        _batches = new BatchBuilder(promptRows + running, running, mostBlocks, plan.Drafts, Cuts, allocate, plan.RunsHead);
         _sampling = new SamplingBuilder(running * plan.Versions);
         Results = new Arena(allocate, queue: null);
     }
@@ -51,6 +51,9 @@ internal sealed class StepFrame : IDisposable
 
     /// <summary>Whether somebody's next choice depends on tokens of this step in a way that only the host knows.</summary>
     public bool HoldsBack { get; private set; }
+
+    /// <summary>The deepest drafts of this step that the host has to know; 0 for none.</summary>
+    public int DraftsRead { get; private set; }
 
     /// <summary>The host's memory for what comes of it.</summary>
     public Arena Results { get; }
@@ -76,32 +79,50 @@ internal sealed class StepFrame : IDisposable
     public void Build(int number, ReadOnlySpan<Sequence?> sequences)
     {
         Number = number;
-        HoldsBack = false;
+        (HoldsBack, DraftsRead) = (false, 0);
         ReadOnlySpan<PlannedSegment> segments = Plan.Segments;
         long seen = 0, biases = 0;
         for (int i = 0; i < segments.Length; i++)
         {
             Sequence sequence = sequences[segments[i].Sequence]!;
+            SequenceSampler sampler = sequence.Sampler;
             (_members[i], _runs[i]) = (sequence, sequence.Run);
-            (seen, biases) = (seen + sequence.Sampler.Seen.Length, biases + ((1L + segments[i].Drafts) * sequence.Sampler.MostBiases));
-            HoldsBack |= segments[i].Samples && sequence.Sampler.NeedsCommit;
+            long outputs = 1 + segments[i].Drafts;
+            seen += sampler.Parameters.Penalises ? outputs * ((sampler.Seen.Length / LogitAdjustments.SeenColumns) + outputs) : 0;
+            biases += outputs * sampler.MostBiases;
+            HoldsBack |= segments[i].Samples && MustBeRead(segments[i], sequence);
+            DraftsRead = sequence.HostDrafts is null ? DraftsRead : int.Max(DraftsRead, segments[i].Drafting);
         }
 
         Batch = _batches.Build(Plan, _members, number);
-        _sampling.Begin(seen / LogitAdjustments.SeenColumns, biases);
+        _sampling.Begin(seen, biases);
         int output = 0, row = 0;
         for (int i = 0; i < segments.Length; i++)
         {
             row += segments[i].Rows;
             int outputs = segments[i].Samples ? 1 + segments[i].Drafts : 0, position = segments[i].FirstPosition + segments[i].Rows - outputs + 1;
+            SequenceSampler sampler = _members[i].Sampler;
             for (int j = 0; j < outputs; j++)
             {
-                _sampling.Add(output++, row - outputs + j, position + j, _members[i].Sampler);
+                if (j > 0 && _members[i].HostDrafts is { } drafts)
+                {
+                    sampler.TrySuppose(drafts.Tokens[j - 1]);
+                }
+
+                _sampling.Add(output++, row - outputs + j, position + j, sampler);
             }
+
+            sampler.TakeBack();
         }
 
         Sampling = _sampling.Build();
     }
+
+    // Whether the sequence's next rows depend on this one's choice in a way that only the host knows: by what it counts, by
+    // what it drafts itself, or by how long the text is, where drafts leave that open and it is still too short.
+    private static bool MustBeRead(in PlannedSegment segment, Sequence sequence) =>
+        sequence.Sampler.NeedsCommit || sequence.HostDrafts is not null
+        || (segment.Drafts + segment.Drafting > 0 && sequence.Sampler.IsShort(segment.FirstPosition + segment.Rows - segment.Drafts + 1));
 
     public void Dispose()
     {

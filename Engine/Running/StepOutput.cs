@@ -17,6 +17,9 @@ internal readonly record struct StepOutput
     /// <summary>i32 [E]: how many drafts of each entry were right; unset where nobody drafts.</summary>
     public Tensor Accepted { get; init; }
 
+    /// <summary>i32 [D, N]: what was drafted behind each entry, a row per depth; unset where the host need not know.</summary>
+    public Tensor Drafted { get; init; }
+
     /// <summary>i32 [A, K]: the most likely tokens of the rows for which they are asked; unset where there are none.</summary>
     public Tensor Listed { get; init; }
 

@@ -1,3 +1,4 @@
+using Lean.Engine.Drafting;
 using Lean.Engine.Models;
 using Lean.Engine.Scheduling;
 using Lean.Kernels;
@@ -20,7 +21,7 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
     // Chosen where logits are no numbers.
     private const int NoToken = -1;
 
-    /// <summary>How drafts did so far.</summary>
+    /// <summary>How drafts did so far; those count as right whose token somebody got.</summary>
     public DraftStatistics Drafts { get; } = new();
 
     /// <summary>Hands out a step's results.</summary>
@@ -58,15 +59,19 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
                 }
                 else if (segment.Samples)
                 {
-                    sequence.TargetPasses++;
-                    Drafts.Add(segment.Drafts, accepted);
-                    if (segment.Drafts > 0)
+                    Drafts.Pass(segment.Drafts);
+                    sequence.Drafts.Pass(segment.Drafts);
+                    if (segment.Drafts > 0 && sequence.AdaptsDepth)
                     {
                         depth.Verified(segment.Drafts, accepted);
                     }
 
-                    (sequence.Drafted, sequence.LastAccepted, sequence.Version) = (sequence.Drafted + segment.Drafts, accepted, isSameRun ? accepted : 0);
+                    (sequence.LastAccepted, sequence.Version) = (accepted, isSameRun ? accepted : 0);
                     Take(sequence, chosen, new Choices(kept[before..], first + before, output, accepted, listed), frame.Number);
+                    if (isSameRun && sequence is { Finish: FinishReason.None, HostDrafts: { } drafts })
+                    {
+                        scheduler.Offer(segment.Sequence, Renew(drafts, sequence, chosen.Drafted, segment.Drafting, frame.EntryOf(i)));
+                    }
                 }
             }
 
@@ -99,10 +104,28 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
                     sequence.List(chosen.Listed.Slice(choices.Listed + i).AsSpan<int>(), chosen.ListedValues.Slice(choices.Listed + i).AsSpan<float>());
                 }
 
-                sequence.Accepted += i > 0 ? 1 : 0;
+                if (i > 0)
+                {
+                    Drafts.Accept(i);
+                    sequence.Drafts.Accept(i);
+                }
+
                 Accept(sequence, token, logProbabilities[choices.Output + i]);
             }
         }
+    }
+
+    // Drafts for the sequence's next step: room is left for the token behind them.
+    private int Renew(HostDrafts drafts, Sequence sequence, Tensor drafted, int drafting, int entry)
+    {
+        Span<int> ofHead = stackalloc int[drafting];
+        for (int depth = 0; depth < drafting; depth++)
+        {
+            ofHead[depth] = drafted.Slice(depth).AsSpan<int>()[entry];
+        }
+
+        CheckReturned(ofHead, NoToken, config.Vocabulary - 1, "draft");
+        return drafts.Renew(sequence.Tokens, ofHead, sequence.MaxTokens - sequence.Generated - 1, sequence.Sampler);
     }
 
     private void End(Sequence sequence, Fault fault)

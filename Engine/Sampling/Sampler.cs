@@ -5,15 +5,24 @@ using Lean.Tensors;
 namespace Lean.Engine.Sampling;
 
 /// <summary>Chooses a step's tokens from its logits. A step in which all is greedy runs one op.</summary>
-internal sealed class Sampler(KernelSet ops)
+/// <param name="ops">The ops.</param>
+/// <param name="peers">The ranks that hold the other tokens' logits, or null where this one holds all.</param>
+internal sealed class Sampler(KernelSet ops, IVocabularyPeers? peers = null)
 {
-    /// <summary>Chooses a token for each row.</summary>
-    /// <param name="logits">f32 [R, V]; stays as it is, since log-probabilities are those of the model, not of the filters.</param>
+    private readonly DividedSampler? _divided = peers is null ? null : new DividedSampler(ops, peers);
+
+    /// <summary>Chooses a token for each row. Ranks that divide the vocabulary call it together, also with no rows.</summary>
+    /// <param name="logits">f32 [R, V of the rank]; stays as it is, since log-probabilities are those of the model, not of the filters.</param>
     /// <param name="rows">Which rows are sampled, and how.</param>
     /// <param name="positions">i32 [T]: the positions of the step's rows.</param>
     /// <param name="arena">Holds the result.</param>
     public StepOutput Choose(Tensor logits, in SamplingRows rows, Tensor positions, Arena arena)
     {
+        if (_divided is not null)
+        {
+            return _divided.Choose(logits, rows, positions, arena);
+        }
+
         long outputs = logits.Shape[0], vocabulary = logits.Shape[1];
         Tensor best = Vector(arena.I32(outputs, 1)), values = Vector(arena.F32(outputs, 1));
         ops.GreedyPick.Run(logits, best, values);

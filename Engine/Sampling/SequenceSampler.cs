@@ -1,4 +1,5 @@
 using Lean.Engine.Grammars;
+using Lean.Engine.Running;
 using Lean.Kernels;
 using Lean.Tensors;
 
@@ -16,6 +17,9 @@ internal sealed class SequenceSampler
     private readonly int[] _seen = [];
     private readonly int[] _places = [];
     private readonly int _firstFree;
+    private readonly int[] _supposed = [];
+    private int _supposedCount;
+    private int _certainCount;
     private int _seenCount;
 
     /// <param name="parameters">How to choose, checked.</param>
@@ -40,6 +44,7 @@ internal sealed class SequenceSampler
         _biasesWhileShort = [.. _ends.Select(static t => new TokenBias(t, float.NegativeInfinity)), .. _biases.Where(b => !Ends(b.Token))];
         if (parameters.Penalises)
         {
+            _supposed = new int[PromptCheck.MostDrafts];
             MostSeen = (int)long.Min(vocabulary, (long)prompt.Count + maxTokens);
             _seen = new int[LogitAdjustments.SeenColumns * MostSeen];
             _places = new int[vocabulary];
@@ -71,11 +76,8 @@ internal sealed class SequenceSampler
     /// <summary>Whether a choice depends on tokens in a way that only the host knows, so that it waits until they have been read.</summary>
     public bool NeedsCommit => Parameters.Penalises || Grammar is not null;
 
-    /// <summary>
-    /// The position from which on choices depend on their position's logits alone, so that drafts behind it can be verified
-    /// whatever comes of those before; the largest where that is never so.
-    /// </summary>
-    public int DraftsFrom => NeedsCommit ? int.MaxValue : _firstFree;
+    /// <summary>Whether the choice of the token at a position depends on which position it is.</summary>
+    public bool IsShort(int position) => position < _firstFree;
 
     /// <summary>Whether the token at a position is anything but the most likely one.</summary>
     public bool IsActive(int position) => !Parameters.IsGreedy || Grammar is not null || Adjusts(position);
@@ -84,7 +86,7 @@ internal sealed class SequenceSampler
     public bool Adjusts(int position) => Biases(position).Length > 0 || _seenCount > 0;
 
     /// <summary>What is added to the logits of the token at a position: while the sequence is shorter than it must be, ends are banned.</summary>
-    public ReadOnlySpan<TokenBias> Biases(int position) => position < _firstFree ? _biasesWhileShort : _biases;
+    public ReadOnlySpan<TokenBias> Biases(int position) => IsShort(position) ? _biasesWhileShort : _biases;
 
     /// <summary>Penalised tokens and how often each was chosen, as <see cref="LogitAdjustments.Seen"/> lists them.</summary>
     public ReadOnlySpan<int> Seen => _seen.AsSpan(0, LogitAdjustments.SeenColumns * _seenCount);
@@ -106,6 +108,62 @@ internal sealed class SequenceSampler
         {
             _seen[(LogitAdjustments.SeenColumns * Entry(token)) + 1]++;
         }
+    }
+
+    /// <summary>Reckons with a draft as if it had been chosen, until <see cref="TakeBack"/>.</summary>
+    /// <returns>False, and nothing has changed, where the grammar forbids it.</returns>
+    public bool TrySuppose(int token)
+    {
+        if (Grammar?.TryAccept(token) == false)
+        {
+            return false;
+        }
+
+        if (Parameters.Penalises)
+        {
+            _certainCount = _supposedCount == 0 ? _seenCount : _certainCount;
+            _supposed[_supposedCount] = token;
+            _seen[(LogitAdjustments.SeenColumns * Entry(token)) + 1]++;
+        }
+
+        _supposedCount++;
+        return true;
+    }
+
+    /// <summary>Forgets all drafts that it reckons with.</summary>
+    public void TakeBack()
+    {
+        Grammar?.TakeBack(_supposedCount);
+        if (Parameters.Penalises && _supposedCount > 0)
+        {
+            foreach (int token in _supposed.AsSpan(0, _supposedCount))
+            {
+                _seen[(LogitAdjustments.SeenColumns * Entry(token)) + 1]--;
+            }
+
+            while (_seenCount > _certainCount)
+            {
+                _places[_seen[LogitAdjustments.SeenColumns * --_seenCount]] = 0;
+            }
+        }
+
+        _supposedCount = 0;
+    }
+
+    /// <summary>
+    /// How many drafts, from the first on, can be chosen and have something behind them: none that the grammar forbids, none
+    /// that ends the sequence, none of logits that are no numbers.
+    /// </summary>
+    public int Possible(ReadOnlySpan<int> drafts)
+    {
+        int count = 0;
+        while (count < drafts.Length && drafts[count] >= 0 && !Ends(drafts[count]) && TrySuppose(drafts[count]) && !IsComplete)
+        {
+            count++;
+        }
+
+        TakeBack();
+        return count;
     }
 
     // Places are counted from 1, so that 0 means none.

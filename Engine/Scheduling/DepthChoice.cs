@@ -12,7 +12,7 @@ internal sealed class DepthChoice(int most)
     private const int Settling = 2;
     private const int Samples = 3;
 
-    // A depth that nobody can measure, since prompts come all the time, is given up after so many steps.
+    // A depth that nobody can measure, since prompts come all the time, is given up for a while after so many steps.
     private const int Patience = 64;
 
     // A depth must be better by so much to replace another, and steps between two looks are never fewer.
@@ -34,6 +34,7 @@ internal sealed class DepthChoice(int most)
     private int _seenDepth = -1;
     private double _least; // of the first samples among them
     private int _quiet;  // measured steps since the last trial or change
+    private int _wait;   // of them before a depth is tried that could not be measured
     private double _credit;
     private bool _looksDown;
 
@@ -43,6 +44,7 @@ internal sealed class DepthChoice(int most)
         if (_trial >= 0 && ++_trialSteps > Patience)
         {
             End(acceptance);
+            _wait = Pause;
         }
 
         return _trial >= 0 ? _trial : _best;
@@ -126,7 +128,7 @@ internal sealed class DepthChoice(int most)
     {
         double rate = Rate(_best, acceptance);
         int unknown = Array.IndexOf(_cost, 0);
-        if (unknown > 0 && acceptance.Tokens(unknown) > rate * Better * LeastCost(unknown))
+        if (unknown > 0 && _quiet >= _wait && acceptance.Tokens(unknown) > rate * Better * LeastCost(unknown))
         {
             Try(unknown);
             return;

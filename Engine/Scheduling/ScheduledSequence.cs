@@ -36,9 +36,6 @@ internal struct ScheduledSequence
     /// <summary>Whether a step may draft fewer, as many as pays.</summary>
     public bool Adapts;
 
-    /// <summary>Tokens from which on it drafts, prompt and chosen ones.</summary>
-    public int DraftsFrom;
-
     /// <summary>Drafts that were planned last, and the number of the plan: they are of use to the next one only.</summary>
     public int Drafted;
 

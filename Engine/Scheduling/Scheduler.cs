@@ -76,10 +76,9 @@ internal sealed class Scheduler
     /// <param name="deadline">When it ends, done or not.</param>
     /// <param name="place">Its number until it leaves.</param>
     /// <param name="depth">Tokens that are drafted ahead of a step.</param>
-    /// <param name="draftsFrom">Tokens, of prompt and output, from which on they are.</param>
     /// <param name="adapts">Whether a step may draft fewer, as <see cref="Plan"/> is told.</param>
     /// <returns>False where as many as can wait do so.</returns>
-    public bool TryAdd(int promptLength, int maxTokens, int priority, long deadline, out int place, int depth = 0, int draftsFrom = 0, bool adapts = false)
+    public bool TryAdd(int promptLength, int maxTokens, int priority, long deadline, out int place, int depth = 0, bool adapts = false)
     {
         if (_freeCount == 0)
         {
@@ -99,7 +98,6 @@ internal sealed class Scheduler
             MaxTokens = maxTokens,
             Depth = depth,
             Adapts = adapts,
-            DraftsFrom = draftsFrom,
             DraftedIn = -1,
         };
         _nextDeadline = long.Min(_nextDeadline, deadline);
@@ -155,7 +153,7 @@ internal sealed class Scheduler
             int drafts = single && s.DraftedIn == _plans ? int.Min(s.Drafted, s.Room) : 0;
             int rows = single ? 1 + drafts : decodes ? int.Min(s.Left, budget) : Cut(s.Computed, s.PromptLength, budget);
             bool samples = rows - drafts == s.Left;
-            int drafting = samples && s.PromptLength + s.Generated >= s.DraftsFrom ? int.Clamp(s.Room - drafts, 0, s.Adapts ? int.Min(s.Depth, depth) : s.Depth) : 0;
+            int drafting = samples ? int.Clamp(s.Room - drafts, 0, s.Adapts ? int.Min(s.Depth, depth) : s.Depth) : 0;
             var segment = new PlannedSegment(place, decodes ? RowClass.Generated : RowClass.Prompt, s.Computed, rows, samples, drafts, drafting, s.Uncertain);
             if (rows == 0 || !TryGrow(i, segment.LastPosition + 1))
             {
@@ -186,6 +184,9 @@ internal sealed class Scheduler
             s.Uncertain -= segment.Drafts;
         }
     }
+
+    /// <summary>Says how many drafts the host has for a running sequence whose last row has been committed: those of the next plan, whatever was to be drafted.</summary>
+    public void Offer(int place, int drafts) => (_all[place].Drafted, _all[place].DraftedIn) = (drafts, _plans);
 
     private void Take(in PlannedSegment segment)
     {

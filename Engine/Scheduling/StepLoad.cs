@@ -9,8 +9,8 @@ namespace Lean.Engine.Scheduling;
 internal readonly record struct StepLoad(int Sequences, int Adapting, int Drafts, int Drafting, bool IsDecode)
 {
     /// <summary>
-    /// How deep it drafts where all do so equally, and verified as many before: such steps can be compared. −1 for others, which
-    /// are few: those with prompts, those between two depths, and those where a request is near its end.
+    /// How deep it drafts where all do so equally, and it verifies about as many (a grammar may have ruled some out): such steps
+    /// can be compared. −1 for others: those with prompts, those between two depths, and those where a request is near its end.
     /// </summary>
-    public int Depth => IsDecode && Adapting > 0 && Drafts == Drafting && Drafts % Adapting == 0 ? Drafts / Adapting : -1;
+    public int Depth => IsDecode && Adapting > 0 && Drafting % Adapting == 0 && Drafts <= Drafting && 4L * Drafts >= 3L * Drafting ? Drafting / Adapting : -1;
 }

@@ -66,6 +66,7 @@ internal sealed class EngineHost : IDisposable
         var metrics = new ServerMetrics();
         var engine = new GenerationEngine(model.Model, model.Ops, options with { Observer = metrics });
         metrics.Blocks = engine.Caches.Blocks;
+        metrics.Watch(engine.Drafts, engine.Caches.Drafts);
         return new EngineHost(engine, model.Model.Config) { Metrics = metrics, ModelName = name, MostUnread = mostUnread };
     }
 

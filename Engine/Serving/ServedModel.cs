@@ -151,6 +151,7 @@ internal sealed class ServedModel
                 Priority = -options.Priority,
                 Speculate = options.Speculate is { Adapts: false } fixedDepth ? fixedDepth.Most : null,
                 AdaptsDepth = options.Speculate is { Adapts: true },
+                Drafter = options.Drafter,
 
                 // Choices of one seed would all be the same.
                 Sampling = i == 0 ? sampling : sampling with { Seed = unchecked(sampling.Seed + i) },

@@ -73,6 +73,15 @@ internal static unsafe class CpuDispatch<V> where V : struct, IVec<V>
             case CpuKernel.TopLogProbabilities:
                 TopLogProbabilitiesBody<V>.Run((TopLogProbabilitiesArguments*)arguments, begin, end);
                 break;
+            case CpuKernel.TokenBins:
+                TokenSharesBody<V>.Bins((TokenSharesArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.TokenSums:
+                TokenSharesBody<V>.Sums((TokenSharesArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.DrawToken:
+                TokenSharesBody<V>.Draw((TokenSharesArguments*)arguments, begin, end);
+                break;
             case CpuKernel.Probe:
                 ProbeBody<V>.Run((ProbeArguments*)arguments, begin, end);
                 break;

@@ -25,5 +25,8 @@ internal enum CpuKernel
     LogProbabilities,
     TopLogProbabilities,
     MaskLogits,
+    TokenBins,
+    TokenSums,
+    DrawToken,
     Probe,
 }

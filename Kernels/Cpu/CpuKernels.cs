@@ -34,6 +34,7 @@ public static class CpuKernels
             AdjustLogits = new AdjustLogitsCpu(backend),
             MaskLogits = new MaskLogitsCpu(backend),
             SampleTokens = new SampleTokensCpu(backend),
+            TokenShares = new TokenSharesCpu(backend),
             LogProbabilities = new LogProbabilitiesCpu(backend),
             TopLogProbabilities = new TopLogProbabilitiesCpu(backend),
             StepRows = new StepRowsCpu(),

@@ -34,6 +34,7 @@ public static class ReferenceKernels
         AdjustLogits = new AdjustLogitsReference(),
         MaskLogits = new MaskLogitsReference(),
         SampleTokens = new SampleTokensReference(),
+        TokenShares = new TokenSharesReference(),
         LogProbabilities = new LogProbabilitiesReference(),
         TopLogProbabilities = new TopLogProbabilitiesReference(),
         StepRows = new StepRowsReference(),

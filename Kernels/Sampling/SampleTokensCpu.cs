@@ -40,9 +40,6 @@ internal static unsafe class SampleTokensBody<V> where V : struct, IVec<V>
 {
     private const int Lanes = IVec<V>.Lanes;
 
-    // The walk first finds the stretch that holds the token; sums are exact, so stretches change nothing.
-    private const int Stretches = 256;
-
     public static void Run(SampleTokensArguments* a, int begin, int end)
     {
         for (long s = begin; s < end; s++)
@@ -90,7 +87,7 @@ internal static unsafe class SampleTokensBody<V> where V : struct, IVec<V>
         }
 
         int* draw = a->Draws + (s * SampleTokens.DrawColumns);
-        return Walk(row, cut, minP, Philox.Uniform(((ulong)(uint)draw[1] << 32) | (uint)draw[0]));
+        return TokenWalk<V>.Draw(row, cut, minP, Philox.Uniform(((ulong)(uint)draw[1] << 32) | (uint)draw[0]));
     }
 
     /// <summary>The largest logit; NaN where any is NaN or +∞, −∞ where all are.</summary>
@@ -107,45 +104,5 @@ internal static unsafe class SampleTokensBody<V> where V : struct, IVec<V>
         }
 
         return V.Sum(faults) > 0 ? float.NaN : V.MaxLane(best);
-    }
-
-    private static int Walk(in TokenWeights row, TokenCut cut, float minP, double u)
-    {
-        double* sums = stackalloc double[Stretches];
-        int stretch = ((row.Count + (Stretches * TokenSearch<V>.Block) - 1) / (Stretches * TokenSearch<V>.Block)) * TokenSearch<V>.Block;
-        int stretches = (row.Count + stretch - 1) / stretch;
-        double total = 0;
-        for (int i = 0; i < stretches; i++)
-        {
-            total += sums[i] = TokenSearch<V>.Kept(row, cut, minP, i * stretch, int.Min((i + 1) * stretch, row.Count));
-        }
-
-        // u < 1, so the target lies below the total, and the walk ends at a token that weighs something.
-        double target = u * total, before = 0;
-        int at = 0;
-        while (before + sums[at] <= target)
-        {
-            before += sums[at++];
-        }
-
-        int first = at * stretch;
-        while (true)
-        {
-            double next = TokenSearch<V>.Kept(row, cut, minP, first, int.Min(first + TokenSearch<V>.Block, row.Count));
-            if (before + next > target)
-            {
-                break;
-            }
-
-            before += next;
-            first += TokenSearch<V>.Block;
-        }
-
-        while ((before += TokenSearch<V>.Kept(row, cut, minP, first, first + 1)) <= target)
-        {
-            first++;
-        }
-
-        return first;
     }
 }

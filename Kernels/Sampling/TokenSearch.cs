@@ -93,6 +93,20 @@ internal static unsafe class TokenSearch<V> where V : struct, IVec<V>
         return Wide.Sum(even + odd);
     }
 
+    /// <summary>How many logits equal one.</summary>
+    public static int Equal(in TokenWeights row, float logit)
+    {
+        V value = V.Broadcast(logit), one = V.Broadcast(1f), counts = V.Zero;
+        for (int i = 0; i < row.Count; i += Lanes)
+        {
+            int n = int.Min(Lanes, row.Count - i);
+            V x = V.LoadPartial(row.Logits + i, n);
+            counts += V.KeepFirst(V.SelectLess(x, value, V.Zero, V.SelectLess(value, x, V.Zero, one)), n, 0f);
+        }
+
+        return (int)V.Sum(counts);
+    }
+
     /// <summary>
     /// The largest logit t of the row for which the tokens with logits of at least t are, or weigh, at least the target;
     /// what those above t are or weigh; and how many equal t. All tokens that weigh anything must reach the target.

@@ -6,7 +6,12 @@ internal readonly unsafe struct TokenWeights
     // e^−30 is below half of the least weight there is, 2^−36, by far more than rounding can hide.
     private const float FarBelow = 30;
 
-    public TokenWeights(float* logits, int count, float maximum, float temperature)
+    public TokenWeights(float* logits, int count, float maximum, float temperature) : this(logits, count, maximum, temperature, count)
+    {
+    }
+
+    /// <summary>Some tokens of a vocabulary whose largest logit is known.</summary>
+    public TokenWeights(float* logits, int count, float maximum, float temperature, int vocabulary)
     {
         Logits = logits;
         (Count, Maximum) = (count, maximum);
@@ -14,7 +19,7 @@ internal readonly unsafe struct TokenWeights
         Least = float.Max(maximum - (FarBelow / InverseTemperature), float.MinValue);
 
         // Adding and taking away 1.5·2^(52−g) rounds to a multiple of 2^−g.
-        Rounder = 1.5 * Math.ScaleB(1.0, 52 - SampleTokens.WeightBits(count));
+        Rounder = 1.5 * Math.ScaleB(1.0, 52 - SampleTokens.WeightBits(vocabulary));
     }
 
     /// <summary>Some of the row's logits, which keep their weights.</summary>
@@ -33,4 +38,10 @@ internal readonly unsafe struct TokenWeights
     public float Least { get; }
 
     public double Rounder { get; }
+
+    /// <summary>A sum of weights in units of 2^−g: Rounder is 1.5·2^52 of them.</summary>
+    public long Units(double weights) => (long)(weights * (1.5 * (1L << 52) / Rounder));
+
+    /// <summary>What so many units weigh.</summary>
+    public double Weights(long units) => units * (Rounder / (1.5 * (1L << 52)));
 }

@@ -34,6 +34,7 @@ internal sealed class GenerateCommand
     private readonly Option<int> _maxSequences = Options.Number("--max-sequences", 1, Most, 64, "Prompts that run at a time; others wait");
     private readonly Option<string?> _cacheMemory = Options.CacheMemory();
     private readonly Option<Speculation> _speculate = Options.Speculate();
+    private readonly Option<string?> _drafter = Options.Drafter();
     private readonly Option<bool> _reuseGenerated = Options.ReuseGenerated();
     private readonly SamplingOptions _sampling = new();
     private readonly ChatOptions _chat = new();
@@ -52,7 +53,7 @@ internal sealed class GenerateCommand
             "lean generate --model DIR --prompt-ids 1,2,3 --prompt-ids 4,5 --json",
             "lean generate --model DIR --prompts prompts.jsonl > answers.jsonl")
         {
-            _prompt, _model, _promptIds, _prompts, _maxTokens, _ignoreEnd, _device, _json, _maxStepTokens, _maxSequences, _speculate, _cacheMemory,
+            _prompt, _model, _promptIds, _prompts, _maxTokens, _ignoreEnd, _device, _json, _maxStepTokens, _maxSequences, _speculate, _drafter, _cacheMemory,
             _reuseGenerated,
         };
         _sampling.AddTo(command);
@@ -75,6 +76,7 @@ internal sealed class GenerateCommand
             MaxSequences = parsed.GetValue(_maxSequences),
             Speculate = parsed.GetValue(_speculate).Most,
             AdaptsDepth = parsed.GetValue(_speculate).Adapts,
+            Drafter = Options.ReadDrafter(parsed, _drafter),
             KeepsGenerated = parsed.GetValue(_reuseGenerated),
             CacheMemory = parsed.GetValue(_cacheMemory) is { } size ? ByteSize.Parse(_cacheMemory.Name, size) : null,
         };

@@ -63,17 +63,25 @@ internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tok
         WriteAlternatives(json, sequence);
         WriteSeed(json, sequence.Request.Sampling);
         WriteTimings(json, index, sequence);
-        json.WriteStartObject("speculation");
-        json.WriteNumber("drafted", sequence.Drafted);
-        json.WriteNumber("accepted", sequence.Accepted);
-        json.WriteNumber("target_passes", sequence.TargetPasses);
-        json.WriteEndObject();
+        WriteDrafts(json, sequence);
         json.WriteString("device", model.Ops.Description);
         json.WriteNumber("host_ops", 0);
         json.WriteNumber("launches", model.Ops.Stream?.Launches ?? 0);
         json.WriteNumber("ranks", 1);
         json.WriteStartObject("collectives");
         json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private static void WriteDrafts(Utf8JsonWriter json, Sequence sequence)
+    {
+        DraftStatistics drafts = sequence.Drafts;
+        json.WriteStartObject("speculation");
+        json.WriteNumber("drafted", drafts.AllDrafted);
+        json.WriteNumber("accepted", drafts.AllAccepted);
+        json.WriteNumber("target_passes", drafts.TargetPasses);
+        json.Figure("tokens_per_pass", drafts.TargetPasses == 0 ? 0 : (double)sequence.Generated / drafts.TargetPasses, decimals: 3);
+        json.WriteDepths(drafts);
         json.WriteEndObject();
     }
 

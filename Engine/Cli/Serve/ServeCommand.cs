@@ -36,6 +36,7 @@ internal sealed class ServeCommand
     private readonly Option<int> _maxQueue = Options.Number("--max-queue", 0, Most, 1024, "Sequences that wait at most; further ones get status 429");
     private readonly Option<string?> _cacheMemory = Options.CacheMemory();
     private readonly Option<Speculation> _speculate = Options.Speculate();
+    private readonly Option<string?> _drafter = Options.Drafter();
     private readonly Option<bool> _reuse = Options.ReuseGenerated();
     private readonly Option<string?> _maxRequest = Options.Text("--max-request-size", "SIZE", "The largest body of a request (default: 32MiB)");
     private readonly Option<int> _drain = Options.Number("--drain-time", 0, MostSeconds, 30, "Seconds that requests under way may go on after the first SIGTERM or Ctrl-C");
@@ -55,7 +56,7 @@ internal sealed class ServeCommand
             "curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Who is there?\"}]}'")
         {
             _model, _names, _device, _host, _port, _keys, _origins, _certificate, _certificateKey, _template, _maxStepTokens, _maxSequences, _maxQueue,
-            _cacheMemory, _speculate, _reuse, _maxRequest, _drain, _stepLimit, _logFormat, _logLevel,
+            _cacheMemory, _speculate, _drafter, _reuse, _maxRequest, _drain, _stepLimit, _logFormat, _logLevel,
         };
         _later.AddTo(command);
         command.SetAction(Run);
@@ -79,6 +80,7 @@ internal sealed class ServeCommand
             CacheMemory = parsed.GetValue(_cacheMemory) is { } size ? ByteSize.Parse(_cacheMemory.Name, size) : null,
             Speculate = parsed.GetValue(_speculate).Most,
             AdaptsDepth = parsed.GetValue(_speculate).Adapts,
+            Drafter = Options.ReadDrafter(parsed, _drafter),
             KeepsGenerated = parsed.GetValue(_reuse),
         }, names[0]);
         using OtlpExport? export = OtlpExport.Start();

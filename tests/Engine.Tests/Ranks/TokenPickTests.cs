@@ -1,7 +1,7 @@
 using Lean.Comm;
-using Lean.Engine.Layers;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
+using Lean.Engine.Sampling;
 using Lean.Kernels;
 using Lean.Tensors;
 using StepRows = Lean.Comm.StepRows;
@@ -14,14 +14,14 @@ public sealed class TokenPickTests
     [Fact]
     public void Equal_logits_go_to_the_lowest_token_and_a_fault_to_none()
     {
-        Assert.Equal(3, Best(new(3, 2, 2.5f), new(40, 2, 3), new(90, 1, 1)).Token);
-        Assert.Equal(40, Best(new(3, 2, 2.5f), new(40, 2.5f, 3), new(90, 2.5f, 3)).Token);
+        Assert.Equal(3, Best(new(3, 2, -0.5f), new(40, 2, -1), new(90, 1, 0)).Token);
+        Assert.Equal(40, Best(new(3, 2, -0.5f), new(40, 2.5f, -0.5f), new(90, 2.5f, -0.5f)).Token);
         Assert.Equal(7, Best(new(70, -1, 0), new(7, -1, 0)).Token);
-        Assert.Equal((-1, float.NaN), Best(new(3, 2, 2.5f), new(-1, float.NaN, float.NaN), new(90, 9, 9)));
-        Assert.Equal((-1, float.NaN), Best(new(-1, float.NaN, float.NaN), new(90, 9, 9)));
+        Assert.Equal(TokenPick.None, Best(new(3, 2, -0.5f), TokenPick.None, new(90, 9, 0)));
+        Assert.Equal(TokenPick.None, Best(TokenPick.None, new(90, 9, 0)));
 
         // Two ranks with one token each: p = 1 / (1 + e⁻¹).
-        Assert.Equal(-Math.Log(1 + Math.Exp(-1)), Best(new(0, 1, 1), new(1, 0, 0)).LogProbability, 1e-6);
+        Assert.Equal(-Math.Log(1 + Math.Exp(-1)), Best(new(0, 1, 0), new(1, 0, 0)).LogProbability, 1e-6);
     }
 
     [Theory]
@@ -49,7 +49,8 @@ public sealed class TokenPickTests
             Tensor logits = loaded.Model.Logits(hidden, promptRows: 0, arena);
             Tensor best = arena.I32(rows, 1).Reshape(new Shape(rows)), expected = arena.F32(rows, 1).Reshape(new Shape(rows));
             loaded.Ops.GreedyPick.Run(logits, best, expected);
-            (Tensor tokens, Tensor values) = loaded.Model.Pick(hidden, promptRows: 0, arena);
+            Tensor tokens = arena.I32(rows, 1).Reshape(new Shape(rows)), values = arena.F32(rows, 1).Reshape(new Shape(rows));
+            loaded.Model.Pick(hidden, promptRows: 0, tokens, values, arena);
             Assert.Equal(best.AsSpan<int>().ToArray(), tokens.AsSpan<int>().ToArray());
             Assert.Equal(-1, tokens.AsSpan<int>()[rows - 1]);
             for (int row = 0; row < rows - 1; row++)
@@ -59,15 +60,14 @@ public sealed class TokenPickTests
         });
     }
 
-    private static (int Token, float LogProbability) Best(params TokenPick[] picks)
+    private static TokenPick Best(params TokenPick[] picks)
     {
-        using HostBuffer memory = HostBuffer.For(DType.I32, new Shape(picks.Length, TokenPick.Words));
-        Tensor all = memory.View(DType.I32, new Shape(picks.Length, TokenPick.Words));
+        int[] words = new int[picks.Length * TokenPick.Words];
         for (int i = 0; i < picks.Length; i++)
         {
-            picks[i].Write(all, i);
+            picks[i].Write(words.AsSpan(TokenPick.Words * i));
         }
 
-        return TokenPick.Best(all, 0, 1);
+        return TokenPick.Best(words, 0, TokenPick.Words);
     }
 }

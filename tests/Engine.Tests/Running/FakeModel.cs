@@ -15,6 +15,7 @@ internal sealed class FakeModel : IStepRunner
 {
     internal const int Vocabulary = 1000;
 
+    private readonly bool _drafts;
     private readonly ulong[] _keys;
     private readonly ulong[] _states;
     private readonly (int Token, int Next)[] _followed;
@@ -26,7 +27,7 @@ internal sealed class FakeModel : IStepRunner
 
     internal FakeModel(CachePlan plan, int stepsAhead = 0)
     {
-        (_keys, _states, StepsAhead) = (new ulong[plan.Blocks * Grid.Cell], new ulong[plan.States + plan.Snapshots], stepsAhead);
+        (_drafts, _keys, _states, StepsAhead) = (plan.RunsHead, new ulong[plan.Blocks * Grid.Cell], new ulong[plan.States + plan.Snapshots], stepsAhead);
         _followed = new (int, int)[_keys.Length];
         var shape = new Shape(2 + plan.Drafts, plan.Slots);
         _outcomes = HostBuffer.For(DType.I32, shape);
@@ -89,7 +90,7 @@ internal sealed class FakeModel : IStepRunner
         }
 
         _outcome.Slice(0).AsSpan<int>()[..entries].CopyTo(accepted.AsSpan<int>());
-        if (_outcome.Shape[0] > 2)
+        if (_drafts)
         {
             Tensor following = Vector(_rows.I32(batch.Rows, 1));
             _ops.StepRows.FollowRows(frame.Batch.Following, outputCount == 0 ? frame.Batch.Following : tokens, Vocabulary, following);
@@ -104,7 +105,14 @@ internal sealed class FakeModel : IStepRunner
             }
         }
 
-        frame.Output = new StepOutput { Faults = faults, Tokens = tokens, LogProbabilities = values, Accepted = accepted };
+        Tensor drafted = default;
+        if (frame.DraftsRead > 0)
+        {
+            drafted = frame.Results.I32(frame.DraftsRead, _outcome.Shape[1]);
+            _outcome.Rows(2, frame.DraftsRead).AsSpan<int>().CopyTo(drafted.AsSpan<int>());
+        }
+
+        frame.Output = new StepOutput { Faults = faults, Tokens = tokens, LogProbabilities = values, Accepted = accepted, Drafted = drafted };
     }
 
     public StepOutput Collect(StepFrame frame) => frame.Output;

@@ -35,6 +35,15 @@ internal sealed class PlantedCheckpoint : IDisposable
     /// <summary>Copies a fixture and fills one row of a matrix.</summary>
     internal static PlantedCheckpoint FillRow(string fixture, string name, int row, ushort value) => new PlantedCheckpoint(fixture).Fill(name, value, row);
 
+    /// <summary>Copies a fixture of Qwen3.5's, whose config.json then says that there is no MTP head.</summary>
+    internal static PlantedCheckpoint WithoutHead(string fixture)
+    {
+        var copy = new PlantedCheckpoint(fixture);
+        string path = Path.Combine(copy.Folder, "config.json"), config = File.ReadAllText(path);
+        File.WriteAllText(path, config.Replace("\"mtp_num_hidden_layers\": 1", "\"mtp_num_hidden_layers\": 0", StringComparison.Ordinal));
+        return copy;
+    }
+
     /// <summary>Fills a tensor, or one row of it, with a value of bf16.</summary>
     internal PlantedCheckpoint Fill(string name, ushort value, int? row = null)
     {

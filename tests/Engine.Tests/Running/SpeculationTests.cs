@@ -1,3 +1,4 @@
+using Lean.Engine.Drafting;
 using Lean.Engine.Running;
 using Lean.Engine.Scheduling;
 using Lean.Engine.Tests.Forward;
@@ -43,8 +44,8 @@ public sealed class SpeculationTests
             for (int i = 0; i < requests.Length; i++)
             {
                 Requests.MustBe(alone[i], together[i], $"request {i} with {depth} drafts a step");
-                Assert.Equal(together[i].Generated, together[i].TargetPasses + together[i].Accepted);
-                drafted += together[i].Drafted;
+                Assert.Equal(together[i].Generated, together[i].Drafts.TargetPasses + together[i].Drafts.AllAccepted);
+                drafted += together[i].Drafts.AllDrafted;
             }
 
             Requests.MustBe(alone[depth], Requests.Run(model, [requests[depth]], options)[0], $"request {depth} alone with {depth} drafts a step");
@@ -57,7 +58,7 @@ public sealed class SpeculationTests
             for (int i = 0; i < requests.Length; i++)
             {
                 Requests.MustBe(alone[i], together[i], $"request {i} where depths change");
-                Assert.Equal(together[i].Generated, together[i].TargetPasses + together[i].Accepted);
+                Assert.Equal(together[i].Generated, together[i].Drafts.TargetPasses + together[i].Drafts.AllAccepted);
             }
 
             GenerationRequest request = requests[4] with { Speculate = null };
@@ -110,9 +111,9 @@ public sealed class SpeculationTests
         GenerationRequest request = new() { Prompt = [1, 2, 3], MaxTokens = 20, IgnoreEndOfSequence = true };
         GenerationRequest[] requests = [request, request with { AdaptsDepth = true }, request with { Speculate = 2 }];
         Sequence[] forced = Requests.Run(model, requests, new EngineOptions { Speculate = 3, DraftDepth = depth });
-        Assert.Equal([true, false, true], forced.Select(static s => s.Drafted > 0));
+        Assert.Equal([true, false, true], forced.Select(static s => s.Drafts.AllDrafted > 0));
         Sequence[] adaptive = Requests.Run(model, requests, new EngineOptions { Speculate = 3, AdaptsDepth = true, DraftDepth = depth });
-        Assert.Equal([false, false, true], adaptive.Select(static s => s.Drafted > 0));
+        Assert.Equal([false, false, true], adaptive.Select(static s => s.Drafts.AllDrafted > 0));
     }
 
     [Fact]
@@ -131,7 +132,7 @@ public sealed class SpeculationTests
 
         DraftStatistics drafts = batch.Engine.Drafts;
         double first = (double)drafts.Accepted(1) / drafts.Drafted(1);
-        double perPass = (double)batch.Sequences.Sum(static s => s.Generated) / batch.Sequences.Sum(static s => s.TargetPasses);
+        double perPass = (double)batch.Sequences.Sum(static s => s.Generated) / batch.Sequences.Sum(static s => s.Drafts.TargetPasses);
         Assert.True(first >= 0.70 && perPass >= 2.2, $"{first:F3} of first drafts are right, {perPass:F3} tokens a pass");
         Assert.InRange(drafts.Accepted(3), 1, drafts.Accepted(2));
     }
@@ -142,6 +143,29 @@ public sealed class SpeculationTests
         new() { Speculate = PromptCheck.MostDrafts, AdaptsDepth = true, DraftDepth = new RandomDepth(11, PromptCheck.MostDrafts), StepsAhead = 1 },
         new() { Speculate = Speculation.Auto.Most, AdaptsDepth = true, MaxStepTokens = 64 },
     ];
+
+    [Fact]
+    public void A_model_without_a_head_drafts_by_lookup_and_only_so()
+    {
+        using var headless = PlantedCheckpoint.WithoutHead("qwen3.5-dense");
+        using var model = LoadedModel.Open(headless.Folder, CpuBackends.Open());
+        Assert.Null(model.Model.Mtp);
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 20).Select(i => Requests.Mixed(i, 8, Tokens))];
+        long drafted = 0;
+        foreach (int depth in (int[])[1, 3, 7])
+        {
+            Sequence[] together = Requests.Run(model, requests, new EngineOptions { Speculate = depth, StepsAhead = depth % 2 });
+            for (int i = 0; i < requests.Length; i++)
+            {
+                Requests.MustBe(Requests.Run(model, [requests[i]])[0], together[i], $"request {i} with {depth} drafts a step");
+                drafted += together[i].Drafts.AllDrafted;
+            }
+        }
+
+        Assert.InRange(drafted, 100, long.MaxValue);
+        InputException refused = Assert.Throws<InputException>(() => Requests.Run(model, requests, new EngineOptions { Speculate = 2, Drafter = DrafterKind.Mtp }));
+        Assert.Contains("has no MTP head", refused.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void More_drafts_than_there_can_be_are_refused()

@@ -40,6 +40,8 @@ public sealed class Avx2SampleTokensTests : SampleTokensTests<Avx2Target>;
 
 public sealed class Avx2LogProbabilitiesTests : LogProbabilitiesTests<Avx2Target>;
 
+public sealed class Avx2TokenSharesTests : TokenSharesTests<Avx2Target>;
+
 public sealed class Avx2TopLogProbabilitiesTests : TopLogProbabilitiesTests<Avx2Target>;
 
 public sealed class Avx2ProbesTests : ProbesTests<Avx2Target>;

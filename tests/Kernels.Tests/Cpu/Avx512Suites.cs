@@ -40,6 +40,8 @@ public sealed class Avx512SampleTokensTests : SampleTokensTests<Avx512Target>;
 
 public sealed class Avx512LogProbabilitiesTests : LogProbabilitiesTests<Avx512Target>;
 
+public sealed class Avx512TokenSharesTests : TokenSharesTests<Avx512Target>;
+
 public sealed class Avx512TopLogProbabilitiesTests : TopLogProbabilitiesTests<Avx512Target>;
 
 public sealed class Avx512ProbesTests : ProbesTests<Avx512Target>;

@@ -40,6 +40,8 @@ public sealed class ScalarSampleTokensTests : SampleTokensTests<ScalarTarget>;
 
 public sealed class ScalarLogProbabilitiesTests : LogProbabilitiesTests<ScalarTarget>;
 
+public sealed class ScalarTokenSharesTests : TokenSharesTests<ScalarTarget>;
+
 public sealed class ScalarTopLogProbabilitiesTests : TopLogProbabilitiesTests<ScalarTarget>;
 
 public sealed class ScalarProbesTests : ProbesTests<ScalarTarget>;

@@ -36,6 +36,8 @@ public sealed class ReferenceSampleTokensTests : SampleTokensTests<ReferenceTarg
 
 public sealed class ReferenceLogProbabilitiesTests : LogProbabilitiesTests<ReferenceTarget>;
 
+public sealed class ReferenceTokenSharesTests : TokenSharesTests<ReferenceTarget>;
+
 public sealed class ReferenceTopLogProbabilitiesTests : TopLogProbabilitiesTests<ReferenceTarget>;
 
 /// <summary>The reference keeps its state in f64 during a call, so a cut into calls shows as one rounding to f32.</summary>
