@@ -37,10 +37,12 @@ internal static class Names
         CollectivePurpose.SharedExpert => "shared expert",
         CollectivePurpose.Head => "head",
         CollectivePurpose.Draft => "draft",
+        CollectivePurpose.Result => "result",
         CollectivePurpose.Candidates => "candidates",
         CollectivePurpose.TopK => "top-k",
         CollectivePurpose.TopP => "top-p",
         CollectivePurpose.Draw => "draw",
+        CollectivePurpose.DispatchCounts => "dispatch counts",
         _ => throw new ArgumentOutOfRangeException(nameof(purpose), purpose, "not a CollectivePurpose"),
     };
 

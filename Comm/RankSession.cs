@@ -23,25 +23,37 @@ public sealed class RankSession : IDisposable
 
     private const int SecretBytes = 32;
     private const int ShortestSecret = 16;
-    private const int Terminated = 128 + 15;
+    private const int TerminatedCode = 128 + 15;
 
     private readonly PosixSignalRegistration _signal;
 
     private RankSession(ControlChannel control, MpiCollectives collectives)
     {
         (Control, Collectives) = (control, collectives);
-        _signal = PosixSignalRegistration.Create(PosixSignal.SIGTERM, static context =>
+        _signal = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
         {
+            if (Terminated is { } terminated)
+            {
+                terminated(context);
+                return;
+            }
+
             // mpirun ends all processes as soon as one has died; the verdict that names it is on its way.
             context.Cancel = true;
             new Thread(static () =>
             {
                 Thread.Sleep(s_lastWords);
-                Environment.Exit(Terminated);
+                Environment.Exit(TerminatedCode);
             })
             { IsBackground = true }.Start();
         });
     }
+
+    /// <summary>
+    /// What SIGTERM does, where ranks end in order: rank 0 ends what it does and tells the others, and those wait for that or
+    /// for the verdict. Null for the default, which ends the process soon.
+    /// </summary>
+    public Action<PosixSignalContext>? Terminated { get; set; }
 
     /// <summary>The channel beside the data path.</summary>
     public ControlChannel Control { get; }

@@ -39,6 +39,9 @@ public enum CollectivePurpose
     /// <summary>The multi-token-prediction head.</summary>
     Draft,
 
+    /// <summary>What a step gave, for whoever hands it out.</summary>
+    Result,
+
     /// <summary>What ranks that divide the vocabulary say first of a step's tokens: the best of each.</summary>
     Candidates,
 
@@ -50,4 +53,7 @@ public enum CollectivePurpose
 
     /// <summary>A token drawn from a divided vocabulary.</summary>
     Draw,
+
+    /// <summary>How many rows each rank has for each other rank's experts.</summary>
+    DispatchCounts,
 }

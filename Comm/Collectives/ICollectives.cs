@@ -61,6 +61,17 @@ public interface ICollectives : IDisposable
     /// <param name="receive">[rows from all places, width], by place; outside <paramref name="send"/>.</param>
     void AllToAll(PlannedCollective entry, Tensor send, Tensor receive);
 
+    /// <summary>
+    /// Rows from every member to every member, as many as they have: the plan bounds them. Members know each other's numbers
+    /// from a collective before.
+    /// </summary>
+    /// <param name="entry">The plan's next entry.</param>
+    /// <param name="send">[rows for all places, width], by place.</param>
+    /// <param name="sendRows">Rows for each place, at most the plan's.</param>
+    /// <param name="receive">[rows from all places, width], by place; outside <paramref name="send"/>.</param>
+    /// <param name="receiveRows">Rows from each place, at most the plan's.</param>
+    void AllToAll(PlannedCollective entry, Tensor send, ReadOnlySpan<int> sendRows, Tensor receive, ReadOnlySpan<int> receiveRows);
+
     /// <summary>The root's tensor.</summary>
     /// <param name="entry">The plan's next entry.</param>
     /// <param name="data">[rows, width]; read at the root, written elsewhere.</param>

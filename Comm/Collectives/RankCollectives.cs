@@ -11,9 +11,12 @@ public abstract class RankCollectives : ICollectives
 {
     private readonly RankGroup[] _groups;
     private readonly PlanAgreement _agreement;
+    private readonly int[] _sentRows;
+    private readonly int[] _receivedRows;
     private CollectivePlan? _plan;
     private long _step = -1;
     private int _next;
+    private Action<string>? _told;
     private long _ticket;
 
     private protected RankCollectives(ParallelLayout layout, int rank, int recorderCapacity)
@@ -21,6 +24,7 @@ public abstract class RankCollectives : ICollectives
         (Layout, Rank) = (layout, rank);
         _groups = [.. Enum.GetValues<GroupKind>().Select(kind => layout.Group(kind, rank))];
         Recorder = new FlightRing(rank, recorderCapacity);
+        (_sentRows, _receivedRows) = (new int[layout.Ranks], new int[layout.Ranks]);
         _agreement = new PlanAgreement(layout);
     }
 
@@ -112,16 +116,31 @@ public abstract class RankCollectives : ICollectives
     public void AllToAll(PlannedCollective entry, Tensor send, Tensor receive)
     {
         RankGroup group = Enter(entry, CollectiveKind.AllToAll);
-        (int sent, int received) = (0, 0);
         for (int place = 0; place < group.Size; place++)
         {
-            sent += entry.RowsTo(Rank, place, group.Size);
-            received += entry.RowsTo(group.Members[place], group.Place, group.Size);
+            _sentRows[place] = entry.RowsTo(Rank, place, group.Size);
+            _receivedRows[place] = entry.RowsTo(group.Members[place], group.Place, group.Size);
         }
 
-        Check(entry, send, sent, "rows to send");
-        Check(entry, receive, received, "rows to receive");
-        Run(entry, group, send, receive);
+        AllToAll(entry, group, send, receive);
+    }
+
+    /// <inheritdoc/>
+    public void AllToAll(PlannedCollective entry, Tensor send, ReadOnlySpan<int> sendRows, Tensor receive, ReadOnlySpan<int> receiveRows)
+    {
+        RankGroup group = Enter(entry, CollectiveKind.AllToAll);
+        for (int place = 0; place < group.Size; place++)
+        {
+            int mostSent = entry.RowsTo(Rank, place, group.Size), mostReceived = entry.RowsTo(group.Members[place], group.Place, group.Size);
+            (_sentRows[place], _receivedRows[place]) = (sendRows[place], receiveRows[place]);
+            if ((uint)sendRows[place] > mostSent || (uint)receiveRows[place] > mostReceived)
+            {
+                throw Fail(
+                    $"rank {Rank} brings {sendRows[place]} rows for rank {group.Members[place]} and expects {receiveRows[place]} in seq {_next + 1} ({Use(entry)}) of step {_step}, where the plan has at most {mostSent} and {mostReceived}");
+            }
+        }
+
+        AllToAll(entry, group, send, receive);
     }
 
     /// <inheritdoc/>
@@ -147,6 +166,17 @@ public abstract class RankCollectives : ICollectives
     /// <inheritdoc/>
     public abstract void Abort(string reason);
 
+    /// <summary>Has somebody told of the first fault, here or elsewhere, on whichever thread finds it: calls end by themselves, this is for who waits for something else.</summary>
+    /// <param name="told">Called with the fault's sentence.</param>
+    public void TellFault(Action<string> told)
+    {
+        _told = told;
+        if (Fault is { } fault)
+        {
+            told(fault);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -169,6 +199,12 @@ public abstract class RankCollectives : ICollectives
     /// </summary>
     private protected abstract void Move(long step, int seq, PlannedCollective entry, RankGroup group, Tensor source, Tensor target);
 
+    /// <summary>Rows for each place of the group in the all_to_all under way.</summary>
+    private protected int[] SentRows => _sentRows;
+
+    /// <summary>Rows from each place of the group in the all_to_all under way.</summary>
+    private protected int[] ReceivedRows => _receivedRows;
+
     /// <summary>Notes in the recorder that all members have come.</summary>
     private protected void Started()
     {
@@ -185,6 +221,8 @@ public abstract class RankCollectives : ICollectives
         return new MachineException(Fault ?? reason);
     }
 
+    private protected void OnFaulted(string reason) => _told?.Invoke(reason);
+
     private protected void ThrowIfFaulted()
     {
         if (Fault is { } fault)
@@ -196,6 +234,19 @@ public abstract class RankCollectives : ICollectives
     private static string Use(PlannedCollective entry) => Names.Use(entry.Kind, entry.Layer, entry.Purpose);
 
     private void Gather(PlannedCollective entry, Tensor own, Tensor all) => Run(entry, Group(GroupKind.World), own, all);
+
+    private void AllToAll(PlannedCollective entry, RankGroup group, Tensor send, Tensor receive)
+    {
+        (int sent, int received) = (0, 0);
+        for (int place = 0; place < group.Size; place++)
+        {
+            (sent, received) = (sent + _sentRows[place], received + _receivedRows[place]);
+        }
+
+        Check(entry, send, sent, "rows to send");
+        Check(entry, receive, received, "rows to receive");
+        Run(entry, group, send, receive);
+    }
 
     private RankGroup Enter(PlannedCollective entry, CollectiveKind kind)
     {

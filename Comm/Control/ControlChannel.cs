@@ -66,6 +66,13 @@ public abstract class ControlChannel : IDisposable
     /// <exception cref="Tensors.MachineException">The run ended, or rank 0 published something else.</exception>
     public abstract byte[] Publish(string name, byte[] bytes);
 
+    /// <summary>Brings something from every rank to rank 0, which waits for it for as long as all live.</summary>
+    /// <param name="name">What it is; must be the same everywhere, in the same order.</param>
+    /// <param name="own">This rank's bytes.</param>
+    /// <returns>At rank 0 all ranks' bytes, elsewhere nothing.</returns>
+    /// <exception cref="Tensors.MachineException">The run ended, or a rank reported something else.</exception>
+    public abstract byte[][] Report(string name, byte[] own);
+
     /// <inheritdoc/>
     public void Dispose()
     {

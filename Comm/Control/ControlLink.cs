@@ -9,7 +9,8 @@ namespace Lean.Comm;
 /// <summary>
 /// One connection of the control channel. Both ends prove that they know the run's secret (HMAC-SHA256 over two fresh
 /// numbers); from then on every frame carries a MAC over its number, kind and bytes, so nothing can be forged, replayed or
-/// left out. Nothing is encrypted: it carries plans and positions, no text of users. Frames are bounded.
+/// left out. Nothing is encrypted: it carries plans, positions and the tokens of steps, which travel between the same hosts as
+/// what the tensor libraries send in the clear. Frames are bounded.
 /// </summary>
 internal sealed class ControlLink : IDisposable
 {

@@ -85,6 +85,13 @@ public sealed class ControlMember : ControlChannel
         }
     }
 
+    /// <inheritdoc/>
+    public override byte[][] Report(string name, byte[] own)
+    {
+        Send(ControlMessage.Report, Encode(name, own));
+        return [];
+    }
+
     private protected override void SendHeartbeat()
     {
         Send(ControlMessage.Heartbeat, Ring(whole: false));

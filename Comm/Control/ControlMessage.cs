@@ -30,6 +30,9 @@ internal enum ControlMessage
     /// <summary>Everybody ends: a sentence.</summary>
     Verdict,
 
+    /// <summary>Something from a member for rank 0: a name, bytes.</summary>
+    Report,
+
     /// <summary>The end of a run that went well.</summary>
     Goodbye,
 }

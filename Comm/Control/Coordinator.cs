@@ -27,6 +27,7 @@ public sealed class Coordinator : ControlChannel
     private readonly byte[] _secret;
     private readonly string _build;
     private string? _refusal;
+    private string? _verdict;
     private int _strangers;
     private bool _concluding;
 
@@ -99,6 +100,36 @@ public sealed class Coordinator : ControlChannel
         return bytes;
     }
 
+    /// <inheritdoc/>
+    public override byte[][] Report(string name, byte[] own)
+    {
+        byte[][] all = new byte[Ranks][];
+        all[0] = own;
+        lock (_lock)
+        {
+            for (int rank = 1; rank < Ranks; rank++)
+            {
+                while (_members[rank]!.Reports.Count == 0)
+                {
+                    if (_verdict is not null)
+                    {
+                        throw new MachineException(_verdict);
+                    }
+
+                    Monitor.Wait(_lock);
+                }
+
+                (string reported, all[rank]) = _members[rank]!.Reports.Dequeue();
+                if (reported != name)
+                {
+                    throw new MachineException($"rank 0 expected '{name}' from rank {rank}, which reported '{reported}'");
+                }
+            }
+        }
+
+        return all;
+    }
+
     private protected override void SendHeartbeat() => Tell(ControlMessage.Heartbeat, []);
 
     private protected override void Alarm(string reason, bool isFault)
@@ -132,7 +163,7 @@ public sealed class Coordinator : ControlChannel
         if (Collectives is not { } collectives)
         {
             Tell(ControlMessage.Verdict, Text(reason));
-            Concluded();
+            End(reason);
             return;
         }
 
@@ -154,6 +185,17 @@ public sealed class Coordinator : ControlChannel
         string sentence = Watchdog.Conclude(dump, isFault);
         Tell(ControlMessage.Verdict, Text(sentence));
         collectives.Abort(sentence);
+        End(sentence);
+    }
+
+    private void End(string sentence)
+    {
+        lock (_lock)
+        {
+            _verdict = sentence;
+            Monitor.PulseAll(_lock);
+        }
+
         Concluded();
     }
 
@@ -296,6 +338,16 @@ public sealed class Coordinator : ControlChannel
                 bool isFault = bytes.Byte("the kind of its alarm") != 0;
                 Alarm(bytes.Text("its alarm", MostText), isFault);
                 return true;
+            case ControlMessage.Report:
+                string name = bytes.Text("its report's name", MostName);
+                byte[] content = bytes.Block("its report", MostPublished).ToArray();
+                lock (_lock)
+                {
+                    member.Reports.Enqueue((name, content));
+                    Monitor.PulseAll(_lock);
+                }
+
+                return true;
             case ControlMessage.Goodbye:
                 lock (_lock)
                 {
@@ -331,6 +383,8 @@ public sealed class Coordinator : ControlChannel
         public FlightRecord? Last { get; set; }
 
         public RankReport? Report { get; set; }
+
+        public Queue<(string Name, byte[] Bytes)> Reports { get; } = new();
 
         public bool IsGone { get; set; }
     }

@@ -17,6 +17,11 @@ public sealed record RankEnvironment(string Launcher, int Rank, int Ranks, int L
 
     private const int MostRanks = 4096;
 
+    private static readonly string[] s_localCounts = ["LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS_PER_NODE"];
+
+    /// <summary>How many of the processes are on its host; all of them where nobody says.</summary>
+    public int LocalRanks { get; init; } = Ranks;
+
     private static readonly Source[] s_sources =
     [
         new("torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", null),
@@ -49,7 +54,20 @@ public sealed record RankEnvironment(string Launcher, int Rank, int Ranks, int L
         int port = variable("MASTER_PORT") is { Length: > 0 } text ? Number("MASTER_PORT", text, 1, ushort.MaxValue) : 0;
         return (address is null) != (port == 0)
             ? throw new InputException($"{(address is null ? "MASTER_PORT" : "MASTER_ADDR")} is set, but {(address is null ? "MASTER_ADDR" : "MASTER_PORT")} is not")
-            : found with { Address = address, Port = port };
+            : found with { Address = address, Port = port, LocalRanks = LocalCount(variable, found.Ranks) };
+    }
+
+    private static int LocalCount(Func<string, string?> variable, int ranks)
+    {
+        foreach (string name in s_localCounts)
+        {
+            if (variable(name) is { Length: > 0 } text)
+            {
+                return Number(name, text, 1, ranks);
+            }
+        }
+
+        return ranks;
     }
 
     private static int Number(string name, string text, int least, int most) =>

@@ -18,6 +18,9 @@ internal sealed unsafe class LoopbackCollectives(LoopbackWorld world, int rank, 
     /// <inheritdoc/>
     public override void Abort(string reason) => world.Abort(reason);
 
+    /// <summary>Tells whoever listens to this rank's faults.</summary>
+    public void Tell(string reason) => OnFaulted(reason);
+
     private protected override void Move(long step, int seq, PlannedCollective entry, RankGroup group, Tensor source, Tensor target)
     {
         world.Pause?.Invoke(Rank);
@@ -27,7 +30,7 @@ internal sealed unsafe class LoopbackCollectives(LoopbackWorld world, int rank, 
         }
 
         LoopbackMeeting meeting = meetings[(int)entry.Group];
-        meeting.Parts[group.Place] = new LoopbackPart(entry, source);
+        meeting.Parts[group.Place] = new LoopbackPart(entry, source, SentRows);
         if (!meeting.Enter())
         {
             throw new MachineException(Fault!);
@@ -36,8 +39,31 @@ internal sealed unsafe class LoopbackCollectives(LoopbackWorld world, int rank, 
         world.Board.Met(Rank);
         Started();
         world.Pause?.Invoke(Rank);
-        Copy(entry, group, meeting.Parts, target);
+        string? misfit = entry.Kind == CollectiveKind.AllToAll ? Misfit(entry, group, meeting.Parts) : null;
+        if (misfit is null)
+        {
+            Copy(entry, group, meeting.Parts, target);
+        }
+
+        // Whoever went in gets out, so that the others do.
         meeting.Leave();
+        if (misfit is not null)
+        {
+            throw Fail(misfit);
+        }
+    }
+
+    private string? Misfit(PlannedCollective entry, RankGroup group, LoopbackPart[] parts)
+    {
+        for (int place = 0; place < group.Size; place++)
+        {
+            if (parts[place].Rows[group.Place] is var rows && rows != ReceivedRows[place])
+            {
+                return $"rank {group.Members[place]} has {rows} rows for rank {Rank} in {Names.Use(entry.Kind, entry.Layer, entry.Purpose)}, where rank {Rank} expects {ReceivedRows[place]}";
+            }
+        }
+
+        return null;
     }
 
     private void Copy(PlannedCollective entry, RankGroup group, LoopbackPart[] parts, Tensor target)
@@ -64,11 +90,11 @@ internal sealed unsafe class LoopbackCollectives(LoopbackWorld world, int rank, 
             case CollectiveKind.AllToAll:
                 for (int place = 0; place < group.Size; place++)
                 {
-                    int member = group.Members[place], rows = entry.RowsTo(member, group.Place, group.Size);
+                    int rows = parts[place].Rows[group.Place];
                     long first = 0;
                     for (int before = 0; before < group.Place; before++)
                     {
-                        first += entry.RowsTo(member, before, group.Size);
+                        first += parts[place].Rows[before];
                     }
 
                     Copy(parts[place].Source, first, target, row, rows, rowBytes);

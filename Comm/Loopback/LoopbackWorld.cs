@@ -54,6 +54,11 @@ public sealed class LoopbackWorld : IDisposable
             {
                 meeting.Wake();
             }
+
+            foreach (LoopbackCollectives rank in _ranks)
+            {
+                rank.Tell(reason);
+            }
         }
     }
 

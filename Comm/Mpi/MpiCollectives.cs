@@ -51,6 +51,7 @@ public sealed unsafe class MpiCollectives : RankCollectives
         if (Interlocked.CompareExchange(ref _fault, reason, null) is null)
         {
             _faulted?.Invoke(reason);
+            OnFaulted(reason);
         }
     }
 
@@ -146,7 +147,7 @@ public sealed unsafe class MpiCollectives : RankCollectives
                     (sent, received) = (entry.Rows[member] * rowBytes, own);
                     break;
                 case CollectiveKind.AllToAll:
-                    (sent, received) = (entry.RowsTo(Rank, place, group.Size) * rowBytes, entry.RowsTo(member, group.Place, group.Size) * rowBytes);
+                    (sent, received) = (SentRows[place] * rowBytes, ReceivedRows[place] * rowBytes);
                     break;
                 case CollectiveKind.Broadcast:
                     (sent, received) = (group.Place == entry.Root ? own : 0, place == entry.Root ? own : 0);

@@ -1,3 +1,4 @@
+using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Tensors;
 
@@ -22,6 +23,30 @@ internal static class ModelFolder
             : throw new InputException(given is null
                 ? $"no --model was given, and the demo model that is used then is not at '{folder}'"
                 : File.Exists(given) ? $"'{given}' is no folder, expected the model's folder" : $"the model folder '{given}' does not exist");
+    }
+
+    /// <summary>Says how ranks are connected and what each of them holds, where there are several.</summary>
+    public static void ShowRanks(IEngineSource model, RankOptions ranks)
+    {
+        if (model.Ranks is { } report)
+        {
+            Console.Error.WriteLine($"{ranks.Layout}: {ranks.Reason}");
+            report.Print(Console.Error);
+        }
+    }
+
+    /// <summary>Loads a model on one device, or on ranks.</summary>
+    /// <param name="folder">Its folder.</param>
+    /// <param name="deviceName">What --device names, or null.</param>
+    /// <param name="ranks">The ranks.</param>
+    public static IEngineSource Open(string folder, string? deviceName, RankOptions ranks)
+    {
+        if (ranks.Layout.Ranks == 1)
+        {
+            return Open(folder, deviceName);
+        }
+
+        return RankedModel.Open(folder, ranks);
     }
 
     /// <summary>Loads a model.</summary>

@@ -21,7 +21,7 @@ internal sealed class ScoreCommand
     private readonly Option<int> _mtp = Options.Number("--mtp", 0, MostDepths, 0, "Write the MTP head's logits for drafts of up to N tokens too (with --logits)");
     private readonly Option<string?> _device = Options.Device();
     private readonly Option<bool> _json = Options.Json("Print one JSON object on one line");
-    private readonly LayoutOptions _layout = new();
+    private readonly LayoutOptions _layout = new(processes: false);
 
     /// <summary>The command.</summary>
     public Command Build()
@@ -52,7 +52,7 @@ internal sealed class ScoreCommand
 
         string folder = ModelFolder.Find(parsed.GetValue(_model));
         int[] ids = Ids(folder, parsed.GetValue(_ids), parsed.GetValue(_text));
-        ParallelLayout layout = _layout.Read(parsed);
+        ParallelLayout layout = _layout.Read(parsed, parsed.GetValue(_device)).Layout;
         var options = new ScoreOptions { Logits = output is not null, Hidden = hidden, MtpDepth = mtp };
         if (layout.Ranks > 1)
         {
@@ -79,11 +79,6 @@ internal sealed class ScoreCommand
     // One text has one replica to be on; the others help where experts are spread over all ranks.
     private void OnRanks(string folder, ParseResult parsed, ParallelLayout layout, int[] ids, ScoreOptions options)
     {
-        if (parsed.GetValue(_device) is { } device and not "cpu")
-        {
-            throw new InputException($"--device {device} with {layout}: layouts of several ranks run on CPUs in this version");
-        }
-
         long start = Stopwatch.GetTimestamp();
         using var world = new LoopbackWorld(layout);
         using ParallelScore score = ParallelScorer.Score(folder, world, [ids, .. Enumerable.Repeat<int[]>([], layout.Data - 1)], options);

@@ -1,5 +1,4 @@
-using System.Text.Json;
-using Lean.Comm;
+using Lean.Engine.Ranks;
 using Lean.Engine.Scoring;
 
 namespace Lean.Engine.Cli;
@@ -35,17 +34,7 @@ internal sealed record ScoreReport
     public void PrintText()
     {
         Console.WriteLine($"mean_nll {Result.Mean:F6}\ntokens {Tokens}");
-        if (Ranks is null)
-        {
-            return;
-        }
-
-        for (int rank = 0; rank < Ranks.Ranks.Length; rank++)
-        {
-            Console.WriteLine($"rank {rank}: {Ranks.Ranks[rank].WeightBytes:N0} bytes of weights, {Ranks.Ranks[rank].CopiedBytes:N0} of them copied");
-        }
-
-        Console.WriteLine($"model: {Ranks.ModelBytes:N0} bytes of weights; replicas on ranks: {Held - Ranks.ModelBytes:N0}");
+        Ranks?.Report.Print(Console.Out);
     }
 
     /// <summary>For programs.</summary>
@@ -61,56 +50,7 @@ internal sealed record ScoreReport
         json.Figure("score_s", Scoring.TotalSeconds, decimals: 6);
         json.WriteEndObject();
         json.WriteString("device", Device);
-        json.WriteNumber("ranks", Ranks?.Ranks.Length ?? 1);
-        WriteRanks(json);
+        LayoutReport.Write(json, Ranks?.Report);
         json.WriteEndObject();
     });
-
-    private long Held
-    {
-        get
-        {
-            long sum = 0;
-            foreach (RankUse rank in Ranks!.Ranks)
-            {
-                sum += rank.WeightBytes;
-            }
-
-            return sum;
-        }
-    }
-
-    private void WriteRanks(Utf8JsonWriter json)
-    {
-        json.WriteStartObject("collectives");
-        for (int kind = 0; kind < (Ranks?.Ranks[0].Collectives.Length ?? 0); kind++)
-        {
-            if (Ranks!.Ranks[0].Collectives[kind] is var count and > 0)
-            {
-                json.WriteNumber(JsonNamingPolicy.SnakeCaseLower.ConvertName($"{(CollectiveKind)kind}"), count);
-            }
-        }
-
-        json.WriteEndObject();
-        if (Ranks is null)
-        {
-            return;
-        }
-
-        json.WriteNumber("model_bytes", Ranks.ModelBytes);
-        json.WriteStartArray("rank_bytes");
-        foreach (RankUse rank in Ranks.Ranks)
-        {
-            json.WriteNumberValue(rank.WeightBytes);
-        }
-
-        json.WriteEndArray();
-        json.WriteStartArray("copied_bytes");
-        foreach (RankUse rank in Ranks.Ranks)
-        {
-            json.WriteNumberValue(rank.CopiedBytes);
-        }
-
-        json.WriteEndArray();
-    }
 }

@@ -115,7 +115,9 @@ internal sealed class GenerationReader(ServerState state, Generation generation)
 
         if (_batch.Finish == FinishReason.Shutdown)
         {
-            return new ApiException(503, "the server ended before the answer did");
+            return state.Host.Failure is { } failure
+                ? new ApiException(500, $"the engine failed: {failure}")
+                : new ApiException(503, "the server ended before the answer did");
         }
 
         if (choice.IsGivenUp)

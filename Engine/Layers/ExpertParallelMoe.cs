@@ -9,9 +9,10 @@ namespace Lean.Engine.Layers;
 
 /// <summary>
 /// A mixture of experts whose experts are placed on ranks. Each rank routes and dispatches its share of its replica's rows
-/// to all ranks (hidden state, weights and numbers of the chosen experts in one buffer), computes what its own experts add
-/// to every rank's rows, and gets its rows' sums back, added in the order of the ranks. Then the ranks of a replica
-/// exchange their shares. The shared expert is divided between the ranks of a replica and reduced over them, once; the
+/// (hidden state, weights and numbers of the chosen experts in one buffer), computes what its own experts add to the rows it
+/// gets, and its rows' sums come back, added in the order of the ranks. Rows go to all ranks, or only to those whose
+/// experts they chose, as the step's plan says (see <see cref="DispatchKind"/>): the bits are the same. Then the ranks of a
+/// replica exchange their shares. The shared expert is divided between the ranks of a replica and reduced over them, once; the
 /// routed experts' sum enters that reduction with the first rank's part.
 /// </summary>
 internal sealed class ExpertParallelMoe : IMlp
@@ -23,10 +24,12 @@ internal sealed class ExpertParallelMoe : IMlp
     private readonly ExpertWeights _experts;   // of the rank, perhaps none
     private readonly LinearWeight _gateUp;     // [2·SharedWidth, H], the shared expert's
     private readonly RowLinear _down;          // [H, SharedWidth]
+    private readonly ExpertExchange _exchange;
 
     public ExpertParallelMoe(RouterWeights router, SharedExpertWeights shared, ExpertWeights experts, LayerContext layer)
     {
         (_layer, _experts, _peers) = (layer, experts, layer.Peers!);
+        _exchange = new ExpertExchange(experts, layer);
         _router = layer.Parameters.Linear(router.Gate);
         _sharedGate = layer.Parameters.Linear(shared.SharedGate);
         _gateUp = layer.Column(shared.Gate, shared.Up);
@@ -51,6 +54,16 @@ internal sealed class ExpertParallelMoe : IMlp
         long hidden = _layer.Config.Hidden, topK = _layer.Config.TopK;
         Tensor sums = arena.F32(own.Padded, hidden);
         ArenaMark mark = arena.Mark();
+        if (_peers.IsNext(GroupKind.Expert, CollectivePurpose.DispatchCounts))
+        {
+            DispatchRows.Share alone = own with { Place = 0 };
+            var routed = new DispatchBuffer(arena.Raw((long)own.Padded * ForwardCollectives.DispatchBytes(_layer.Config)), alone, _layer.Config);
+            Route(x.Rows(own.First < x.Shape[0] ? own.First : 0, own.Rows), routed, step);
+            _exchange.Run(routed, sums, arena);
+            arena.Release(mark);
+            return sums;
+        }
+
         Tensor packed = arena.Raw((long)dispatch.Padded * ForwardCollectives.DispatchBytes(_layer.Config));
         Route(x.Rows(own.First < x.Shape[0] ? own.First : 0, own.Rows), new DispatchBuffer(packed, own, _layer.Config), step);
         _peers.Gather(GroupKind.Expert, CollectivePurpose.Dispatch, _layer.Index, DispatchBuffer.Bytes(packed, own, _layer.Config), packed);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Lean.Comm;
+using Lean.Engine.Ranks;
 using Lean.Tensors;
 
 namespace Lean.Engine.Layers;
@@ -12,8 +13,9 @@ namespace Lean.Engine.Layers;
 internal sealed class Peers(ICollectives collectives)
 {
     private readonly int[] _counts = new int[Enum.GetValues<CollectiveKind>().Length];
+    private readonly int[] _noPrompts = new int[collectives.Layout.Data];
     private CollectivePlan? _plan;
-    private long _step;
+    private long _number;
     private int _next;
 
     /// <summary>The layout.</summary>
@@ -28,13 +30,31 @@ internal sealed class Peers(ICollectives collectives)
     /// <summary>Collectives carried out so far, by <see cref="CollectiveKind"/>.</summary>
     public ImmutableArray<int> Counts => [.. _counts];
 
+    /// <summary>The engine's step that has begun, or null outside an engine.</summary>
+    public RankStep? Step { get; private set; }
+
+    /// <summary>Begins an engine's step.</summary>
+    /// <param name="number">Its number.</param>
+    /// <param name="step">What all ranks know of it.</param>
+    /// <exception cref="MachineException">Another rank has another plan, or is gone.</exception>
+    public void Begin(int number, RankStep step)
+    {
+        _number = number - 1;
+        Begin(step.Plan, step.PromptRows.AsSpan());
+        Step = step;
+    }
+
+    /// <summary>Goes on, within an engine's step, with the sequences for which drafts of a depth are made.</summary>
+    /// <param name="depth">From 1.</param>
+    public void Draft(int depth) => Dispatch.Begin(Step!.DraftRows(depth), _noPrompts);
+
     /// <summary>Begins a step that all ranks have planned alike.</summary>
     /// <param name="plan">The step's collectives.</param>
     /// <param name="promptRows">How many of each replica's rows are prompts'.</param>
     /// <exception cref="MachineException">Another rank has another plan, or is gone.</exception>
     public void Begin(CollectivePlan plan, ReadOnlySpan<int> promptRows)
     {
-        collectives.BeginStep(_step++, plan);
+        collectives.BeginStep(++_number, plan);
         (_plan, _next) = (plan, 0);
         Dispatch.Begin(plan.Rows, promptRows);
     }
@@ -50,6 +70,10 @@ internal sealed class Peers(ICollectives collectives)
     /// <summary>Sums a group's tensors, in the order of its ranks, and keeps the rank's own rows.</summary>
     public void Scatter(GroupKind group, CollectivePurpose purpose, int layer, Tensor all, Tensor own) =>
         collectives.ReduceScatter(Next(CollectiveKind.ReduceScatter, group, purpose, layer), all, own);
+
+    /// <summary>Sends rows to a group's ranks, as many as there are, and takes those that they send.</summary>
+    public void Send(GroupKind group, CollectivePurpose purpose, int layer, Tensor send, ReadOnlySpan<int> sendRows, Tensor receive, ReadOnlySpan<int> receiveRows) =>
+        collectives.AllToAll(Next(CollectiveKind.AllToAll, group, purpose, layer), send, sendRows, receive, receiveRows);
 
     /// <summary>Whether the step's next collective is one over a group for a purpose.</summary>
     public bool IsNext(GroupKind group, CollectivePurpose purpose) =>

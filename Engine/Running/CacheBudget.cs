@@ -18,23 +18,31 @@ internal static class CacheBudget
     /// <param name="options">What is wanted; who drafts is lookup where nobody says.</param>
     /// <exception cref="InputException">The memory named is too little for anything.</exception>
     /// <exception cref="MachineException">There is not that much memory, or too little for anything.</exception>
-    public static CachePlan Plan(ModelConfig config, KernelSet ops, EngineOptions options)
+    public static CachePlan Plan(ModelConfig config, KernelSet ops, EngineOptions options) => Plan(CacheRoom.Of(config, ops), config.MaxPositions, options);
+
+    /// <summary>Plans an engine's caches.</summary>
+    /// <param name="room">What there is room for: of several ranks, what there is on all of them.</param>
+    /// <param name="maxPositions">Positions of the model.</param>
+    /// <param name="options">What is wanted.</param>
+    /// <exception cref="InputException">The memory named is too little for anything.</exception>
+    /// <exception cref="MachineException">There is not that much memory, or too little for anything.</exception>
+    public static CachePlan Plan(in CacheRoom room, int maxPositions, EngineOptions options)
     {
-        var sizes = CacheSizes.Of(config, ops.CacheType, options is { Speculate: > 0, Drafter: DrafterKind.Mtp });
-        long free = ops.Device.FreeMemory, least = sizes.Block + ((1 + options.Speculate) * sizes.State);
-        if (options.CacheMemory > free)
+        CacheSizes sizes = options is { Speculate: > 0, Drafter: DrafterKind.Mtp } ? room.Drafting : room.Plain;
+        long least = sizes.Block + ((1 + options.Speculate) * sizes.State);
+        if (options.CacheMemory > room.Free)
         {
             throw new MachineException(
-                $"--cache-memory is {options.CacheMemory:N0} bytes, but {free:N0} of {ops.Device.TotalMemory:N0} bytes are free on {ops.Device.Name}");
+                $"--cache-memory is {options.CacheMemory:N0} bytes, but {room.Free:N0} of {room.Total:N0} bytes are free on {room.Device}");
         }
 
         // On the host, pages of mapped weights count as free, and others live there too; a device keeps a tenth for activations.
-        long budget = options.CacheMemory ?? (ops.Stream is null ? free / 2 : free / 10 * 9);
-        long most = options.MostBlocks ?? (long)options.MaxSequences * Grid.CellsFor(config.MaxPositions) * Depth;
+        long budget = options.CacheMemory ?? (room.IsHost ? room.Free / 2 : room.Free / 10 * 9);
+        long most = options.MostBlocks ?? (long)options.MaxSequences * Grid.CellsFor(maxPositions) * Depth;
         CachePlan? plan = CachePlan.Share(sizes, budget, options.MaxSequences, most, options.KeepsPrefixes, options.Speculate);
         return plan is not null ? plan with { Drafter = options.Drafter ?? DrafterKind.Lookup }
             : throw (options.CacheMemory is { } given
                 ? new InputException($"--cache-memory is {given:N0} bytes, expected at least {least:N0}: one sequence of {Grid.Cell} positions")
-                : new MachineException($"{ops.Device.Name} has {free:N0} bytes free, too little for caches: one sequence of {Grid.Cell} positions takes {least:N0}"));
+                : new MachineException($"{room.Device} has {room.Free:N0} bytes free, too little for caches: one sequence of {Grid.Cell} positions takes {least:N0}"));
     }
 }

@@ -9,6 +9,18 @@ internal readonly record struct DraftCounts
 
     private DraftCounts(UInt128 counts) => _counts = counts;
 
+    /// <summary>Those of each depth, the first first.</summary>
+    public static DraftCounts Of(ReadOnlySpan<int> counts)
+    {
+        UInt128 all = 0;
+        for (int i = 0; i < counts.Length; i++)
+        {
+            all |= (UInt128)(ushort)counts[i] << (Bits * i);
+        }
+
+        return new DraftCounts(all);
+    }
+
     /// <summary>The sequences with drafts of a depth.</summary>
     /// <param name="depth">From 1 to <see cref="PromptCheck.MostDrafts"/>; deeper, there are none.</param>
     public int At(int depth) => depth > PromptCheck.MostDrafts ? 0 : (int)(ushort)(_counts >> (Bits * (depth - 1)));

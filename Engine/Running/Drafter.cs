@@ -34,19 +34,22 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
         step.Faults = Vector(arena.I32(batch.Rows, 1));
         step.Batch = batch with { Tokens = tokens };
         _head.Fill(hidden, step);
-        int count = planned.Drafts.At(1);
-        if (count == 0)
+        if (!IsWanted(1, planned))
         {
             return;
         }
 
         // Only the last rows that count go through the whole head, each as a row of its own.
+        int count = planned.Drafts.At(1);
         Tensor last = arena.F32(count, model.Config.Hidden), values = Vector(arena.F32(count, 1));
+        ends = ends.IsEmpty ? Vector(arena.I32(0, 1)) : ends;
         ops.GatherRows.Run(hidden, ends.Rows(0, count), last);
-        for (int depth = 0; count > 0; count = planned.Drafts.At(++depth + 1))
+        for (int depth = 0; IsWanted(depth + 1, planned); depth++)
         {
+            count = planned.Drafts.At(depth + 1);
+            model.Peers?.Draft(depth + 1);
             var rows = new DraftRows(Vector(arena.I32(count, 1)), Vector(arena.I32(count, 1)), Vector(arena.I32(count, 1)), arena.I32(count, Segments.Columns));
-            Tensor blocks = planned.DraftBlocks.Rows(0, count);
+            Tensor blocks = count > 0 ? planned.DraftBlocks.Rows(0, count) : arena.I32(0, 1);
             ops.StepRows.PlaceDrafts(ends, batch.Positions, outcome, blocks, depth, vocabulary, rows);
             step.Batch = new StepBatch
             {
@@ -65,6 +68,9 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
             model.Pick(last, promptRows: 0, outcome.Slice(2 + depth).Rows(0, count), values.Rows(0, count), arena);
         }
     }
+
+    // By this rank's replica or, where ranks draft together, by any.
+    private bool IsWanted(int depth, in PlannedBatch planned) => model.Peers?.Step is { } step ? step.Drafts(depth) : planned.Drafts.At(depth) > 0;
 
     private static Tensor Vector(Tensor column) => column.Reshape(new Shape(column.Shape[0]));
 }

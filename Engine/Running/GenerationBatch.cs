@@ -12,17 +12,28 @@ internal sealed class GenerationBatch : IDisposable
     /// <summary>Takes the requests and allocates what they will need, or as much of it as there is.</summary>
     /// <exception cref="InputException">A prompt is empty, too long, or holds an id outside the vocabulary; or a request is larger than the caches.</exception>
     /// <exception cref="MachineException">There is not enough memory.</exception>
+    public GenerationBatch(IEngineSource source, IReadOnlyList<GenerationRequest> requests, EngineOptions options)
+        : this(source.Config, source.Start, requests, options)
+    {
+    }
+
+    /// <summary>The same for a model on one device.</summary>
     public GenerationBatch(DecoderModel model, KernelSet ops, IReadOnlyList<GenerationRequest> requests, EngineOptions options)
+        : this(model.Config, o => new GenerationEngine(model, ops, o), requests, options)
+    {
+    }
+
+    private GenerationBatch(ModelConfig config, Func<EngineOptions, GenerationEngine> start, IReadOnlyList<GenerationRequest> requests, EngineOptions options)
     {
         int running = int.Min(options.MaxSequences, requests.Count);
         for (int i = 0; i < requests.Count; i++)
         {
-            PromptCheck.Check(requests[i], model.Config, Subject(i, requests.Count));
+            PromptCheck.Check(requests[i], config, Subject(i, requests.Count));
         }
 
         // What the largest that can run together come to need; whoever is let in then never lacks a block.
-        long blocks = requests.Select(r => (long)Blocks(r, model.Config)).OrderDescending().Take(running).Sum();
-        Engine = new GenerationEngine(model, ops, options with
+        long blocks = requests.Select(r => (long)Blocks(r, config)).OrderDescending().Take(running).Sum();
+        Engine = start(options with
         {
             MaxSequences = running,
             MaxQueue = requests.Count,

@@ -12,7 +12,8 @@ namespace Lean.Engine.Running;
 /// <summary>
 /// Generates for requests that come at any time. Any thread may submit and cancel; one thread runs steps and owns
 /// everything else. A step is three verbs: schedule, submit, commit; where a device works on its own, the next step is
-/// submitted before the tokens of this one are read. Once warm, it allocates nothing.
+/// submitted before the tokens of this one are read. All replicas of the model take part in every step; a request goes to
+/// the one with the fewest. Once warm, it allocates nothing.
 /// </summary>
 internal sealed class GenerationEngine : IDisposable
 {
@@ -20,14 +21,12 @@ internal sealed class GenerationEngine : IDisposable
     private readonly IStepRunner _runner;
     private readonly TimeProvider _clock;
     private readonly IEngineObserver? _observer;
-    private readonly Scheduler _scheduler;
-    private readonly SequenceMemory _memory;
-    private readonly StepResults _results;
-    private readonly StepFrame[] _frames;
-    private readonly Sequence?[] _sequences;
+    private readonly Replica[] _replicas;
+    private readonly StepFrame[][] _steps; // those under way, each a frame per replica
     private readonly Channel<Sequence> _inbound;
     private readonly IDraftDepth _depth;
     private readonly bool _adaptsDepth;
+    private readonly int _capacity;
     private int _open;
     private int _cancels;
     private int _committed;
@@ -57,39 +56,61 @@ internal sealed class GenerationEngine : IDisposable
     public GenerationEngine(ModelConfig config, IStepRunner runner, CachePlan plan, EngineOptions options)
     {
         (_config, _runner, _clock, _observer, Caches) = (config, runner, options.Clock, options.Observer, plan);
-        int running = plan.Slots, blocks = int.Min(plan.Blocks, Grid.CellsFor(config.MaxPositions));
-        _sequences = new Sequence?[checked(running + options.MaxQueue)];
-        int promptRows = int.Max(options.MaxStepTokens, Grid.Cell), capacity = _sequences.Length;
-        _frames = new StepFrame[runner.StepsAhead + 1];
-        for (int i = 0; i < _frames.Length; i++)
+        _capacity = checked((plan.Slots * runner.Replicas) + options.MaxQueue);
+        int promptRows = int.Max(options.MaxStepTokens, Grid.Cell), blocks = int.Min(plan.Blocks, Grid.CellsFor(config.MaxPositions));
+        _steps = new StepFrame[runner.StepsAhead + 1][];
+        for (int i = 0; i < _steps.Length; i++)
         {
-            _frames[i] = new StepFrame(plan, promptRows, blocks, capacity, runner.AllocateOnHost);
+            _steps[i] = new StepFrame[runner.Replicas];
+            for (int r = 0; r < runner.Replicas; r++)
+            {
+                _steps[i][r] = new StepFrame(plan, promptRows, blocks, _capacity, runner.AllocateOnHost);
+            }
         }
 
-        _memory = new SequenceMemory(plan, _sequences, _frames[0].Cuts, options.KeepsPrefixes, options.KeepsGenerated);
-        _scheduler = new Scheduler(_memory, options.MaxStepTokens, running, options.MaxQueue);
         (_depth, _adaptsDepth) = (options.DraftDepth ?? new AdaptiveDepth(plan.Drafts), options.AdaptsDepth);
-        _results = new StepResults(config, _scheduler, _memory, _sequences, _depth, (place, reason) => End(place, reason));
-        _inbound = Channel.CreateBounded<Sequence>(new BoundedChannelOptions(capacity) { SingleReader = true });
+        _replicas = new Replica[runner.Replicas];
+        for (int r = 0; r < _replicas.Length; r++)
+        {
+            _replicas[r] = new Replica(config, plan, options, _capacity, _steps[0][r], Drafts, _depth, Ended);
+        }
+
+        _inbound = Channel.CreateBounded<Sequence>(new BoundedChannelOptions(_capacity) { SingleReader = true });
     }
 
-    /// <summary>How the memory for caches is shared out.</summary>
+    /// <summary>How the memory for caches is shared out, on each replica.</summary>
     public CachePlan Caches { get; }
 
     /// <summary>Sequences that were submitted and have not ended.</summary>
     public int Open => Volatile.Read(ref _open);
 
-    /// <summary>Who has which blocks and slots.</summary>
-    internal SequenceMemory Memory => _memory;
+    /// <summary>What ended the engine, in a sentence, before it was told to; null where nothing did.</summary>
+    public string? Failure { get; private set; }
+
+    /// <summary>Who has which blocks and slots of the first replica.</summary>
+    internal SequenceMemory Memory => _replicas[0].Memory;
 
     /// <summary>How drafts did so far.</summary>
-    public DraftStatistics Drafts => _results.Drafts;
+    public DraftStatistics Drafts { get; } = new();
 
     /// <summary>Steps submitted so far.</summary>
     public int Steps { get; private set; }
 
     /// <summary>What was done so far; to be read on the engine's thread.</summary>
-    public EngineStatistics Statistics => new(Steps, _promptSteps, _promptRows, _generatedRows, _scheduler.Preemptions, _memory.Statistics);
+    public EngineStatistics Statistics
+    {
+        get
+        {
+            long preemptions = 0;
+            CacheStatistics caches = default;
+            foreach (Replica replica in _replicas)
+            {
+                (preemptions, caches) = (preemptions + replica.Preemptions, caches + replica.Memory.Statistics);
+            }
+
+            return new EngineStatistics(Steps, _promptSteps, _promptRows, _generatedRows, preemptions, caches);
+        }
+    }
 
     /// <summary>Takes a request. Any thread may call it.</summary>
     /// <param name="request">What to generate.</param>
@@ -109,7 +130,7 @@ internal sealed class GenerationEngine : IDisposable
         CheckRoom(sequence, subject);
         sequence.HostDrafts = DraftsOnHost(sequence);
         sequence.AdaptsDepth = AdaptsDepth(request);
-        if (Interlocked.Increment(ref _open) > _scheduler.Capacity)
+        if (Interlocked.Increment(ref _open) > _capacity)
         {
             Interlocked.Decrement(ref _open);
             sequence = null;
@@ -142,55 +163,61 @@ internal sealed class GenerationEngine : IDisposable
 
     /// <summary>Submits the next step, if there is anything to do, and commits the oldest one under way, if no more may be.</summary>
     /// <returns>False when there is nothing to do.</returns>
+    /// <exception cref="MachineException">A device or a rank failed: no further step can run.</exception>
     public bool Step()
     {
         TakeInbound();
-        if (Oldest is { HoldsBack: true } oldest)
+        if (_committed < Steps && HoldsBack(_steps[_committed % _steps.Length]))
         {
-            Commit(oldest);
+            Commit();
         }
 
         DropCancelled();
-        StepFrame next = _frames[Steps % _frames.Length];
+        StepFrame[] next = _steps[Steps % _steps.Length];
         bool planned = Schedule(next);
         if (planned)
         {
             Submit(next);
         }
 
-        StepFrame? due = Steps - _committed > (planned ? _runner.StepsAhead : 0) ? Oldest : null;
-        if (due is not null)
+        bool due = Steps - _committed > (planned ? _runner.StepsAhead : 0);
+        if (due)
         {
-            Commit(due);
+            Commit();
         }
 
-        _observer?.Stepped(new EngineFigures(
-            _scheduler.Running,
-            _scheduler.Waiting,
-            Caches.Blocks - _memory.Blocks.Available,
-            planned ? next.Plan.Segments.Length : 0,
-            planned ? next.Plan.Rows : 0,
-            planned ? next.Plan.PromptRows : 0,
-            _scheduler.Preemptions));
-        _committedAt = planned || due is not null ? _committedAt : 0;
-        return planned || due is not null;
+        if (_observer is not null)
+        {
+            Tell(_observer, planned ? next : []);
+        }
+
+        _committedAt = planned || due ? _committedAt : 0;
+        return planned || due;
     }
 
     /// <summary>Runs steps, and waits for requests where there are none, until told to stop; then ends all that is left.</summary>
+    /// <exception cref="MachineException">A device or a rank failed: no further step can run.</exception>
     public void Run(CancellationToken stop)
     {
+        using var wake = CancellationTokenSource.CreateLinkedTokenSource(stop, _runner.Lost);
         try
         {
             while (!stop.IsCancellationRequested)
             {
                 if (!Step())
                 {
-                    _inbound.Reader.WaitToReadAsync(stop).AsTask().GetAwaiter().GetResult();
+                    Wait(wake.Token);
+                    if (_runner.Lost.IsCancellationRequested)
+                    {
+                        _ = _runner.Collect(_steps[0][0]);
+                    }
                 }
             }
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (Exception fault)
         {
+            Failure = fault.Message;
+            throw;
         }
         finally
         {
@@ -202,14 +229,19 @@ internal sealed class GenerationEngine : IDisposable
     {
         // First whoever may still read and write the frames' memory.
         _runner.Dispose();
-        foreach (StepFrame frame in _frames)
+        if (_runner.IsStuck)
         {
-            frame.Dispose();
+            return;
+        }
+
+        foreach (StepFrame[] step in _steps)
+        {
+            foreach (StepFrame frame in step)
+            {
+                frame.Dispose();
+            }
         }
     }
-
-    // The step that was submitted first of those under way.
-    private StepFrame? Oldest => _committed < Steps ? _frames[_committed % _frames.Length] : null;
 
     private long After(TimeSpan limit) =>
         _clock.GetTimestamp() + (long)double.Min(limit.TotalSeconds * _clock.TimestampFrequency, long.MaxValue / 2);
@@ -230,16 +262,29 @@ internal sealed class GenerationEngine : IDisposable
         }
     }
 
+    private void Wait(CancellationToken wake)
+    {
+        try
+        {
+            _inbound.Reader.WaitToReadAsync(wake).AsTask().GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            // Whoever asked for it is looked at next.
+        }
+    }
+
     private void TakeInbound()
     {
         while (_inbound.Reader.TryRead(out Sequence? sequence))
         {
-            if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place, LooksUp(sequence.Request) ? 0 : Depth(sequence.Request), sequence.AdaptsDepth))
+            Replica least = _replicas[0];
+            foreach (Replica replica in _replicas)
             {
-                throw new InvalidOperationException("the scheduler holds less than the engine lets in");
+                least = replica.Running + replica.Waiting < least.Running + least.Waiting ? replica : least;
             }
 
-            (_sequences[place], sequence.Place) = (sequence, place);
+            least.Add(sequence, LooksUp(sequence.Request) ? 0 : Depth(sequence.Request));
             if (sequence.IsCancelled)
             {
                 Volatile.Write(ref _cancels, 1);
@@ -254,49 +299,121 @@ internal sealed class GenerationEngine : IDisposable
             return;
         }
 
-        for (int place = 0; place < _sequences.Length; place++)
+        foreach (Replica replica in _replicas)
         {
-            if (_sequences[place] is { IsCancelled: true })
+            replica.DropCancelled();
+        }
+    }
+
+    private static bool HoldsBack(StepFrame[] step)
+    {
+        foreach (StepFrame frame in step)
+        {
+            if (frame.HoldsBack)
             {
-                End(place, FinishReason.Cancelled);
+                return true;
             }
         }
+
+        return false;
     }
 
-    private bool Schedule(StepFrame frame)
+    private bool Schedule(StepFrame[] step)
     {
-        _memory.Begin(frame.Cuts);
-        _scheduler.Plan(_clock.GetTimestamp(), frame.Plan, _depth.Choose(_scheduler.Running));
-        foreach (int place in frame.Plan.Expired)
+        bool planned = false;
+        long now = _clock.GetTimestamp();
+        int running = 0;
+        foreach (Replica replica in _replicas)
         {
-            End(place, FinishReason.Deadline, inScheduler: false);
+            running += replica.Running;
         }
 
-        return !frame.Plan.IsEmpty;
+        int depth = _depth.Choose(running);
+        for (int r = 0; r < _replicas.Length; r++)
+        {
+            _replicas[r].Schedule(step[r], now, depth);
+            planned |= !step[r].Plan.IsEmpty;
+        }
+
+        return planned;
     }
 
-    private void Submit(StepFrame frame)
+    private void Submit(StepFrame[] step)
     {
-        _memory.PlanCuts(frame.Plan);
-        frame.Build(++Steps, _sequences);
-        _runner.Submit(frame);
-        _promptSteps += frame.Plan.PromptSegments > 0 ? 1 : 0;
-        _promptRows += frame.Plan.PromptRows;
-        _generatedRows += frame.Plan.Rows - frame.Plan.PromptRows;
+        int promptRows = 0, rows = 0;
+        Steps++;
+        for (int r = 0; r < _replicas.Length; r++)
+        {
+            _replicas[r].Build(step[r], Steps);
+            (promptRows, rows) = (promptRows + step[r].Plan.PromptRows, rows + step[r].Plan.Rows);
+        }
+
+        _runner.Submit(step);
+        _promptSteps += promptRows > 0 ? 1 : 0;
+        _promptRows += promptRows;
+        _generatedRows += rows - promptRows;
     }
 
-    private void Commit(StepFrame frame)
+    // The step that was submitted first of those under way.
+    private void Commit()
     {
-        StepOutput chosen = _runner.Collect(frame);
-        _committed++;
+        StepFrame[] step = _steps[_committed % _steps.Length];
+        for (int r = 0; r < _replicas.Length; r++)
+        {
+            StepOutput chosen = _runner.Collect(step[r]);
+            if (r == 0)
+            {
+                _committed++;
+                Measure(step);
+            }
+
+            _replicas[r].Commit(step[r], chosen);
+        }
+    }
+
+    // A step takes as long as its results come after those of the one before.
+    private void Measure(StepFrame[] step)
+    {
         long now = _clock.GetTimestamp();
         if (_committedAt != 0)
         {
-            _depth.Took(frame.Plan.Load, _clock.GetElapsedTime(_committedAt, now).TotalSeconds);
+            var load = StepLoad.Nothing;
+            foreach (StepFrame frame in step)
+            {
+                load += frame.Plan.Load;
+            }
+
+            _depth.Took(load, _clock.GetElapsedTime(_committedAt, now).TotalSeconds);
         }
 
         _committedAt = now;
-        _results.Commit(frame, chosen);
+    }
+
+    private void Tell(IEngineObserver observer, ReadOnlySpan<StepFrame> step)
+    {
+        EngineFigures figures = default;
+        foreach (Replica replica in _replicas)
+        {
+            figures = figures with
+            {
+                Running = figures.Running + replica.Running,
+                Waiting = figures.Waiting + replica.Waiting,
+                BlocksInUse = figures.BlocksInUse + replica.BlocksInUse,
+                Preemptions = figures.Preemptions + replica.Preemptions,
+            };
+        }
+
+        foreach (StepFrame frame in step)
+        {
+            figures = figures with
+            {
+                Sequences = figures.Sequences + frame.Plan.Segments.Length,
+                Rows = figures.Rows + frame.Plan.Rows,
+                PromptRows = figures.PromptRows + frame.Plan.PromptRows,
+            };
+        }
+
+        observer.Stepped(figures);
     }
 
     // A request may want fewer drafts than there can be.
@@ -317,16 +434,8 @@ internal sealed class GenerationEngine : IDisposable
     private bool AdaptsDepth(GenerationRequest request) =>
         !LooksUp(request) && (request.AdaptsDepth || (_adaptsDepth && request.Speculate is null));
 
-    private void End(int place, FinishReason reason, bool inScheduler = true)
+    private void Ended(Sequence sequence)
     {
-        if (inScheduler)
-        {
-            _scheduler.Remove(place);
-        }
-
-        Sequence sequence = _sequences[place]!;
-        _sequences[place] = null;
-        sequence.Finish = reason;
         Interlocked.Decrement(ref _open);
         sequence.Listener?.Ended(sequence);
     }
@@ -336,12 +445,9 @@ internal sealed class GenerationEngine : IDisposable
     {
         _inbound.Writer.TryComplete();
         TakeInbound();
-        for (int place = 0; place < _sequences.Length; place++)
+        foreach (Replica replica in _replicas)
         {
-            if (_sequences[place] is not null)
-            {
-                End(place, FinishReason.Shutdown);
-            }
+            replica.EndAll();
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Lean.Comm;
 using Lean.Engine.Layers;
 using Lean.Engine.Models;
+using Lean.Engine.Ranks;
 using Lean.Engine.Weights;
 using Lean.Kernels;
 using Lean.Tensors;
@@ -9,7 +10,7 @@ using Lean.Tensors;
 namespace Lean.Engine.Running;
 
 /// <summary>A model ready to run, with everything that must live as long as it does.</summary>
-internal sealed class LoadedModel : IDisposable
+internal sealed class LoadedModel : IEngineSource
 {
     private readonly IDisposable _weights;
     private readonly Parameters _parameters;
@@ -24,6 +25,15 @@ internal sealed class LoadedModel : IDisposable
 
     /// <summary>The ops it runs on.</summary>
     public KernelSet Ops { get; }
+
+    /// <inheritdoc/>
+    public ModelConfig Config => Model.Shard.Whole;
+
+    /// <inheritdoc/>
+    public LoadedModel Loaded => this;
+
+    /// <inheritdoc/>
+    public LayoutReport? Ranks => null;
 
     /// <summary>Threads that share each op on the CPU.</summary>
     public int Threads => _device?.Threads ?? 1;
@@ -129,6 +139,9 @@ internal sealed class LoadedModel : IDisposable
             throw;
         }
     }
+
+    /// <inheritdoc/>
+    public GenerationEngine Start(EngineOptions options) => new(Model, Ops, options);
 
     /// <summary>The first weight that is NaN or infinite among those read at a place of the model, or null (see <see cref="FaultPlace"/>).</summary>
     public string? BadWeight(int place) => _scan?.Find(place);

@@ -35,11 +35,7 @@ internal sealed class ModelRunner : IStepRunner
     /// <exception cref="MachineException">There is not enough memory.</exception>
     public ModelRunner(DecoderModel model, KernelSet ops, CachePlan plan, int? stepsAhead = null, ForcedAcceptance? acceptance = null)
     {
-        if (plan.RunsHead && model.Mtp is null)
-        {
-            throw new InputException($"speculation asks for {plan.Drafts} drafts a step, but the checkpoint has no MTP head to make them (no mtp.* tensors); --drafter lookup needs none");
-        }
-
+        CheckDrafts(model, plan);
         (_model, _ops, _sampler, _acceptance) = (model, ops, new Sampler(ops, model.VocabularyPeers), acceptance);
         StepsAhead = stepsAhead ?? (ops.Stream is { RunsAhead: true } ? 1 : 0);
         _caches = new ModelCaches(ops, model.Config, mtpLayers: plan.RunsHead ? 1 : 0, plan.Blocks, plan.States + plan.Snapshots);
@@ -65,6 +61,16 @@ internal sealed class ModelRunner : IStepRunner
         _compute = Compute;
     }
 
+    /// <summary>Checks that what is planned to draft can.</summary>
+    /// <exception cref="InputException">The checkpoint has no MTP head.</exception>
+    public static void CheckDrafts(DecoderModel model, CachePlan plan)
+    {
+        if (plan.RunsHead && model.Mtp is null)
+        {
+            throw new InputException($"speculation asks for {plan.Drafts} drafts a step, but the checkpoint has no MTP head to make them (no mtp.* tensors); --drafter lookup needs none");
+        }
+    }
+
     /// <inheritdoc/>
     public int StepsAhead { get; }
 
@@ -72,46 +78,59 @@ internal sealed class ModelRunner : IStepRunner
     public IDeviceBuffer AllocateOnHost(long bytes) => _transfers.AllocateOnHost(bytes);
 
     /// <inheritdoc/>
-    public void Submit(StepFrame frame)
+    public void Submit(ReadOnlySpan<StepFrame> step)
     {
-        _arena.Begin();
-        foreach (StateCopy restore in frame.Cuts.Restores)
-        {
-            _caches.CopyState(restore.Source, restore.Target);
-        }
-
-        // The device works through its queue in order, so its memory serves one step after the other; the host's does not.
-        _planned = _transfers.ToDevice(frame.Batch, _arena);
-        _sampling = _transfers.ToDevice(frame.Sampling, _arena);
-        frame.Results.Begin();
-        if (_acceptance is not null)
-        {
-            Tensor choices = frame.Results.Like(frame.Batch.OutputRows);
-            _acceptance.Fill(frame.Batch.Entries, choices);
-            _forced = _transfers.ToDevice(choices, _arena);
-        }
-
-        StepOutput chosen = _graphs is not null && StepShape.Of(frame.Batch, frame.Sampling) is { } shape ? _graphs.Run(shape, _compute) : Compute();
-        foreach (ref readonly StateCuts.Cut end in frame.Cuts.Ends)
-        {
-            _caches.CopyState(end.Copy.Source, end.Copy.Target);
-        }
-
-        frame.Output = new StepOutput
-        {
-            Faults = _transfers.ToHost(chosen.Faults, frame.Results),
-            Tokens = _transfers.ToHost(chosen.Tokens, frame.Results),
-            LogProbabilities = _transfers.ToHost(chosen.LogProbabilities, frame.Results),
-            Accepted = _transfers.ToHost(chosen.Accepted, frame.Results),
-            Drafted = frame.DraftsRead > 0 ? _transfers.ToHost(_outcome.Rows(2, frame.DraftsRead), frame.Results) : default,
-            Listed = _transfers.ToHost(chosen.Listed, frame.Results),
-            ListedValues = _transfers.ToHost(chosen.ListedValues, frame.Results),
-        };
+        StepFrame frame = step[0];
+        frame.Output = Run(frame.Image, frame.Results);
         if (StepsAhead > 0)
         {
             frame.Done = _transfers.Mark(frame.Done);
         }
     }
+
+    /// <summary>Queues a step. With ranks, it takes part in all collectives of the step that the ranks have begun, with what rows it has.</summary>
+    /// <param name="image">The step, which must not change until its work is done.</param>
+    /// <param name="results">The host's memory for what comes of it, begun anew.</param>
+    /// <returns>What comes of it, on the host, to be read once the work is done.</returns>
+    public StepOutput Run(in StepImage image, Arena results)
+    {
+        _arena.Begin();
+        foreach (StateCopy restore in image.Cuts.Restores)
+        {
+            _caches.CopyState(restore.Source, restore.Target);
+        }
+
+        // The device works through its queue in order, so its memory serves one step after the other; the host's does not.
+        _planned = _transfers.ToDevice(image.Batch, _arena);
+        _sampling = _transfers.ToDevice(image.Sampling, _arena);
+        results.Begin();
+        if (_acceptance is not null)
+        {
+            Tensor choices = results.Like(image.Batch.OutputRows);
+            _acceptance.Fill(image.Batch.Entries, choices);
+            _forced = _transfers.ToDevice(choices, _arena);
+        }
+
+        StepOutput chosen = _graphs is not null && StepShape.Of(image.Batch, image.Sampling) is { } shape ? _graphs.Run(shape, _compute) : Compute();
+        foreach (ref readonly StateCuts.Cut end in image.Cuts.Ends)
+        {
+            _caches.CopyState(end.Copy.Source, end.Copy.Target);
+        }
+
+        return new StepOutput
+        {
+            Faults = _transfers.ToHost(chosen.Faults, results),
+            Tokens = _transfers.ToHost(chosen.Tokens, results),
+            LogProbabilities = _transfers.ToHost(chosen.LogProbabilities, results),
+            Accepted = _transfers.ToHost(chosen.Accepted, results),
+            Drafted = image.DraftsRead > 0 ? _transfers.ToHost(_outcome.Rows(2, image.DraftsRead), results) : default,
+            Listed = _transfers.ToHost(chosen.Listed, results),
+            ListedValues = _transfers.ToHost(chosen.ListedValues, results),
+        };
+    }
+
+    /// <summary>Waits for all that is queued.</summary>
+    public void Wait() => _transfers.Wait();
 
     /// <inheritdoc/>
     public StepOutput Collect(StepFrame frame)

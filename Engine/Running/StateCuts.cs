@@ -33,6 +33,12 @@ internal sealed class StateCuts
         _waves = new Wave[Grid.CellsFor(rows) + 2];
     }
 
+    private StateCuts(int restores, int waves, int cuts, int ends)
+    {
+        (MostCuts, _restoreCount, _waveCount, _cutCount, _endCount) = (cuts, restores, waves, cuts, ends);
+        (_restores, _waves, _cuts, _copies, _ends) = (new StateCopy[restores], new Wave[waves], new Cut[cuts], new StateCopy[cuts], new Cut[ends]);
+    }
+
     /// <summary>The most cuts a step has.</summary>
     public int MostCuts { get; }
 
@@ -59,6 +65,61 @@ internal sealed class StateCuts
 
     /// <summary>Adds the end of a segment of generated rows.</summary>
     public void AddEnd(Cut end) => _ends[_endCount++] = end;
+
+    /// <summary>Writes what computing the step needs, as numbers: copies before, waves of pieces and their copies, copies after.</summary>
+    public void Write(List<int> words)
+    {
+        words.Clear();
+        words.AddRange([_restoreCount, _waveCount, _cutCount, _endCount]);
+        foreach (StateCopy copy in Restores)
+        {
+            words.AddRange([copy.Source, copy.Target]);
+        }
+
+        foreach (Wave wave in _waves.AsSpan(0, _waveCount))
+        {
+            words.AddRange([wave.FirstPiece, wave.Pieces, wave.FirstCopy, wave.Copies]);
+        }
+
+        foreach (StateCopy copy in _copies.AsSpan(0, _waveCount > 0 ? _cutCount : 0))
+        {
+            words.AddRange([copy.Source, copy.Target]);
+        }
+
+        foreach (ref readonly Cut end in Ends)
+        {
+            words.AddRange([end.Copy.Source, end.Copy.Target]);
+        }
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote: all but where states go that are kept, which only whoever planned the step has to know.</summary>
+    public static StateCuts Read(ReadOnlySpan<int> words)
+    {
+        (int restores, int waves, int cuts, int ends) = (words[0], words[1], words[2], words[3]);
+        var read = new StateCuts(restores, waves, cuts, ends);
+        int next = 4;
+        for (int i = 0; i < restores; i++, next += 2)
+        {
+            read._restores[i] = new StateCopy(words[next], words[next + 1]);
+        }
+
+        for (int i = 0; i < waves; i++, next += 4)
+        {
+            read._waves[i] = new Wave(words[next], words[next + 1], words[next + 2], words[next + 3]);
+        }
+
+        for (int i = 0; i < (waves > 0 ? cuts : 0); i++, next += 2)
+        {
+            read._copies[i] = new StateCopy(words[next], words[next + 1]);
+        }
+
+        for (int i = 0; i < ends; i++, next += 2)
+        {
+            read._ends[i] = new Cut(Segment: -1, Position: -1, Snapshot: -1, new StateCopy(words[next], words[next + 1]));
+        }
+
+        return next == words.Length ? read : throw new ArgumentException($"{words.Length} numbers, expected {next}", nameof(words));
+    }
 
     /// <summary>The later pieces of a wave after the first: where they begin in the table of all, and how many there are.</summary>
     public (int First, int Count) Pieces(int wave) => (_waves[wave].FirstPiece, _waves[wave].Pieces);

@@ -49,6 +49,9 @@ internal sealed class StepFrame : IDisposable
     /// <summary>How its tokens are chosen, on the host.</summary>
     public SamplingRows Sampling { get; private set; }
 
+    /// <summary>All of it that its computation needs.</summary>
+    public StepImage Image => new() { Batch = Batch, Sampling = Sampling, Cuts = Cuts, DraftsRead = DraftsRead };
+
     /// <summary>Whether somebody's next choice depends on tokens of this step in a way that only the host knows.</summary>
     public bool HoldsBack { get; private set; }
 
@@ -75,8 +78,9 @@ internal sealed class StepFrame : IDisposable
 
     /// <summary>Builds the step from its sealed plan.</summary>
     /// <param name="number">Its number.</param>
+    /// <param name="turn">How many steps with rows the replica has had, this one included: sequences wait for those.</param>
     /// <param name="sequences">The sequences, by their places in the scheduler.</param>
-    public void Build(int number, ReadOnlySpan<Sequence?> sequences)
+    public void Build(int number, int turn, ReadOnlySpan<Sequence?> sequences)
     {
         Number = number;
         (HoldsBack, DraftsRead) = (false, 0);
@@ -94,7 +98,7 @@ internal sealed class StepFrame : IDisposable
             DraftsRead = sequence.HostDrafts is null ? DraftsRead : int.Max(DraftsRead, segments[i].Drafting);
         }
 
-        Batch = _batches.Build(Plan, _members, number);
+        Batch = _batches.Build(Plan, _members, turn);
         _sampling.Begin(seen, biases);
         int output = 0, row = 0;
         for (int i = 0; i < segments.Length; i++)

@@ -22,7 +22,7 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
     private const int NoToken = -1;
 
     /// <summary>How drafts did so far; those count as right whose token somebody got.</summary>
-    public DraftStatistics Drafts { get; } = new();
+    public DraftStatistics Drafts { get; init; } = new();
 
     /// <summary>Hands out a step's results.</summary>
     /// <param name="frame">The step.</param>

@@ -49,7 +49,7 @@ internal sealed class StepPlan
     /// <summary>Starts over.</summary>
     public void Begin()
     {
-        (PromptSegments, PromptRows, Rows, Load) = (0, 0, 0, new StepLoad(0, 0, 0, 0, IsDecode: true));
+        (PromptSegments, PromptRows, Rows, Load) = (0, 0, 0, StepLoad.Nothing);
         (_generatedCount, _expiredCount, _sealed) = (0, 0, false);
     }
 
@@ -70,12 +70,12 @@ internal sealed class StepPlan
         }
 
         Rows += segment.Rows;
-        Load = new StepLoad(
-            Load.Sequences + 1,
-            Load.Adapting + (adapts ? 1 : 0),
-            Load.Drafts + (adapts ? segment.Drafts : 0),
-            Load.Drafting + (adapts ? segment.Drafting : 0),
-            Load.IsDecode && segment is { Class: RowClass.Generated, Samples: true } && segment.Rows == 1 + segment.Drafts);
+        Load += new StepLoad(
+            1,
+            adapts ? 1 : 0,
+            adapts ? segment.Drafts : 0,
+            adapts ? segment.Drafting : 0,
+            segment is { Class: RowClass.Generated, Samples: true } && segment.Rows == 1 + segment.Drafts);
     }
 
     /// <summary>Notes a sequence whose deadline has passed.</summary>

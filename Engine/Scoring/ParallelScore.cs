@@ -1,4 +1,5 @@
 using Lean.Comm;
+using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 
 namespace Lean.Engine.Scoring;
@@ -12,6 +13,9 @@ internal sealed class ParallelScore(ParallelLayout layout) : IDisposable
 
     /// <summary>What each rank held and did.</summary>
     public ReadOnlySpan<RankUse> Ranks => _ranks;
+
+    /// <summary>What they held and did, to be printed.</summary>
+    public LayoutReport Report => new(ModelBytes, [.. _ranks.Select(static r => (r.WeightBytes, r.CopiedBytes))], _ranks[0].Collectives);
 
     /// <summary>Bytes of the whole model, each tensor once.</summary>
     public long ModelBytes { get; private set; }

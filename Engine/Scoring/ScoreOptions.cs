@@ -1,3 +1,5 @@
+using Lean.Engine.Models;
+
 namespace Lean.Engine.Scoring;
 
 /// <summary>What to compute beside the log-likelihood.</summary>
@@ -14,6 +16,9 @@ internal sealed record ScoreOptions
 
     /// <summary>Whether a step's buffers between replicas are as large as the largest replica needs, or as each one needs; no bit depends on it.</summary>
     public bool PadsReplicas { get; init; }
+
+    /// <summary>How rows come to experts that are placed on ranks; no bit depends on it.</summary>
+    public DispatchKind Dispatch { get; init; }
 
     /// <summary>Rows of a step; a multiple of the grid.</summary>
     public int StepTokens { get; init; } = 512;

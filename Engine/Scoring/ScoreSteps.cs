@@ -12,7 +12,8 @@ namespace Lean.Engine.Scoring;
 /// <param name="model">The rank's part of the model.</param>
 /// <param name="lengths">Tokens of the texts, by replica.</param>
 /// <param name="pads">Whether buffers between replicas are as large as the largest replica needs.</param>
-internal sealed class ScoreSteps(DecoderModel model, ImmutableArray<int> lengths, bool pads)
+/// <param name="dispatch">How rows come to experts.</param>
+internal sealed class ScoreSteps(DecoderModel model, ImmutableArray<int> lengths, bool pads, DispatchKind dispatch)
 {
     /// <summary>Logits are made for so many rows at a time: a vocabulary of 248,320 takes a megabyte a row.</summary>
     public const int StretchRows = 32;
@@ -56,7 +57,7 @@ internal sealed class ScoreSteps(DecoderModel model, ImmutableArray<int> lengths
         }
 
         StepRows rows = pads ? StepRows.Uniform(counts) : StepRows.Ragged(counts);
-        var collectives = new ForwardCollectives(model.Shard.Layout, model.Shard.Whole);
+        var collectives = new ForwardCollectives(model.Shard.Layout, model.Shard.Whole, dispatch);
         _ = isDraft ? collectives.Draft(rows) : collectives.Model(rows);
         for (int stretch = 0; stretch < Stretches; stretch++)
         {

@@ -47,7 +47,7 @@ internal sealed class Scorer(LoadedModel loaded)
         sequence.BlockCount = sequence.Blocks.Length;
         int length = ids.Count, blocks = int.Max(sequence.Blocks.Length, 1);
         var result = new ScoreResult { NegativeLogLikelihood = new float[int.Max(length - 1, 0)] };
-        var peers = new ScoreSteps(_model, [.. texts.Select(static t => t.Count)], options.PadsReplicas);
+        var peers = new ScoreSteps(_model, [.. texts.Select(static t => t.Count)], options.PadsReplicas, options.Dispatch);
         Tensor logits = options.Logits ? result.Add("logits", new Shape(length, config.Vocabulary)) : default;
         KernelSet ops = loaded.Ops;
         using var transfers = new Transfers(ops);

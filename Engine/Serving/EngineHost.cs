@@ -54,6 +54,9 @@ internal sealed class EngineHost : IDisposable
     /// <summary>Ends when the engine does: well after it was told to, else in what it failed of.</summary>
     public Task Ended => _ended.Task;
 
+    /// <summary>What the engine failed of, in a sentence, or null.</summary>
+    public string? Failure => _engine.Failure;
+
     /// <summary>Makes an engine for a model, and what it tells of itself.</summary>
     /// <param name="model">The model, which stays its owner's.</param>
     /// <param name="options">Limits.</param>
@@ -61,13 +64,13 @@ internal sealed class EngineHost : IDisposable
     /// <param name="mostUnread">Tokens of one choice that may wait for a client to take them.</param>
     /// <exception cref="InputException">The memory named for caches is too little.</exception>
     /// <exception cref="MachineException">There is not enough memory.</exception>
-    public static EngineHost Create(LoadedModel model, EngineOptions options, string name = "", int mostUnread = 8192)
+    public static EngineHost Create(IEngineSource model, EngineOptions options, string name = "", int mostUnread = 8192)
     {
         var metrics = new ServerMetrics();
-        var engine = new GenerationEngine(model.Model, model.Ops, options with { Observer = metrics });
+        var engine = model.Start(options with { Observer = metrics });
         metrics.Blocks = engine.Caches.Blocks;
         metrics.Watch(engine.Drafts, engine.Caches.Drafts);
-        return new EngineHost(engine, model.Model.Config) { Metrics = metrics, ModelName = name, MostUnread = mostUnread };
+        return new EngineHost(engine, model.Config) { Metrics = metrics, ModelName = name, MostUnread = mostUnread };
     }
 
     /// <summary>Begins to run steps.</summary>

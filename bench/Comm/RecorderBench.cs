@@ -1,5 +1,8 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Lean.Bench.Results;
 using Lean.Comm;
 using Lean.Tensors;
 
@@ -11,20 +14,59 @@ internal static class RecorderBench
     private const int Collectives = 160;
     private const int Repeats = 15;
     private const int Calls = 2_000_000;
+    private const int DecodedSteps = 5000;
 
     /// <summary>Prints the figures.</summary>
-    public static int Run()
+    /// <param name="save">Whether to save them in results/cpu.</param>
+    public static int Run(bool save)
     {
-        Console.WriteLine($"one note of three times: {Note():F0} ns");
-        foreach (int ranks in (int[])[1, 2])
+        double note = Note();
+        string folder = Path.Combine(AppContext.BaseDirectory, "Demo");
+        RecorderCost[] loopback = [Loopback(1, 2000, note), Loopback(2, 100, note)];
+        RecorderCost[] decode = [Decode(folder, new ParallelLayout(2, 1, expert: false), note), Decode(folder, new ParallelLayout(2, 1, expert: true), note)];
+        var run = new RecorderRun("dotnet run -c Release --project bench -- comm --save", note, loopback, decode);
+        string text = Print(run);
+        Console.Write(text);
+        if (save)
         {
-            // A step of a model of 40 layers with four collectives each, one row of 2048.
-            var layout = new ParallelLayout(ranks, 1, expert: false);
-            (double with, double without) = Steps(layout, ranks == 1 ? 2000 : 100);
-            Console.WriteLine($"{Collectives} loopback collectives, {ranks} rank{(ranks == 1 ? "" : "s")}: {with:F1} µs with the recorder, {without:F1} µs without, {(with - without) * 1000 / Collectives:F0} ns per collective");
+            ResultFiles.Save("recorder", run, text);
         }
 
         return 0;
+    }
+
+    private static string Print(RecorderRun run)
+    {
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"$ {run.Command}").AppendLine(CultureInfo.InvariantCulture, $"one note of three times: {run.NoteNanoseconds:F0} ns");
+        foreach (RecorderCost cost in (RecorderCost[])[.. run.Loopback, .. run.Decode])
+        {
+            text.AppendLine(
+                CultureInfo.InvariantCulture,
+                $"{cost.What}: {cost.WithMicroseconds:F1} µs with the recorder, {cost.WithoutMicroseconds:F1} without ({cost.Share:P2}); {cost.Collectives} collectives, whose notes are {cost.NotesShare:P2}");
+        }
+
+        return text.ToString();
+    }
+
+    private static RecorderCost Loopback(int ranks, int steps, double note)
+    {
+        // A step of a model of 40 layers with four collectives each, one row of 2048.
+        (double with, double without) = Steps(new ParallelLayout(ranks, 1, expert: false), steps);
+        return new RecorderCost($"loopback alone, {ranks} rank{(ranks == 1 ? "" : "s")}", Collectives, with, without, Collectives * note / (1000 * without));
+    }
+
+    private static RecorderCost Decode(string folder, ParallelLayout layout, double note)
+    {
+        (double[] with, double[] without, int collectives) = DecodeSteps.Run(folder, layout, DecodedSteps);
+        double median = Median(without);
+        return new RecorderCost($"decode step of the demo, {layout}", collectives, Median(with), median, collectives * note / (1000 * median));
+    }
+
+    private static double Median(double[] values)
+    {
+        Array.Sort(values);
+        return values[values.Length / 2];
     }
 
     private static double Note()
@@ -66,7 +108,8 @@ internal static class RecorderBench
             long step = 0;
             for (int turn = 0; turn < 2 * (Repeats + 1); turn++)
             {
-                rank.IsRecording = turn % 2 == 0;
+                bool records = turn % 4 is 0 or 3;
+                rank.IsRecording = records;
                 var watch = Stopwatch.StartNew();
                 for (int i = 0; i < steps; i++)
                 {
@@ -80,12 +123,10 @@ internal static class RecorderBench
                 // The first turn of each is to warm up.
                 if (rank.Rank == 0 && turn >= 2)
                 {
-                    (turn % 2 == 0 ? with : without)[(turn / 2) - 1] = watch.Elapsed.TotalMicroseconds / steps;
+                    (records ? with : without)[(turn / 2) - 1] = watch.Elapsed.TotalMicroseconds / steps;
                 }
             }
         });
-        Array.Sort(with);
-        Array.Sort(without);
-        return (with[Repeats / 2], without[Repeats / 2]);
+        return (Median(with), Median(without));
     }
 }

@@ -27,6 +27,14 @@ internal static class ResultFiles
         return path;
     }
 
+    /// <summary>Writes another run as JSON and as text.</summary>
+    public static void Save<T>(string name, T run, string text)
+    {
+        Directory.CreateDirectory(Folder());
+        File.WriteAllText(Path.Combine(Folder(), name + ".json"), JsonSerializer.Serialize(run, Json) + "\n");
+        File.WriteAllText(Path.Combine(Folder(), name + ".txt"), text);
+    }
+
     /// <summary>Draws the charts and tables of all saved runs again and returns how many there are.</summary>
     public static int DrawAll()
     {

@@ -25,6 +25,7 @@ public sealed partial class ArrowTests
     [InlineData("Engine/Text", "Lean.Kernels Lean.Engine.Models Lean.Engine.Layers Lean.Engine.Running Lean.Engine.Scheduling Lean.Engine.Cli")]
     [InlineData("Engine/Chat", "Lean.Kernels Lean.Engine.Models Lean.Engine.Layers Lean.Engine.Weights Lean.Engine.Running Lean.Engine.Scheduling Lean.Engine.Sampling Lean.Engine.Cli Lean.Engine.Bench Lean.Engine.Scoring")]
     [InlineData("Engine/Running", "Lean.Engine.Telemetry Lean.Engine.Serving Lean.Engine.Http Lean.Engine.Protocol Lean.Engine.Text Lean.Engine.Cli Lean.Engine.Bench Lean.Engine.Scoring")]
+    [InlineData("Engine/Ranks", "Lean.Engine.Scheduling Lean.Engine.Telemetry Lean.Engine.Serving Lean.Engine.Http Lean.Engine.Protocol Lean.Engine.Text Lean.Engine.Cli Lean.Engine.Bench Lean.Engine.Scoring")]
     [InlineData("Engine/Sampling", "Lean.Engine.Scheduling Lean.Engine.Models Lean.Engine.Layers Lean.Engine.Weights Lean.Engine.Text Lean.Engine.Cli Lean.Engine.Bench Lean.Engine.Scoring")]
     [InlineData("Engine/Grammars", "Lean.Kernels Lean.Engine.Models Lean.Engine.Layers Lean.Engine.Weights Lean.Engine.Running Lean.Engine.Scheduling Lean.Engine.Sampling Lean.Engine.Caches Lean.Engine.Cli Lean.Engine.Bench Lean.Engine.Scoring")]
     [InlineData("Engine/Caches", "Lean.Engine.Scheduling Lean.Engine.Running Lean.Engine.Layers Lean.Engine.Text Lean.Engine.Cli")]

@@ -17,7 +17,7 @@ internal sealed class IdleRunner(int maxRows) : IStepRunner
     public int StepsAhead => 0;
 
     /// <inheritdoc/>
-    public void Submit(StepFrame frame) => Begun = Stopwatch.GetTimestamp();
+    public void Submit(ReadOnlySpan<StepFrame> step) => Begun = Stopwatch.GetTimestamp();
 
     /// <inheritdoc/>
     public StepOutput Collect(StepFrame frame)

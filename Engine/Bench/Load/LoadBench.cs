@@ -28,7 +28,7 @@ internal static class LoadBench
         var pool = new LoadPool(model.Loaded, distinct, longest, seed);
         LoadPhase[] phases = LoadPhase.All(pool);
         var random = new Random(seed);
-        long start = Stopwatch.GetTimestamp(), requests = 0, cancelled = 0, turnedAway = 0, tokens = 0, steps = 0, preemptions = 0, hits = 0, evictions = 0;
+        long start = Stopwatch.GetTimestamp(), requests = 0, cancelled = 0, turnedAway = 0, tokens = 0, steps = 0, preemptions = 0, hits = 0, evictions = 0, accepted = 0;
         long warm = 0, most = 0;
         for (int i = 0; i < phases.Length || Stopwatch.GetElapsedTime(start) < duration; i++)
         {
@@ -41,6 +41,7 @@ internal static class LoadBench
             }
 
             EngineStatistics s = engine.Statistics;
+            accepted += run.Accepted.All;
             (requests, cancelled, turnedAway, tokens) = (requests + run.Ended, cancelled + run.Cancelled, turnedAway + run.TurnedAway, tokens + run.Tokens);
             (steps, preemptions, hits, evictions) = (steps + s.Steps, preemptions + s.Preemptions, hits + s.Cache.Hits, evictions + s.Cache.BlockEvictions);
             if ((i + 1) % phases.Length == 0)
@@ -56,7 +57,7 @@ internal static class LoadBench
         {
             Console.WriteLine($"model      {model.Name}, {model.Loaded.Ops.Description}");
             Console.WriteLine($"requests   {requests:N0} in {seconds:F0} s, drawn from {distinct} of up to {longest} tokens; each as alone, bit for bit");
-            Console.WriteLine($"tokens     {tokens:N0} in {steps:N0} steps");
+            Console.WriteLine($"tokens     {tokens:N0} in {steps:N0} steps, {accepted:N0} of them drafted");
             Console.WriteLine($"disturbed  {cancelled:N0} cancelled, {turnedAway:N0} turned away, {preemptions:N0} preempted, {hits:N0} prefix hits, {evictions:N0} evictions");
             Console.WriteLine($"memory     {most / MiB:F1} MiB resident at most, {warm / MiB:F1} in the first quarter");
         }
@@ -74,6 +75,7 @@ internal static class LoadBench
                 json.WriteNumber("requests", requests);
                 json.WriteNumber("different", 0);
                 json.WriteNumber("tokens", tokens);
+                json.WriteNumber("accepted", accepted);
                 json.WriteNumber("steps", steps);
                 json.WriteNumber("cancelled", cancelled);
                 json.WriteNumber("turned_away", turnedAway);

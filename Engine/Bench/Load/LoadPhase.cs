@@ -1,5 +1,7 @@
 using Lean.Engine.Caches;
+using Lean.Engine.Drafting;
 using Lean.Engine.Running;
+using Lean.Engine.Scheduling;
 using Lean.Kernels;
 
 namespace Lean.Engine.Bench.Load;
@@ -11,7 +13,8 @@ namespace Lean.Engine.Bench.Load;
 /// <param name="Snapshots">States kept for prompts to come.</param>
 /// <param name="StepsAhead">Steps submitted before the oldest one's tokens are read.</param>
 /// <param name="Drafts">Tokens drafted ahead of each step.</param>
-internal readonly record struct LoadPhase(int StepTokens, int Slots, int Blocks, int Snapshots, int StepsAhead, int Drafts)
+/// <param name="Drafter">Who drafts them; lookup where the model has no head.</param>
+internal readonly record struct LoadPhase(int StepTokens, int Slots, int Blocks, int Snapshots, int StepsAhead, int Drafts, DrafterKind Drafter = DrafterKind.Mtp)
 {
     /// <summary>From a cell a step to all at once, from caches that hardly hold the largest request to ample ones, with prefixes kept and without, drafting or not.</summary>
     /// <param name="pool">The requests.</param>
@@ -25,19 +28,35 @@ internal readonly record struct LoadPhase(int StepTokens, int Slots, int Blocks,
             new LoadPhase(256, 4, 3 * most, 2, 1, 7),
             new LoadPhase(1 << 20, 32, 16 * most, 16 * most, 0, 0),
             new LoadPhase(128, 3, most, 0, 1, 2),
-            new LoadPhase(192, 16, 2 * most, most / 3, 1, 4),
+            new LoadPhase(192, 16, 2 * most, most / 3, 1, 4, DrafterKind.Lookup),
         ];
     }
 
+    /// <summary>Limits of any kind.</summary>
+    public static LoadPhase Any(LoadPool pool, Random random)
+    {
+        int blocks = random.Next(pool.MostBlocks, 4 * pool.MostBlocks);
+        return new LoadPhase(
+            Grid.Cell * random.Next(1, 9),
+            random.Next(1, 13),
+            blocks,
+            random.Next(3) == 0 ? 0 : random.Next(blocks),
+            random.Next(2),
+            random.Next(1 + PromptCheck.MostDrafts),
+            random.Next(3) == 0 ? DrafterKind.Lookup : DrafterKind.Mtp);
+    }
+
     /// <summary>Makes the engine.</summary>
-    public GenerationEngine Engine(LoadedModel model)
+    /// <param name="model">The model.</param>
+    /// <param name="depth">Says how many drafts a step makes for whoever leaves it open; null for as many as there can be.</param>
+    public GenerationEngine Engine(LoadedModel model, IDraftDepth? depth = null)
     {
         // The rows of a step are room that is made beforehand; no step has more than all slots' prompts.
-        int drafts = model.Model.Mtp is null ? 0 : Drafts;
-        CacheSizes sizes = CacheSizes.Of(model.Model.Config, model.Ops.CacheType, drafts > 0);
-        var plan = new CachePlan(Blocks, Slots, int.Min(Snapshots, Blocks), sizes, drafts);
+        DrafterKind drafter = model.Model.Mtp is null ? DrafterKind.Lookup : Drafter;
+        CacheSizes sizes = CacheSizes.Of(model.Model.Config, model.Ops.CacheType, Drafts > 0 && drafter == DrafterKind.Mtp);
+        var plan = new CachePlan(Blocks, Slots, int.Min(Snapshots, Blocks), sizes, Drafts, drafter);
         long rows = long.Min(StepTokens, (long)Slots * model.Model.Config.MaxPositions);
-        var options = new EngineOptions { MaxStepTokens = (int)rows, MaxQueue = 2 * Slots, KeepsPrefixes = Snapshots > 0 };
+        var options = new EngineOptions { MaxStepTokens = (int)rows, MaxQueue = 2 * Slots, KeepsPrefixes = Snapshots > 0, AdaptsDepth = depth is not null, DraftDepth = depth };
         return new GenerationEngine(model.Model.Config, new ModelRunner(model.Model, model.Ops, plan, StepsAhead), plan, options);
     }
 }

@@ -1,3 +1,5 @@
+using Lean.Engine.Drafting;
+using Lean.Engine.Grammars;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
@@ -11,9 +13,12 @@ namespace Lean.Engine.Bench.Load;
 internal sealed class LoadPool
 {
     private const int MostTokens = 24;
+    private const int OwnTokens = 250;
 
     private readonly List<GenerationRequest> _requests = [];
     private readonly List<Sequence> _alone = [];
+    private readonly Grammar[] _grammars;
+    private readonly int[] _own;
 
     /// <summary>Makes requests and runs each of them alone, in an engine of its own without anything kept.</summary>
     /// <param name="model">The model.</param>
@@ -23,11 +28,20 @@ internal sealed class LoadPool
     public LoadPool(LoadedModel model, int count, int longest, int seed)
     {
         var random = new Random(seed);
+        _grammars = LoadGrammars.Of(model.Model.Config.Vocabulary);
+        _own = OwnText(model);
         longest = int.Min(longest, model.Model.Config.MaxPositions - MostTokens);
         while (_requests.Count < count)
         {
             GenerationRequest request = Make(random, model.Model.Config, longest);
             using var batch = new GenerationBatch(model.Model, model.Ops, [request], new EngineOptions { MaxStepTokens = int.Max(longest, 512) });
+            batch.TokenChosen = _ =>
+            {
+                if (Stops(_requests.Count, batch.Sequences[0]))
+                {
+                    batch.StopAtText(0);
+                }
+            };
             while (batch.Step())
             {
             }
@@ -45,6 +59,11 @@ internal sealed class LoadPool
 
     /// <summary>A request.</summary>
     public GenerationRequest Request(int index) => _requests[index];
+
+    /// <summary>Whether a sequence's reader ends it at its last token, as a stop string would: of some requests, now and then.</summary>
+    /// <param name="index">The request.</param>
+    /// <param name="sequence">The sequence.</param>
+    public static bool Stops(int index, Sequence sequence) => index % 6 == 0 && sequence.Output[^1] % 8 == 3;
 
     /// <summary>What a sequence has that its request does not give alone, or null.</summary>
     /// <param name="index">The request.</param>
@@ -70,6 +89,17 @@ internal sealed class LoadPool
         return null;
     }
 
+    private static int[] OwnText(LoadedModel model)
+    {
+        GenerationRequest request = new() { Prompt = [1], MaxTokens = OwnTokens, IgnoreEndOfSequence = true };
+        using var batch = new GenerationBatch(model.Model, model.Ops, [request], new EngineOptions());
+        while (batch.Step())
+        {
+        }
+
+        return batch.Sequences[0].Output.ToArray();
+    }
+
     private GenerationRequest Make(Random random, ModelConfig config, int longest)
     {
         List<int> prompt = [];
@@ -80,6 +110,12 @@ internal sealed class LoadPool
             prompt.AddRange(random.Next(2) == 0 ? text : text[..random.Next(1, earlier.PromptLength + 1)]);
         }
 
+        // Text that comes again is what a lookup finds.
+        if (random.Next(4) == 0)
+        {
+            prompt.AddRange([.. prompt]);
+        }
+
         int more = random.Next(12) switch
         {
             0 => random.Next(longest),
@@ -87,25 +123,38 @@ internal sealed class LoadPool
             < 6 => 64 * random.Next(4),
             _ => 1 + random.Next(80),
         };
+        // Half of what is new is what the model itself would write, where drafts are right more often.
+        int from = random.Next(_own.Length);
+        bool own = random.Next(2) == 0;
         for (int i = 0; i < more || prompt.Count == 0; i++)
         {
-            prompt.Add(random.Next(config.Vocabulary));
+            prompt.Add(own ? _own[(from + i) % _own.Length] : random.Next(config.Vocabulary));
         }
 
-        bool sampled = random.Next(2) == 0;
+        // Some want to end as soon as they may.
+        IReadOnlyList<TokenBias> bias = config.EndOfSequence.Length > 0 && random.Next(8) == 0 ? [new TokenBias(config.EndOfSequence[0], 100)] : [];
+        bool sampled = random.Next(3) > 0, written = _grammars.Length > 0 && random.Next(6) == 0;
+        int tokens = 1 + random.Next(MostTokens);
         return new GenerationRequest
         {
             Prompt = prompt[..int.Min(prompt.Count, longest)],
-            MaxTokens = 1 + random.Next(MostTokens),
-            IgnoreEndOfSequence = random.Next(3) > 0,
+            MaxTokens = tokens,
+            IgnoreEndOfSequence = written || random.Next(3) > 0,
             Speculate = random.Next(4) == 0 ? random.Next(1 + PromptCheck.MostDrafts) : null,
-            Sampling = !sampled ? SamplingParameters.Greedy : new SamplingParameters
+            Drafter = random.Next(4) == 0 ? DrafterKind.Lookup : null,
+            Sampling = new SamplingParameters
             {
-                Temperature = 0.3 + random.NextDouble(),
+                Temperature = sampled ? 1.5 * random.NextDouble() : 0,
                 Seed = random.Next(),
                 TopK = random.Next(3) == 0 ? 20 : 0,
                 TopP = random.Next(3) == 0 ? 0.9 : 1,
-                RepetitionPenalty = random.Next(4) == 0 ? 1.1 : 1,
+                RepetitionPenalty = random.Next(6) == 0 ? 1.1 : 1,
+                PresencePenalty = random.Next(8) == 0 ? 0.5 : 0,
+                FrequencyPenalty = random.Next(8) == 0 ? -0.3 : 0,
+                LogitBias = bias,
+                MinTokens = !written && random.Next(bias.Count > 0 ? 1 : 4) == 0 ? random.Next(1 + tokens) : 0,
+                StopTokenIds = !written && random.Next(4) == 0 ? [.. Enumerable.Range(0, 8).Select(_ => random.Next(config.Vocabulary))] : [],
+                Grammar = written ? _grammars[random.Next(_grammars.Length)] : null,
             },
         };
     }

@@ -24,6 +24,9 @@ internal sealed class LoadRun(LoadPool pool, GenerationEngine engine, Random ran
     /// <summary>Tokens chosen.</summary>
     public long Tokens { get; private set; }
 
+    /// <summary>Of those, how many were drafted; how many of them on the host.</summary>
+    public (long All, long OnHost) Accepted { get; private set; }
+
     /// <summary>The first request that was not as alone, and how; null where there is none.</summary>
     public string? Difference { get; private set; }
 
@@ -64,12 +67,17 @@ internal sealed class LoadRun(LoadPool pool, GenerationEngine engine, Random ran
         Ended++;
         Cancelled += sequence.Finish == FinishReason.Cancelled ? 1 : 0;
         Tokens += sequence.Generated;
+        Accepted = (Accepted.All + sequence.Drafts.AllAccepted, Accepted.OnHost + (sequence.HostDrafts is null ? 0 : sequence.Drafts.AllAccepted));
     }
 
     private sealed class Check(LoadRun run, int index) : ISequenceListener
     {
         public void Chosen(Sequence sequence)
         {
+            if (LoadPool.Stops(index, sequence))
+            {
+                GenerationEngine.StopAtText(sequence);
+            }
         }
 
         public void Ended(Sequence sequence) => run.End(index, sequence);

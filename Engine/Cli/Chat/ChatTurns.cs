@@ -15,7 +15,7 @@ internal sealed class ChatTurns : IDisposable
     // Turns whose prompts stay in the caches, should each be as long as the model allows.
     private const int Depth = 2;
 
-    private readonly LoadedModel _model;
+    private readonly IEngineSource _model;
     private readonly Tokenizer _tokenizer;
     private readonly Func<int[], GenerationRequest> _request;
     private readonly GenerationEngine _engine;
@@ -26,14 +26,14 @@ internal sealed class ChatTurns : IDisposable
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="options">Limits of a step.</param>
     /// <param name="request">How to generate for a prompt.</param>
-    public ChatTurns(LoadedModel model, Tokenizer tokenizer, EngineOptions options, Func<int[], GenerationRequest> request)
+    public ChatTurns(IEngineSource model, Tokenizer tokenizer, EngineOptions options, Func<int[], GenerationRequest> request)
     {
         (_model, _tokenizer, _request) = (model, tokenizer, request);
-        _engine = new GenerationEngine(model.Model, model.Ops, options with
+        _engine = model.Start(options with
         {
             MaxSequences = 1,
             MaxQueue = 0,
-            MostBlocks = (long)Depth * Grid.CellsFor(model.Model.Config.MaxPositions),
+            MostBlocks = (long)Depth * Grid.CellsFor(model.Config.MaxPositions),
         });
         CacheLine.Show(_engine, options.KeepsGenerated);
     }
@@ -66,7 +66,7 @@ internal sealed class ChatTurns : IDisposable
             // A sequence that a fault or the user ended has not chosen its last token.
             text.End();
             stream.End();
-            return sequence.Fault is { } fault ? throw FaultReport.Error(_model, "the answer", fault) : text.Certain.ToString();
+            return sequence.Fault is { } fault ? throw FaultReport.Error(_model.Loaded, "the answer", fault) : text.Certain.ToString();
         }
         finally
         {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Lean.Engine.Cli.Chat;
+using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 using Lean.Engine.Text;
@@ -11,6 +12,7 @@ namespace Lean.Engine.Cli.Generate;
 internal sealed class GenerateCommand
 {
     private const int Most = 1 << 20;
+    private const int Terminated = 128 + 15;
 
     private readonly Argument<string?> _prompt = new("PROMPT")
     {
@@ -38,7 +40,7 @@ internal sealed class GenerateCommand
     private readonly Option<bool> _reuseGenerated = Options.ReuseGenerated();
     private readonly SamplingOptions _sampling = new();
     private readonly ChatOptions _chat = new();
-    private readonly Later _later = new Later().Layout();
+    private readonly LayoutOptions _layout = new();
 
     /// <summary>The command.</summary>
     public Command Build()
@@ -51,22 +53,30 @@ internal sealed class GenerateCommand
             "lean generate \"ROMEO:\" --temperature 0.7 --top-p 0.9 --seed 1 --stop \"JULIET:\"",
             "lean generate \"A person:\" --json-schema person.json",
             "lean generate --model DIR --prompt-ids 1,2,3 --prompt-ids 4,5 --json",
-            "lean generate --model DIR --prompts prompts.jsonl > answers.jsonl")
+            "lean generate --model DIR --prompts prompts.jsonl > answers.jsonl",
+            "lean generate --model DIR --tp 2 --dp 2 --ep --prompts prompts.jsonl",
+            "mpirun -n 4 lean generate \"ROMEO:\" --tp 4")
         {
             _prompt, _model, _promptIds, _prompts, _maxTokens, _ignoreEnd, _device, _json, _maxStepTokens, _maxSequences, _speculate, _drafter, _cacheMemory,
             _reuseGenerated,
         };
         _sampling.AddTo(command);
         _chat.AddTo(command);
-        _later.AddTo(command);
+        _layout.AddTo(command);
         command.SetAction(Run);
         return command;
     }
 
     private int Run(ParseResult parsed)
     {
-        _later.Check(parsed);
+        RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device));
         string folder = ModelFolder.Find(parsed.GetValue(_model));
+        if (ranks.IsMember)
+        {
+            RankMember.Run(folder, ranks);
+            return 0;
+        }
+
         Tokenizer? tokenizer = Path.Exists(Path.Combine(folder, TokenizerFile.Name)) ? Tokenizer.Load(folder) : null;
         ChatPrompts chat = _chat.Read(
             parsed, folder, tokenizer, parsed.GetValue(_prompt) is not null, parsed.GetValue(_promptIds) is { Length: > 0 });
@@ -84,33 +94,35 @@ internal sealed class GenerateCommand
         SamplingChoice given = _sampling.Read(parsed, grammars) with { IgnoreEndOfSequence = parsed.GetValue(_ignoreEnd) };
         if (tokenizer is not null && IsChat(parsed) && chat.HasTemplate())
         {
-            return Chat(parsed, chat, folder, tokenizer, options, given);
+            return Chat(parsed, chat, folder, tokenizer, options, given, ranks);
         }
 
         List<Prompt> prompts = new PromptReader(folder, tokenizer, chat, grammars).Read(
             parsed.GetValue(_prompt), parsed.GetValue(_promptIds) ?? [], parsed.GetValue(_prompts));
         List<GenerationRequest> requests = Requests(prompts, parsed, given, GenerationDefaults.Read(folder));
-        using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
+        using IEngineSource model = ModelFolder.Open(folder, parsed.GetValue(_device), ranks);
         using var run = new GenerationRun(model, requests, options, tokenizer);
+        ModelFolder.ShowRanks(model, ranks);
         CacheLine.Show(run.Engine, options.KeepsGenerated);
+        CancellationToken stop = (model as RankedModel)?.Terminated ?? CancellationToken.None;
         var report = new GenerationReport(model, run, tokenizer);
         if (requests.Count == 1 && !parsed.GetValue(_json))
         {
             using var stream = new TextStream(run.Text(0));
-            run.Complete(_ => stream.Append(run.Sequences[0]));
+            run.Complete(_ => stream.Append(run.Sequences[0]), stop);
             stream.End();
         }
         else
         {
-            run.Complete(chosen: null);
-            for (int i = 0; i < requests.Count; i++)
+            run.Complete(chosen: null, stop);
+            for (int i = 0; i < requests.Count && !stop.IsCancellationRequested; i++)
             {
                 report.Print(i);
             }
         }
 
         report.ThrowFaults();
-        return 0;
+        return stop.IsCancellationRequested ? Terminated : 0;
     }
 
     // Without a prompt, somebody at a terminal wants to talk.
@@ -118,10 +130,11 @@ internal sealed class GenerateCommand
         parsed.GetValue(_prompt) is null && parsed.GetValue(_promptIds) is not { Length: > 0 } && parsed.GetValue(_prompts) is null
         && !parsed.GetValue(_json) && !Console.IsInputRedirected && !Console.IsOutputRedirected;
 
-    private int Chat(ParseResult parsed, ChatPrompts chat, string folder, Tokenizer tokenizer, EngineOptions options, SamplingChoice given)
+    private int Chat(ParseResult parsed, ChatPrompts chat, string folder, Tokenizer tokenizer, EngineOptions options, SamplingChoice given, RankOptions ranks)
     {
         var defaults = GenerationDefaults.Read(folder);
-        using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
+        using IEngineSource model = ModelFolder.Open(folder, parsed.GetValue(_device), ranks);
+        ModelFolder.ShowRanks(model, ranks);
         using var turns = new ChatTurns(model, tokenizer, options, ids => Requests([new Prompt(ids)], parsed, given, defaults)[0]);
         turns.Listen();
         new ChatSession(chat, Console.In, Console.Out).Run(turns.Answer);

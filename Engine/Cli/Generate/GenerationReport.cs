@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 using Lean.Engine.Text;
@@ -7,9 +8,11 @@ using Lean.Tensors;
 namespace Lean.Engine.Cli.Generate;
 
 /// <summary>What became of each prompt, as the one-line JSON objects that other tools read.</summary>
-internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tokenizer? tokenizer)
+internal sealed class GenerationReport(IEngineSource source, GenerationRun run, Tokenizer? tokenizer)
 {
     private const int Microseconds = 6;
+
+    private readonly LoadedModel _model = source.Loaded;
 
     /// <summary>Prints a sequence's object.</summary>
     public void Print(int index) => JsonLine.Print(json => Write(json, index));
@@ -22,7 +25,7 @@ internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tok
         {
             if (run.Sequences[i].Fault is { } fault)
             {
-                throw FaultReport.Error(model, $"prompt {i + 1} of {run.Sequences.Count}", fault);
+                throw FaultReport.Error(_model, $"prompt {i + 1} of {run.Sequences.Count}", fault);
             }
         }
     }
@@ -50,7 +53,7 @@ internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tok
         });
         if (sequence.Fault is { } fault)
         {
-            json.WriteString("error", FaultReport.Describe(model, fault));
+            json.WriteString("error", FaultReport.Describe(_model, fault));
         }
 
         json.WriteStartArray("logprobs");
@@ -64,12 +67,10 @@ internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tok
         WriteSeed(json, sequence.Request.Sampling);
         WriteTimings(json, index, sequence);
         WriteDrafts(json, sequence);
-        json.WriteString("device", model.Ops.Description);
+        json.WriteString("device", _model.Ops.Description);
         json.WriteNumber("host_ops", 0);
-        json.WriteNumber("launches", model.Ops.Stream?.Launches ?? 0);
-        json.WriteNumber("ranks", 1);
-        json.WriteStartObject("collectives");
-        json.WriteEndObject();
+        json.WriteNumber("launches", _model.Ops.Stream?.Launches ?? 0);
+        LayoutReport.Write(json, source.Ranks);
         json.WriteEndObject();
     }
 
@@ -132,10 +133,10 @@ internal sealed class GenerationReport(LoadedModel model, GenerationRun run, Tok
     {
         double decode = run.Decode(index).TotalSeconds;
         json.WriteStartObject("timings");
-        json.Figure("load_s", model.LoadTime.TotalSeconds, Microseconds);
+        json.Figure("load_s", _model.LoadTime.TotalSeconds, Microseconds);
 
         // Within prefill_s and decode_s: each kernel goes to the driver when it is first used.
-        json.Figure("kernels_s", model.Ops.Stream?.Device.KernelLoadTime.TotalSeconds ?? 0, Microseconds);
+        json.Figure("kernels_s", _model.Ops.Stream?.Device.KernelLoadTime.TotalSeconds ?? 0, Microseconds);
         json.Figure("prefill_s", run.Prefill(index).TotalSeconds, Microseconds);
         json.Figure("decode_s", decode, Microseconds);
 

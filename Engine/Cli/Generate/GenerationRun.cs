@@ -20,14 +20,14 @@ internal sealed class GenerationRun : IDisposable
     /// <param name="options">The engine's limits.</param>
     /// <param name="tokenizer">Decodes the output, or null where the model has none.</param>
     /// <exception cref="InputException">A request cannot be run, or has stop strings where there is no tokenizer.</exception>
-    public GenerationRun(LoadedModel model, IReadOnlyList<GenerationRequest> requests, EngineOptions options, Tokenizer? tokenizer)
+    public GenerationRun(IEngineSource model, IReadOnlyList<GenerationRequest> requests, EngineOptions options, Tokenizer? tokenizer)
     {
         if (tokenizer is null && requests.Any(static r => r.Sampling.Stop.Count > 0))
         {
             throw new InputException($"stop strings need the model's {TokenizerFile.Name}, which is not there");
         }
 
-        _batch = new GenerationBatch(model.Model, model.Ops, requests, options);
+        _batch = new GenerationBatch(model, requests, options);
         _texts = [.. requests.Select(r => tokenizer is null ? null : new OutputText(tokenizer, r.Sampling.Stop, r.Sampling.MinTokens))];
         (_first, _last) = (new long[requests.Count], new long[requests.Count]);
     }
@@ -43,7 +43,8 @@ internal sealed class GenerationRun : IDisposable
 
     /// <summary>Runs until every request has ended.</summary>
     /// <param name="chosen">Called with a sequence's index after each of its tokens.</param>
-    public void Complete(Action<int>? chosen)
+    /// <param name="stop">Ends it before.</param>
+    public void Complete(Action<int>? chosen, CancellationToken stop)
     {
         _start = Stopwatch.GetTimestamp();
         _batch.TokenChosen = index =>
@@ -53,7 +54,7 @@ internal sealed class GenerationRun : IDisposable
             SequenceText.Take(_batch.Sequences[index], _texts[index]);
             chosen?.Invoke(index);
         };
-        while (_batch.Step())
+        while (!stop.IsCancellationRequested && _batch.Step())
         {
         }
 

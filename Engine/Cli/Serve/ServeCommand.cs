@@ -3,6 +3,7 @@ using System.Net;
 using System.Runtime.InteropServices;
 using Lean.Engine.Cli.Chat;
 using Lean.Engine.Http;
+using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Engine.Serving;
 using Lean.Engine.Telemetry;
@@ -43,7 +44,7 @@ internal sealed class ServeCommand
     private readonly Option<int> _stepLimit = Options.Number("--step-limit", 1, MostSeconds, 60, "Seconds without progress after which /health fails");
     private readonly Option<string?> _logFormat = Options.Text("--log-format", "text|json", "How the log on stderr looks (default: text)");
     private readonly Option<string?> _logLevel = Options.Text("--log-level", "debug|information|warning|error", "The least that is logged (default: information)");
-    private readonly Later _later = new Later().Layout();
+    private readonly LayoutOptions _layout = new();
 
     /// <summary>The command.</summary>
     public Command Build()
@@ -52,25 +53,32 @@ internal sealed class ServeCommand
             "serve",
             "Serves the model over HTTP with the APIs of OpenAI and vLLM: chat and text completions, streamed or whole, models, tokens, health; the first SIGTERM or Ctrl-C lets nothing new in and waits for what is under way, a second one ends at once",
             "lean serve",
+            "lean serve --model DIR --tp 2 --dp 2 --ep",
             "lean serve --model DIR --device cuda --host 0.0.0.0 --api-key \"$(cat key)\"",
             "curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Who is there?\"}]}'")
         {
             _model, _names, _device, _host, _port, _keys, _origins, _certificate, _certificateKey, _template, _maxStepTokens, _maxSequences, _maxQueue,
             _cacheMemory, _speculate, _drafter, _reuse, _maxRequest, _drain, _stepLimit, _logFormat, _logLevel,
         };
-        _later.AddTo(command);
+        _layout.AddTo(command);
         command.SetAction(Run);
         return command;
     }
 
     private int Run(ParseResult parsed)
     {
-        _later.Check(parsed);
+        RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device));
         string folder = ModelFolder.Find(parsed.GetValue(_model));
+        if (ranks.IsMember)
+        {
+            RankMember.Run(folder, ranks);
+            return 0;
+        }
+
         ServerOptions options = Read(parsed);
         string[] names = parsed.GetValue(_names) is { Length: > 0 } given ? given : [Path.GetFileName(Path.GetFullPath(folder).TrimEnd('/')).ToLowerInvariant()];
         var served = new ServedModel(folder, names, parsed.GetValue(_template));
-        using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
+        using IEngineSource model = ModelFolder.Open(folder, parsed.GetValue(_device), ranks);
         CacheLine.ShowReuse(parsed.GetValue(_reuse));
         using EngineHost host = EngineHost.Create(model, new EngineOptions
         {
@@ -83,9 +91,10 @@ internal sealed class ServeCommand
             Drafter = Options.ReadDrafter(parsed, _drafter),
             KeepsGenerated = parsed.GetValue(_reuse),
         }, names[0]);
+        ModelFolder.ShowRanks(model, ranks);
         using OtlpExport? export = OtlpExport.Start();
 #pragma warning disable CA2025 // It has ended when the line has.
-        return Serve(options, served, host, fault => FaultReport.Describe(model, fault)).GetAwaiter().GetResult();
+        return Serve(options, served, host, fault => FaultReport.Describe(model.Loaded, fault)).GetAwaiter().GetResult();
 #pragma warning restore CA2025
     }
 

@@ -72,6 +72,31 @@ public sealed class DisagreementTests
     }
 
     [Fact]
+    public void Rows_beyond_the_planned_ones_and_rows_that_the_other_end_does_not_expect_are_named()
+    {
+        var layout = new ParallelLayout(2, 1, expert: false);
+        PlannedCollective entry = PlannedCollective.AllToAll(layout, GroupKind.Tensor, DType.F32, [2, 2, 2, 2], 4, 3, CollectivePurpose.Dispatch);
+        Assert.Matches(
+            @"^rank 1 brings 3 rows for rank 0 and expects 1 in seq 1 \(all_to_all, layer 3, dispatch\) of step 0, where the plan has at most 2 and 2$",
+            Fault([1, 1], [3, 1]));
+        Assert.Matches(
+            @"^rank 1 has 2 rows for rank 0 in all_to_all, layer 3, dispatch, where rank 0 expects 1$", Fault([1, 1], [2, 1]));
+
+        string Fault(int[] first, int[] second)
+        {
+            using var world = new LoopbackWorld(layout);
+            using var memory = new HostBuffer(1 << 10);
+            return Assert.Throws<MachineException>(() => world.Run(collectives =>
+            {
+                int[] sent = collectives.Rank == 0 ? first : second;
+                collectives.BeginStep(0, new CollectivePlan(StepRows.Ragged(2), [entry]));
+                collectives.AllToAll(
+                    entry, memory.View(DType.F32, new Shape(sent.Sum(), 4), collectives.Rank * 256), sent, memory.View(DType.F32, new Shape(2, 4), 512 + (collectives.Rank * 256)), [1, 1]);
+            })).Message;
+        }
+    }
+
+    [Fact]
     public void Gaps_between_rows_and_types_that_cannot_be_added_are_refused()
     {
         var layout = new ParallelLayout(1, 1, expert: false);

@@ -47,7 +47,7 @@ internal sealed class ScheduledRank(ICollectives collectives, Schedule schedule)
     {
         RankGroup group = collectives.Group(entry.Group);
         int[] members = [.. group.Members];
-        (int before, int after) = Rows(entry, group);
+        (int before, int after) = Rows(index, entry, group);
         using var source = new HostBuffer(64 + ((long)before * entry.Width * entry.Type.Size()));
         using var target = new HostBuffer(64 + ((long)after * entry.Width * entry.Type.Size()));
         target.Poison();
@@ -68,7 +68,7 @@ internal sealed class ScheduledRank(ICollectives collectives, Schedule schedule)
                 collectives.ReduceScatter(entry, own, got);
                 break;
             case CollectiveKind.AllToAll:
-                collectives.AllToAll(entry, own, got);
+                AllToAll(index, entry, group, own, got);
                 break;
             case CollectiveKind.Broadcast:
                 inPlace = true;
@@ -95,13 +95,30 @@ internal sealed class ScheduledRank(ICollectives collectives, Schedule schedule)
         _got.Append(result);
     }
 
-    private (int Source, int Target) Rows(PlannedCollective entry, RankGroup group) => entry.Kind switch
+    // Every other one moves fewer rows than were planned, as routing does.
+    private static int RowsTo(int index, PlannedCollective entry, int member, int place, int size) =>
+        int.Max(0, entry.RowsTo(member, place, size) - (index % 2 == 0 ? 0 : (member + place) % 3));
+
+    private void AllToAll(int index, PlannedCollective entry, RankGroup group, Tensor own, Tensor got)
+    {
+        if (index % 2 == 0)
+        {
+            collectives.AllToAll(entry, own, got);
+            return;
+        }
+
+        int[] sent = [.. Enumerable.Range(0, group.Size).Select(place => RowsTo(index, entry, collectives.Rank, place, group.Size))];
+        int[] received = [.. group.Members.Select(member => RowsTo(index, entry, member, group.Place, group.Size))];
+        collectives.AllToAll(entry, own, sent, got, received);
+    }
+
+    private (int Source, int Target) Rows(int index, PlannedCollective entry, RankGroup group) => entry.Kind switch
     {
         CollectiveKind.AllGather => (entry.Rows[collectives.Rank], entry.TotalRows(group)),
         CollectiveKind.ReduceScatter => (entry.TotalRows(group), entry.Rows[collectives.Rank]),
         CollectiveKind.AllToAll => (
-            Enumerable.Range(0, group.Size).Sum(place => entry.RowsTo(collectives.Rank, place, group.Size)),
-            group.Members.Sum(member => entry.RowsTo(member, group.Place, group.Size))),
+            Enumerable.Range(0, group.Size).Sum(place => RowsTo(index, entry, collectives.Rank, place, group.Size)),
+            group.Members.Sum(member => RowsTo(index, entry, member, group.Place, group.Size))),
         _ => (entry.Rows[collectives.Rank], entry.Rows[collectives.Rank]),
     };
 
@@ -121,7 +138,7 @@ internal sealed class ScheduledRank(ICollectives collectives, Schedule schedule)
             case CollectiveKind.AllToAll:
                 return [.. members.SelectMany(m =>
                 {
-                    int[] rows = [.. Enumerable.Range(0, group.Size).Select(place => entry.RowsTo(m, place, group.Size))];
+                    int[] rows = [.. Enumerable.Range(0, group.Size).Select(place => RowsTo(index, entry, m, place, group.Size))];
                     return From(m, rows.Sum()).Skip(rows.Take(group.Place).Sum() * rowBytes).Take(rows[group.Place] * rowBytes);
                 })];
             case CollectiveKind.SendReceive when group.Place != entry.Peer:

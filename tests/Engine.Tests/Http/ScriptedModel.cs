@@ -17,8 +17,9 @@ internal sealed class ScriptedModel(int[] script) : IStepRunner
 
     public int StepsAhead => 0;
 
-    public void Submit(StepFrame frame)
+    public void Submit(ReadOnlySpan<StepFrame> step)
     {
+        StepFrame frame = step[0];
         Gate.Wait();
         if (Failure is { } failure)
         {

@@ -1,4 +1,5 @@
 using Lean.Comm;
+using Lean.Engine.Models;
 
 namespace Lean.Engine.Tests.Ranks;
 
@@ -34,10 +35,14 @@ public sealed class DispatchTests
             int[][] texts = Layouts.Texts(folder, first, second);
             Dictionary<string, float[]>[] ragged = Layouts.Score(folder, Layout, texts, Layouts.Everything);
             Dictionary<string, float[]>[] uniform = Layouts.Score(folder, Layout, texts, Layouts.Everything with { PadsReplicas = true }, delaySeed: 5);
+            Dictionary<string, float[]>[] gathered = Layouts.Score(folder, Layout, texts, Layouts.Everything with { Dispatch = DispatchKind.Gather }, delaySeed: 7);
+            Dictionary<string, float[]>[] exchanged = Layouts.Score(folder, Layout, texts, Layouts.Everything with { Dispatch = DispatchKind.Exchange }, delaySeed: 8);
             Dictionary<string, float[]>[] late = Layouts.Score(folder, Layout, texts, Layouts.Everything, delaySeed: 6);
             for (int replica = 0; replica < 2; replica++)
             {
                 Layouts.MustBe(ragged[replica], uniform[replica], $"{model}, replica {replica}, with padding");
+                Layouts.MustBe(ragged[replica], gathered[replica], $"{model}, replica {replica}, all rows to all ranks");
+                Layouts.MustBe(ragged[replica], exchanged[replica], $"{model}, replica {replica}, rows only to ranks that need them");
                 Layouts.MustBe(ragged[replica], late[replica], $"{model}, replica {replica}, with delays");
                 if (texts[replica].Length > 0)
                 {

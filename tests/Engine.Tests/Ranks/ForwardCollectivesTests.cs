@@ -36,6 +36,35 @@ public sealed class ForwardCollectivesTests
     }
 
     [Fact]
+    public void Rows_go_only_to_ranks_that_need_them_where_that_halves_what_travels()
+    {
+        // 128 experts of which 8 are chosen, 2048 wide.
+        ModelConfig config = ModelConfigReader.Read(Layouts.Folder("qwen3.5-moe")) with { Hidden = 2048, Experts = 128, TopK = 8 };
+        string[] exchanged =
+        [
+            "all_gather, layer 0, dispatch counts: i32 rows [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1] of 32 over ep",
+            "all_to_all, layer 0, dispatch: i8 rows [16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, …] of 8256 over ep",
+            "all_to_all, layer 0, combine: f32 rows [16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, …] of 2048 over ep",
+        ];
+        Assert.Equal(exchanged, Layer(16, 16));
+        Assert.Equal("all_gather, layer 0, dispatch", Layer(16, 8)[0].Split(':')[0]);
+        Assert.Equal("all_gather, layer 0, dispatch", Layer(4, 4096)[0].Split(':')[0]);
+        Assert.Equal(exchanged[0], Layer(16, 1, DispatchKind.Exchange)[0]);
+        Assert.Equal("all_gather, layer 0, dispatch", Layer(16, 4096, DispatchKind.Gather)[0].Split(':')[0]);
+
+        string[] Layer(int replicas, int rowsOfEach, DispatchKind kind = DispatchKind.Automatic)
+        {
+            StepRows rows = StepRows.Ragged([.. Enumerable.Repeat(rowsOfEach, replicas)]);
+            return
+            [
+                .. new ForwardCollectives(new ParallelLayout(1, replicas, expert: true), config, kind).Model(rows).Plan(rows).Entries
+                    .Where(static e => e.Layer == 0 && e.Purpose is CollectivePurpose.DispatchCounts or CollectivePurpose.Dispatch or CollectivePurpose.Combine)
+                    .Select(static e => e.ToString()).Take(3),
+            ];
+        }
+    }
+
+    [Fact]
     public void One_rank_and_replicas_without_expert_parallelism_have_none()
     {
         ModelConfig config = ModelConfigReader.Read(Layouts.Folder("qwen3.5-moe"));

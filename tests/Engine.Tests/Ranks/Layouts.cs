@@ -80,7 +80,7 @@ internal static class Layouts
     }
 
     // Ranks sleep, yield or go on, each by random numbers of its own.
-    private static Action<int> Delays(ParallelLayout layout, int seed)
+    internal static Action<int> Delays(ParallelLayout layout, int seed)
     {
         Random[] random = [.. Enumerable.Range(0, layout.Ranks).Select(rank => new Random((seed * 1000) + rank))];
         return rank =>

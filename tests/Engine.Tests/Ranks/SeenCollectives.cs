@@ -20,6 +20,12 @@ internal sealed class SeenCollectives(ICollectives inner) : ICollectives
     /// <summary>What a planned entry must look like from a rank.</summary>
     public static string Line(PlannedCollective entry, int rank, RankGroup group)
     {
+        if (entry.Kind == CollectiveKind.AllToAll)
+        {
+            // Rows depend on the routing.
+            return Line(entry, $"{entry.Width}");
+        }
+
         int own = entry.Rows[rank] * entry.Width, all = group.Members.Sum(m => entry.Rows[m]) * entry.Width;
         return entry.Kind switch
         {
@@ -53,6 +59,12 @@ internal sealed class SeenCollectives(ICollectives inner) : ICollectives
     }
 
     public void AllToAll(PlannedCollective entry, Tensor send, Tensor receive) => inner.AllToAll(entry, send, receive);
+
+    public void AllToAll(PlannedCollective entry, Tensor send, ReadOnlySpan<int> sendRows, Tensor receive, ReadOnlySpan<int> receiveRows)
+    {
+        Note(CollectiveKind.AllToAll, entry, send.Type, $"{entry.Width}");
+        inner.AllToAll(entry, send, sendRows, receive, receiveRows);
+    }
 
     public void Broadcast(PlannedCollective entry, Tensor data) => inner.Broadcast(entry, data);
 

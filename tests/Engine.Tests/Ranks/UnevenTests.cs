@@ -1,4 +1,5 @@
 using Lean.Comm;
+using Lean.Engine.Models;
 using Lean.Engine.Scoring;
 using Lean.Engine.Tests.Forward;
 using Lean.Tensors;
@@ -36,6 +37,8 @@ public sealed class UnevenTests
         Dictionary<string, float[]>[] found = Layouts.Score(made.Folder, layout, texts, Layouts.Everything);
         Layouts.MustBeNear(Layouts.Alone(made.Folder, texts[0], Layouts.Everything), found[0], Layouts.Near, $"{layout}");
         Layouts.MustBe(found[0], Layouts.Score(made.Folder, layout, texts, Layouts.Everything, delaySeed: 2)[0], $"{layout}, again");
+        ScoreOptions exchanged = Layouts.Everything with { Dispatch = DispatchKind.Exchange };
+        Layouts.MustBe(found[0], Layouts.Score(made.Folder, layout, texts, exchanged)[0], $"{layout}, rows only to ranks that need them");
     }
 
     [Theory]

@@ -45,8 +45,9 @@ internal sealed class FakeModel : IStepRunner
     /// <summary>The last step that was submitted.</summary>
     internal int Submitted { get; private set; }
 
-    public void Submit(StepFrame frame)
+    public void Submit(ReadOnlySpan<StepFrame> step)
     {
+        StepFrame frame = step[0];
         Submitted = frame.Number;
         _rows.Begin();
         StepBatch batch = RowPlacement.Place(_ops, frame.Batch, _outcome, Vocabulary, _rows);

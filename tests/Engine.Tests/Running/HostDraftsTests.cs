@@ -21,6 +21,8 @@ public sealed class HostDraftsTests : IDisposable
 
     private readonly LoadedModel _model = LoadedModel.Open(TestData.Demo, CpuBackends.Open());
 
+    private static int End => JsonSchemaTests.Tokens.TryGetId("<|im_end|>", out int id) ? id : throw new InvalidOperationException("the demo has no end token");
+
     [Theory]
     [InlineData("penalties", 1500)]
     [InlineData("grammars", 300)]
@@ -81,7 +83,14 @@ public sealed class HostDraftsTests : IDisposable
                     }),
                     PresencePenalty = i % 5 == 1 ? 0.3 : 0,
                 },
-                "min_tokens" => sampling with { MinTokens = 5 + (7 * (i % 6)), Alternatives = i % 2 == 0 ? 2 : null },
+
+                // Some end as soon as they may: a ban that holds a token too long shows.
+                "min_tokens" => sampling with
+                {
+                    MinTokens = 5 + (7 * (i % 6)),
+                    LogitBias = i % 3 == 0 ? [] : [new TokenBias(End, 100)],
+                    Alternatives = i % 2 == 0 ? 2 : null,
+                },
                 "stop strings" => sampling with { Stop = ["the", "\n\n", "you"], MinTokens = i % 4 == 1 ? 12 : 0 },
                 _ => sampling with { Alternatives = 1 + i },
             },

@@ -30,7 +30,7 @@ public sealed class NonsenseTests
     {
         public int StepsAhead => 0;
 
-        public void Submit(StepFrame frame) => model.Submit(frame);
+        public void Submit(ReadOnlySpan<StepFrame> step) => model.Submit(step);
 
         public StepOutput Collect(StepFrame frame)
         {

@@ -1,0 +1,200 @@
+using Lean.Comm;
+using Lean.Engine.Caches;
+using Lean.Engine.Drafting;
+using Lean.Engine.Models;
+using Lean.Engine.Running;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Ranks;
+
+/// <summary>
+/// A model on the ranks of a layout, as rank 0's process has it: its own ranks are threads, all of them or rank 0 alone; other
+/// processes run <see cref="RankMember"/>. They load their slices, say what room they have, and run the steps of one engine.
+/// </summary>
+internal sealed class RankedModel : IEngineSource
+{
+    // How long a rank that was told of a fault may take to come to its next collective.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
+    private readonly CancellationTokenSource _terminated = new();
+    private readonly RankTeam _team;
+    private readonly Thread _thread;
+    private readonly RankSession? _session;
+    private readonly StepSender? _others;
+    private readonly IDisposable[] _owned;
+    private readonly int _locals;
+    private RankLoad[] _loads = [];
+    private bool _hasEnded;
+
+    private RankedModel(ParallelLayout layout, RankTeam team, int locals, Action ranks, RankSession? session, params IDisposable[] owned)
+    {
+        (Layout, _team, _locals, _session, _owned) = (layout, team, locals, session, owned);
+        _others = session is null ? null : new StepSender(session.Control);
+        _thread = new Thread(() => Run(ranks)) { Name = "ranks", IsBackground = true };
+    }
+
+    /// <summary>How the ranks are laid out.</summary>
+    public ParallelLayout Layout { get; }
+
+    /// <inheritdoc/>
+    public ModelConfig Config => Loaded.Config;
+
+    /// <inheritdoc/>
+    public LoadedModel Loaded => _team.Model(0);
+
+    /// <inheritdoc/>
+    public LayoutReport Ranks => new(Loaded.ModelBytes, [.. _loads.Select(static l => (l.WeightBytes, l.CopiedBytes))], Loaded.Model.Peers!.Counts);
+
+    /// <summary>Cancelled by SIGTERM where ranks are processes: whoever uses the model ends what it does, and then all ranks end.</summary>
+    public CancellationToken Terminated => _terminated.Token;
+
+    /// <summary>Loads a model on all ranks.</summary>
+    /// <param name="folder">The checkpoint's folder.</param>
+    /// <param name="options">The ranks.</param>
+    /// <exception cref="InputException">The checkpoint cannot be used, or not be divided so.</exception>
+    /// <exception cref="MachineException">A rank failed.</exception>
+    public static RankedModel Open(string folder, RankOptions options)
+    {
+        RankedModel model = options.Environment is null ? OfThreads(folder, options) : OfProcesses(folder, options);
+        try
+        {
+            model._thread.Start();
+            model._team.AwaitModels();
+            RankLoad[] own = [.. Enumerable.Range(0, model._locals).Select(rank => RankLoad.Of(model._team.Model(rank), options.Sharing))];
+            model._loads = model._session is null ? own
+                : [own[0], .. model._session.Control.Report(RankMember.Loaded, []).Skip(1).Select(static (bytes, i) => RankLoad.Read(bytes, i + 1))];
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Loads one rank's part.</summary>
+    /// <param name="folder">The checkpoint's folder.</param>
+    /// <param name="collectives">The rank's communicator.</param>
+    /// <param name="sharing">Ranks that share the host.</param>
+    public static LoadedModel Part(string folder, ICollectives collectives, int sharing)
+    {
+        var device = ComputeDevice.Of(CpuBackends.OpenOneOf(sharing));
+        try
+        {
+            return LoadedModel.Open(folder, device, collectives);
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public GenerationEngine Start(EngineOptions options)
+    {
+        RankRunner runner = Begin(options, out CachePlan plan);
+        return new GenerationEngine(Config, runner, plan, options);
+    }
+
+    /// <summary>Allocates caches on all ranks, and makes what runs an engine's steps on them.</summary>
+    /// <param name="options">What the engine wants.</param>
+    /// <param name="plan">How large the caches of each replica are.</param>
+    public RankRunner Begin(EngineOptions options, out CachePlan plan)
+    {
+        CacheRoom room = _loads[0].Room;
+        foreach (RankLoad load in _loads)
+        {
+            room = CacheRoom.Least(room, load.Room);
+        }
+
+        plan = CacheBudget.Plan(room, Config.MaxPositions, options with { Drafter = options.Drafter ?? (Loaded.Model.Mtp is null ? DrafterKind.Lookup : DrafterKind.Mtp) });
+        ModelRunner.CheckDrafts(Loaded.Model, plan);
+        int ahead = options.StepsAhead ?? RankRunner.UsualStepsAhead;
+        _others?.Begin(plan);
+        _team.Begin(plan, ahead + 1);
+        return new RankRunner(_team, new RankSteps(Layout, Config, plan), _others, this) { StepsAhead = ahead };
+    }
+
+    /// <summary>Ends the ranks' steps, once those submitted are done.</summary>
+    public void End()
+    {
+        if (!_hasEnded)
+        {
+            _hasEnded = true;
+            _others?.End();
+            _team.End(s_patience);
+        }
+    }
+
+    public void Dispose()
+    {
+        End();
+        if (!_team.HasLeft)
+        {
+            // A rank that does not come back may still read its weights; the process is about to end.
+            return;
+        }
+
+        for (int rank = 0; rank < _locals; rank++)
+        {
+            _team.Model(rank)?.Dispose();
+        }
+
+        _session?.Dispose();
+        foreach (IDisposable owned in _owned)
+        {
+            owned.Dispose();
+        }
+
+        _terminated.Dispose();
+    }
+
+    private static RankedModel OfThreads(string folder, RankOptions options)
+    {
+        ParallelLayout layout = options.Layout;
+        var world = new LoopbackWorld(layout, options.Pause);
+        var watchdog = new Watchdog(
+            options.Watchdog, Enumerable.Range(0, layout.Ranks).Select(rank => world[rank].Recorder), reason => world.Dump(reason), world.Abort);
+        var team = new RankTeam(layout, layout.Ranks);
+        return new RankedModel(layout, team, layout.Ranks, () => world.Run(collectives => team.Run(collectives, Open)), session: null, watchdog, world);
+
+        LoadedModel Open(ICollectives collectives)
+        {
+            CommSelfTest.Run(collectives);
+            return Part(folder, collectives, layout.Ranks);
+        }
+    }
+
+    private static RankedModel OfProcesses(string folder, RankOptions options)
+    {
+        RankSession session = options.Join();
+        var team = new RankTeam(options.Layout, locals: 1);
+        session.Collectives.TellFault(reason => team.Fail(new MachineException(reason)));
+        var model = new RankedModel(
+            options.Layout, team, locals: 1, () => team.Run(session.Collectives, collectives => Part(folder, collectives, options.Sharing)), session);
+        session.Terminated = context =>
+        {
+            // The first one ends ranks in order, a second one does what signals do.
+            context.Cancel = !model._terminated.IsCancellationRequested;
+            model._terminated.Cancel();
+        };
+        return model;
+    }
+
+    private void Run(Action ranks)
+    {
+        try
+        {
+            ranks();
+        }
+#pragma warning disable CA1031 // The team has taken note of it, and whoever waits for the ranks gets it from there.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            // Others wait for this process's rank.
+            _session?.Collectives.Abort($"rank 0 ended in an error: {fault.Message}");
+        }
+    }
+}
