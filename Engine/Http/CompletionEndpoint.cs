@@ -25,7 +25,10 @@ internal sealed class CompletionEndpoint(ServerState state)
         foreach (PromptInput prompt in request.Prompts)
         {
             int[] ids = prompt.Ids ?? model.Tokenizer.Encode(prompt.Text!, SpecialTokens.Parse);
-            requests.AddRange(model.Requests(ids, prompt.Path, request.Options, state.Host));
+            TextOptions options = request.Format.Kind == AnswerFormatKind.Text
+                ? request.Options
+                : model.Constrain(request.Options, request.Format, prompt.Text ?? model.Tokenizer.Decode(ids, skipSpecial: false));
+            requests.AddRange(model.Requests(ids, prompt.Path, options, state.Host));
             promptTokens += ids.Length;
             if (request.Echoes)
             {

@@ -13,7 +13,7 @@ internal sealed record AnswerFormat(AnswerFormatKind Kind, string Path)
     /// <summary>The schema that the answer satisfies, where it has to.</summary>
     public JsonElement? Schema { get; private init; }
 
-    /// <summary>Reads response_format of a chat.</summary>
+    /// <summary>Reads response_format of a chat or a completion.</summary>
     /// <exception cref="ApiException">It is none.</exception>
     public static AnswerFormat Read(RequestObject body) => body.Object("response_format") is { } format
         ? Read(format, format.Object("json_schema"))

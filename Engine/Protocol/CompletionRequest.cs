@@ -18,6 +18,9 @@ internal sealed record CompletionRequest
     /// <summary>The prompts; each is a text or a list of token ids.</summary>
     public required IReadOnlyList<PromptInput> Prompts { get; init; }
 
+    /// <summary>What each choice has to look like, behind its prompt.</summary>
+    public required AnswerFormat Format { get; init; }
+
     /// <summary>Whether the answer begins with the prompt.</summary>
     public bool Echoes { get; init; }
 
@@ -56,6 +59,7 @@ internal sealed record CompletionRequest
         {
             Options = options with { MaxTokens = options.MaxTokens ?? UsualTokens, Sampling = options.Sampling with { Alternatives = alternatives } },
             Prompts = prompts,
+            Format = AnswerFormat.Read(body),
             Echoes = echoes,
         };
     }

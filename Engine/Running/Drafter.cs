@@ -9,6 +9,11 @@ namespace Lean.Engine.Running;
 /// every row fills from the model's state and the token behind it; so blocks that sequences share serve all of them, and
 /// what rows of refused drafts left is written over. Behind the last row that counts, drafts go on from each other.
 /// </summary>
+/// <remarks>
+/// A draft is what the head finds most likely, for sampled requests too. Drawing it with the random number that the model
+/// will draw with is right less often, since a small difference in the weights of low ids moves all that follows in the walk:
+/// on the demo at three drafts a step 1.79 tokens a pass instead of 1.81 at temperature 1, and 1.31 instead of 1.33 at 1.5.
+/// </remarks>
 /// <param name="model">The model, which has an MTP head.</param>
 /// <param name="ops">The ops it runs on.</param>
 /// <param name="outcome">i32 [2 + drafts, sequences]: receives them, a row per depth from row 2 on.</param>

@@ -108,26 +108,31 @@ internal sealed class ServedModel
     /// <exception cref="ApiException">A schema is wrong, or holds what is not supported.</exception>
     public TextOptions Constrain(TextOptions options, AnswerFormat format, ToolSet tools, string prompt)
     {
-        bool mustCall = tools.Required.Count > 0;
-        if (mustCall && format.Kind != AnswerFormatKind.Text)
+        if (tools.Required.Count == 0)
+        {
+            return Constrain(options, format, prompt);
+        }
+
+        if (format.Kind != AnswerFormatKind.Text)
         {
             throw ApiException.Invalid("tool_choice", $"tool_choice asks for a call and {format.Path} for JSON, expected one of them");
         }
 
-        try
-        {
-            ToolCallSyntax syntax = Calls == ToolCallFormat.Xml ? ToolCallSyntax.Xml : ToolCallSyntax.Json;
-            Grammar? grammar = mustCall ? _grammars.ToolCalls(tools.Required, syntax, tools.Many, Thinks(prompt))
-                : format.Kind == AnswerFormatKind.JsonObject ? _grammars.JsonObject(Thinks(prompt))
-                : format.Schema is { } schema ? _grammars.JsonSchema(schema, Thinks(prompt), format.Path)
-                : null;
-            return grammar is null ? options : options with { Sampling = options.Sampling with { Grammar = grammar } };
-        }
-        catch (InputException e)
-        {
-            throw new ApiException(400, e.Message, mustCall ? "tools" : format.Path, inner: e);
-        }
+        ToolCallSyntax syntax = Calls == ToolCallFormat.Xml ? ToolCallSyntax.Xml : ToolCallSyntax.Json;
+        return Constrain(options, "tools", () => _grammars.ToolCalls(tools.Required, syntax, tools.Many, Thinks(prompt)));
     }
+
+    /// <summary>The options of a text that has to look like something.</summary>
+    /// <param name="options">The options.</param>
+    /// <param name="format">What it has to look like.</param>
+    /// <param name="prompt">What it follows.</param>
+    /// <exception cref="ApiException">A schema is wrong, or holds what is not supported.</exception>
+    public TextOptions Constrain(TextOptions options, AnswerFormat format, string prompt) => Constrain(options, format.Path, () => format switch
+    {
+        { Kind: AnswerFormatKind.JsonObject } => _grammars.JsonObject(Thinks(prompt)),
+        { Schema: { } schema } => _grammars.JsonSchema(schema, Thinks(prompt), format.Path),
+        _ => null,
+    });
 
     /// <summary>The requests that a text's options make of a prompt: one for each choice.</summary>
     /// <param name="prompt">The prompt's tokens.</param>
@@ -168,6 +173,18 @@ internal sealed class ServedModel
         }
 
         return requests;
+    }
+
+    private static TextOptions Constrain(TextOptions options, string field, Func<Grammar?> compile)
+    {
+        try
+        {
+            return compile() is { } grammar ? options with { Sampling = options.Sampling with { Grammar = grammar } } : options;
+        }
+        catch (InputException e)
+        {
+            throw new ApiException(400, e.Message, field, inner: e);
+        }
     }
 
     // Templates that let the model think begin its thoughts for it.

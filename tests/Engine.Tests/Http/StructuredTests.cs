@@ -12,6 +12,8 @@ public sealed class StructuredTests
 
     [Theory]
     [InlineData("/v1/chat/completions", "\"messages\": [{\"role\": \"user\", \"content\": \"Who is there?\"}], \"response_format\": {\"type\": \"json_schema\", \"json_schema\": {\"name\": \"person\", \"strict\": true, \"schema\": SCHEMA}}")]
+    [InlineData("/v1/completions", "\"prompt\": \"Who is there?\", \"max_tokens\": 60, \"response_format\": {\"type\": \"json_schema\", \"json_schema\": {\"name\": \"person\", \"schema\": SCHEMA}}")]
+    [InlineData("/v1/completions", "\"prompt\": [[405, 308], \"ROMEO:\"], \"max_tokens\": 60, \"response_format\": {\"type\": \"json_schema\", \"json_schema\": {\"schema\": SCHEMA}}")]
     [InlineData("/v1/responses", "\"input\": \"Who is there?\", \"text\": {\"format\": {\"type\": \"json_schema\", \"name\": \"person\", \"schema\": SCHEMA}}")]
     public async Task A_schema_is_satisfied(string path, string body)
     {
@@ -19,7 +21,7 @@ public sealed class StructuredTests
         (int status, JsonElement answer) = await server.Post(path, $$"""{{{body.Replace("SCHEMA", Person, StringComparison.Ordinal)}}, "temperature": 0}""");
         Assert.True(status == 200, answer.ToString());
         string text = answer.TryGetProperty("choices", out JsonElement choices)
-            ? choices[0].GetProperty("message").GetProperty("content").GetString()!
+            ? (choices[0].TryGetProperty("text", out JsonElement found) ? found : choices[0].GetProperty("message").GetProperty("content")).GetString()!
             : answer.GetProperty("output")[0].GetProperty("content")[0].GetProperty("text").GetString()!;
         JsonElement person = JsonDocument.Parse(text).RootElement;
         Assert.Contains(person.GetProperty("name").GetString(), (string[])["Romeo", "Juliet"]);
@@ -49,14 +51,16 @@ public sealed class StructuredTests
 
     [Theory]
     [InlineData("\"response_format\": {\"type\": \"json_schema\"}", "response_format")]
+    [InlineData("\"prompt\": \"a\", \"response_format\": {\"type\": \"json_schema\"}", "response_format", "/v1/completions")]
+    [InlineData("\"prompt\": \"a\", \"response_format\": {\"type\": \"xml\"}", "response_format.type", "/v1/completions")]
     [InlineData("\"response_format\": {\"type\": \"json_schema\", \"json_schema\": {\"schema\": {\"type\": \"object\", \"if\": {}}}}", "response_format.json_schema.schema")]
     [InlineData("\"tool_choice\": \"required\"", "tool_choice")]
     [InlineData($"{Tools}, \"tool_choice\": {{\"type\": \"function\", \"function\": {{\"name\": \"lose\"}}}}", "tool_choice.function.name")]
     [InlineData($"{Tools}, \"tool_choice\": \"required\", \"response_format\": {{\"type\": \"json_object\"}}", "tool_choice")]
-    public async Task What_cannot_be_is_refused(string extra, string field)
+    public async Task What_cannot_be_is_refused(string extra, string field, string path = "/v1/chat/completions")
     {
         await using ServerFixture server = await ServerFixture.Start(template: "qwen3");
-        (int status, JsonElement body) = await server.Post("/v1/chat/completions", $$"""{"messages": [{"role": "user", "content": "Who is there?"}], {{extra}}}""");
+        (int status, JsonElement body) = await server.Post(path, $$"""{"messages": [{"role": "user", "content": "Who is there?"}], {{extra}}}""");
         Assert.True(status == 400 && body.GetProperty("error").GetProperty("param").GetString() == field, body.ToString());
     }
 }
