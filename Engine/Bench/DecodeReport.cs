@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Lean.Engine.Cli;
-using Lean.Engine.Running;
 
 namespace Lean.Engine.Bench;
 
