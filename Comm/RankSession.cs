@@ -58,6 +58,10 @@ public sealed class RankSession : IDisposable
     /// <summary>The channel beside the data path.</summary>
     public ControlChannel Control { get; }
 
+    /// <summary>What all ranks do, as rank 0 knows it.</summary>
+    /// <exception cref="InvalidOperationException">This is another rank.</exception>
+    public IRankStatus Status => Control as IRankStatus ?? throw new InvalidOperationException("rank 0 alone knows what the others do");
+
     /// <summary>This rank's collectives.</summary>
     public RankCollectives Collectives { get; }
 

@@ -10,7 +10,7 @@ namespace Lean.Comm;
 /// Rank 0's side: takes members in, notes their signs of life, and when one of them, or its own rank, raises an alarm or is
 /// gone, collects all rings, finds the culprit, and tells everybody.
 /// </summary>
-public sealed class Coordinator : ControlChannel
+public sealed class Coordinator : ControlChannel, IRankStatus
 {
     private const int MostStrangers = 64;
 
@@ -91,6 +91,28 @@ public sealed class Coordinator : ControlChannel
         }
 
         Tell(ControlMessage.Welcome, []);
+    }
+
+    /// <inheritdoc/>
+    public ParallelLayout Layout => Collectives?.Layout ?? new ParallelLayout(Ranks, 1, expert: false);
+
+    /// <inheritdoc/>
+    public string Transport => Collectives?.Transport ?? "";
+
+    /// <inheritdoc/>
+    public string? Verdict => Collectives?.FaultSentence;
+
+    /// <inheritdoc/>
+    ImmutableArray<RankStatus> IRankStatus.Ranks()
+    {
+        lock (_lock)
+        {
+            return
+            [
+                Collectives is { } own ? RankStatus.Of(own.Recorder, RankState.Answered) : new RankStatus(0, RankState.Answered, null, 0, CollectiveTimes.None, CollectiveTimes.None),
+                .. Enumerable.Range(1, Ranks - 1).Select(Status),
+            ];
+        }
     }
 
     /// <inheritdoc/>
@@ -206,6 +228,19 @@ public sealed class Coordinator : ControlChannel
         var member => new RankReport(
             rank, member.IsGone ? RankState.Gone : RankState.Silent, FlightRing.Now - member.Heard, member.Last is { } last ? [last] : []),
     };
+
+    // Called under the lock.
+    private RankStatus Status(int rank)
+    {
+        if (_members[rank] is not { } member)
+        {
+            return new RankStatus(rank, RankState.NeverCame, null, 0, CollectiveTimes.None, CollectiveTimes.None);
+        }
+
+        long silent = FlightRing.Now - member.Heard;
+        RankState state = member.IsGone ? RankState.Gone : silent > Limit.TotalNanoseconds ? RankState.Silent : RankState.Answered;
+        return new RankStatus(rank, state, member.Last, member.Since + (silent * 1e-9), member.Latency, member.Waits);
+    }
 
     private void Tell(ControlMessage kind, byte[] bytes)
     {
@@ -324,7 +359,15 @@ public sealed class Coordinator : ControlChannel
         switch (frame.Kind)
         {
             case ControlMessage.Heartbeat:
-                member.Last = FlightDumpFormat.ReadReport(ref bytes, member.Rank).Records is [FlightRecord last, ..] ? last : null;
+                RankReport beat = FlightDumpFormat.ReadReport(ref bytes, member.Rank);
+                FlightRecord? seen = beat.Records is [FlightRecord last, ..] ? last : null;
+                CollectiveTimes latency = CollectiveTimes.Read(ref bytes), waits = CollectiveTimes.Read(ref bytes);
+                lock (_lock)
+                {
+                    (member.Last, member.Since) = (seen, seen is { } at ? RankStatus.SinceOf(at, beat.Now) : 0);
+                    (member.Latency, member.Waits) = (latency, waits);
+                }
+
                 return true;
             case ControlMessage.Ring:
                 lock (_lock)
@@ -381,6 +424,12 @@ public sealed class Coordinator : ControlChannel
         public long Heard { get; set; }
 
         public FlightRecord? Last { get; set; }
+
+        public double Since { get; set; }
+
+        public CollectiveTimes Latency { get; set; } = CollectiveTimes.None;
+
+        public CollectiveTimes Waits { get; set; } = CollectiveTimes.None;
 
         public RankReport? Report { get; set; }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using System.Runtime.InteropServices;
+using Lean.Comm;
 using Lean.Engine.Cli.Chat;
 using Lean.Engine.Http;
 using Lean.Engine.Ranks;
@@ -94,17 +95,17 @@ internal sealed class ServeCommand
         ModelFolder.ShowRanks(model, ranks);
         using OtlpExport? export = OtlpExport.Start();
 #pragma warning disable CA2025 // It has ended when the line has.
-        return Serve(options, served, host, fault => FaultReport.Describe(model.Loaded, fault)).GetAwaiter().GetResult();
+        return Serve(options, served, host, fault => FaultReport.Describe(model.Loaded, fault), (model as RankedModel)?.Status).GetAwaiter().GetResult();
 #pragma warning restore CA2025
     }
 
-    private static async Task<int> Serve(ServerOptions options, ServedModel served, EngineHost host, Func<Fault, string> describe)
+    private static async Task<int> Serve(ServerOptions options, ServedModel served, EngineHost host, Func<Fault, string> describe, IRankStatus? ranks)
     {
         var signal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         host.Start();
-        await using HttpServer server = await HttpServer.Start(options, log => new ServerState(served, host, options, describe) { Log = log });
+        await using HttpServer server = await HttpServer.Start(options, log => new ServerState(served, host, options, describe) { Log = log, Ranks = ranks });
         ILogger log = server.Log;
         ServerLog.Caches(log, host.Caches.ToString());
         ServerLog.Listening(log, served.Name, server.Address);

@@ -210,7 +210,7 @@ function parse(text) {
     }
   }
   const get = name => values.get(name) ?? values.get(name + "_total") ?? 0;
-  return { get, buckets };
+  return { get, has: name => values.has(name), buckets };
 }
 
 // Where in the buckets that came since an earlier sample a share of the counts ends; within a bucket, evenly.
@@ -275,6 +275,23 @@ function show() {
   }
 }
 
+// A row per rank; a server on one device has none.
+async function lookAtRanks() {
+  $("ranks").hidden = !series.at(-1).has("lean:rank_up");
+  if ($("ranks").hidden) return;
+  const response = await fetch("/ranks");
+  if (!response.ok) return;
+  const { layout, transport, ranks } = await response.json();
+  $("ranks-layout").textContent = `${layout}, ${transport}`;
+  $("ranks-rows").replaceChildren(...ranks.map(rank => {
+    const row = make("tr", rank.state === "up" ? "" : "ill"), head = make("th", "", `${rank.rank}${rank.state === "up" ? "" : " " + rank.state}`);
+    head.scope = "row";
+    row.title = rank.collective ? `TP ${rank.tp}, DP ${rank.dp}: ${rank.in_collective ? "in" : "after"} seq ${rank.seq} (${rank.collective}) of step ${rank.step} since ${milliseconds(rank.since_s)}` : `TP ${rank.tp}, DP ${rank.dp}`;
+    row.append(head, make("td", "", rank.step ?? "–"), make("td", "", milliseconds(rank.latency_s)), make("td", "", milliseconds(rank.skew_s)));
+    return row;
+  }));
+}
+
 async function look() {
   try {
     const [health, metrics] = await Promise.all([fetch("/health"), fetch("/metrics")]);
@@ -285,6 +302,7 @@ async function look() {
       series.push({ time: performance.now(), ...parse(await metrics.text()) });
       if (series.length > samples) series.shift();
       show();
+      await lookAtRanks();
     } else {
       $("live-note").textContent = `/metrics answered ${metrics.status}: nothing can be shown.`;
     }
