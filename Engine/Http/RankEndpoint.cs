@@ -38,6 +38,7 @@ internal sealed class RankEndpoint(IRankStatus ranks)
             RankState.Answered => "up",
             RankState.Silent => "silent",
             RankState.Gone => "gone",
+            RankState.Refused => "refused",
             _ => "never came",
         });
         if (rank.Last is { } last)

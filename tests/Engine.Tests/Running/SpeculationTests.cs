@@ -34,12 +34,13 @@ public sealed class SpeculationTests
         GenerationRequest[] requests = [.. Enumerable.Range(0, 30).Select(i => Requests.Mixed(i, model.Model.Config.Vocabulary, Tokens) with
         {
             Speculate = i % 4 == 3 ? i % 3 : null,
+            Drafter = i % 5 == 1 ? DrafterKind.Lookup : null,
         })];
         Sequence[] alone = [.. requests.Select(r => Requests.Run(model, [r])[0])];
         long drafted = 0;
         for (int depth = 1; depth <= PromptCheck.MostDrafts; depth++)
         {
-            EngineOptions options = new() { Speculate = depth, StepsAhead = depth % 2, MaxStepTokens = depth % 3 == 0 ? 64 : 256, MaxSequences = depth % 4 == 1 ? 5 : 64 };
+            EngineOptions options = new() { Speculate = depth, StepsAhead = depth % 2, MaxStepTokens = depth % 3 == 0 ? 64 : 256, MaxSequences = depth % 4 == 1 ? 5 : 64, Drafter = depth == 6 ? DrafterKind.Lookup : null };
             Sequence[] together = Requests.Run(model, requests, options);
             for (int i = 0; i < requests.Length; i++)
             {
@@ -71,7 +72,7 @@ public sealed class SpeculationTests
     {
         Assert.SkipWhen(OpenCLDevices.List(out string? declined).Count == 0, declined ?? "there is no OpenCL device");
         using LoadedModel model = LoadedModel.Open(TestData.Path("fixtures/qwen3-next-moe"), ComputeDevice.Of(OpenCLDevices.Open(0)));
-        GenerationRequest[] requests = [.. Enumerable.Range(0, 10).Select(i => Requests.Mixed(i, model.Model.Config.Vocabulary, 10))];
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 10).Select(i => Requests.Mixed(i, model.Model.Config.Vocabulary, 10) with { Drafter = i % 3 == 1 ? DrafterKind.Lookup : null })];
         Sequence[] alone = [.. requests.Select(r => Requests.Run(model, [r])[0])];
         foreach (EngineOptions options in (EngineOptions[])[new() { Speculate = 1 }, new() { Speculate = 4 }, .. Adaptive()])
         {
