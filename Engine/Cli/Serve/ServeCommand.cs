@@ -37,7 +37,7 @@ internal sealed class ServeCommand
     private readonly Option<int> _maxSequences = Options.Number("--max-sequences", 1, Most, 64, "Sequences that run at a time; others wait");
     private readonly Option<int> _maxQueue = Options.Number("--max-queue", 0, Most, 1024, "Sequences that wait at most; further ones get status 429");
     private readonly Option<string?> _cacheMemory = Options.CacheMemory();
-    private readonly Option<int> _speculate = Options.Speculate();
+    private readonly Option<Speculation> _speculate = Options.Speculate();
     private readonly Option<string?> _drafter = Options.Drafter();
     private readonly Option<bool> _reuse = Options.ReuseGenerated();
     private readonly Option<string?> _maxRequest = Options.Text("--max-request-size", "SIZE", "The largest body of a request (default: 32MiB)");
@@ -87,7 +87,8 @@ internal sealed class ServeCommand
             MaxSequences = parsed.GetValue(_maxSequences),
             MaxQueue = parsed.GetValue(_maxQueue),
             CacheMemory = parsed.GetValue(_cacheMemory) is { } size ? ByteSize.Parse(_cacheMemory.Name, size) : null,
-            Speculate = parsed.GetValue(_speculate),
+            Speculate = parsed.GetValue(_speculate).Most,
+            AdaptsDepth = parsed.GetValue(_speculate).Adapts,
             Drafter = Options.ReadDrafter(parsed, _drafter),
             KeepsGenerated = parsed.GetValue(_reuse),
         }, names[0]);

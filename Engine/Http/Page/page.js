@@ -261,6 +261,12 @@ function show() {
   const asked = now.get("prefix_cache_queries"), hit = now.get("prefix_cache_hits");
   $("prefix").value = asked ? hit / asked : 0;
   $("prefix-text").textContent = asked ? percent(hit / asked) : "–";
+  const more = name => now.get(name) - (series.length > 1 ? minute.get(name) : 0);
+  const drafted = more("spec_decode_num_draft_tokens"), passes = more("lean:target_passes"), right = more("spec_decode_num_accepted_tokens");
+  $("drafts").hidden = !now.get("spec_decode_num_draft_tokens");
+  $("right").value = drafted ? right / drafted : 0;
+  $("right-text").textContent = drafted ? percent(right / drafted) : "–";
+  $("per-pass").textContent = passes ? `${((passes + right) / passes).toFixed(2)} tokens a pass` : "–";
   for (const [id, name] of [["ttft", "time_to_first_token_seconds"], ["itl", "inter_token_latency_seconds"], ["e2e", "e2e_request_latency_seconds"]]) {
     for (const share of [50, 95]) {
       const value = quantile(name, share / 100, now, series.length > 1 ? minute : { buckets: new Map() });

@@ -57,7 +57,7 @@ public sealed class LoadExactnessTests
         for (int i = 0; i < schedules; i++)
         {
             LoadPhase phase = LoadPhase.Any(pool, random);
-            using GenerationEngine engine = phase.Engine(model);
+            using GenerationEngine engine = phase.Engine(model, i % 2 == 0 ? null : new RandomDepth(i, phase.Drafts));
             var run = new LoadRun(pool, engine, random);
             run.Run(requests: random.Next(2, 14));
             Assert.True(run.Difference is null, $"schedule {i}, {phase}: {run.Difference}");
