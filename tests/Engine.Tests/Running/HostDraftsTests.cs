@@ -46,8 +46,8 @@ public sealed class HostDraftsTests : IDisposable
             for (int i = 0; i < requests.Length; i++)
             {
                 Requests.MustBe(alone[i], together[i], $"request {i} with {depth} drafts a step");
-                Assert.Equal(together[i].Generated, together[i].TargetPasses + together[i].Accepted);
-                accepted += together[i].Accepted;
+                Assert.Equal(together[i].Generated, together[i].Drafts.TargetPasses + together[i].Drafts.AllAccepted);
+                accepted += together[i].Drafts.AllAccepted;
             }
         }
 
