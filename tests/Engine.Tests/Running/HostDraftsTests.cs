@@ -42,6 +42,8 @@ public sealed class HostDraftsTests : IDisposable
                 StepsAhead = depth % 2,
                 MaxSequences = 3 + depth,
                 Drafter = depth % 4 == 0 ? DrafterKind.Lookup : null,
+                AdaptsDepth = depth == 5,
+                DraftDepth = depth == 5 ? new RandomDepth(3, depth) : null,
             });
             for (int i = 0; i < requests.Length; i++)
             {
