@@ -58,6 +58,10 @@ public sealed class RankSession : IDisposable
     /// <summary>The channel beside the data path.</summary>
     public ControlChannel Control { get; }
 
+    /// <summary>What all ranks do, as rank 0 knows it.</summary>
+    /// <exception cref="InvalidOperationException">This is another rank.</exception>
+    public IRankStatus Status => Control as IRankStatus ?? throw new InvalidOperationException("rank 0 alone knows what the others do");
+
     /// <summary>This rank's collectives.</summary>
     public RankCollectives Collectives { get; }
 
@@ -77,14 +81,14 @@ public sealed class RankSession : IDisposable
         }
 
         build ??= BuildIdentity.Current;
-        ControlChannel? control = environment.Address is null ? null : Meet(environment, environment.Address, Secret(), rendezvous, build);
+        ControlChannel? control = environment.Address is null ? null : Meet(environment, environment.Address, Secret(), layout, rendezvous, build);
         MpiProcess process = MpiProcess.Join(rendezvous);
         if (process.Rank != environment.Rank)
         {
             throw new InputException($"MPI says that this is rank {process.Rank}, {environment.Launcher} that it is rank {environment.Rank}");
         }
 
-        control ??= MeetByMpi(environment, process, rendezvous, build);
+        control ??= MeetByMpi(environment, process, layout, rendezvous, build);
         var collectives = new MpiCollectives(process, layout, control.Alarm);
         control.Attach(collectives, watchdog);
         var session = new RankSession(control, collectives);
@@ -118,7 +122,7 @@ public sealed class RankSession : IDisposable
         : throw new InputException(
             $"{RankEnvironment.SecretVariable} must be set for all ranks, to {ShortestSecret} characters or more: ranks that meet at MASTER_ADDR prove with it that they belong together (export {RankEnvironment.SecretVariable}=$(openssl rand -hex 16) before starting them)");
 
-    private static ControlChannel Meet(RankEnvironment environment, string address, byte[] secret, TimeSpan limit, string build)
+    private static ControlChannel Meet(RankEnvironment environment, string address, byte[] secret, ParallelLayout layout, TimeSpan limit, string build)
     {
         IPEndPoint[] places = [.. Resolve(address).Select(a => new IPEndPoint(a, environment.Port))];
         if (environment.Rank != 0)
@@ -128,11 +132,11 @@ public sealed class RankSession : IDisposable
 
         // Only where others look for it.
         var coordinator = new Coordinator(environment.Ranks, places[0], secret, build);
-        coordinator.Gather(limit);
+        coordinator.Gather(limit, layout);
         return coordinator;
     }
 
-    private static ControlChannel MeetByMpi(RankEnvironment environment, MpiProcess process, TimeSpan limit, string build)
+    private static ControlChannel MeetByMpi(RankEnvironment environment, MpiProcess process, ParallelLayout layout, TimeSpan limit, string build)
     {
         if (process.Rank == 0)
         {
@@ -140,7 +144,7 @@ public sealed class RankSession : IDisposable
             var coordinator = new Coordinator(environment.Ranks, new IPEndPoint(IPAddress.Any, 0), secret, build);
             var note = new ByteWriter().Block(secret).Int(coordinator.Port).Text(string.Join(' ', OwnAddresses()), 500);
             _ = MpiNote.Share(process, note.Written.ToArray(), limit);
-            coordinator.Gather(limit);
+            coordinator.Gather(limit, layout);
             return coordinator;
         }
 

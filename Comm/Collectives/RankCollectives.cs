@@ -49,6 +49,9 @@ public abstract class RankCollectives : ICollectives
     /// <summary>Whether there was a fault, here or elsewhere.</summary>
     public bool HasFailed => Fault is not null;
 
+    /// <summary>The first fault's sentence, here or elsewhere; null where there was none.</summary>
+    public string? FaultSentence => Fault;
+
     /// <summary>The first fault, here or elsewhere.</summary>
     private protected abstract string? Fault { get; }
 
@@ -199,6 +202,11 @@ public abstract class RankCollectives : ICollectives
     /// </summary>
     private protected abstract void Move(long step, int seq, PlannedCollective entry, RankGroup group, Tensor source, Tensor target);
 
+    /// <summary>Called before the rank comes to a collective: tests delay it here.</summary>
+    private protected virtual void Approach()
+    {
+    }
+
     /// <summary>Rows for each place of the group in the all_to_all under way.</summary>
     private protected int[] SentRows => _sentRows;
 
@@ -265,6 +273,8 @@ public abstract class RankCollectives : ICollectives
 
     private void Run(PlannedCollective entry, RankGroup group, Tensor source, Tensor target)
     {
+        Approach();
+
         // Seq 0 is the comparison of plans; where plans differ, a second exchange under the same number tells how.
         int seq = ++_next;
         if (!IsRecording)

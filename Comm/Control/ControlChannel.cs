@@ -118,13 +118,22 @@ public abstract class ControlChannel : IDisposable
 
     private protected static byte[] Encode(string name, ReadOnlySpan<byte> bytes) => new ByteWriter().Text(name, MostName).Block(bytes).Written.ToArray();
 
-    private protected byte[] Ring(bool whole)
+    private protected byte[] Ring()
     {
-        RankReport report = Collectives is { } collectives
-            ? whole ? collectives.Recorder.Report() : new RankReport(Rank, RankState.Answered, FlightRing.Now, collectives.Recorder.Last() is { } last ? [last] : [])
-            : new RankReport(Rank, RankState.Answered, FlightRing.Now, []);
+        RankReport report = Collectives?.Recorder.Report() ?? new RankReport(Rank, RankState.Answered, FlightRing.Now, []);
         var bytes = new ByteWriter();
         FlightDumpFormat.Write(bytes, report);
+        return bytes.Written.ToArray();
+    }
+
+    /// <summary>A sign of life: the last collective, and how long collectives took.</summary>
+    private protected byte[] Pulse()
+    {
+        var bytes = new ByteWriter();
+        (FlightRing? ring, RankReport report) = (Collectives?.Recorder, new RankReport(Rank, RankState.Answered, FlightRing.Now, []));
+        FlightDumpFormat.Write(bytes, ring?.Last() is { } last ? report with { Records = [last] } : report);
+        (ring?.Latency.Read() ?? CollectiveTimes.None).Write(bytes);
+        (ring?.Waits.Read() ?? CollectiveTimes.None).Write(bytes);
         return bytes.Written.ToArray();
     }
 

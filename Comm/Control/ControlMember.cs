@@ -94,7 +94,7 @@ public sealed class ControlMember : ControlChannel
 
     private protected override void SendHeartbeat()
     {
-        Send(ControlMessage.Heartbeat, Ring(whole: false));
+        Send(ControlMessage.Heartbeat, Pulse());
         long silent = FlightRing.Now - Volatile.Read(ref _heard);
 
         // Longer than a rank may take for anything: a busy host is late with signs of life before it is late with work.
@@ -193,7 +193,7 @@ public sealed class ControlMember : ControlChannel
 
                 return true;
             case ControlMessage.Collect:
-                Send(ControlMessage.Ring, Ring(whole: true));
+                Send(ControlMessage.Ring, Ring());
                 return true;
             case ControlMessage.Refused or ControlMessage.Verdict:
                 Over(Text(frame.Bytes, "rank 0's verdict"));

@@ -21,9 +21,10 @@ internal sealed unsafe class LoopbackCollectives(LoopbackWorld world, int rank, 
     /// <summary>Tells whoever listens to this rank's faults.</summary>
     public void Tell(string reason) => OnFaulted(reason);
 
+    private protected override void Approach() => world.Pause?.Invoke(Rank);
+
     private protected override void Move(long step, int seq, PlannedCollective entry, RankGroup group, Tensor source, Tensor target)
     {
-        world.Pause?.Invoke(Rank);
         if (world.Board.Arrive(Rank, step, seq, entry, group) is { } fault)
         {
             throw Fail(fault);

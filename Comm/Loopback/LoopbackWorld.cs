@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
 
 namespace Lean.Comm;
@@ -7,7 +8,7 @@ namespace Lean.Comm;
 /// order, and once warm nothing is allocated. A rank that submits something else than another one is found when it comes, not
 /// after waiting.
 /// </summary>
-public sealed class LoopbackWorld : IDisposable
+public sealed class LoopbackWorld : IRankStatus, IDisposable
 {
     private readonly LoopbackCollectives[] _ranks;
     private readonly LoopbackMeeting[] _meetings;
@@ -101,6 +102,15 @@ public sealed class LoopbackWorld : IDisposable
 
         first?.Throw();
     }
+
+    /// <inheritdoc/>
+    public string Transport => LoopbackCollectives.Name;
+
+    /// <inheritdoc/>
+    public string? Verdict => Fault;
+
+    /// <inheritdoc/>
+    public ImmutableArray<RankStatus> Ranks() => [.. _ranks.Select(static r => RankStatus.Of(r.Recorder, RankState.Answered))];
 
     /// <summary>All ranks' rings.</summary>
     /// <param name="reason">Why they are wanted, in one sentence.</param>

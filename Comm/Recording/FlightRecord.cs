@@ -27,6 +27,6 @@ public readonly record struct FlightRecord(
     /// <summary>Where it stands in the order of everything a rank submits.</summary>
     internal (long Step, int Seq) Position => (Step, Seq);
 
-    /// <summary>all_gather, layer 11, dispatch.</summary>
-    internal string Use => Names.Use(Kind, Layer, Purpose);
+    /// <summary>What it is, as messages print it: all_gather, layer 11, dispatch.</summary>
+    public string Use => Names.Use(Kind, Layer, Purpose);
 }

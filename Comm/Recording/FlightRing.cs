@@ -32,6 +32,12 @@ public sealed class FlightRing
     /// <summary>A number that changes whenever the rank comes to a collective or leaves one.</summary>
     public long Progress => Volatile.Read(ref _submitted) + Volatile.Read(ref _finished);
 
+    /// <summary>How long collectives took.</summary>
+    internal TimeCounts Latency { get; } = new();
+
+    /// <summary>How long the rank waited in each until all members had come.</summary>
+    internal TimeCounts Waits { get; } = new();
+
     /// <summary>Now, in nanoseconds of this process's monotonic clock.</summary>
     public static long Now => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
 
@@ -61,7 +67,11 @@ public sealed class FlightRing
     /// <summary>Notes that the rank's part is done.</summary>
     internal void Finish(long ticket)
     {
-        Volatile.Write(ref _slots[ticket & _mask].Finished, Stopwatch.GetTimestamp());
+        ref Slot slot = ref _slots[ticket & _mask];
+        long now = Stopwatch.GetTimestamp();
+        Volatile.Write(ref slot.Finished, now);
+        Latency.Add(Nanoseconds(now - slot.Submitted));
+        Waits.Add(Nanoseconds((slot.Started == 0 ? now : slot.Started) - slot.Submitted));
         Volatile.Write(ref _finished, _finished + 1);
     }
 

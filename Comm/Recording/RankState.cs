@@ -14,4 +14,7 @@ public enum RankState
 
     /// <summary>It never came.</summary>
     NeverCame,
+
+    /// <summary>It came and was not taken in: it is of another build, or was started otherwise.</summary>
+    Refused,
 }

@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace Lean.Comm;
 
@@ -7,7 +9,7 @@ namespace Lean.Comm;
 /// where they differ, or where one is missing, is where the fault began; what others wait for later only follows from it. Where rings show nothing of the kind, the reason
 /// for which they were collected is all there is.
 /// </summary>
-internal sealed class VerdictFinder(FlightDump dump)
+internal sealed partial class VerdictFinder(FlightDump dump)
 {
     private const double Nanosecond = 1e-9;
 
@@ -15,7 +17,18 @@ internal sealed class VerdictFinder(FlightDump dump)
         ? r.Records.Where(static c => c.Finished == 0).OrderBy(static c => c.Position).Select(static c => (FlightRecord?)c).FirstOrDefault() : null)];
 
     /// <summary>Finds the culprit.</summary>
-    public Verdict Find() => Absent() ?? Disagreement() ?? Waiting() ?? new Verdict(dump.Reason, [], -1, -1);
+    public Verdict Find() => Refused() ?? Absent() ?? Disagreement() ?? Waiting() ?? new Verdict(dump.Reason, Blamed(), -1, -1);
+
+    /// <summary>Ranks that were not taken in: the reason says why.</summary>
+    private Verdict? Refused() => dump.Reports.Where(static r => r.State == RankState.Refused).Select(static r => r.Rank).ToArray() is { Length: > 0 } ranks
+        ? new Verdict(dump.Reason, [.. ranks], -1, -1) : null;
+
+    /// <summary>The rank that a fault's sentence begins with, which is how ranks name the one to blame.</summary>
+    private ImmutableArray<int> Blamed() =>
+        Sentence().Match(dump.Reason) is { Success: true } match && int.TryParse(match.Groups[1].Value, CultureInfo.InvariantCulture, out int rank) && rank < dump.Reports.Length ? [rank] : [];
+
+    [GeneratedRegex(@"^(?:the plan of )?rank (\d{1,9}) (?!waited )")]
+    private static partial Regex Sentence();
 
     /// <summary>Ranks that are not there: what others wait for is theirs.</summary>
     private Verdict? Absent()

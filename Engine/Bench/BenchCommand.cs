@@ -1,10 +1,11 @@
 using System.CommandLine;
-using System.Globalization;
 using Lean.Engine.Bench.Load;
 using Lean.Engine.Bench.Ops;
 using Lean.Engine.Bench.Serve;
 using Lean.Engine.Cli;
+using Lean.Engine.Running;
 using Lean.Engine.Sampling;
+using Lean.Engine.Text;
 
 namespace Lean.Engine.Bench;
 
@@ -28,7 +29,8 @@ internal sealed class BenchCommand
     private readonly Option<int[]?> _batch = Options.Numbers("--batch", 1, MostSequences, Batches, "Sequences that run together");
     private readonly Option<int> _steps = Options.Number("--tokens", 1, Most, 32, "Tokens of each sequence, whose median time counts");
     private readonly Option<int> _context = Options.Number("--context", 1, Most, 16, "Tokens of each sequence's prompt");
-    private readonly Option<int> _drafts = Options.Speculate();
+    private readonly Option<Speculation[]?> _drafts = Options.Speculations();
+    private readonly Option<string?> _text = Options.Text("--text", "FILE", "Prompts are pieces of this text, of which all settings continue at least 12: drafts are then as right as they are (default: random tokens)");
     private readonly Option<double?> _acceptance = Options.Real(
         new ParameterRange("acceptance", 0, 1, "a number from 0 to 1"), "P", "Count each draft as right so often, whatever the model chose: for random weights, whose tokens then mean nothing");
 
@@ -46,9 +48,10 @@ internal sealed class BenchCommand
             "decode",
             "Tokens a second when every sequence of a batch gets one token a step, and how near that comes to reading memory at full speed",
             "lean bench decode --batch 1,16",
+            "lean bench decode --batch 1 --text play.txt --speculate 0,3,auto",
             "lean bench decode --synthetic qwen3.5-35b-a3b --layers 4 --json")
         {
-            _batch, _steps, _context, _drafts, _acceptance,
+            _batch, _steps, _context, _text, _drafts, _acceptance,
         };
         decode.SetAction(Decode);
         var prefill = new ExampleCommand(
@@ -93,18 +96,22 @@ internal sealed class BenchCommand
 
     private int Decode(ParseResult parsed)
     {
-        using BenchModel model = Open(parsed, parsed.GetValue(_drafts) > 0);
+        Speculation[] drafts = parsed.GetValue(_drafts) is { Length: > 0 } given ? given : [Speculation.Off];
+        using BenchModel model = Open(parsed, drafts.Any(static d => d.Most > 0));
+        int[]? text = parsed.GetValue(_text) is { } file ? Tokenizer.Load(model.Name).Encode(InputFile.Text(file), SpecialTokens.Parse) : null;
         using IMemoryRate read = model.Loaded.Ops.Stream is { } stream ? new DeviceCopyRate(stream) : new ReadRate(model.Loaded.Threads);
         read.Measure();
-        int context = parsed.GetValue(_context), seed = parsed.GetValue(_seed);
-        List<DecodeFigure> figures = [.. Given(parsed.GetValue(_batch), Batches).Select(b => DecodeBench.Measure(model, b, context, parsed.GetValue(_steps), seed, parsed.GetValue(_drafts), parsed.GetValue(_acceptance)))];
+        List<DecodeFigure> figures =
+        [
+            .. from batch in Given(parsed.GetValue(_batch), Batches)
+               from depth in drafts
+               select DecodeBench.Measure(model, new DecodeRun(
+                   batch, parsed.GetValue(_context), parsed.GetValue(_steps), parsed.GetValue(_seed), depth, parsed.GetValue(_acceptance), text)),
+        ];
         read.Measure();
-        BenchReport.Decode(model, seed, context, Drafting(parsed), read, figures, parsed.GetValue(_json));
+        DecodeReport.Print(model, read, figures, parsed.GetValue(_json));
         return 0;
     }
-
-    private string? Drafting(ParseResult parsed) => parsed.GetValue(_drafts) == 0 ? null
-        : $"{parsed.GetValue(_drafts)} a step{(parsed.GetValue(_acceptance) is { } rate ? string.Create(CultureInfo.InvariantCulture, $", of which {rate} count as right whatever the model chose") : "")}";
 
     private int Prefill(ParseResult parsed)
     {

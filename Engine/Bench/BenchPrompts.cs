@@ -1,5 +1,6 @@
 using Lean.Engine.Models;
 using Lean.Engine.Running;
+using Lean.Tensors;
 
 namespace Lean.Engine.Bench;
 
@@ -18,6 +19,27 @@ internal static class BenchPrompts
         return [.. Enumerable.Range(0, count).Select(_ => new GenerationRequest
         {
             Prompt = [.. Enumerable.Range(0, length).Select(_ => random.Next(config.Vocabulary))],
+            MaxTokens = maxTokens,
+            IgnoreEndOfSequence = true,
+        })];
+    }
+
+    /// <summary>Cuts a text into prompts that follow each other in it, from evenly spread places.</summary>
+    /// <param name="text">The text's tokens.</param>
+    /// <param name="count">How many prompts.</param>
+    /// <param name="length">Tokens of each.</param>
+    /// <param name="maxTokens">Tokens to generate.</param>
+    /// <exception cref="InputException">The text is too short.</exception>
+    public static GenerationRequest[] Cut(int[] text, int count, int length, int maxTokens)
+    {
+        if (text.Length < count * (long)length)
+        {
+            throw new InputException($"--text has {text.Length} tokens, expected at least {count * (long)length} for {count} prompts of {length}; a smaller --context needs fewer");
+        }
+
+        return [.. Enumerable.Range(0, count).Select(i => new GenerationRequest
+        {
+            Prompt = text.AsSpan((int)((long)i * text.Length / count), length).ToArray(),
             MaxTokens = maxTokens,
             IgnoreEndOfSequence = true,
         })];

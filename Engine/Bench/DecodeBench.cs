@@ -4,60 +4,94 @@ using Lean.Tensors;
 
 namespace Lean.Engine.Bench;
 
-/// <summary>Times decode steps: every sequence of a batch gets one token.</summary>
+/// <summary>Times decode steps: every sequence of a batch gets a token, or more where drafts are right.</summary>
 internal static class DecodeBench
 {
     private const int WarmUpSteps = 2;
     private const int PromptRows = 512;
 
-    /// <summary>Measures one batch size.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="batch">Sequences.</param>
-    /// <param name="context">Tokens of each prompt.</param>
-    /// <param name="steps">Steps to take the median of.</param>
-    /// <param name="seed">For the prompts.</param>
-    /// <param name="drafts">Tokens drafted ahead of each step.</param>
-    /// <param name="acceptance">How often a draft counts as right, whatever the model chose; null for as often as it is.</param>
-    /// <exception cref="InputException">The model has too few positions.</exception>
-    public static DecodeFigure Measure(BenchModel model, int batch, int context, int steps, int seed, int drafts, double? acceptance)
-    {
-        // Sequences whose prompts come first decode while the others' prompts are computed; all must last until the end.
-        long promptSteps = ((long)batch * context / (PromptRows - Kernels.Grid.Cell)) + 2;
-        long maxTokens = (promptSteps + WarmUpSteps + steps + 1) * (1 + drafts);
-        if (context + maxTokens > model.Config.MaxPositions)
-        {
-            throw new InputException($"--context {context} and {maxTokens} tokens after it exceed the model's {model.Config.MaxPositions} positions");
-        }
+    // Of a text so many pieces are continued at least: a single one may be easier to draft than others.
+    private const int FewestPieces = 12;
 
-        GenerationRequest[] requests = BenchPrompts.Make(model.Config, batch, context, (int)maxTokens, seed);
-        var options = new EngineOptions { MaxStepTokens = PromptRows + batch, MaxSequences = batch, KeepsPrefixes = false, Speculate = drafts, ForcedAcceptance = acceptance is { } rate ? new ForcedAcceptance(rate, seed, model.Config.Vocabulary) : null };
+    /// <summary>Measures one batch size.</summary>
+    /// <exception cref="InputException">The model has too few positions, or the text too few tokens.</exception>
+    public static DecodeFigure Measure(BenchModel model, DecodeRun run)
+    {
+        GenerationRequest[] requests = run.Text is null ? Random(model, run) : Pieces(model, run, run.Text);
+        var options = new EngineOptions
+        {
+            MaxStepTokens = PromptRows + run.Batch,
+            MaxSequences = run.Batch,
+            KeepsPrefixes = false,
+            Speculate = run.Drafts.Most,
+            AdaptsDepth = run.Drafts.Adapts,
+            ForcedAcceptance = run.Acceptance is { } rate ? new ForcedAcceptance(rate, run.Seed, model.Config.Vocabulary) : null,
+        };
         using var engine = new GenerationBatch(model.Loaded.Model, model.Loaded.Ops, requests, options);
-        int chosen = 0;
+        int chosen = 0, warm = 0, positions = run.Context;
         engine.TokenChosen = _ => chosen++;
         var seconds = new List<double>();
         long tokens = 0;
-        for (int warm = 0; seconds.Count < steps;)
+        while (run.Text is not null || seconds.Count < run.Steps)
         {
             chosen = 0;
             long prompts = engine.PromptSteps;
+            int open = engine.Engine.Open;
             long start = Stopwatch.GetTimestamp();
             bool more = engine.Step();
             double elapsed = Stopwatch.GetElapsedTime(start).TotalSeconds;
             if (!more)
             {
-                Sequence faulty = engine.Sequences.First(static s => s.Fault is not null);
-                throw FaultReport.Error(model.Loaded, "the batch", faulty.Fault!.Value);
+                break;
             }
 
-            if (chosen >= batch && engine.PromptSteps == prompts && ++warm > WarmUpSteps)
+            if (chosen >= run.Batch && open >= run.Batch && engine.PromptSteps == prompts && ++warm > WarmUpSteps)
             {
                 seconds.Add(elapsed);
                 tokens += chosen;
+                positions = engine.Sequences[0].Tokens.Length;
             }
         }
 
-        int positions = engine.Sequences[0].Tokens.Length - (steps / 2);
+        if (engine.Sequences.FirstOrDefault(static s => s.Fault is not null) is { Fault: { } fault })
+        {
+            throw FaultReport.Error(model.Loaded, "the batch", fault);
+        }
+
+        if (seconds.Count == 0)
+        {
+            throw new InputException($"--batch {run.Batch} gave no step of {run.Batch} sequences to measure; more --tokens may");
+        }
+
+        // Where steps differ, what counts is how long all of them took.
+        bool alike = run.Text is null && !run.Drafts.Adapts;
         return new DecodeFigure(
-            batch, BenchPrompts.Median(seconds), StepBytes.Of(model, batch, positions), (double)tokens / steps, StepBytes.Experts(model.Config, batch));
+            run, alike ? BenchPrompts.Median(seconds) : seconds.Average(), StepBytes.Of(model, run.Batch, positions - (run.Steps / 2)),
+            (double)tokens / seconds.Count, StepBytes.Experts(model.Config, run.Batch), engine.Engine.Drafts);
+    }
+
+    private static GenerationRequest[] Random(BenchModel model, DecodeRun run)
+    {
+        // Sequences whose prompts come first decode while the others' prompts are computed; all must last until the end.
+        long promptSteps = ((long)run.Batch * run.Context / (PromptRows - Kernels.Grid.Cell)) + 2;
+        long maxTokens = (promptSteps + WarmUpSteps + run.Steps + 1) * (1 + run.Drafts.Most);
+        CheckRoom(model, run, maxTokens);
+        return BenchPrompts.Make(model.Config, run.Batch, run.Context, (int)maxTokens, run.Seed);
+    }
+
+    // The same tokens come out however many are drafted.
+    private static GenerationRequest[] Pieces(BenchModel model, DecodeRun run, int[] text)
+    {
+        int count = (FewestPieces + run.Batch - 1) / run.Batch * run.Batch;
+        CheckRoom(model, run, run.Steps);
+        return BenchPrompts.Cut(text, count, run.Context, run.Steps);
+    }
+
+    private static void CheckRoom(BenchModel model, DecodeRun run, long maxTokens)
+    {
+        if (run.Context + maxTokens > model.Config.MaxPositions)
+        {
+            throw new InputException($"--context {run.Context} and {maxTokens} tokens after it exceed the model's {model.Config.MaxPositions} positions");
+        }
     }
 }

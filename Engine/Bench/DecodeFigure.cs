@@ -1,12 +1,15 @@
+using Lean.Engine.Running;
+
 namespace Lean.Engine.Bench;
 
 /// <summary>How fast a batch decodes.</summary>
-/// <param name="Batch">Sequences.</param>
-/// <param name="StepSeconds">Median time of a step of one row per sequence.</param>
-/// <param name="Bytes">What a step must read (see <see cref="StepBytes"/>).</param>
+/// <param name="Run">What was run.</param>
+/// <param name="StepSeconds">Time of a step: the median, or the mean where steps are not alike.</param>
+/// <param name="Bytes">What a step of one row per sequence must read (see <see cref="StepBytes"/>).</param>
 /// <param name="StepTokens">Tokens that a step gives, all sequences together: with drafts more than one each.</param>
-/// <param name="Experts">Experts of a layer that a step touches, estimated; 0 for a dense model.</param>
-internal sealed record DecodeFigure(int Batch, double StepSeconds, double Bytes, double StepTokens, double Experts)
+/// <param name="Experts">Experts of a layer that such a step touches, estimated; 0 for a dense model.</param>
+/// <param name="Drafts">How drafts did.</param>
+internal sealed record DecodeFigure(DecodeRun Run, double StepSeconds, double Bytes, double StepTokens, double Experts, DraftStatistics Drafts)
 {
     /// <summary>Tokens a second, all sequences together.</summary>
     public double TokensPerSecond => StepTokens / StepSeconds;

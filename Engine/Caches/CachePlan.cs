@@ -34,7 +34,7 @@ internal sealed record CachePlan(int Blocks, int Slots, int Snapshots, CacheSize
     /// <summary>Cells between snapshots that are kept of every prompt: as many as makes them last as long as the blocks do.</summary>
     public int SnapshotInterval => Snapshots == 0 ? int.MaxValue : (Blocks + Snapshots - 1) / Snapshots;
 
-    /// <summary>Shares out memory: states of running sequences take a quarter at most; of the rest, snapshots may take half.</summary>
+    /// <summary>Shares out memory: states of running sequences take a quarter at most, or what nothing else can use; of the rest, snapshots may take half.</summary>
     /// <param name="sizes">What each thing takes.</param>
     /// <param name="budget">Bytes for all.</param>
     /// <param name="maxSequences">Sequences wanted at a time.</param>
@@ -44,15 +44,18 @@ internal sealed record CachePlan(int Blocks, int Slots, int Snapshots, CacheSize
     /// <returns>The plan, or null where not even one sequence with one block fits.</returns>
     public static CachePlan? Share(CacheSizes sizes, long budget, int maxSequences, long mostBlocks, bool keepsPrefixes, int drafts = 0)
     {
+        mostBlocks = long.Min(mostBlocks, MostBlocks);
         long state = long.Max(sizes.State, 1), block = long.Max(sizes.Block, 1);
-        int slots = (int)long.Clamp(budget / 4 / (state * (1 + drafts)), 1, maxSequences);
+
+        // What blocks cannot use and nobody keeps prompts in is theirs too.
+        long forStates = long.Max(budget / 4, keepsPrefixes ? 0 : budget - (mostBlocks * block));
+        int slots = (int)long.Clamp(forStates / (state * (1 + drafts)), 1, maxSequences);
         long rest = budget - (slots * (1L + drafts) * sizes.State);
         if (rest < sizes.Block)
         {
             return null;
         }
 
-        mostBlocks = long.Min(mostBlocks, MostBlocks);
         long blocks = long.Clamp(rest / block, 1, mostBlocks);
         long snapshots = 0;
         if (keepsPrefixes && sizes.State > 0)

@@ -66,6 +66,7 @@ internal sealed class DiagnoseCommand
         RankState.Answered => "has submitted nothing",
         RankState.Silent => $"silent for {(report.Now * Millisecond).ToString("0", CultureInfo.InvariantCulture)} ms",
         RankState.Gone => "gone",
+        RankState.Refused => "refused",
         _ => "never came",
     };
 

@@ -22,8 +22,21 @@ internal static class Options
         "--cache-memory", "SIZE", "Memory for keys, values and states, such as 8GiB, never exceeded; where it runs out, the last to come wait (default: what the prompts can use of what is free)");
 
     /// <summary>How far to draft.</summary>
-    public static Option<int> Speculate() => Number(
-        "--speculate", 0, PromptCheck.MostDrafts, 0, "Tokens to draft ahead of each step, 0 to 7, which are then verified at once: they come sooner and are the same, bit for bit (default: 0)");
+    public static Option<Speculation> Speculate() => new("--speculate")
+    {
+        Description = "Tokens to draft ahead of each step, 0 to 7, or auto for as many as pays, which are then verified at once: they come sooner and are the same, bit for bit (default: 0)",
+        HelpName = "N|auto",
+        DefaultValueFactory = static _ => Speculation.Off,
+        CustomParser = static result => ReadSpeculation(result, result.Tokens[^1].Value),
+    };
+
+    /// <summary>How far to draft, in several runs; empty where it is not given.</summary>
+    public static Option<Speculation[]?> Speculations() => new("--speculate")
+    {
+        Description = "Tokens to draft ahead of each step, 0 to 7, or auto for as many as pays; 0,3,auto measures each in turn (default: 0)",
+        HelpName = "N,…",
+        CustomParser = static result => [.. result.Tokens[^1].Value.Split(',').Select(part => ReadSpeculation(result, part))],
+    };
 
     /// <summary>Who drafts.</summary>
     public static Option<string?> Drafter() => Text(
@@ -109,6 +122,16 @@ internal static class Options
             ? number
             : (long?)Refuse(result, ParameterRange.Seed),
     };
+
+    private static Speculation ReadSpeculation(ArgumentResult result, string text)
+    {
+        if (!Speculation.TryParse(text, out Speculation speculation))
+        {
+            result.AddError($"--speculate is '{text}', expected a whole number from 0 to {PromptCheck.MostDrafts}, or {Speculation.AutoName}");
+        }
+
+        return speculation;
+    }
 
     private static double? Refuse(ArgumentResult result, ParameterRange range)
     {

@@ -20,13 +20,16 @@ internal sealed class GenerationReader(ServerState state, Generation generation)
     public static Usage Usage(Generation generation, int promptTokens)
     {
         int completion = 0, cached = 0;
+        (long drafted, long accepted, long passes) = (0, 0, 0);
         foreach (TokenStream choice in generation.Choices)
         {
             completion += choice.Generated;
             cached = int.Max(cached, choice.CachedTokens);
+            (long d, long a, long p) = choice.Drafts;
+            (drafted, accepted, passes) = (drafted + d, accepted + a, passes + p);
         }
 
-        return new Usage(promptTokens, completion, cached);
+        return new Usage(promptTokens, completion, cached, Drafted: drafted, Accepted: accepted, Passes: passes);
     }
 
     /// <summary>Reads everything.</summary>

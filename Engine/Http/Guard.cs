@@ -13,7 +13,7 @@ internal sealed class Guard(ServerState state)
     private const string Scheme = "Bearer ";
 
     // Paths that say how the server is; what watches over it has no key. The page itself has none to show yet.
-    private static readonly PathString[] Open = ["/health", "/ready", "/metrics", "/version"];
+    private static readonly PathString[] Open = ["/health", "/ready", "/metrics", "/ranks", "/version"];
 
     private readonly byte[][] _keys = [.. state.Options.ApiKeys.Select(static k => Digest(k))];
 

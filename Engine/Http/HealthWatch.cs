@@ -1,3 +1,4 @@
+using Lean.Comm;
 using Lean.Engine.Serving;
 
 namespace Lean.Engine.Http;
@@ -9,6 +10,7 @@ internal sealed class HealthWatch : IDisposable
     private static readonly TimeSpan FaultMemory = TimeSpan.FromMinutes(5);
 
     private readonly EngineHost _host;
+    private readonly IRankStatus? _ranks;
     private readonly TimeSpan _limit;
     private readonly TimeProvider _clock;
     private readonly ITimer _timer;
@@ -19,8 +21,10 @@ internal sealed class HealthWatch : IDisposable
     /// <param name="host">The engine.</param>
     /// <param name="limit">How long a step may take.</param>
     /// <param name="clock">What time is measured by.</param>
-    public HealthWatch(EngineHost host, TimeSpan limit, TimeProvider clock)
+    /// <param name="ranks">The ranks that the model runs on, or null where there is one.</param>
+    public HealthWatch(EngineHost host, TimeSpan limit, TimeProvider clock, IRankStatus? ranks = null)
     {
+        _ranks = ranks;
         (_host, _limit, _clock, _lastProgress) = (host, limit, clock, clock.GetTimestamp());
         TimeSpan period = TimeSpan.FromMilliseconds(double.Clamp(limit.TotalMilliseconds / 10, 10, 1000));
         _timer = clock.CreateTimer(_ => Look(), null, period, period);
@@ -29,6 +33,12 @@ internal sealed class HealthWatch : IDisposable
     /// <summary>What is wrong, in a sentence, or null.</summary>
     public string? Complaint()
     {
+        // The cause, before what followed from it.
+        if (_ranks?.Verdict is { } verdict)
+        {
+            return verdict;
+        }
+
         if (_host.Ended.IsCompleted)
         {
             return _host.Ended.Exception is { } fault ? $"the engine failed: {fault.InnerException!.Message}" : "the engine has ended";

@@ -59,7 +59,7 @@ internal sealed class HttpServer : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(k => Configure(k, options, chain));
         WebApplication app = builder.Build();
         ServerState state = make(app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("lean"));
-        var watch = new HealthWatch(state.Host, options.StepLimit, TimeProvider.System);
+        var watch = new HealthWatch(state.Host, options.StepLimit, TimeProvider.System, state.Ranks);
         Map(app, state, watch);
         var server = new HttpServer(app, state, watch);
         try
@@ -113,6 +113,11 @@ internal sealed class HttpServer : IAsyncDisposable
         app.MapPost("/detokenize", (RequestDelegate)tokens.Detokenize);
         app.MapGet("/health", (RequestDelegate)status.Health);
         app.MapGet("/ready", (RequestDelegate)status.Ready);
+        if (state.Ranks is { } ranks)
+        {
+            app.MapGet("/ranks", (RequestDelegate)new RankEndpoint(ranks).Handle);
+        }
+
         if (state.Host.Metrics is { } metrics)
         {
             MapMetrics(app, state, metrics);
@@ -123,12 +128,14 @@ internal sealed class HttpServer : IAsyncDisposable
 
     private static void MapMetrics(WebApplication app, ServerState state, ServerMetrics metrics)
     {
-        var text = new PrometheusText(metrics.Meter, $"{PrometheusText.Label("model_name", state.Model.Name)},engine=\"0\"");
+        string labels = $"{PrometheusText.Label("model_name", state.Model.Name)},engine=\"0\"";
+        RankMetrics? ranks = state.Ranks is null ? null : new RankMetrics(state.Ranks, metrics.Meter);
+        var text = new PrometheusText(metrics.Meter, labels);
         app.Lifetime.ApplicationStopped.Register(text.Dispose);
         app.MapGet("/metrics", (RequestDelegate)(http =>
         {
             http.Response.ContentType = PrometheusText.MediaType;
-            return http.Response.WriteAsync(text.Write(), http.RequestAborted);
+            return http.Response.WriteAsync(text.Write() + ranks?.Write(labels), http.RequestAborted);
         }));
     }
 

@@ -1,3 +1,4 @@
+using Lean.Comm;
 using Lean.Engine.Running;
 using Lean.Engine.Serving;
 using Microsoft.Extensions.Logging;
@@ -24,6 +25,9 @@ internal sealed class ServerState(ServedModel model, EngineHost host, ServerOpti
 
     /// <summary>The log.</summary>
     public required ILogger Log { get; init; }
+
+    /// <summary>The ranks that the model runs on, or null where there is one.</summary>
+    public IRankStatus? Ranks { get; init; }
 
     /// <summary>Whether the server lets nothing new in.</summary>
     public bool IsDraining

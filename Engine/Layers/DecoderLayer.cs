@@ -38,10 +38,17 @@ internal sealed class DecoderLayer
     /// <param name="step">The step.</param>
     public void Forward(Tensor residual, Tensor pending, Tensor normed, Tensor delta, StepContext step)
     {
-        float epsilon = _layer.Config.NormEpsilon;
-        _layer.Ops.AddRmsNorm.Run(residual, pending, _inputNorm, epsilon, normed, step.Faults, FaultPlace.BeforeMixer(_index));
+        Norm(residual, pending, normed, step);
         _mixer.Forward(normed, delta, step);
-        _layer.Ops.AddRmsNorm.Run(residual, delta, _postAttentionNorm, epsilon, normed, step.Faults, FaultPlace.BeforeMlp(_index));
+        _layer.Ops.AddRmsNorm.Run(residual, delta, _postAttentionNorm, _layer.Config.NormEpsilon, normed, step.Faults, FaultPlace.BeforeMlp(_index));
         _mlp.Forward(normed, delta, step);
     }
+
+    /// <summary>What the mixer takes.</summary>
+    /// <param name="residual">f32 [T, H], updated.</param>
+    /// <param name="pending">f32 [T, H]: what the layer before adds, or empty.</param>
+    /// <param name="normed">f32 [T, H]: receives it.</param>
+    /// <param name="step">The step.</param>
+    public void Norm(Tensor residual, Tensor pending, Tensor normed, StepContext step) =>
+        _layer.Ops.AddRmsNorm.Run(residual, pending, _inputNorm, _layer.Config.NormEpsilon, normed, step.Faults, FaultPlace.BeforeMixer(_index));
 }

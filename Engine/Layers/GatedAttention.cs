@@ -35,19 +35,34 @@ internal sealed class GatedAttention : IMixer
 
     public void Forward(Tensor x, Tensor output, StepContext step)
     {
-        KernelSet ops = _layer.Ops;
         StepBatch batch = step.Batch;
         AttentionCache cache = step.Caches.Attention(_ordinal);
         ArenaMark mark = step.Arena.Mark();
-        Tensor projected = step.Arena.F32(batch.Rows, _shape.ProjectedWidth);
-        Tensor queries = step.Arena.F32(batch.Rows, _shape.Heads * _shape.HeadDim);
+        (Tensor projected, Tensor queries) = Prepare(x, cache, step);
         Tensor attended = step.Arena.F32(batch.Rows, _shape.Heads * _shape.HeadDim);
-
-        ops.Linear.Run(x, _input, projected, batch.PromptRows);
-        ops.PrepareAttention.Run(
-            _shape, projected, _queryNorm, _keyNorm, _layer.Config.NormEpsilon, step.Rotary, batch.CacheSlots, cache.Keys, cache.Values, queries);
-        ops.PagedAttention.Run(_shape, queries, projected, cache.Keys, cache.Values, batch.Segments, batch.Blocks, attended, batch.PromptRows);
+        _layer.Ops.PagedAttention.Run(_shape, queries, projected, cache.Keys, cache.Values, batch.Segments, batch.Blocks, attended, batch.PromptRows);
         _output.Run(attended, output, batch.PromptRows);
         step.Arena.Release(mark);
+    }
+
+    /// <summary>Writes the rows' keys and values to the cache, for rows to come, and computes nothing else.</summary>
+    /// <param name="x">f32 [T, H].</param>
+    /// <param name="step">The step.</param>
+    public void Fill(Tensor x, StepContext step)
+    {
+        ArenaMark mark = step.Arena.Mark();
+        Prepare(x, step.Caches.Attention(_ordinal), step);
+        step.Arena.Release(mark);
+    }
+
+    private (Tensor Projected, Tensor Queries) Prepare(Tensor x, in AttentionCache cache, StepContext step)
+    {
+        StepBatch batch = step.Batch;
+        Tensor projected = step.Arena.F32(batch.Rows, _shape.ProjectedWidth);
+        Tensor queries = step.Arena.F32(batch.Rows, _shape.Heads * _shape.HeadDim);
+        _layer.Ops.Linear.Run(x, _input, projected, batch.PromptRows);
+        _layer.Ops.PrepareAttention.Run(
+            _shape, projected, _queryNorm, _keyNorm, _layer.Config.NormEpsilon, step.Rotary, batch.CacheSlots, cache.Keys, cache.Values, queries);
+        return (projected, queries);
     }
 }

@@ -45,7 +45,7 @@ internal sealed class Peers(ICollectives collectives)
     }
 
     /// <summary>Goes on, within an engine's step, with the sequences for which drafts of a depth are made.</summary>
-    /// <param name="depth">From 2.</param>
+    /// <param name="depth">From 1.</param>
     public void Draft(int depth) => Dispatch.Begin(Step!.DraftRows(depth), _noPrompts);
 
     /// <summary>Begins a step that all ranks have planned alike.</summary>

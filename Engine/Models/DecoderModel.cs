@@ -41,7 +41,7 @@ internal sealed class DecoderModel
             LayerContext own = layer with { Index = Config.Layers };
             var mixer = new GatedAttention((GatedAttentionWeights)last.Mixer, attention, own);
             var decoder = new DecoderLayer(FaultPlace.MtpLayer(Config), last.Norms, mixer, architecture.Mlp(last.Mlp, own), own);
-            Mtp = new MtpHead(mtp, decoder, _embedding.In(own), attention, own);
+            Mtp = new MtpHead(mtp, decoder, mixer, _embedding.In(own), attention, own);
         }
     }
 

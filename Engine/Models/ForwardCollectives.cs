@@ -70,10 +70,17 @@ internal sealed class ForwardCollectives(ParallelLayout layout, ModelConfig conf
         return this;
     }
 
+    /// <summary>Adds those of filling the MTP head's cache.</summary>
+    public ForwardCollectives Fill(StepRows rows)
+    {
+        Sum(rows, CollectivePurpose.Embedding, config.Layers);
+        return this;
+    }
+
     /// <summary>Adds those of one step of the MTP head, whose layer counts as the one after the model's last.</summary>
     public ForwardCollectives Draft(StepRows rows)
     {
-        Sum(rows, CollectivePurpose.Embedding, config.Layers);
+        _ = Fill(rows);
         Layer(rows, config.Layers, MixerKind.Attention, config.Experts > 0);
         return this;
     }

@@ -15,6 +15,7 @@ internal sealed class MtpHead
 {
     private readonly LayerContext _layer;
     private readonly DecoderLayer _decoder;
+    private readonly GatedAttention _attention; // the layer's mixer
     private readonly VocabularyEmbedding _embedding; // the model's own
     private readonly Tensor _embeddingNorm; // [H]
     private readonly Tensor _hiddenNorm;    // [H]
@@ -23,12 +24,13 @@ internal sealed class MtpHead
 
     /// <param name="weights">The head's own weights.</param>
     /// <param name="decoder">Its decoder layer.</param>
+    /// <param name="attention">That layer's mixer.</param>
     /// <param name="embedding">The model's embedding.</param>
     /// <param name="cacheOrdinal">Which attention cache is the head's.</param>
     /// <param name="layer">What layers are built from.</param>
-    public MtpHead(MtpWeights weights, DecoderLayer decoder, VocabularyEmbedding embedding, int cacheOrdinal, LayerContext layer)
+    public MtpHead(MtpWeights weights, DecoderLayer decoder, GatedAttention attention, VocabularyEmbedding embedding, int cacheOrdinal, LayerContext layer)
     {
-        (_layer, _decoder, _embedding, CacheOrdinal) = (layer, decoder, embedding, cacheOrdinal);
+        (_layer, _decoder, _attention, _embedding, CacheOrdinal) = (layer, decoder, attention, embedding, cacheOrdinal);
         _embeddingNorm = layer.Parameters.Small(weights.PreFcNormEmbedding);
         _hiddenNorm = layer.Parameters.Small(weights.PreFcNormHidden);
         _fc = layer.Parameters.Linear(weights.Fc);
@@ -44,23 +46,43 @@ internal sealed class MtpHead
     /// <returns>f32 [T, H], normed for the LM head.</returns>
     public Tensor Forward(Tensor hidden, StepContext step)
     {
-        KernelSet ops = _layer.Ops;
-        float epsilon = _layer.Config.NormEpsilon;
         long rows = step.Batch.Rows, width = _layer.Config.Hidden;
         Tensor result = step.Arena.F32(rows, width);
         ArenaMark mark = step.Arena.Mark();
-        Tensor embedded = step.Arena.F32(rows, width);
-        Tensor joined = step.Arena.F32(rows, 2 * width);
-        Tensor residual = step.Arena.F32(rows, width);
-        Tensor delta = step.Arena.F32(rows, width);
+        Tensor residual = Join(hidden, step), delta = step.Arena.F32(rows, width);
+        _decoder.Forward(residual, pending: default, result, delta, step);
+        _layer.Ops.AddRmsNorm.Run(
+            residual, delta, _norm, _layer.Config.NormEpsilon, result, step.Faults, FaultPlace.BeforeMixer(FaultPlace.MtpLayer(_layer.Config) + 1));
+        step.Arena.Release(mark);
+        return result;
+    }
 
+    /// <summary>Leaves what later rows read of these, keys and values, and computes no more: a fraction of <see cref="Forward"/>.</summary>
+    /// <param name="hidden">f32 [T, H]: the model's hidden states after its final norm.</param>
+    /// <param name="step">As for <see cref="Forward"/>.</param>
+    public void Fill(Tensor hidden, StepContext step)
+    {
+        ArenaMark mark = step.Arena.Mark();
+        Tensor residual = Join(hidden, step), normed = step.Arena.F32(step.Batch.Rows, _layer.Config.Hidden);
+        _decoder.Norm(residual, pending: default, normed, step);
+        _attention.Fill(normed, step);
+        step.Arena.Release(mark);
+    }
+
+    // What the layer begins with: fc of both norms.
+    private Tensor Join(Tensor hidden, StepContext step)
+    {
+        KernelSet ops = _layer.Ops;
+        float epsilon = _layer.Config.NormEpsilon;
+        long rows = step.Batch.Rows, width = _layer.Config.Hidden;
+        Tensor residual = step.Arena.F32(rows, width);
+        ArenaMark mark = step.Arena.Mark();
+        Tensor embedded = step.Arena.F32(rows, width), joined = step.Arena.F32(rows, 2 * width);
         _embedding.Forward(step.Batch.Tokens, embedded);
         ops.AddRmsNorm.Run(embedded, delta: default, _embeddingNorm, epsilon, joined.Columns(0, width));
         ops.AddRmsNorm.Run(hidden, delta: default, _hiddenNorm, epsilon, joined.Columns(width, width));
         ops.Linear.Run(joined, _fc, residual, step.Batch.PromptRows);
-        _decoder.Forward(residual, pending: default, result, delta, step);
-        ops.AddRmsNorm.Run(residual, delta, _norm, epsilon, result, step.Faults, FaultPlace.BeforeMixer(FaultPlace.MtpLayer(_layer.Config) + 1));
         step.Arena.Release(mark);
-        return result;
+        return residual;
     }
 }

@@ -31,7 +31,27 @@ internal static class AnswerWriter
         json.WriteStartObject("prompt_tokens_details"u8);
         json.WriteNumber("cached_tokens"u8, usage.Cached);
         json.WriteEndObject();
+        if (usage.Drafted > 0)
+        {
+            json.WriteStartObject("completion_tokens_details"u8);
+            WriteDrafts(json, usage);
+            json.WriteEndObject();
+        }
+
         json.WriteEndObject();
+    }
+
+    /// <summary>Writes how drafts did, under OpenAI's names, where there were any; those refused are not among the answer's tokens.</summary>
+    public static void WriteDrafts(Utf8JsonWriter json, in Usage usage)
+    {
+        if (usage.Drafted == 0)
+        {
+            return;
+        }
+
+        json.WriteNumber("accepted_prediction_tokens"u8, usage.Accepted);
+        json.WriteNumber("rejected_prediction_tokens"u8, usage.Drafted - usage.Accepted);
+        json.WriteNumber("target_passes"u8, usage.Passes);
     }
 
     /// <summary>Writes tokens as an item each of chat/completions' logprobs.content.</summary>

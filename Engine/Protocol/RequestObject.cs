@@ -26,9 +26,9 @@ internal readonly record struct RequestObject(JsonElement Element, string Path)
         : throw Wrong(At(name), value, "true or false");
 
     /// <summary>A whole number within bounds, or null.</summary>
-    public int? Whole(string name, int least, int most) => !TryGet(name, out JsonElement value) ? null
+    public int? Whole(string name, int least, int most, string orElse = "") => !TryGet(name, out JsonElement value) ? null
         : TryWhole(value, out long number) && number >= least && number <= most ? (int)number
-        : throw Wrong(At(name), value, most == int.MaxValue ? $"a whole number of at least {least}" : $"a whole number from {least} to {most}");
+        : throw Wrong(At(name), value, (most == int.MaxValue ? $"a whole number of at least {least}" : $"a whole number from {least} to {most}") + orElse);
 
     /// <summary>A whole number within a parameter's range, or null.</summary>
     public int? Whole(ParameterRange range) => !TryGet(range.Name, out JsonElement value) ? null

@@ -129,6 +129,7 @@ internal sealed class ResponseWriter(string id, long created, string model, Toke
         json.WriteNumber("output_tokens"u8, used.Completion);
         json.WriteStartObject("output_tokens_details"u8);
         json.WriteNumber("reasoning_tokens"u8, used.Reasoning);
+        AnswerWriter.WriteDrafts(json, used);
         json.WriteEndObject();
         json.WriteNumber("total_tokens"u8, used.Prompt + used.Completion);
         json.WriteEndObject();

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Lean.Engine.Drafting;
+using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 
 namespace Lean.Engine.Protocol;
@@ -11,7 +12,7 @@ internal sealed record TextOptions
     /// <summary>The most choices of one request.</summary>
     public const int MostChoices = 128;
 
-    private const int MostPriority = Running.PromptCheck.MostPriority;
+    private const int MostPriority = PromptCheck.MostPriority;
 
     /// <summary>The model, as the request names it, or null for the one there is.</summary>
     public string? Model { get; init; }
@@ -38,7 +39,7 @@ internal sealed record TextOptions
     public int Priority { get; init; }
 
     /// <summary>How many tokens are drafted ahead of each step at most, or null for what the server does by itself.</summary>
-    public int? Speculate { get; init; }
+    public Speculation? Speculate { get; init; }
 
     /// <summary>Who drafts them, or null for whoever does at this server.</summary>
     public DrafterKind? Drafter { get; init; }
@@ -73,12 +74,17 @@ internal sealed record TextOptions
             MaxTokens = most,
             MaxTokensField = field,
             Priority = body.Whole("priority", -MostPriority, MostPriority) ?? 0,
-            Speculate = body.Whole("speculate", 0, Running.PromptCheck.MostDrafts),
+            Speculate = ReadSpeculation(body),
             Drafter = ReadDrafter(body),
             SkipsSpecial = body.Flag("skip_special_tokens") ?? true,
             Sampling = ReadSampling(body),
         };
     }
+
+    private static Speculation? ReadSpeculation(RequestObject body) =>
+        body.TryGet("speculate", out JsonElement value) && value.ValueKind == JsonValueKind.String && value.ValueEquals(Speculation.AutoName) ? Speculation.Auto
+        : body.Whole("speculate", 0, PromptCheck.MostDrafts, $", or '{Speculation.AutoName}'") is { } most ? new Speculation(most)
+        : null;
 
     private static (int? Most, string Field) MostTokens(RequestObject body, ReadOnlySpan<string> fields)
     {

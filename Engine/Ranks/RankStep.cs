@@ -18,7 +18,7 @@ internal sealed class RankStep
     /// <param name="layout">The layout.</param>
     /// <param name="config">The whole model.</param>
     /// <param name="replicas">How large each replica's part is.</param>
-    /// <param name="plan">The replicas' caches; where the MTP head drafts, all rows go through it.</param>
+    /// <param name="plan">The replicas' caches; where the MTP head drafts, all rows fill its cache.</param>
     public RankStep(ParallelLayout layout, ModelConfig config, ReadOnlySpan<StepExtent> replicas, CachePlan plan)
     {
         int[] rows = new int[replicas.Length], prompts = new int[replicas.Length], results = new int[replicas.Length];
@@ -32,16 +32,11 @@ internal sealed class RankStep
         ForwardCollectives collectives = new ForwardCollectives(layout, config).Model(Rows).Choices(choices);
         if (plan.RunsHead)
         {
-            _ = collectives.Draft(Rows);
-            for (int[] counts = Counts(replicas, 1); counts.AsSpan().ContainsAnyExcept(0);)
+            _ = collectives.Fill(Rows);
+            for (int[] counts = Counts(replicas, 1); counts.AsSpan().ContainsAnyExcept(0); counts = Counts(replicas, _drafting.Count + 1))
             {
-                _ = collectives.Picks(counts);
                 _drafting.Add(StepRows.Ragged(counts));
-                counts = Counts(replicas, _drafting.Count + 1);
-                if (counts.AsSpan().ContainsAnyExcept(0))
-                {
-                    _ = collectives.Draft(StepRows.Ragged(counts));
-                }
+                _ = collectives.Draft(_drafting[^1]).Picks(counts);
             }
         }
 

@@ -27,8 +27,9 @@ internal sealed class RankedModel : IEngineSource
     private RankLoad[] _loads = [];
     private bool _hasEnded;
 
-    private RankedModel(ParallelLayout layout, RankTeam team, int locals, Action ranks, RankSession? session, params IDisposable[] owned)
+    private RankedModel(ParallelLayout layout, RankTeam team, int locals, Action ranks, IRankStatus status, RankSession? session, params IDisposable[] owned)
     {
+        Status = status;
         (Layout, _team, _locals, _session, _owned) = (layout, team, locals, session, owned);
         _others = session is null ? null : new StepSender(session.Control);
         _thread = new Thread(() => Run(ranks)) { Name = "ranks", IsBackground = true };
@@ -36,6 +37,9 @@ internal sealed class RankedModel : IEngineSource
 
     /// <summary>How the ranks are laid out.</summary>
     public ParallelLayout Layout { get; }
+
+    /// <summary>What the ranks do, for whoever looks on.</summary>
+    public IRankStatus Status { get; }
 
     /// <inheritdoc/>
     public ModelConfig Config => Loaded.Config;
@@ -158,7 +162,7 @@ internal sealed class RankedModel : IEngineSource
         var watchdog = new Watchdog(
             options.Watchdog, Enumerable.Range(0, layout.Ranks).Select(rank => world[rank].Recorder), reason => world.Dump(reason), world.Abort);
         var team = new RankTeam(layout, layout.Ranks);
-        return new RankedModel(layout, team, layout.Ranks, () => world.Run(collectives => team.Run(collectives, Open)), session: null, watchdog, world);
+        return new RankedModel(layout, team, layout.Ranks, () => world.Run(collectives => team.Run(collectives, Open)), world, session: null, watchdog, world);
 
         LoadedModel Open(ICollectives collectives)
         {
@@ -173,7 +177,7 @@ internal sealed class RankedModel : IEngineSource
         var team = new RankTeam(options.Layout, locals: 1);
         session.Collectives.TellFault(reason => team.Fail(new MachineException(reason)));
         var model = new RankedModel(
-            options.Layout, team, locals: 1, () => team.Run(session.Collectives, collectives => Part(folder, collectives, options.Sharing)), session);
+            options.Layout, team, locals: 1, () => team.Run(session.Collectives, collectives => Part(folder, collectives, options.Sharing)), session.Status, session);
         session.Terminated = context =>
         {
             // The first one ends ranks in order, a second one does what signals do.

@@ -38,24 +38,19 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
         // What is not finite here makes bad drafts, which are refused: it is no fault of the request's.
         step.Faults = Vector(arena.I32(batch.Rows, 1));
         step.Batch = batch with { Tokens = tokens };
-        Tensor states = _head.Forward(hidden, step);
+        _head.Fill(hidden, step);
         if (!IsWanted(1, planned))
         {
             return;
         }
 
+        // Only the last rows that count go through the whole head, each as a row of its own.
         int count = planned.Drafts.At(1);
         Tensor last = arena.F32(count, model.Config.Hidden), values = Vector(arena.F32(count, 1));
         ends = ends.IsEmpty ? Vector(arena.I32(0, 1)) : ends;
-        ops.GatherRows.Run(states, ends.Rows(0, count), last);
-        for (int depth = 1; ; depth++)
+        ops.GatherRows.Run(hidden, ends.Rows(0, count), last);
+        for (int depth = 0; IsWanted(depth + 1, planned); depth++)
         {
-            model.Pick(last, promptRows: 0, outcome.Slice(1 + depth).Rows(0, count), values.Rows(0, count), arena);
-            if (!IsWanted(depth + 1, planned))
-            {
-                return;
-            }
-
             count = planned.Drafts.At(depth + 1);
             model.Peers?.Draft(depth + 1);
             var rows = new DraftRows(Vector(arena.I32(count, 1)), Vector(arena.I32(count, 1)), Vector(arena.I32(count, 1)), arena.I32(count, Segments.Columns));
@@ -75,6 +70,7 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
             };
             model.Prepare(step);
             last = _head.Forward(last.Rows(0, count), step);
+            model.Pick(last, promptRows: 0, outcome.Slice(2 + depth).Rows(0, count), values.Rows(0, count), arena);
         }
     }
 

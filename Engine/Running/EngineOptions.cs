@@ -1,4 +1,5 @@
 using Lean.Engine.Drafting;
+using Lean.Engine.Scheduling;
 
 namespace Lean.Engine.Running;
 
@@ -31,6 +32,12 @@ internal sealed record EngineOptions
 
     /// <summary>Tokens that are drafted ahead of each step at most, 0 … 7.</summary>
     public int Speculate { get; init; }
+
+    /// <summary>Whether each step drafts as many of these as pays, down to none, for requests that ask for no number of their own.</summary>
+    public bool AdaptsDepth { get; init; }
+
+    /// <summary>What chooses how many those are; null for what acceptance and the time of steps say.</summary>
+    public IDraftDepth? DraftDepth { get; init; }
 
     /// <summary>Who drafts them; null for the MTP head where the model has one, else by lookup.</summary>
     public DrafterKind? Drafter { get; init; }

@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Lean.Engine.Caches;
 using Lean.Engine.Drafting;
 using Lean.Engine.Models;
+using Lean.Engine.Scheduling;
 using Lean.Kernels;
 using Lean.Tensors;
 
@@ -23,10 +24,13 @@ internal sealed class GenerationEngine : IDisposable
     private readonly Replica[] _replicas;
     private readonly StepFrame[][] _steps; // those under way, each a frame per replica
     private readonly Channel<Sequence> _inbound;
+    private readonly IDraftDepth _depth;
+    private readonly bool _adaptsDepth;
     private readonly int _capacity;
     private int _open;
     private int _cancels;
     private int _committed;
+    private long _committedAt; // 0 where the next result does not follow another one
     private long _promptSteps;
     private long _promptRows;
     private long _generatedRows;
@@ -64,10 +68,11 @@ internal sealed class GenerationEngine : IDisposable
             }
         }
 
+        (_depth, _adaptsDepth) = (options.DraftDepth ?? new AdaptiveDepth(plan.Drafts), options.AdaptsDepth);
         _replicas = new Replica[runner.Replicas];
         for (int r = 0; r < _replicas.Length; r++)
         {
-            _replicas[r] = new Replica(config, plan, options, _capacity, _steps[0][r], Drafts, Ended);
+            _replicas[r] = new Replica(config, plan, options, _capacity, _steps[0][r], Drafts, _depth, Ended);
         }
 
         _inbound = Channel.CreateBounded<Sequence>(new BoundedChannelOptions(_capacity) { SingleReader = true });
@@ -85,7 +90,7 @@ internal sealed class GenerationEngine : IDisposable
     /// <summary>Who has which blocks and slots of the first replica.</summary>
     internal SequenceMemory Memory => _replicas[0].Memory;
 
-    /// <summary>How drafts did so far; to be read on the engine's thread.</summary>
+    /// <summary>How drafts did so far.</summary>
     public DraftStatistics Drafts { get; } = new();
 
     /// <summary>Steps submitted so far.</summary>
@@ -124,6 +129,7 @@ internal sealed class GenerationEngine : IDisposable
         };
         CheckRoom(sequence, subject);
         sequence.HostDrafts = DraftsOnHost(sequence);
+        sequence.AdaptsDepth = AdaptsDepth(request);
         if (Interlocked.Increment(ref _open) > _capacity)
         {
             Interlocked.Decrement(ref _open);
@@ -185,6 +191,7 @@ internal sealed class GenerationEngine : IDisposable
             Tell(_observer, planned ? next : []);
         }
 
+        _committedAt = planned || due ? _committedAt : 0;
         return planned || due;
     }
 
@@ -315,9 +322,16 @@ internal sealed class GenerationEngine : IDisposable
     {
         bool planned = false;
         long now = _clock.GetTimestamp();
+        int running = 0;
+        foreach (Replica replica in _replicas)
+        {
+            running += replica.Running;
+        }
+
+        int depth = _depth.Choose(running);
         for (int r = 0; r < _replicas.Length; r++)
         {
-            _replicas[r].Schedule(step[r], now);
+            _replicas[r].Schedule(step[r], now, depth);
             planned |= !step[r].Plan.IsEmpty;
         }
 
@@ -347,9 +361,32 @@ internal sealed class GenerationEngine : IDisposable
         for (int r = 0; r < _replicas.Length; r++)
         {
             StepOutput chosen = _runner.Collect(step[r]);
-            _committed += r == 0 ? 1 : 0;
+            if (r == 0)
+            {
+                _committed++;
+                Measure(step);
+            }
+
             _replicas[r].Commit(step[r], chosen);
         }
+    }
+
+    // A step takes as long as its results come after those of the one before.
+    private void Measure(StepFrame[] step)
+    {
+        long now = _clock.GetTimestamp();
+        if (_committedAt != 0)
+        {
+            var load = StepLoad.Nothing;
+            foreach (StepFrame frame in step)
+            {
+                load += frame.Plan.Load;
+            }
+
+            _depth.Took(load, _clock.GetElapsedTime(_committedAt, now).TotalSeconds);
+        }
+
+        _committedAt = now;
     }
 
     private void Tell(IEngineObserver observer, ReadOnlySpan<StepFrame> step)
@@ -392,6 +429,10 @@ internal sealed class GenerationEngine : IDisposable
         return depth == 0 || !(looksUp || sequence.Sampler.NeedsCommit) ? null
             : new HostDrafts(looksUp ? new PromptLookup(sequence.Tokens, sequence.Room) : HeadDrafts.Shared, depth);
     }
+
+    // A lookup costs nothing, and proposes only where the text repeats itself.
+    private bool AdaptsDepth(GenerationRequest request) =>
+        !LooksUp(request) && (request.AdaptsDepth || (_adaptsDepth && request.Speculate is null));
 
     private void Ended(Sequence sequence)
     {

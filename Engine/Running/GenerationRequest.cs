@@ -27,6 +27,9 @@ internal sealed record GenerationRequest
     /// </summary>
     public int? Speculate { get; init; }
 
+    /// <summary>Whether a step may draft fewer, as many as pays, whatever the engine does for others.</summary>
+    public bool AdaptsDepth { get; init; }
+
     /// <summary>Who drafts them. The MTP head can only where it does so for the whole engine, lookup always; null leaves it to the engine.</summary>
     public DrafterKind? Drafter { get; init; }
 

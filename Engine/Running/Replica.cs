@@ -23,13 +23,14 @@ internal sealed class Replica
     /// <param name="capacity">The most sequences it can have.</param>
     /// <param name="first">The frame of the first step.</param>
     /// <param name="drafts">Takes note how drafts do.</param>
+    /// <param name="depth">Told the same.</param>
     /// <param name="ended">Told of each sequence that has ended.</param>
-    public Replica(ModelConfig config, CachePlan plan, EngineOptions options, int capacity, StepFrame first, DraftStatistics drafts, Action<Sequence> ended)
+    public Replica(ModelConfig config, CachePlan plan, EngineOptions options, int capacity, StepFrame first, DraftStatistics drafts, IDraftDepth depth, Action<Sequence> ended)
     {
         (_sequences, _blocks, _ended) = (new Sequence?[capacity], plan.Blocks, ended);
         Memory = new SequenceMemory(plan, _sequences, first.Cuts, options.KeepsPrefixes, options.KeepsGenerated);
         _scheduler = new Scheduler(Memory, options.MaxStepTokens, plan.Slots, capacity - plan.Slots);
-        _results = new StepResults(config, _scheduler, Memory, _sequences, (place, reason) => End(place, reason)) { Drafts = drafts };
+        _results = new StepResults(config, _scheduler, Memory, _sequences, depth, (place, reason) => End(place, reason)) { Drafts = drafts };
     }
 
     /// <summary>Who has which blocks and slots.</summary>
@@ -52,7 +53,7 @@ internal sealed class Replica
     /// <param name="depth">Tokens that are drafted ahead of a step for it.</param>
     public void Add(Sequence sequence, int depth)
     {
-        if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place, depth))
+        if (!_scheduler.TryAdd(sequence.PromptLength, sequence.MaxTokens, sequence.Request.Priority, sequence.Deadline, out int place, depth, sequence.AdaptsDepth))
         {
             throw new InvalidOperationException("the scheduler holds less than the engine lets in");
         }
@@ -75,10 +76,11 @@ internal sealed class Replica
     /// <summary>Plans a step; empty where there is nothing to do.</summary>
     /// <param name="frame">The step.</param>
     /// <param name="now">The time, in the unit of the deadlines.</param>
-    public void Schedule(StepFrame frame, long now)
+    /// <param name="depth">The most drafts that it makes for a sequence which leaves that to the engine.</param>
+    public void Schedule(StepFrame frame, long now, int depth)
     {
         Memory.Begin(frame.Cuts);
-        _scheduler.Plan(now, frame.Plan);
+        _scheduler.Plan(now, frame.Plan, depth);
         foreach (int place in frame.Plan.Expired)
         {
             End(place, FinishReason.Deadline, inScheduler: false);

@@ -71,17 +71,14 @@ internal sealed class Sequence
     /// <summary>Its drafts, where the host has to know them; null where it has none, or they stay on the device.</summary>
     public HostDrafts? HostDrafts { get; set; }
 
+    /// <summary>Whether a step may draft fewer tokens for it than it may have, as many as pays.</summary>
+    public bool AdaptsDepth { get; set; }
+
     /// <summary>Drafts that the last committed step with a choice accepted.</summary>
     public int LastAccepted { get; set; }
 
-    /// <summary>Tokens drafted for it and verified.</summary>
-    public long Drafted { get; set; }
-
-    /// <summary>Tokens it got since a draft was right.</summary>
-    public long Accepted { get; set; }
-
-    /// <summary>Runs of the model that chose tokens for it: each gives one, and what was accepted.</summary>
-    public long TargetPasses { get; set; }
+    /// <summary>How its drafts did; those count as right whose token it got.</summary>
+    public DraftStatistics Drafts { get; } = new();
 
     /// <summary>Its cache blocks, one per 64 positions: room for all it can come to need.</summary>
     public int[] Blocks { get; }

@@ -14,13 +14,14 @@ namespace Lean.Engine.Running;
 /// <param name="scheduler">Told how far sequences are.</param>
 /// <param name="memory">Told which cells are complete.</param>
 /// <param name="sequences">The sequences, by their places in the scheduler; an ended one's place is empty.</param>
+/// <param name="depth">Told how drafts did.</param>
 /// <param name="end">Ends the sequence at a place.</param>
-internal sealed class StepResults(ModelConfig config, Scheduler scheduler, SequenceMemory memory, Sequence?[] sequences, Action<int, FinishReason> end)
+internal sealed class StepResults(ModelConfig config, Scheduler scheduler, SequenceMemory memory, Sequence?[] sequences, IDraftDepth depth, Action<int, FinishReason> end)
 {
     // Chosen where logits are no numbers.
     private const int NoToken = -1;
 
-    /// <summary>How drafts did so far.</summary>
+    /// <summary>How drafts did so far; those count as right whose token somebody got.</summary>
     public DraftStatistics Drafts { get; init; } = new();
 
     /// <summary>Hands out a step's results.</summary>
@@ -58,9 +59,14 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
                 }
                 else if (segment.Samples)
                 {
-                    sequence.TargetPasses++;
-                    Drafts.Add(segment.Drafts, accepted);
-                    (sequence.Drafted, sequence.LastAccepted, sequence.Version) = (sequence.Drafted + segment.Drafts, accepted, isSameRun ? accepted : 0);
+                    Drafts.Pass(segment.Drafts);
+                    sequence.Drafts.Pass(segment.Drafts);
+                    if (segment.Drafts > 0 && sequence.AdaptsDepth)
+                    {
+                        depth.Verified(segment.Drafts, accepted);
+                    }
+
+                    (sequence.LastAccepted, sequence.Version) = (accepted, isSameRun ? accepted : 0);
                     Take(sequence, chosen, new Choices(kept[before..], first + before, output, accepted, listed), frame.Number);
                     if (isSameRun && sequence is { Finish: FinishReason.None, HostDrafts: { } drafts })
                     {
@@ -98,7 +104,12 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
                     sequence.List(chosen.Listed.Slice(choices.Listed + i).AsSpan<int>(), chosen.ListedValues.Slice(choices.Listed + i).AsSpan<float>());
                 }
 
-                sequence.Accepted += i > 0 ? 1 : 0;
+                if (i > 0)
+                {
+                    Drafts.Accept(i);
+                    sequence.Drafts.Accept(i);
+                }
+
                 Accept(sequence, token, logProbabilities[choices.Output + i]);
             }
         }

@@ -33,6 +33,9 @@ internal struct ScheduledSequence
     /// <summary>Tokens that are drafted ahead of a step at most.</summary>
     public int Depth;
 
+    /// <summary>Whether a step may draft fewer, as many as pays.</summary>
+    public bool Adapts;
+
     /// <summary>Drafts that were planned last, and the number of the plan: they are of use to the next one only.</summary>
     public int Drafted;
 

@@ -76,8 +76,9 @@ internal sealed class Scheduler
     /// <param name="deadline">When it ends, done or not.</param>
     /// <param name="place">Its number until it leaves.</param>
     /// <param name="depth">Tokens that are drafted ahead of a step.</param>
+    /// <param name="adapts">Whether a step may draft fewer, as <see cref="Plan"/> is told.</param>
     /// <returns>False where as many as can wait do so.</returns>
-    public bool TryAdd(int promptLength, int maxTokens, int priority, long deadline, out int place, int depth = 0)
+    public bool TryAdd(int promptLength, int maxTokens, int priority, long deadline, out int place, int depth = 0, bool adapts = false)
     {
         if (_freeCount == 0)
         {
@@ -96,6 +97,7 @@ internal sealed class Scheduler
             PromptLength = promptLength,
             MaxTokens = maxTokens,
             Depth = depth,
+            Adapts = adapts,
             DraftedIn = -1,
         };
         _nextDeadline = long.Min(_nextDeadline, deadline);
@@ -123,7 +125,8 @@ internal sealed class Scheduler
     /// <summary>Fills in and seals the next step's plan; empty when there is nothing to do.</summary>
     /// <param name="now">The time, in the unit of the deadlines.</param>
     /// <param name="plan">The plan.</param>
-    public void Plan(long now, StepPlan plan)
+    /// <param name="depth">The most drafts that the step makes for a sequence which leaves that to the engine.</param>
+    public void Plan(long now, StepPlan plan, int depth = int.MaxValue)
     {
         plan.Begin();
         Expire(now, plan);
@@ -150,7 +153,7 @@ internal sealed class Scheduler
             int drafts = single && s.DraftedIn == _plans ? int.Min(s.Drafted, s.Room) : 0;
             int rows = single ? 1 + drafts : decodes ? int.Min(s.Left, budget) : Cut(s.Computed, s.PromptLength, budget);
             bool samples = rows - drafts == s.Left;
-            int drafting = samples ? int.Clamp(s.Room - drafts, 0, s.Depth) : 0;
+            int drafting = samples ? int.Clamp(s.Room - drafts, 0, s.Adapts ? int.Min(s.Depth, depth) : s.Depth) : 0;
             var segment = new PlannedSegment(place, decodes ? RowClass.Generated : RowClass.Prompt, s.Computed, rows, samples, drafts, drafting, s.Uncertain);
             if (rows == 0 || !TryGrow(i, segment.LastPosition + 1))
             {
@@ -158,7 +161,7 @@ internal sealed class Scheduler
             }
 
             budget -= single ? 0 : rows;
-            plan.Add(segment);
+            plan.Add(segment, s.Adapts);
             Take(segment);
         }
 

@@ -40,18 +40,23 @@ internal sealed class StepPlan
     /// <summary>Rows in all.</summary>
     public int Rows { get; private set; }
 
+    /// <summary>What its time depends on.</summary>
+    public StepLoad Load { get; private set; }
+
     /// <summary>Whether there is nothing to compute.</summary>
     public bool IsEmpty => Rows == 0;
 
     /// <summary>Starts over.</summary>
     public void Begin()
     {
-        (PromptSegments, PromptRows, Rows) = (0, 0, 0);
+        (PromptSegments, PromptRows, Rows, Load) = (0, 0, 0, StepLoad.Nothing);
         (_generatedCount, _expiredCount, _sealed) = (0, 0, false);
     }
 
     /// <summary>Adds a segment; of either class, in any order.</summary>
-    public void Add(in PlannedSegment segment)
+    /// <param name="segment">The segment.</param>
+    /// <param name="adapts">Whether its sequence gets as many drafts as pays.</param>
+    public void Add(in PlannedSegment segment, bool adapts = false)
     {
         ThrowIfSealed();
         if (segment.Class == RowClass.Prompt)
@@ -65,6 +70,12 @@ internal sealed class StepPlan
         }
 
         Rows += segment.Rows;
+        Load += new StepLoad(
+            1,
+            adapts ? 1 : 0,
+            adapts ? segment.Drafts : 0,
+            adapts ? segment.Drafting : 0,
+            segment is { Class: RowClass.Generated, Samples: true } && segment.Rows == 1 + segment.Drafts);
     }
 
     /// <summary>Notes a sequence whose deadline has passed.</summary>

@@ -69,6 +69,7 @@ internal sealed class EngineHost : IDisposable
         var metrics = new ServerMetrics();
         var engine = model.Start(options with { Observer = metrics });
         metrics.Blocks = engine.Caches.Blocks;
+        metrics.Watch(engine.Drafts, engine.Caches.Drafts);
         return new EngineHost(engine, model.Config) { Metrics = metrics, ModelName = name, MostUnread = mostUnread };
     }
 

@@ -154,7 +154,8 @@ internal sealed class ServedModel
                 MaxTokens = most,
                 IgnoreEndOfSequence = options.Sampling.IgnoreEndOfSequence ?? false,
                 Priority = -options.Priority,
-                Speculate = options.Speculate,
+                Speculate = options.Speculate is { Adapts: false } fixedDepth ? fixedDepth.Most : null,
+                AdaptsDepth = options.Speculate is { Adapts: true },
                 Drafter = options.Drafter,
 
                 // Choices of one seed would all be the same.

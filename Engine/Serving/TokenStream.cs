@@ -25,6 +25,7 @@ internal sealed class TokenStream(OutputText text, int most, ChannelWriter<bool>
     private int _taken;
     private int _cached;
     private int _generated;
+    private (long Drafted, long Accepted, long Passes) _drafts;
     private bool _isFull;
     private FinishReason _finish;
     private Fault? _fault;
@@ -53,6 +54,18 @@ internal sealed class TokenStream(OutputText text, int most, ChannelWriter<bool>
         }
     }
 
+    /// <summary>How its drafts did: how many there were, how many were right, and in how many runs of the model.</summary>
+    public (long Drafted, long Accepted, long Passes) Drafts
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _drafts;
+            }
+        }
+    }
+
     /// <summary>Whether it was given up since nobody took its tokens.</summary>
     public bool IsGivenUp
     {
@@ -73,6 +86,7 @@ internal sealed class TokenStream(OutputText text, int most, ChannelWriter<bool>
         {
             SequenceText.Take(sequence, text);
             (_cached, _generated) = (sequence.CachedTokens, sequence.Generated);
+            _drafts = (sequence.Drafts.AllDrafted, sequence.Drafts.AllAccepted, sequence.Drafts.TargetPasses);
             if (_tokens.Count >= most)
             {
                 _isFull = true;

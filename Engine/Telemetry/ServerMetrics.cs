@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Globalization;
 using Lean.Engine.Running;
 
 namespace Lean.Engine.Telemetry;
@@ -70,6 +71,20 @@ internal sealed class ServerMetrics : IEngineObserver, IDisposable
 
     /// <summary>The meter.</summary>
     public Meter Meter { get; }
+
+    /// <summary>Tells how drafts do, too.</summary>
+    /// <param name="drafts">Counts them.</param>
+    /// <param name="most">The most there are ahead of a step.</param>
+    public void Watch(DraftStatistics drafts, int most)
+    {
+        KeyValuePair<string, object?>[] positions = [.. Enumerable.Range(0, most).Select(static i => new KeyValuePair<string, object?>("position", i.ToString(CultureInfo.InvariantCulture)))];
+        Meter.CreateObservableCounter("vllm.spec_decode_num_drafts", () => drafts.Verifications, "{pass}", "Runs of the model that verified drafts, for each sequence by itself");
+        Meter.CreateObservableCounter("vllm.spec_decode_num_draft_tokens", () => drafts.AllDrafted, "{token}", "Tokens that were drafted and verified");
+        Meter.CreateObservableCounter("vllm.spec_decode_num_accepted_tokens", () => drafts.AllAccepted, "{token}", "Those of them that were right");
+        Meter.CreateObservableCounter(
+            "vllm.spec_decode_num_accepted_tokens_per_pos", () => positions.Select((tag, i) => new Measurement<long>(drafts.Accepted(1 + i), tag)), "{token}", "The same, by how far ahead they were drafted, from 0");
+        Meter.CreateObservableCounter("lean.target_passes", () => drafts.TargetPasses, "{pass}", "Runs of the model that chose tokens, for each sequence by itself: each gives one, and what was accepted");
+    }
 
     /// <inheritdoc/>
     public void Stepped(in EngineFigures figures)

@@ -40,9 +40,9 @@ internal sealed unsafe class CpuWorkers : IDisposable
     /// <param name="workPerItem">A rough count of multiply-adds in an item; little work in all is not worth sharing.</param>
     public void Run(CpuKernel kernel, void* arguments, int items, long workPerItem)
     {
-        // Some ten microseconds of work: below it, waking and waiting costs more than a second thread saves, and a
+        // Some five microseconds of work: below it, waking and waiting costs more than a second thread saves, and a
         // neighbour who takes that thread's core costs far more.
-        const long worthSharing = 400_000;
+        const long worthSharing = 250_000;
         if (_threads.Length == 0 || items == 1 || items * workPerItem < worthSharing)
         {
             _bodies.Run(kernel, arguments, 0, items);

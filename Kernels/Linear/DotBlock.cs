@@ -48,7 +48,7 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         int r = 0;
         while (r < count)
         {
-            int taken = count - r >= tileRows ? tileRows : V.Registers >= 32 && count - r >= 2 ? 2 : 1;
+            int left = count - r, taken = left >= tileRows ? tileRows : V.Registers < 32 ? 1 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
             for (int i = 0; i < taken; i++)
             {
                 tile[i] = x + ((rows == null ? r + i : rows[r + i]) * xStride);
@@ -58,6 +58,7 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
             int n = taken switch
             {
                 6 => Six<W>(tile, w, pitch, columns, k, target, yStride, sums),
+                4 => Four<W>(tile, w, pitch, columns, k, target, yStride, sums),
                 3 => Three<W>(tile, w, pitch, columns, k, target, yStride, sums),
                 2 => Two<W>(tile, w, pitch, columns, k, target, yStride, sums),
                 _ => Single<W>(tile[0], w, pitch, columns, k, target),
@@ -82,6 +83,22 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         {
             DotTiles<V, W>.SixByFour(x, w + (n * pitch), pitch, k, sums + 24, sums);
             for (int i = 0; i < 6; i++)
+            {
+                Vector128.Load(sums + (4 * i)).Store(y + (i * yStride) + n);
+            }
+        }
+
+        return n;
+    }
+
+    private static int Four<W>(float** x, byte* w, long pitch, int columns, long k, float* y, long yStride, float* sums)
+        where W : struct, IWeightFormat<V>
+    {
+        int n = 0;
+        for (; n + 4 <= columns; n += 4)
+        {
+            DotTiles<V, W>.FourByFour(x, w + (n * pitch), pitch, k, sums);
+            for (int i = 0; i < 4; i++)
             {
                 Vector128.Load(sums + (4 * i)).Store(y + (i * yStride) + n);
             }

@@ -12,87 +12,138 @@ internal static unsafe class ShortDots
     /// <summary>The most terms.</summary>
     public const int MaxTerms = 128;
 
+    // Weights that so many rows share are widened once for all; fewer rows widen them in registers.
+    private const int ManyRows = 4;
+
     /// <summary>As <see cref="DotBlock{V}.Multiply"/>; the order is lane k mod 8, then the fixed tree.</summary>
     [SkipLocalsInit]
     public static void Multiply(
         bool bf16, float* x, long xStride, int* rows, int count, byte* w, int columns, int k, float* y, long yStride)
     {
-        int steps = (k + Wide.Lanes - 1) / Wide.Lanes;
-        double* weights = stackalloc double[columns * steps * Wide.Lanes];
-        double* input = stackalloc double[steps * Wide.Lanes];
-        for (int n = 0; n < columns; n++)
+        int length = (k + Wide.Lanes - 1) / Wide.Lanes * Wide.Lanes;
+        double* input = stackalloc double[length];
+        double* weights = stackalloc double[columns * length];
+        bool few = count < ManyRows && length == k;
+        for (int n = 0; n < columns && !few; n++)
         {
-            Widen(bf16, w + ((long)n * k * (bf16 ? 2 : 4)), k, weights + (n * steps * Wide.Lanes));
+            Widen(bf16, w + ((long)n * k * (bf16 ? 2 : 4)), k, weights + (n * length));
         }
 
         for (int r = 0; r < count; r++)
         {
             Widen(bf16: false, (byte*)(x + ((rows == null ? r : rows[r]) * xStride)), k, input);
             float* target = y + (r * yStride);
-            int n = 0;
-            for (; n + 4 <= columns; n += 4)
+            if (!few)
             {
-                Four(input, weights + (n * steps * Wide.Lanes), steps, target + n);
+                Row<AsDouble>(input, (byte*)weights, columns, length, target);
             }
-
-            for (; n < columns; n++)
+            else if (bf16)
             {
-                Vector512<double> sum = Vector512<double>.Zero;
-                for (int i = 0; i < steps * Wide.Lanes; i += Wide.Lanes)
-                {
-                    sum += Vector512.Load(input + i) * Vector512.Load(weights + (n * steps * Wide.Lanes) + i);
-                }
-
-                target[n] = (float)Wide.Sum(sum);
+                Row<AsBF16>(input, w, columns, length, target);
+            }
+            else
+            {
+                Row<AsF32>(input, w, columns, length, target);
             }
         }
     }
 
-    private static void Four(double* x, double* w, int steps, float* y)
+    // Weights lie row after row, a whole number of vectors each.
+    private static void Row<F>(double* x, byte* w, int columns, int length, float* y) where F : struct, IFormat
     {
-        int length = steps * Wide.Lanes;
-        double* w1 = w + length, w2 = w1 + length, w3 = w2 + length;
+        int n = 0;
+        for (; n + 4 <= columns; n += 4)
+        {
+            Four<F>(x, w + ((long)n * length * F.Size), length, y + n);
+        }
+
+        for (; n < columns; n++)
+        {
+            byte* row = w + ((long)n * length * F.Size);
+            Vector512<double> sum = Vector512<double>.Zero;
+            for (int i = 0; i < length; i += Wide.Lanes)
+            {
+                sum = Add(Vector512.Load(x + i), F.Load(row + (i * F.Size)), sum);
+            }
+
+            y[n] = (float)Wide.Sum(sum);
+        }
+    }
+
+    private static void Four<F>(double* x, byte* w, int length, float* y) where F : struct, IFormat
+    {
+        int pitch = length * F.Size;
+        byte* w1 = w + pitch, w2 = w1 + pitch, w3 = w2 + pitch;
         Vector512<double> s0 = Vector512<double>.Zero, s1 = s0, s2 = s0, s3 = s0;
         for (int i = 0; i < length; i += Wide.Lanes)
         {
             Vector512<double> v = Vector512.Load(x + i);
-            s0 += v * Vector512.Load(w + i);
-            s1 += v * Vector512.Load(w1 + i);
-            s2 += v * Vector512.Load(w2 + i);
-            s3 += v * Vector512.Load(w3 + i);
+            s0 = Add(v, F.Load(w + (i * F.Size)), s0);
+            s1 = Add(v, F.Load(w1 + (i * F.Size)), s1);
+            s2 = Add(v, F.Load(w2 + (i * F.Size)), s2);
+            s3 = Add(v, F.Load(w3 + (i * F.Size)), s3);
         }
 
         (y[0], y[1], y[2], y[3]) = ((float)Wide.Sum(s0), (float)Wide.Sum(s1), (float)Wide.Sum(s2), (float)Wide.Sum(s3));
     }
 
+    // The product is exact, so it may be fused with the sum or not.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Add(Vector512<double> a, Vector512<double> b, Vector512<double> sum) => Vector512.MultiplyAddEstimate(a, b, sum);
+
     // Widened to double and padded with zeros to whole vectors.
     private static void Widen(bool bf16, byte* source, int k, double* target)
     {
-        for (int i = 0; i < k; i += Wide.Lanes)
+        int whole = k / Wide.Lanes * Wide.Lanes;
+        for (int i = 0; i < whole; i += Wide.Lanes)
         {
-            int count = int.Min(Wide.Lanes, k - i);
-            (bf16 ? LoadBF16((ushort*)source + i, count) : Wide.Load((float*)source + i, count)).Store(target + i);
+            (bf16 ? AsBF16.Load(source + (2 * i)) : AsF32.Load(source + (4 * i))).Store(target + i);
+        }
+
+        if (whole < k)
+        {
+            float* rest = stackalloc float[Wide.Lanes];
+            for (int i = 0; i < Wide.Lanes; i++)
+            {
+                rest[i] = whole + i >= k ? 0 : bf16 ? BitConverter.Int32BitsToSingle(((ushort*)source)[whole + i] << 16) : ((float*)source)[whole + i];
+            }
+
+            AsF32.Load((byte*)rest).Store(target + whole);
         }
     }
 
-    private static Vector512<double> LoadBF16(ushort* source, int count)
+    private interface IFormat
     {
-        Vector128<ushort> bits = Vector128<ushort>.Zero;
-        if (count >= Wide.Lanes)
-        {
-            bits = Vector128.Load(source);
-        }
-        else
-        {
-            ushort* lanes = (ushort*)&bits;
-            for (int i = 0; i < count; i++)
-            {
-                lanes[i] = source[i];
-            }
-        }
+        static abstract int Size { get; }
 
-        (Vector128<uint> low, Vector128<uint> high) = Vector128.Widen(bits);
-        Vector256<float> values = Vector256.ShiftLeft(Vector256.Create(low, high), 16).AsSingle();
-        return Vector512.WidenLower(values.ToVector512Unsafe());
+        static abstract Vector512<double> Load(byte* source);
+    }
+
+    private readonly struct AsBF16 : IFormat
+    {
+        public static int Size => 2;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<double> Load(byte* source)
+        {
+            Vector256<uint> bits = Vector256.WidenLower(Vector128.Load((ushort*)source).ToVector256Unsafe());
+            return Vector512.WidenLower(Vector256.ShiftLeft(bits, 16).AsSingle().ToVector512Unsafe());
+        }
+    }
+
+    private readonly struct AsF32 : IFormat
+    {
+        public static int Size => 4;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<double> Load(byte* source) => Vector512.WidenLower(Vector256.Load((float*)source).ToVector512Unsafe());
+    }
+
+    private readonly struct AsDouble : IFormat
+    {
+        public static int Size => 8;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<double> Load(byte* source) => Vector512.Load((double*)source);
     }
 }

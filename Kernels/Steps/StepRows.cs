@@ -95,8 +95,8 @@ public abstract class StepRows
     }
 
     /// <summary>
-    /// Rows for drafts of depth d + 1, d ≥ 1: entry e's stands at position positions[rows[e]] + d and holds its draft of depth
-    /// d, outcome[1 + d, e], brought into 0 … V − 1.
+    /// Rows for drafts of depth d + 1, d ≥ 0: entry e's stands at position positions[rows[e]] + d and holds outcome[1 + d, e], the
+    /// token that was chosen or its draft of depth d, brought into 0 … V − 1.
     /// </summary>
     /// <param name="rows">i32 [E]: see <see cref="AcceptDrafts"/>; E ≥ D.</param>
     /// <param name="positions">i32 [T].</param>
@@ -112,7 +112,7 @@ public abstract class StepRows
         LaunchCheck.Is(Drafts, nameof(positions), positions, DType.I32, new Shape(positions.Shape.Count), "[T]");
         LaunchCheck.Is(Drafts, nameof(outcome), outcome, DType.I32, new Shape(outcome.Shape[0], outcome.Shape[1]), "[1+L, N]");
         LaunchCheck.Is(Drafts, nameof(blocks), blocks, DType.I32, new Shape(count, blocks.Shape[1]), "[D, M]");
-        LaunchCheck.That(depth >= 1 && 1 + depth < outcome.Shape[0] && count <= rows.Shape.Count && count <= outcome.Shape[1], Drafts, "1 ≤ d < L, D ≤ E ≤ N");
+        LaunchCheck.That(depth >= 0 && 1 + depth < outcome.Shape[0] && count <= rows.Shape.Count && count <= outcome.Shape[1], Drafts, "0 ≤ d < L, D ≤ E ≤ N");
         LaunchCheck.Is(Drafts, "tokens", drafts.Tokens, DType.I32, new Shape(count), "[D]");
         LaunchCheck.Is(Drafts, "positions", drafts.Positions, DType.I32, new Shape(count), "[D]");
         LaunchCheck.Is(Drafts, "cacheSlots", drafts.CacheSlots, DType.I32, new Shape(count), "[D]");

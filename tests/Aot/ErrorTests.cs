@@ -47,6 +47,7 @@ public sealed class ErrorTests
         { ["bench", "decode", "--layers", "2"], "--synthetic" },
         { ["bench", "decode", "--synthetic", "qwen3.5-0.8b", "--layers", "25"], "24" },
         { ["generate", "a", "--speculate", "8"], "--speculate is '8', expected a whole number from 0 to 7" },
+        { ["generate", "a", "--speculate", "some"], "--speculate is 'some', expected a whole number from 0 to 7, or auto" },
         { ["generate", "a", "--drafter", "oracle"], "--drafter is 'oracle', expected mtp or lookup" },
         { ["bench", "serve", "--url", "nowhere"], "an address such as http" },
         { ["bench", "serve", "--rate", "2,fast"], "'2,fast'" },

@@ -63,7 +63,7 @@ public sealed partial class GenerateTests
         Assert.All(found.GetProperty("logprobs").EnumerateArray(), static p => Assert.InRange(p.GetDouble(), -20, 0));
         Assert.Equal(["load_s", "kernels_s", "prefill_s", "decode_s", "tokens_per_s"], found.GetProperty("timings").EnumerateObject().Select(static p => p.Name));
         Assert.All(found.GetProperty("timings").EnumerateObject(), static p => Assert.True(p.Value.GetDouble() >= 0));
-        Assert.Equal("""{"drafted":0,"accepted":0,"target_passes":5}""", found.GetProperty("speculation").GetRawText());
+        Assert.Equal("""{"drafted":0,"accepted":0,"target_passes":5,"tokens_per_pass":1,"drafted_per_position":[],"accepted_per_position":[]}""", found.GetProperty("speculation").GetRawText());
         Assert.Matches(@"^cpu (avx512|avx2|scalar), \d+ threads?$", found.GetProperty("device").GetString());
         Assert.Equal(0, found.GetProperty("host_ops").GetInt32());
         Assert.Equal(0, found.GetProperty("launches").GetInt32());

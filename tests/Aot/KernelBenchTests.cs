@@ -10,6 +10,7 @@ public sealed class KernelBenchTests
     [
         "embedding", "add_rms_norm", "in_proj", "causal_convolution", "gated_delta_rule", "gated_rms_norm", "out_proj", "qkv_proj", "rotary_table",
         "prepare_attention", "paged_attention", "o_proj", "router", "expert_router", "grouped_experts", "shared_expert", "gather_rows", "lm_head", "greedy_pick",
+        "place_rows", "accept_drafts", "follow_rows", "place_drafts", "draw_numbers",
     ];
 
     [Theory]

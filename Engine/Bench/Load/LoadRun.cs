@@ -67,7 +67,7 @@ internal sealed class LoadRun(LoadPool pool, GenerationEngine engine, Random ran
         Ended++;
         Cancelled += sequence.Finish == FinishReason.Cancelled ? 1 : 0;
         Tokens += sequence.Generated;
-        Accepted = (Accepted.All + sequence.Accepted, Accepted.OnHost + (sequence.HostDrafts is null ? 0 : sequence.Accepted));
+        Accepted = (Accepted.All + sequence.Drafts.AllAccepted, Accepted.OnHost + (sequence.HostDrafts is null ? 0 : sequence.Drafts.AllAccepted));
     }
 
     private sealed class Check(LoadRun run, int index) : ISequenceListener

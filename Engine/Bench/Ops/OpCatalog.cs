@@ -85,6 +85,18 @@ internal static class OpCatalog
             () => new GreedyPickBench(c.Vocabulary, rows),
         ]);
         missing = [];
+        if (Has(() => ops.StepRows, "place_rows", missing))
+        {
+            all.AddRange(
+            [
+                () => new PlaceRowsBench(c.Vocabulary, rows),
+                () => new AcceptDraftsBench(c.Vocabulary, rows),
+                () => new FollowRowsBench(c.Vocabulary, rows),
+                () => new PlaceDraftsBench(c.Vocabulary, rows),
+                () => new DrawNumbersBench(rows),
+            ]);
+        }
+
         if (Has(() => ops.SampleTokens, "sample_tokens", missing))
         {
             all.Add(() => new SampleTokensBench(c.Vocabulary, rows));

@@ -35,7 +35,7 @@ internal sealed class GenerateCommand
 
     private readonly Option<int> _maxSequences = Options.Number("--max-sequences", 1, Most, 64, "Prompts that run at a time; others wait");
     private readonly Option<string?> _cacheMemory = Options.CacheMemory();
-    private readonly Option<int> _speculate = Options.Speculate();
+    private readonly Option<Speculation> _speculate = Options.Speculate();
     private readonly Option<string?> _drafter = Options.Drafter();
     private readonly Option<bool> _reuseGenerated = Options.ReuseGenerated();
     private readonly SamplingOptions _sampling = new();
@@ -84,7 +84,8 @@ internal sealed class GenerateCommand
         {
             MaxStepTokens = parsed.GetValue(_maxStepTokens) / Grid.Cell * Grid.Cell,
             MaxSequences = parsed.GetValue(_maxSequences),
-            Speculate = parsed.GetValue(_speculate),
+            Speculate = parsed.GetValue(_speculate).Most,
+            AdaptsDepth = parsed.GetValue(_speculate).Adapts,
             Drafter = Options.ReadDrafter(parsed, _drafter),
             KeepsGenerated = parsed.GetValue(_reuseGenerated),
             CacheMemory = parsed.GetValue(_cacheMemory) is { } size ? ByteSize.Parse(_cacheMemory.Name, size) : null,

@@ -66,15 +66,23 @@ internal sealed class GenerationReport(IEngineSource source, GenerationRun run, 
         WriteAlternatives(json, sequence);
         WriteSeed(json, sequence.Request.Sampling);
         WriteTimings(json, index, sequence);
-        json.WriteStartObject("speculation");
-        json.WriteNumber("drafted", sequence.Drafted);
-        json.WriteNumber("accepted", sequence.Accepted);
-        json.WriteNumber("target_passes", sequence.TargetPasses);
-        json.WriteEndObject();
+        WriteDrafts(json, sequence);
         json.WriteString("device", _model.Ops.Description);
         json.WriteNumber("host_ops", 0);
         json.WriteNumber("launches", _model.Ops.Stream?.Launches ?? 0);
         LayoutReport.Write(json, source.Ranks);
+        json.WriteEndObject();
+    }
+
+    private static void WriteDrafts(Utf8JsonWriter json, Sequence sequence)
+    {
+        DraftStatistics drafts = sequence.Drafts;
+        json.WriteStartObject("speculation");
+        json.WriteNumber("drafted", drafts.AllDrafted);
+        json.WriteNumber("accepted", drafts.AllAccepted);
+        json.WriteNumber("target_passes", drafts.TargetPasses);
+        json.Figure("tokens_per_pass", drafts.TargetPasses == 0 ? 0 : (double)sequence.Generated / drafts.TargetPasses, decimals: 3);
+        json.WriteDepths(drafts);
         json.WriteEndObject();
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using System.Runtime.InteropServices;
+using Lean.Comm;
 using Lean.Engine.Cli.Chat;
 using Lean.Engine.Http;
 using Lean.Engine.Ranks;
@@ -36,7 +37,7 @@ internal sealed class ServeCommand
     private readonly Option<int> _maxSequences = Options.Number("--max-sequences", 1, Most, 64, "Sequences that run at a time; others wait");
     private readonly Option<int> _maxQueue = Options.Number("--max-queue", 0, Most, 1024, "Sequences that wait at most; further ones get status 429");
     private readonly Option<string?> _cacheMemory = Options.CacheMemory();
-    private readonly Option<int> _speculate = Options.Speculate();
+    private readonly Option<Speculation> _speculate = Options.Speculate();
     private readonly Option<string?> _drafter = Options.Drafter();
     private readonly Option<bool> _reuse = Options.ReuseGenerated();
     private readonly Option<string?> _maxRequest = Options.Text("--max-request-size", "SIZE", "The largest body of a request (default: 32MiB)");
@@ -86,24 +87,25 @@ internal sealed class ServeCommand
             MaxSequences = parsed.GetValue(_maxSequences),
             MaxQueue = parsed.GetValue(_maxQueue),
             CacheMemory = parsed.GetValue(_cacheMemory) is { } size ? ByteSize.Parse(_cacheMemory.Name, size) : null,
-            Speculate = parsed.GetValue(_speculate),
+            Speculate = parsed.GetValue(_speculate).Most,
+            AdaptsDepth = parsed.GetValue(_speculate).Adapts,
             Drafter = Options.ReadDrafter(parsed, _drafter),
             KeepsGenerated = parsed.GetValue(_reuse),
         }, names[0]);
         ModelFolder.ShowRanks(model, ranks);
         using OtlpExport? export = OtlpExport.Start();
 #pragma warning disable CA2025 // It has ended when the line has.
-        return Serve(options, served, host, fault => FaultReport.Describe(model.Loaded, fault)).GetAwaiter().GetResult();
+        return Serve(options, served, host, fault => FaultReport.Describe(model.Loaded, fault), (model as RankedModel)?.Status).GetAwaiter().GetResult();
 #pragma warning restore CA2025
     }
 
-    private static async Task<int> Serve(ServerOptions options, ServedModel served, EngineHost host, Func<Fault, string> describe)
+    private static async Task<int> Serve(ServerOptions options, ServedModel served, EngineHost host, Func<Fault, string> describe, IRankStatus? ranks)
     {
         var signal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         host.Start();
-        await using HttpServer server = await HttpServer.Start(options, log => new ServerState(served, host, options, describe) { Log = log });
+        await using HttpServer server = await HttpServer.Start(options, log => new ServerState(served, host, options, describe) { Log = log, Ranks = ranks });
         ILogger log = server.Log;
         ServerLog.Caches(log, host.Caches.ToString());
         ServerLog.Listening(log, served.Name, server.Address);

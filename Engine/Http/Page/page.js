@@ -210,7 +210,7 @@ function parse(text) {
     }
   }
   const get = name => values.get(name) ?? values.get(name + "_total") ?? 0;
-  return { get, buckets };
+  return { get, has: name => values.has(name), buckets };
 }
 
 // Where in the buckets that came since an earlier sample a share of the counts ends; within a bucket, evenly.
@@ -261,12 +261,35 @@ function show() {
   const asked = now.get("prefix_cache_queries"), hit = now.get("prefix_cache_hits");
   $("prefix").value = asked ? hit / asked : 0;
   $("prefix-text").textContent = asked ? percent(hit / asked) : "–";
+  const more = name => now.get(name) - (series.length > 1 ? minute.get(name) : 0);
+  const drafted = more("spec_decode_num_draft_tokens"), passes = more("lean:target_passes"), right = more("spec_decode_num_accepted_tokens");
+  $("drafts").hidden = !now.get("spec_decode_num_draft_tokens");
+  $("right").value = drafted ? right / drafted : 0;
+  $("right-text").textContent = drafted ? percent(right / drafted) : "–";
+  $("per-pass").textContent = passes ? `${((passes + right) / passes).toFixed(2)} tokens a pass` : "–";
   for (const [id, name] of [["ttft", "time_to_first_token_seconds"], ["itl", "inter_token_latency_seconds"], ["e2e", "e2e_request_latency_seconds"]]) {
     for (const share of [50, 95]) {
       const value = quantile(name, share / 100, now, series.length > 1 ? minute : { buckets: new Map() });
       $(`${id}-${share}`).textContent = value === null ? "–" : milliseconds(value);
     }
   }
+}
+
+// A row per rank; a server on one device has none.
+async function lookAtRanks() {
+  $("ranks").hidden = !series.at(-1).has("lean:rank_up");
+  if ($("ranks").hidden) return;
+  const response = await fetch("/ranks");
+  if (!response.ok) return;
+  const { layout, transport, ranks } = await response.json();
+  $("ranks-layout").textContent = `${layout}, ${transport}`;
+  $("ranks-rows").replaceChildren(...ranks.map(rank => {
+    const row = make("tr", rank.state === "up" ? "" : "ill"), head = make("th", "", `${rank.rank}${rank.state === "up" ? "" : " " + rank.state}`);
+    head.scope = "row";
+    row.title = rank.collective ? `TP ${rank.tp}, DP ${rank.dp}: ${rank.in_collective ? "in" : "after"} seq ${rank.seq} (${rank.collective}) of step ${rank.step} since ${milliseconds(rank.since_s)}` : `TP ${rank.tp}, DP ${rank.dp}`;
+    row.append(head, make("td", "", rank.step ?? "–"), make("td", "", milliseconds(rank.latency_s)), make("td", "", milliseconds(rank.skew_s)));
+    return row;
+  }));
 }
 
 async function look() {
@@ -279,6 +302,7 @@ async function look() {
       series.push({ time: performance.now(), ...parse(await metrics.text()) });
       if (series.length > samples) series.shift();
       show();
+      await lookAtRanks();
     } else {
       $("live-note").textContent = `/metrics answered ${metrics.status}: nothing can be shown.`;
     }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 
 namespace Lean.Comm.Tests;
@@ -18,18 +19,25 @@ public sealed class ProcessTests
         Assert.Empty(run.Dumps);
     }
 
+    // Every kind of collective is met by a process that is gone, or that stands still: the schedule has them at these places.
     [Theory]
-    [InlineData("kill", 2)]
-    [InlineData("stop", 2)]
-    [InlineData("delay", 1)]
-    public void A_rank_that_is_killed_stopped_or_late_is_named_by_all_others(string fault, int rank)
+    [InlineData("kill", 2, CollectiveKind.AllGather)]
+    [InlineData("kill", 3, CollectiveKind.AllReduce)]
+    [InlineData("kill", 1, CollectiveKind.AllToAll)]
+    [InlineData("kill", 2, CollectiveKind.SendReceive)]
+    [InlineData("stop", 2, CollectiveKind.AllGather)]
+    [InlineData("stop", 1, CollectiveKind.ReduceScatter)]
+    [InlineData("stop", 3, CollectiveKind.Broadcast)]
+    [InlineData("delay", 1, CollectiveKind.AllGather)]
+    public void A_rank_that_is_killed_stopped_or_late_is_named_by_all_others(string fault, int rank, CollectiveKind kind)
     {
-        RankRun run = RankRun.Mpi($"fault={fault}", $"rank={rank}", "watchdog=2", "delay=600");
+        (int seed, int index) = Place(kind);
+        RankRun run = RankRun.Mpi($"fault={fault}", $"rank={rank}", "watchdog=2", "delay=600", $"seed={seed}", $"index={index}");
         string why = fault switch
         {
             "kill" => $@"rank {rank} is gone \(its process ended\); ranks? .* wait.* in seq \d+ \(.*\) of step 2 since",
             "stop" => $@"rank {rank} does not answer since \d+\.\d s \(stopped, or out of reach\); ranks? .* wait.* in seq \d+ \(.*\) of step 2 since",
-            _ => $@"rank {rank} never submitted seq 3 \(.*\) of step 2; ranks? .* wait.* there since \d+\.\d s; rank {rank} is at step 2, seq 2 ",
+            _ => $@"rank {rank} never submitted seq {index + 1} \(.*\) of step 2; ranks? .* wait.* there since \d+\.\d s; rank {rank} is at step 2, seq {index} ",
         };
         Assert.NotEqual(0, run.ExitCode);
         string[] ends = run.Ends();
@@ -47,6 +55,22 @@ public sealed class ProcessTests
         Assert.NotEqual(0, run.ExitCode);
         Assert.Contains(run.Ends(), end => System.Text.RegularExpressions.Regex.IsMatch(end, $@"^rank [123] ends: the coordinator is lost: rank 0 {why}; rank \d waits in seq \d+ \(.*\) of step 2 since"));
         Culprit(run, 0);
+    }
+
+    // A collective of all ranks, so that all others wait, and the second one of its step or later.
+    private static (int Seed, int Index) Place(CollectiveKind kind)
+    {
+        for (int seed = 1; ; seed++)
+        {
+            ImmutableArray<PlannedCollective> entries = Schedule.Of(seed, s_layout, 3, 6).Steps[1].Entries;
+            for (int index = 1; index < entries.Length; index++)
+            {
+                if (entries[index].Kind == kind && s_layout.GroupSize(entries[index].Group) == s_layout.Ranks)
+                {
+                    return (seed, index);
+                }
+            }
+        }
     }
 
     internal static void Culprit(RankRun run, int rank)

@@ -65,9 +65,10 @@ public sealed class AllocationTests
     }
 
     [Theory]
-    [InlineData("cpu")]
-    [InlineData("opencl")]
-    public void Requests_that_come_end_and_give_way_to_each_other_allocate_nothing_in_a_step(string device)
+    [InlineData("cpu", 0)]
+    [InlineData("cpu", 3)]
+    [InlineData("opencl", 0)]
+    public void Requests_that_come_end_and_give_way_to_each_other_allocate_nothing_in_a_step(string device, int drafts)
     {
         string? declined = null;
         Assert.SkipWhen(device == "opencl" && OpenCLDevices.List(out declined).Count == 0, declined ?? "there is no OpenCL device");
@@ -75,7 +76,7 @@ public sealed class AllocationTests
             TestData.Path("fixtures/qwen3-next-moe"), device == "cpu" ? ComputeDevice.Of(CpuBackends.Open()) : ComputeDevice.Of(OpenCLDevices.Open(0)));
 
         // Caches that are too small for all: prefix hits, evictions, preemptions and replays, with sampling.
-        var plan = new CachePlan(9, 4, 4, default);
+        var plan = new CachePlan(9, 4, 4, default, drafts);
         using var engine = new GenerationEngine(model.Model.Config, new ModelRunner(model.Model, model.Ops, plan), plan, new EngineOptions { MaxStepTokens = 128 });
         var random = new Random(1);
         int[][] prompts = [.. Enumerable.Range(0, 4).Select(i => Prompts.Random(30 + (70 * i), 256, i))];
@@ -88,7 +89,7 @@ public sealed class AllocationTests
                 if (engine.Open < 6)
                 {
                     int i = random.Next(prompts.Length);
-                    Assert.True(engine.TrySubmit(new GenerationRequest { Prompt = prompts[i], MaxTokens = 40, IgnoreEndOfSequence = true, Sampling = Sampled(i) with { Stop = [] } }, null, out _));
+                    Assert.True(engine.TrySubmit(new GenerationRequest { Prompt = prompts[i], MaxTokens = 40, IgnoreEndOfSequence = true, Drafter = i == 1 ? DrafterKind.Lookup : null, Sampling = Sampled(i) with { Stop = [] } }, null, out _));
                 }
 
                 long before = GC.GetAllocatedBytesForCurrentThread();

@@ -1,5 +1,6 @@
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
+using Lean.Engine.Tests.Running;
 using Lean.Kernels;
 
 namespace Lean.Engine.Tests.Forward;
@@ -10,9 +11,10 @@ public sealed class StepGraphTests
     private const int Tokens = 90;
 
     [Theory]
-    [InlineData("qwen3-next-moe", 0, null)]
-    [InlineData("qwen3.5-dense", 3, 8)]
-    public void Captured_steps_give_the_bits_of_steps_that_were_not(string fixture, int drafts, int? blocks)
+    [InlineData("qwen3-next-moe", 0, null, false)]
+    [InlineData("qwen3.5-dense", 3, 8, false)]
+    [InlineData("qwen3.5-dense", 3, null, true)]
+    public void Captured_steps_give_the_bits_of_steps_that_were_not(string fixture, int drafts, int? blocks, bool adapts)
     {
         Assert.SkipWhen(OpenCLDevices.List(out string? declined).Count == 0, declined ?? "");
         string folder = TestData.Path($"fixtures/{fixture}");
@@ -30,8 +32,9 @@ public sealed class StepGraphTests
         })];
 
         // Drafts of some beside replays of others, whose blocks are too few: steps of as many rows differ in who gets tokens.
-        var options = new EngineOptions { Speculate = drafts, MostBlocks = blocks, MaxStepTokens = 64 };
-        Outcome[] expected = Generate(folder, plain, requests, options), found = Generate(folder, replayed, requests, options);
+        var options = new EngineOptions { Speculate = drafts, MostBlocks = blocks, MaxStepTokens = 64, AdaptsDepth = adapts };
+        Outcome[] expected = Generate(folder, plain, requests, options with { DraftDepth = Depth() });
+        Outcome[] found = Generate(folder, replayed, requests, options with { DraftDepth = Depth() });
         for (int i = 0; i < requests.Length; i++)
         {
             found[i].MustBe(expected[i], $"request {i}");
@@ -39,6 +42,7 @@ public sealed class StepGraphTests
 
         Assert.Equal(plain.Launches, replayed.Launches);
         Assert.InRange(replayed.Captures, 4, drafts == 0 ? 20 : 40);
+        RandomDepth Depth() => new(seed: 3, drafts);
         Assert.InRange(replayed.Replays, drafts == 0 ? Tokens / 2 : 10, drafts == 0 ? Tokens : 2 * Tokens);
     }
 

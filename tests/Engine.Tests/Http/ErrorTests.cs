@@ -41,6 +41,7 @@ public sealed class ErrorTests
         { Text, """{"prompt": "a", "best_of": 3}""", 400, "best_of", "expected n" },
         { Text, """{"prompt": "a", "suffix": "b"}""", 400, "suffix", "only continue" },
         { Text, """{"prompt": "a", "priority": 1000}""", 400, "priority", "from -100 to 100" },
+        { Text, """{"prompt": "a", "drafter": "oracle"}""", 400, "drafter", "drafter is 'oracle', expected mtp or lookup" },
         { Text, """{"max_tokens": 1}""", 400, "prompt", "missing" },
         { Text, """{"prompt": ""}""", 400, "prompt", "empty" },
         { Text, """{"prompt": []}""", 400, "prompt", "empty" },

@@ -22,6 +22,8 @@ public sealed class OperationTests
         ("vllm:e2e_request_latency_seconds", "histogram"), ("vllm:request_queue_time_seconds", "histogram"), ("vllm:request_prefill_time_seconds", "histogram"),
         ("vllm:request_decode_time_seconds", "histogram"), ("vllm:request_prompt_tokens", "histogram"), ("vllm:request_generation_tokens", "histogram"),
         ("vllm:request_prefill_kv_computed_tokens", "histogram"), ("vllm:iteration_tokens_total", "histogram"),
+        ("vllm:spec_decode_num_drafts_total", "counter"), ("vllm:spec_decode_num_draft_tokens_total", "counter"), ("vllm:spec_decode_num_accepted_tokens_total", "counter"),
+        ("vllm:spec_decode_num_accepted_tokens_per_pos_total", "counter"),
     ];
 
     [Fact]

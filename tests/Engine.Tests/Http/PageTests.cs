@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Lean.Engine.Http;
+using Lean.Engine.Running;
 
 namespace Lean.Engine.Tests.Http;
 
@@ -30,7 +31,7 @@ public sealed class PageTests
     public async Task The_page_chats_and_shows_what_the_server_does()
     {
         Assert.SkipUnless(Browser.IsInstalled, "there is no chromedriver");
-        await using ServerFixture server = await ServerFixture.Start();
+        await using ServerFixture server = await ServerFixture.Start(new EngineOptions { CacheMemory = 64 << 20, Speculate = 3 });
         await using Browser browser = await Browser.Start();
         await browser.Open(server.Address);
         await browser.Until("document.getElementById('model').textContent === 'demo' && document.querySelector('.health.ok')");
@@ -86,6 +87,7 @@ public sealed class PageTests
     {
         await browser.Until("/^[\\d,]+ tokens\\/s$/.test(document.getElementById('rate').textContent)");
         await browser.Until("document.getElementById('ttft-50').textContent !== '–' || !document.getElementById('live-note').hidden");
+        await browser.Until("!document.getElementById('drafts').hidden || !document.getElementById('live-note').hidden");
         Assert.True((await browser.Run("return document.querySelectorAll('#chart-batch path').length >= 1 || !document.getElementById('live-note').hidden")).GetBoolean());
         await browser.Click("#live-toggle");
         Assert.True((await browser.Run("return document.getElementById('live').hidden")).GetBoolean());

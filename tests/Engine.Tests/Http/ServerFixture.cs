@@ -2,9 +2,11 @@ using System.Diagnostics.CodeAnalysis;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using Lean.Comm;
 using Lean.Engine.Caches;
 using Lean.Engine.Http;
 using Lean.Engine.Models;
+using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Engine.Serving;
 using Lean.Engine.Telemetry;
@@ -17,10 +19,10 @@ namespace Lean.Engine.Tests.Http;
 /// <summary>A server of the demo on a port of its own.</summary>
 internal sealed class ServerFixture : IAsyncDisposable
 {
-    private readonly LoadedModel? _model;
+    private readonly IDisposable? _model;
     private readonly HttpServer _server;
 
-    private ServerFixture(LoadedModel? model, EngineHost host, HttpServer server)
+    private ServerFixture(IDisposable? model, EngineHost host, HttpServer server)
     {
         (_model, Host, _server) = (model, host, server);
         Client = new HttpClient { BaseAddress = new Uri(server.Address), Timeout = TimeSpan.FromMinutes(2) };
@@ -37,7 +39,7 @@ internal sealed class ServerFixture : IAsyncDisposable
 
     /// <summary>Starts one.</summary>
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The fixture owns them.")]
-    internal static async Task<ServerFixture> Start(EngineOptions? engine = null, ServerOptions? options = null, int mostUnread = 8192, string? template = null)
+    internal static async Task<ServerFixture> Start(EngineOptions? engine = null, ServerOptions? options = null, int mostUnread = 8192, string? template = null, IRankStatus? ranks = null)
     {
         LoadedModel model = LoadedModel.Open(TestData.Demo, CpuBackends.Open());
         EngineHost host = EngineHost.Create(model, engine ?? new EngineOptions { CacheMemory = 64 << 20 }, "demo", mostUnread);
@@ -45,7 +47,23 @@ internal sealed class ServerFixture : IAsyncDisposable
         options = options with { Port = 0, LogLevel = LogLevel.None };
         host.Start();
         HttpServer server = await HttpServer.Start(
-            options, log => new ServerState(new ServedModel(TestData.Demo, ["demo"], template is null ? null : TestData.Path($"chat/{template}.jinja")), host, options, fault => FaultReport.Describe(model, fault)) { Log = log });
+            options, log => new ServerState(new ServedModel(TestData.Demo, ["demo"], template is null ? null : TestData.Path($"chat/{template}.jinja")), host, options, fault => FaultReport.Describe(model, fault)) { Log = log, Ranks = ranks });
+        return new ServerFixture(model, host, server);
+    }
+
+    /// <summary>Starts a server of the demo on ranks that are threads.</summary>
+    /// <param name="layout">The layout.</param>
+    /// <param name="watchdog">How long a rank may wait.</param>
+    /// <param name="pause">Called by each rank before each collective.</param>
+    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The fixture owns them.")]
+    internal static async Task<ServerFixture> OnRanks(ParallelLayout layout, TimeSpan watchdog, Action<int> pause)
+    {
+        RankedModel model = RankedModel.Open(TestData.Demo, new RankOptions { Layout = layout, Watchdog = watchdog, Pause = pause });
+        EngineHost host = EngineHost.Create(model, new EngineOptions { CacheMemory = 16 << 20 }, "demo");
+        var options = new ServerOptions { Port = 0, LogLevel = LogLevel.None };
+        host.Start();
+        HttpServer server = await HttpServer.Start(
+            options, log => new ServerState(new ServedModel(TestData.Demo, ["demo"], null), host, options, fault => FaultReport.Describe(model.Loaded, fault)) { Log = log, Ranks = model.Status });
         return new ServerFixture(model, host, server);
     }
 

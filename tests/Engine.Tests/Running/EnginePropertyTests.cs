@@ -41,7 +41,14 @@ public sealed class EnginePropertyTests
     {
         const int Requests = 40, MostTokens = 80;
         int longest = int.Min(400, (plan.Blocks * Grid.Cell) - MostTokens);
-        var options = new EngineOptions { MaxStepTokens = budget, MaxQueue = queue };
+        var options = new EngineOptions
+        {
+            MaxStepTokens = budget,
+            MaxQueue = queue,
+            Speculate = plan.Drafts,
+            AdaptsDepth = random.Next(2) == 0,
+            DraftDepth = random.Next(3) == 0 ? null : new RandomDepth(random.Next(), plan.Drafts),
+        };
         using var engine = new GenerationEngine(s_config, new FakeModel(plan, ahead), plan, options);
         var open = new List<Sequence>();
         var listener = new Ends();
@@ -57,6 +64,7 @@ public sealed class EnginePropertyTests
                     MaxTokens = tokens,
                     Priority = random.Next(10) == 0 ? random.Next(-2, 3) : 0,
                     Speculate = random.Next(4) == 0 ? random.Next(8) : null,
+                    AdaptsDepth = random.Next(4) == 0,
                     Drafter = random.Next(3) == 0 ? DrafterKind.Lookup : null,
                     Sampling = random.Next(4) == 0 ? Sampling(random, tokens) : SamplingParameters.Greedy,
                 };
@@ -99,10 +107,10 @@ public sealed class EnginePropertyTests
             Assert.Equal(expected[..sequence.Generated], sequence.Output.ToArray());
             Assert.True(sequence.Finish == FinishReason.Cancelled ? sequence.IsCancelled : sequence is { Finish: FinishReason.Length } && sequence.Generated == expected.Length);
             Assert.Equal(1, listener.Of(sequence));
-            Assert.Equal(sequence.Generated, sequence.TargetPasses + sequence.Accepted);
-            Assert.InRange(sequence.Accepted, 0, sequence.Drafted);
-            (_drafted, _accepted) = (_drafted + sequence.Drafted, _accepted + sequence.Accepted);
-            _acceptedOnHost += sequence.HostDrafts is null ? 0 : sequence.Accepted;
+            Assert.Equal(sequence.Generated, sequence.Drafts.TargetPasses + sequence.Drafts.AllAccepted);
+            Assert.InRange(sequence.Drafts.AllAccepted, 0, sequence.Drafts.AllDrafted);
+            (_drafted, _accepted) = (_drafted + sequence.Drafts.AllDrafted, _accepted + sequence.Drafts.AllAccepted);
+            _acceptedOnHost += sequence.HostDrafts is null ? 0 : sequence.Drafts.AllAccepted;
         }
 
         BlockManager manager = engine.Memory.Blocks;

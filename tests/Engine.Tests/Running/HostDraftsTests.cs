@@ -42,12 +42,14 @@ public sealed class HostDraftsTests : IDisposable
                 StepsAhead = depth % 2,
                 MaxSequences = 3 + depth,
                 Drafter = depth % 4 == 0 ? DrafterKind.Lookup : null,
+                AdaptsDepth = depth == 5,
+                DraftDepth = depth == 5 ? new RandomDepth(3, depth) : null,
             });
             for (int i = 0; i < requests.Length; i++)
             {
                 Requests.MustBe(alone[i], together[i], $"request {i} with {depth} drafts a step");
-                Assert.Equal(together[i].Generated, together[i].TargetPasses + together[i].Accepted);
-                accepted += together[i].Accepted;
+                Assert.Equal(together[i].Generated, together[i].Drafts.TargetPasses + together[i].Drafts.AllAccepted);
+                accepted += together[i].Drafts.AllAccepted;
             }
         }
 

@@ -53,17 +53,20 @@ public sealed class LoadExactnessTests
         var pool = new LoadPool(model, distinct, longest: 130, seed: 7);
         var random = new Random(4);
         (long Device, long Host) accepted = (0, 0);
+        long hits = 0, preemptions = 0, cancelled = 0;
         for (int i = 0; i < schedules; i++)
         {
             LoadPhase phase = LoadPhase.Any(pool, random);
-            using GenerationEngine engine = phase.Engine(model);
+            using GenerationEngine engine = phase.Engine(model, i % 2 == 0 ? null : new RandomDepth(i, phase.Drafts));
             var run = new LoadRun(pool, engine, random);
             run.Run(requests: random.Next(2, 14));
             Assert.True(run.Difference is null, $"schedule {i}, {phase}: {run.Difference}");
             accepted = (accepted.Device + run.Accepted.All - run.Accepted.OnHost, accepted.Host + run.Accepted.OnHost);
+            (hits, preemptions, cancelled) = (hits + engine.Statistics.Cache.Hits, preemptions + engine.Statistics.Preemptions, cancelled + run.Cancelled);
         }
 
         // Of the fixtures' random weights no head can foretell anything, but their texts repeat themselves.
+        Assert.True(hits >= schedules / 10 && preemptions >= schedules / 10 && cancelled >= schedules / 2, $"{hits} prefix hits, {preemptions} preemptions, {cancelled} cancels");
         Assert.True(accepted.Device >= onDevice && accepted.Host >= onHost, $"{accepted} drafts were right");
     }
 

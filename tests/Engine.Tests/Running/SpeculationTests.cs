@@ -1,5 +1,6 @@
 using Lean.Engine.Drafting;
 using Lean.Engine.Running;
+using Lean.Engine.Scheduling;
 using Lean.Engine.Tests.Forward;
 using Lean.Engine.Tests.Sampling;
 using Lean.Engine.Text;
@@ -33,24 +34,37 @@ public sealed class SpeculationTests
         GenerationRequest[] requests = [.. Enumerable.Range(0, 30).Select(i => Requests.Mixed(i, model.Model.Config.Vocabulary, Tokens) with
         {
             Speculate = i % 4 == 3 ? i % 3 : null,
+            Drafter = i % 5 == 1 ? DrafterKind.Lookup : null,
         })];
         Sequence[] alone = [.. requests.Select(r => Requests.Run(model, [r])[0])];
         long drafted = 0;
         for (int depth = 1; depth <= PromptCheck.MostDrafts; depth++)
         {
-            EngineOptions options = new() { Speculate = depth, StepsAhead = depth % 2, MaxStepTokens = depth % 3 == 0 ? 64 : 256, MaxSequences = depth % 4 == 1 ? 5 : 64 };
+            EngineOptions options = new() { Speculate = depth, StepsAhead = depth % 2, MaxStepTokens = depth % 3 == 0 ? 64 : 256, MaxSequences = depth % 4 == 1 ? 5 : 64, Drafter = depth == 6 ? DrafterKind.Lookup : null };
             Sequence[] together = Requests.Run(model, requests, options);
             for (int i = 0; i < requests.Length; i++)
             {
                 Requests.MustBe(alone[i], together[i], $"request {i} with {depth} drafts a step");
-                Assert.Equal(together[i].Generated, together[i].TargetPasses + together[i].Accepted);
-                drafted += together[i].Drafted;
+                Assert.Equal(together[i].Generated, together[i].Drafts.TargetPasses + together[i].Drafts.AllAccepted);
+                drafted += together[i].Drafts.AllDrafted;
             }
 
             Requests.MustBe(alone[depth], Requests.Run(model, [requests[depth]], options)[0], $"request {depth} alone with {depth} drafts a step");
         }
 
         Assert.InRange(drafted, 2000, long.MaxValue);
+        foreach (EngineOptions adaptive in Adaptive())
+        {
+            Sequence[] together = Requests.Run(model, requests, adaptive);
+            for (int i = 0; i < requests.Length; i++)
+            {
+                Requests.MustBe(alone[i], together[i], $"request {i} where depths change");
+                Assert.Equal(together[i].Generated, together[i].Drafts.TargetPasses + together[i].Drafts.AllAccepted);
+            }
+
+            GenerationRequest request = requests[4] with { Speculate = null };
+            Requests.MustBe(Requests.Run(model, [request])[0], Requests.Run(model, [request], adaptive)[0], "request 4 alone where depths change");
+        }
     }
 
     [Fact]
@@ -58,14 +72,14 @@ public sealed class SpeculationTests
     {
         Assert.SkipWhen(OpenCLDevices.List(out string? declined).Count == 0, declined ?? "there is no OpenCL device");
         using LoadedModel model = LoadedModel.Open(TestData.Path("fixtures/qwen3-next-moe"), ComputeDevice.Of(OpenCLDevices.Open(0)));
-        GenerationRequest[] requests = [.. Enumerable.Range(0, 10).Select(i => Requests.Mixed(i, model.Model.Config.Vocabulary, 10))];
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 10).Select(i => Requests.Mixed(i, model.Model.Config.Vocabulary, 10) with { Drafter = i % 3 == 1 ? DrafterKind.Lookup : null })];
         Sequence[] alone = [.. requests.Select(r => Requests.Run(model, [r])[0])];
-        foreach (int depth in (int[])[1, 4])
+        foreach (EngineOptions options in (EngineOptions[])[new() { Speculate = 1 }, new() { Speculate = 4 }, .. Adaptive()])
         {
-            Sequence[] together = Requests.Run(model, requests, new EngineOptions { Speculate = depth });
+            Sequence[] together = Requests.Run(model, requests, options);
             for (int i = 0; i < requests.Length; i++)
             {
-                Requests.MustBe(alone[i], together[i], $"request {i} with {depth} drafts a step");
+                Requests.MustBe(alone[i], together[i], $"request {i} with {options.Speculate} drafts a step");
             }
         }
     }
@@ -79,14 +93,28 @@ public sealed class SpeculationTests
         int[][] prompts = [.. ((string[])["Hello, my name is", "The president of the United States is", "The capital of France is", "The future of AI is"])
             .Select(text => tokenizer.Encode(text, SpecialTokens.AsText))];
         Outcome[] alone = [.. prompts.Select(p => Prompts.Generate(model, [p], 60)[0])];
-        for (int depth = 1; depth <= PromptCheck.MostDrafts; depth++)
+        IEnumerable<EngineOptions> forced = Enumerable.Range(1, PromptCheck.MostDrafts).Select(depth => new EngineOptions { Speculate = depth, StepsAhead = depth % 2 });
+        foreach (EngineOptions options in forced.Concat(Adaptive()))
         {
-            Outcome[] together = Prompts.Generate(model, prompts, 60, new EngineOptions { Speculate = depth, StepsAhead = depth % 2 });
+            Outcome[] together = Prompts.Generate(model, prompts, 60, options);
             for (int i = 0; i < prompts.Length; i++)
             {
-                together[i].MustBe(alone[i], $"prompt {i} with {depth} drafts a step");
+                together[i].MustBe(alone[i], $"prompt {i} with {options.Speculate} drafts a step");
             }
         }
+    }
+
+    [Fact]
+    public void A_request_may_ask_for_as_many_drafts_as_pay_or_for_a_number_whatever_the_engine_does()
+    {
+        using var model = LoadedModel.Open(TestData.Demo, CpuBackends.Open());
+        var depth = new Never();
+        GenerationRequest request = new() { Prompt = [1, 2, 3], MaxTokens = 20, IgnoreEndOfSequence = true };
+        GenerationRequest[] requests = [request, request with { AdaptsDepth = true }, request with { Speculate = 2 }];
+        Sequence[] forced = Requests.Run(model, requests, new EngineOptions { Speculate = 3, DraftDepth = depth });
+        Assert.Equal([true, false, true], forced.Select(static s => s.Drafts.AllDrafted > 0));
+        Sequence[] adaptive = Requests.Run(model, requests, new EngineOptions { Speculate = 3, AdaptsDepth = true, DraftDepth = depth });
+        Assert.Equal([false, false, true], adaptive.Select(static s => s.Drafts.AllDrafted > 0));
     }
 
     [Fact]
@@ -105,10 +133,17 @@ public sealed class SpeculationTests
 
         DraftStatistics drafts = batch.Engine.Drafts;
         double first = (double)drafts.Accepted(1) / drafts.Drafted(1);
-        double perPass = (double)batch.Sequences.Sum(static s => s.Generated) / batch.Sequences.Sum(static s => s.TargetPasses);
+        double perPass = (double)batch.Sequences.Sum(static s => s.Generated) / batch.Sequences.Sum(static s => s.Drafts.TargetPasses);
         Assert.True(first >= 0.70 && perPass >= 2.2, $"{first:F3} of first drafts are right, {perPass:F3} tokens a pass");
         Assert.InRange(drafts.Accepted(3), 1, drafts.Accepted(2));
     }
+
+    // Depths that change every few steps up to the most, and those that are measured to pay.
+    private static EngineOptions[] Adaptive() =>
+    [
+        new() { Speculate = PromptCheck.MostDrafts, AdaptsDepth = true, DraftDepth = new RandomDepth(11, PromptCheck.MostDrafts), StepsAhead = 1 },
+        new() { Speculate = Speculation.Auto.Most, AdaptsDepth = true, MaxStepTokens = 64 },
+    ];
 
     [Fact]
     public void A_model_without_a_head_drafts_by_lookup_and_only_so()
@@ -124,7 +159,7 @@ public sealed class SpeculationTests
             for (int i = 0; i < requests.Length; i++)
             {
                 Requests.MustBe(Requests.Run(model, [requests[i]])[0], together[i], $"request {i} with {depth} drafts a step");
-                drafted += together[i].Drafted;
+                drafted += together[i].Drafts.AllDrafted;
             }
         }
 
@@ -139,5 +174,18 @@ public sealed class SpeculationTests
         using var model = LoadedModel.Open(TestData.Demo, CpuBackends.Open());
         InputException refused = Assert.Throws<InputException>(() => Requests.Run(model, [new GenerationRequest { Prompt = [1], MaxTokens = 1, Speculate = 8 }]));
         Assert.Contains("speculate of the prompt is 8, expected 0 to 7", refused.Message, StringComparison.Ordinal);
+    }
+
+    private sealed class Never : IDraftDepth
+    {
+        public int Choose(int sequences) => 0;
+
+        public void Verified(int drafts, int accepted)
+        {
+        }
+
+        public void Took(in StepLoad load, double seconds)
+        {
+        }
     }
 }

@@ -28,7 +28,7 @@ public static class StepRowsCases
 
     /// <summary>Every depth, for as many sequences as there are entries, or fewer.</summary>
     public static IEnumerable<OpCase> Draft() =>
-        from depth in Enumerable.Range(1, Most - 1)
+        from depth in Enumerable.Range(0, Most)
         from drafts in (int[])[1, 36, Entries]
         select new OpCase($"depth {depth}, {drafts} sequences", default, (set, arena) =>
         {

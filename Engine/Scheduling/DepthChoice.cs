@@ -1,0 +1,163 @@
+namespace Lean.Engine.Scheduling;
+
+/// <summary>
+/// The depth for steps of about so many sequences. It begins at 0 and tries one more as long as that would be best if it cost
+/// little; then it stays with the best it knows, and now and then looks at a neighbour again, for which it spends a hundredth
+/// of the time at most.
+/// </summary>
+/// <param name="most">The deepest it may choose.</param>
+internal sealed class DepthChoice(int most)
+{
+    // The first steps of a shape are not like those that follow: they compile, capture, fill caches.
+    private const int Settling = 2;
+    private const int Samples = 3;
+
+    // A depth that nobody can measure, since prompts come all the time, is given up for a while after so many steps.
+    private const int Patience = 64;
+
+    // A depth must be better by so much to replace another, and steps between two looks are never fewer.
+    private const double Better = 1.03;
+    private const int Pause = 64;
+    private const double Share = 0.01;
+    private const double StaleOutcomes = 4;
+
+    // A step that was held up says little, one that was not says what steps cost.
+    private const double Down = 0.25;
+    private const double Up = 0.05;
+    private const double MostUp = 2;
+
+    private readonly double[] _cost = new double[most + 1]; // seconds of a step; 0 where unknown
+    private int _best;
+    private int _trial = -1;
+    private int _trialSteps;
+    private int _seen;   // steps of one depth in a row
+    private int _seenDepth = -1;
+    private double _least; // of the first samples among them
+    private int _quiet;  // measured steps since the last trial or change
+    private int _wait;   // of them before a depth is tried that could not be measured
+    private double _credit;
+    private bool _looksDown;
+
+    /// <summary>The depth for the next step.</summary>
+    public int Choose(DraftAcceptance acceptance)
+    {
+        if (_trial >= 0 && ++_trialSteps > Patience)
+        {
+            End(acceptance);
+            _wait = Pause;
+        }
+
+        return _trial >= 0 ? _trial : _best;
+    }
+
+    /// <summary>Takes note of a step, all of whose sequences had so many drafts and got as many.</summary>
+    public void Took(int depth, double seconds, DraftAcceptance acceptance)
+    {
+        (_seen, _seenDepth) = (depth == _seenDepth ? _seen + 1 : 1, depth);
+        if (_seen <= Settling)
+        {
+            return;
+        }
+
+        Measure(depth, seconds);
+        if (_trial >= 0)
+        {
+            if (depth == _trial && _seen >= Settling + Samples)
+            {
+                End(acceptance);
+            }
+
+            return;
+        }
+
+        if (depth != _best || _seen < Settling + Samples)
+        {
+            return;
+        }
+
+        _credit += Share * seconds;
+        _quiet++;
+        int better = Best(acceptance);
+        if (better != _best)
+        {
+            (_best, _quiet) = (better, 0);
+            return;
+        }
+
+        Look(acceptance);
+    }
+
+    // The first samples say what the depth costs beside others. What slows later steps down, longer contexts or a busy machine,
+    // does so at every depth.
+    private void Measure(int depth, double seconds)
+    {
+        double known = _cost[depth];
+        int sample = _seen - Settling;
+        if (sample <= Samples)
+        {
+            _least = sample == 1 ? seconds : double.Min(_least, seconds);
+            _cost[depth] = sample < Samples ? known : known == 0 ? _least : (known + _least) / 2;
+            return;
+        }
+
+        double change = (seconds < known ? Down : Up) * (double.Min(seconds, MostUp * known) - known) / known;
+        for (int d = 0; d <= most; d++)
+        {
+            _cost[d] *= 1 + change;
+        }
+    }
+
+    private double Rate(int depth, DraftAcceptance acceptance) => _cost[depth] == 0 ? 0 : acceptance.Tokens(depth) / _cost[depth];
+
+    private int Best(DraftAcceptance acceptance)
+    {
+        int best = _best;
+        double rate = Rate(_best, acceptance) * Better;
+        for (int d = 0; d <= most; d++)
+        {
+            if (Rate(d, acceptance) > rate)
+            {
+                (best, rate) = (d, Rate(d, acceptance));
+            }
+        }
+
+        return best;
+    }
+
+    private void Look(DraftAcceptance acceptance)
+    {
+        double rate = Rate(_best, acceptance);
+        int unknown = Array.IndexOf(_cost, 0);
+        if (unknown > 0 && _quiet >= _wait && acceptance.Tokens(unknown) > rate * Better * LeastCost(unknown))
+        {
+            Try(unknown);
+            return;
+        }
+
+        bool isDeepest = _best == most || _cost[_best + 1] == 0;
+        int depth = _best > 0 && (_looksDown || isDeepest) ? _best - 1 : _best + 1;
+        if (_quiet < Pause || (isDeepest && depth > _best))
+        {
+            return;
+        }
+
+        double cost = _cost[depth] * (Settling + Samples + 1), loss = cost * double.Max(0, 1 - (Rate(depth, acceptance) / rate));
+        if (_credit >= loss)
+        {
+            (_credit, _looksDown) = (_credit - loss, !_looksDown);
+            acceptance.Fade(_best + 1, StaleOutcomes);
+            Try(depth);
+        }
+    }
+
+    // A row more costs at least half of what the last one did.
+    private double LeastCost(int depth) => depth == 1 ? _cost[0] : (1.5 * _cost[depth - 1]) - (0.5 * _cost[depth - 2]);
+
+    private void Try(int depth) => (_trial, _trialSteps, _seen, _seenDepth) = (depth, 0, 0, -1);
+
+    private void End(DraftAcceptance acceptance)
+    {
+        _best = Rate(_trial, acceptance) > Rate(_best, acceptance) * Better ? _trial : _best;
+        (_trial, _quiet) = (-1, 0);
+    }
+}

@@ -1,0 +1,211 @@
+using Lean.Engine.Scheduling;
+
+namespace Lean.Engine.Tests.Scheduling;
+
+/// <summary>The depth of drafts, chosen on made-up machines whose step costs and acceptance are known.</summary>
+public sealed class AdaptiveDepthTests
+{
+    private const int Most = 3;
+
+    // Seconds of a step by depth: of a machine where rows are nearly free, one where each costs a third of a step, and one where each costs
+    // as much as the first.
+    private static readonly double[] s_free = [1, 1.1, 1.2, 1.3], s_fair = [1, 1.33, 1.67, 2], s_dear = [1, 2, 3, 4];
+
+    [Theory]
+    [InlineData(1, 0.8, 0.06, 3)]
+    [InlineData(64, 0.5, 0.3, 1)]
+    [InlineData(64, 0.2, 0.33, 0)]
+    [InlineData(64, 0.8, 1, 0)]
+    [InlineData(1, 0, 0.06, 0)]
+    [InlineData(16, 1, 0.5, 3)]
+    public void It_finds_the_best_depth_and_stays_there(int sequences, double acceptance, double cost, int best)
+    {
+        var machine = new Machine(sequences, acceptance, [1, 1 + cost, 1 + (2 * cost), 1 + (3 * cost)], seed: 5);
+        var depth = new AdaptiveDepth(Most);
+        machine.Run(depth, 300);
+        int[] chosen = machine.Run(depth, 2000);
+        Assert.Equal(best, Array.IndexOf(chosen, chosen.Max()));
+        Assert.InRange(chosen[best], 1600, 2000);
+    }
+
+    [Theory]
+    [InlineData(64, 0.2)]
+    [InlineData(64, 0)]
+    [InlineData(64, 0.8)]
+    [InlineData(1, 0.2)]
+    public void Where_drafts_do_not_pay_it_costs_less_than_three_percent(int sequences, double acceptance)
+    {
+        for (int seed = 0; seed < 20; seed++)
+        {
+            var machine = new Machine(sequences, acceptance, s_dear, seed);
+            machine.Run(new AdaptiveDepth(Most), 400);
+            Assert.InRange(machine.TokensPerSecond / sequences, 0.97, 1.1);
+        }
+    }
+
+    [Fact]
+    public void It_is_nearly_as_good_as_the_best_fixed_depth_on_any_machine()
+    {
+        var random = new Random(3);
+        for (int i = 0; i < 60; i++)
+        {
+            int sequences = 1 << (i % 4 * 2);
+            double acceptance = random.NextDouble();
+            double[] costs = [1, 0, 0, 0];
+            for (int d = 1; d <= Most; d++)
+            {
+                costs[d] = costs[d - 1] + (random.NextDouble() * 0.8);
+            }
+
+            double best = Enumerable.Range(0, Most + 1).Max(d =>
+            {
+                var machine = new Machine(sequences, acceptance, costs, i);
+                machine.Run(new Fixed(d), 3000);
+                return machine.TokensPerSecond;
+            });
+            var adaptive = new Machine(sequences, acceptance, costs, i);
+            adaptive.Run(new AdaptiveDepth(Most), 3000);
+            Assert.True(
+                adaptive.TokensPerSecond > 0.93 * best,
+                $"{adaptive.TokensPerSecond / best:F3} of the best: {sequences} sequences, acceptance {acceptance:F2}, costs {string.Join(' ', costs)}");
+        }
+    }
+
+    [Fact]
+    public void It_gives_up_when_drafts_become_wrong_and_comes_back_when_they_are_right_again()
+    {
+        foreach (int sequences in (int[])[1, 8])
+        {
+            var machine = new Machine(sequences, 0.9, s_fair, seed: 1);
+            var depth = new AdaptiveDepth(Most);
+            machine.Run(depth, 500);
+            machine.Acceptance = 0.05;
+            machine.Run(depth, 300);
+            Assert.InRange(machine.Run(depth, 1000)[0], 850, 1000);
+            machine.Acceptance = 0.9;
+            machine.Run(depth, 1000);
+            int[] chosen = machine.Run(depth, 1000);
+            Assert.InRange(chosen[2] + chosen[3], 800, 1000);
+        }
+    }
+
+    [Fact]
+    public void A_machine_that_becomes_slower_for_everybody_changes_nothing()
+    {
+        var machine = new Machine(4, 0.7, s_fair, seed: 2);
+        var depth = new AdaptiveDepth(Most);
+        machine.Run(depth, 500);
+        for (int i = 0; i < 20; i++)
+        {
+            machine.Scale *= 1.1;
+            Assert.InRange(machine.Run(depth, 100)[0], 0, 30);
+        }
+    }
+
+    [Fact]
+    public void Depths_change_seldom_so_that_steps_keep_their_shapes()
+    {
+        var machine = new Machine(16, 0.75, s_fair, seed: 9);
+        var depth = new AdaptiveDepth(Most);
+        machine.Run(depth, 300);
+        int before = machine.Changes;
+        machine.Run(depth, 3000);
+        Assert.InRange(machine.Changes - before, 0, 120);
+    }
+
+    [Fact]
+    public void Steps_that_cannot_be_compared_teach_it_nothing()
+    {
+        var depth = new AdaptiveDepth(Most);
+        for (int i = 0; i < 500; i++)
+        {
+            depth.Took(new StepLoad(4, 4, 4, 4, IsDecode: false), 1);
+            depth.Took(new StepLoad(4, 4, 4, 8, IsDecode: true), 1);
+            depth.Took(new StepLoad(4, 0, 0, 0, IsDecode: true), 1);
+            depth.Took(new StepLoad(4, 4, 12, 12, IsDecode: true) with { Drafts = 13, Drafting = 13 }, 1);
+            Assert.Equal(0, depth.Choose(4));
+        }
+
+        Assert.Equal(0, depth.Choose(0));
+        Assert.Equal(0, new AdaptiveDepth(0).Choose(int.MaxValue));
+    }
+
+    [Fact]
+    public void Each_size_of_batch_has_a_depth_of_its_own()
+    {
+        var depth = new AdaptiveDepth(Most);
+        Machine alone = new(1, 0.8, s_free, seed: 1), crowd = new(64, 0.8, s_dear, seed: 2);
+        for (int i = 0; i < 100; i++)
+        {
+            alone.Run(depth, 20);
+            crowd.Run(depth, 20);
+        }
+
+        Assert.InRange(alone.Run(depth, 100)[3], 80, 100);
+        Assert.InRange(crowd.Run(depth, 100)[0], 80, 100);
+    }
+
+    private sealed class Fixed(int depth) : IDraftDepth
+    {
+        public int Choose(int sequences) => depth;
+
+        public void Verified(int drafts, int accepted)
+        {
+        }
+
+        public void Took(in StepLoad load, double seconds)
+        {
+        }
+    }
+
+    // Each draft is right by chance; a step takes its time give or take some, now and then far more.
+    private sealed class Machine(int sequences, double acceptance, double[] costs, int seed)
+    {
+        private readonly Random _random = new(seed);
+        private int _verifying;
+        private int _last;
+        private double _seconds;
+        private double _tokens;
+
+        internal double Acceptance { get; set; } = acceptance;
+
+        internal double Scale { get; set; } = 1;
+
+        internal int Changes { get; private set; }
+
+        internal double TokensPerSecond => _tokens / _seconds;
+
+        internal int[] Run(IDraftDepth depth, int steps)
+        {
+            int[] chosen = new int[Most + 1];
+            for (int i = 0; i < steps; i++)
+            {
+                int drafting = depth.Choose(sequences);
+                chosen[drafting]++;
+                Changes += drafting != _last ? 1 : 0;
+                double noise = 1 + ((_random.NextDouble() - 0.5) * 0.1), late = _random.Next(50) == 0 ? 3 : 1;
+                double seconds = Scale * noise * (costs[_verifying] + costs[drafting]) / 2;
+                _seconds += seconds;
+                for (int s = 0; s < sequences; s++)
+                {
+                    int accepted = 0;
+                    while (accepted < _verifying && _random.NextDouble() < Acceptance)
+                    {
+                        accepted++;
+                    }
+
+                    _tokens += 1 + accepted;
+                    if (_verifying > 0)
+                    {
+                        depth.Verified(_verifying, accepted);
+                    }
+                }
+
+                depth.Took(new StepLoad(sequences, sequences, _verifying * sequences, drafting * sequences, IsDecode: true), seconds * late);
+                (_verifying, _last) = (drafting, drafting);
+            }
+
+            return chosen;
+        }
+    }
+}
