@@ -34,6 +34,11 @@ public static class WideAccess
     [Ptx("ld.volatile.global.u32 $0, [#0];")]
     public static int Fresh(ref int source) => source;
 
+    /// <summary>Likewise.</summary>
+    [IntrinsicImplementation]
+    [Ptx("ld.volatile.global.f32 $0, [#0];")]
+    public static float Fresh(ref float source) => source;
+
     /// <summary>Writes four words.</summary>
     [IntrinsicImplementation]
     [Ptx("st.global.v4.u32 [#0], {#1, #2, #3, #4};")]

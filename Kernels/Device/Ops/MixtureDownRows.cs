@@ -48,9 +48,10 @@ public static class MixtureDownRows
         DependentLaunch.Allow();
         ArrayView<float> sums = SharedMemory.Allocate<float>(MostItems * Side);
         ArrayView<int> choice = SharedMemory.Allocate<int>(MixtureRows.MostPairs);
+        ArrayView<float> shares = SharedMemory.Allocate<float>(MixtureRows.MostPairs), opens = SharedMemory.Allocate<float>(MixtureRows.MostPairs);
         uint memory = CudaShared.Base(), write = RowStream.Write(memory), read = RowStream.Read(memory);
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, lines = (outputs + Side - 1) / Side;
-        int tile = RowStream.Begin(rows * lines, Grid.IdxX), lastTile = RowStream.Begin(rows * lines, Grid.IdxX + 1);
+        int tile = RowStream.Begin(rows * lines, Grid.IdxX), tiles = RowStream.Begin(rows * lines, Grid.IdxX + 1) - tile;
         int items = (gateLogit.Length > 0 ? topK + 1 : topK) * TSlices.Count;
         int begin = RowProducts.Begin<TSlices>(width), chunks = (RowProducts.End<TSlices>(width) - begin) / RowStream.Depth;
 
@@ -58,46 +59,43 @@ public static class MixtureDownRows
         uint terms = memory + (uint)(WeightBytes + (warp * ChunkBytes)), store = terms + (uint)((lane / 4 * OneRow.BlockBytes) + (lane % 4 * 16)), word = terms + (uint)(lane % 4 * 16);
         if (Group.IdxX < rows * topK)
         {
+            // Nothing but the first half's work is left to wait for when the sums are there.
             choice[Group.IdxX] = WideAccess.Fresh(ref experts[Group.IdxX]);
+            shares[Group.IdxX] = WideAccess.Fresh(ref mix[Group.IdxX]);
+        }
+
+        if (Group.IdxX < rows && gateLogit.Length > 0)
+        {
+            opens[Group.IdxX] = GateMath.Sigmoid(WideAccess.Fresh(ref gateLogit[(long)Group.IdxX * gateStride]));
         }
 
         Group.Barrier();
 
-        // The first item's weights: they may come while the first half still runs.
-        int row = tile / lines, rank = Math.Min(warp, items - 1) / TSlices.Count, inputs = rank == topK ? sharedWidth : width;
-        int count = warp < items ? outputs - (tile % lines * Side) : 0;
-        long start = (long)(tile % lines * Side) * inputs, xStart = ((long)row * innerWidth) + (rank * width);
-        if (rank < topK)
-        {
-            start += (long)choice[(row * topK) + rank] * downStride;
-        }
+        // A warp may have nothing: its slice may be empty, and there may be more warps than items.
+        int row = tile / lines, line = tile - (row * lines);
+        var place = new DownPlace { Tiles = chunks > 0 && warp < items ? tiles : 0, Row = row, Line = line, Item = warp };
 
-        ArrayView<ushort> firstWeight = rank == topK ? sharedDown : down;
+        // The first weights: they may come while the first half still runs.
+        int rank = place.Item / TSlices.Count, inputs = rank == topK ? sharedWidth : width;
+        long start = Start(place, rank, inputs, topK, downStride, choice);
+        ArrayView<ushort> firstWeight = place.Tiles > 0 && rank == topK ? sharedDown : down;
         for (int part = 0; part < RowStream.Parts; part++)
         {
-            RowStream.Bring(write, part, 0, Side, firstWeight, start, count, begin + (part * RowStream.PartBlocks), inputs);
+            RowStream.Bring(
+                write, part, 0, Side, firstWeight, start, place.Tiles > 0 ? outputs - (line * Side) : 0, begin + (part * RowStream.PartBlocks), inputs);
             CopyAsync.Commit();
         }
 
         DependentLaunch.Wait();
         int k = (begin * 32) + (lane * Eight);
-        bool inside = k < inputs;
-        U4 x0 = WideAccess.Load(ref inner[xStart + (inside ? k : 0)]), x1 = WideAccess.Load(ref inner[xStart + (inside ? k : 0) + 4]);
+        bool inside = place.Tiles > 0 && k < inputs;
+        long at = inside ? ((long)row * innerWidth) + (rank * width) + k : 0;
+        U4 x0 = WideAccess.Load(ref inner[at]), x1 = WideAccess.Load(ref inner[at + 4]);
         var words = new uint[Eight];
-        for (; tile < lastTile; tile++)
+        for (; tiles > 0; tiles--)
         {
             for (int item = warp; item < items; item += RowProducts.Warps)
             {
-                // What comes next: another item of the tile, or the first of the next tile.
-                bool isMore = item + RowProducts.Warps < items;
-                int nextTile = isMore || tile + 1 == lastTile ? tile : tile + 1, nextRow = nextTile / lines, nextRank = (isMore ? item + RowProducts.Warps : warp) / TSlices.Count;
-                int nextInputs = nextRank == topK ? sharedWidth : width, nextCount = isMore || tile + 1 < lastTile ? outputs - (nextTile % lines * Side) : 0;
-                long nextStart = (long)(nextTile % lines * Side) * nextInputs, nextX = ((long)nextRow * innerWidth) + (nextRank * width);
-                if (nextRank < topK)
-                {
-                    nextStart += (long)choice[(nextRow * topK) + nextRank] * downStride;
-                }
-
                 Accumulators.Clear4(0);
                 Accumulators.Clear4(4);
                 for (int chunk = 0; chunk < chunks; chunk++)
@@ -105,51 +103,77 @@ public static class MixtureDownRows
                     RowProducts.Split(words, 0, x0, x1, inside);
                     CudaShared.Store4(store, RowStream.Words(words, 0));
                     CudaShared.Store4(store + (OneRow.BlockBytes / 2), RowStream.Words(words, 4));
-                    bool isLast = chunk + 1 == chunks, fromShared = (isLast ? nextRank : rank) == topK;
-                    int block = isLast ? begin : begin + ((chunk + 1) * RowStream.Depth);
-                    start = isLast ? nextStart : start;
-                    xStart = isLast ? nextX : xStart;
-                    count = isLast ? nextCount : count;
-                    inputs = isLast ? nextInputs : inputs;
+
+                    // What comes next.
+                    place = DownPlace.After(place, chunks, items, lines);
+                    rank = place.Item / TSlices.Count;
+                    inputs = rank == topK ? sharedWidth : width;
+                    int block = begin + (place.Chunk * RowStream.Depth);
                     k = (block * 32) + (lane * Eight);
-                    inside = k < inputs;
-                    x0 = WideAccess.Load(ref inner[xStart + (inside ? k : 0)]);
-                    x1 = WideAccess.Load(ref inner[xStart + (inside ? k : 0) + 4]);
-                    ArrayView<ushort> weight = fromShared ? sharedDown : down;
+                    inside = place.Tiles > 0 && k < inputs;
+                    at = inside ? ((long)place.Row * innerWidth) + (rank * width) + k : 0;
+                    x0 = WideAccess.Load(ref inner[at]);
+                    x1 = WideAccess.Load(ref inner[at + 4]);
+                    start = Start(place, rank, inputs, topK, downStride, choice);
+                    ArrayView<ushort> weight = place.Tiles > 0 && rank == topK ? sharedDown : down;
                     for (int part = 0; part < RowStream.Parts; part++)
                     {
                         OneRow.Multiply(read, part, word);
-                        RowStream.Bring(write, part, 0, Side, weight, start, count, block + (part * RowStream.PartBlocks), inputs);
+                        if (place.Tiles > 0)
+                        {
+                            RowStream.Bring(write, part, 0, Side, weight, start, outputs - (place.Line * Side), block + (part * RowStream.PartBlocks), inputs);
+                        }
+
                         CopyAsync.Commit();
                     }
                 }
 
-                rank = nextRank;
                 OneRow.Leave(sums, item);
             }
 
             Group.Barrier();
-            int h = (tile % lines * Side) + Group.IdxX;
+            int h = (line * Side) + Group.IdxX;
             if (Group.IdxX < Side && h < outputs)
             {
-                row = tile / lines;
                 float sum = 0;
                 for (int r = 0; r < topK; r++)
                 {
-                    sum = Scalar.Fma(mix[((long)row * topK) + r], OneRow.Sum<TSlices>(sums, r * TSlices.Count, Group.IdxX), sum);
+                    sum = Scalar.Fma(shares[(row * topK) + r], OneRow.Sum<TSlices>(sums, r * TSlices.Count, Group.IdxX), sum);
                 }
 
                 if (gateLogit.Length > 0)
                 {
-                    sum = Scalar.Fma(GateMath.Sigmoid(gateLogit[(long)row * gateStride]), OneRow.Sum<TSlices>(sums, topK * TSlices.Count, Group.IdxX), sum);
+                    sum = Scalar.Fma(opens[row], OneRow.Sum<TSlices>(sums, topK * TSlices.Count, Group.IdxX), sum);
                 }
 
                 output[((long)row * outputs) + h] = sum;
             }
 
             Group.Barrier();
+            line++;
+            if (line == lines)
+            {
+                line = 0;
+                row++;
+            }
         }
 
         CopyAsync.Wait(0);
+    }
+
+    // Where a tile's rows of an expert begin.
+    private static long Start(DownPlace place, int rank, int inputs, int topK, int downStride, ArrayView<int> choice)
+    {
+        long start = 0;
+        if (place.Tiles > 0)
+        {
+            start = (long)(place.Line * Side) * inputs;
+            if (rank < topK)
+            {
+                start += (long)choice[(place.Row * topK) + rank] * downStride;
+            }
+        }
+
+        return start;
     }
 }
