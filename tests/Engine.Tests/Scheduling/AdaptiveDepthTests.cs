@@ -145,6 +145,24 @@ public sealed class AdaptiveDepthTests
         Assert.InRange(crowd.Run(depth, 100)[0], 80, 100);
     }
 
+    [Fact]
+    public void Steps_allocate_nothing()
+    {
+        var depth = new AdaptiveDepth(Most);
+        for (int round = 0; round < 2; round++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 2000; i++)
+            {
+                int sequences = 1 + (i / 100), chosen = depth.Choose(sequences);
+                depth.Verified(1 + (i % Most), i % 2);
+                depth.Took(new StepLoad(sequences, sequences, chosen * sequences, chosen * sequences, IsDecode: true), 1 + chosen);
+            }
+
+            Assert.True(round == 0 || GC.GetAllocatedBytesForCurrentThread() == before);
+        }
+    }
+
     private sealed class Fixed(int depth) : IDraftDepth
     {
         public int Choose(int sequences) => depth;
