@@ -47,8 +47,10 @@ public sealed class FlightRing
     {
         long ticket = _submitted;
         ref Slot slot = ref _slots[ticket & _mask];
+
+        // Stores alone are kept in order: a full barrier would wait for all that the collective before has written.
         Volatile.Write(ref slot.Version, 0);
-        Thread.MemoryBarrier();
+        Volatile.WriteBarrier();
         slot.Entry = entry;
         slot.Group = group;
         slot.Step = step;

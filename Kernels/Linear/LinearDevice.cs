@@ -15,7 +15,7 @@ internal sealed class LinearDevice(KernelStream stream) : Linear
     {
         long generated = x.Shape[0] - promptRows;
         bool onUnits = promptRows > 0 && _units.Takes(weight);
-        if (onUnits)
+        if (onUnits && !_units.TryFew(x.Rows(0, promptRows), weight, output.Rows(0, promptRows)))
         {
             Tensor terms = LinearMatrixUnits.Terms(stream.Scratch(LinearMatrixUnits.TermBytes(promptRows, weight.Inputs)).Address, promptRows, weight.Inputs);
             _units.Split(x.Rows(0, promptRows), terms);

@@ -28,6 +28,12 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
     private const long Block = 64;
     private const long Eight = 8;
 
+    // As in Kernels/Device/Ops/LinearSlices.cs.
+    private const long SliceRows = 64;
+    private const long SliceColumns = 256;
+    private const long MoreColumns = 16;
+    private const int Slices = 4;
+
     /// <summary>Whether a weight's products run here; what decides is the same for every number of rows.</summary>
     public bool Takes(LinearWeight weight)
     {
@@ -82,6 +88,37 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
         }
     }
 
+    /// <summary>
+    /// Multiplies rows by a weight of few outputs, a router's. Reading the rows bounds such a product, so their terms are made
+    /// on the way and never lie in memory. Sums have an order of their own: what decides is the same for every number of rows.
+    /// </summary>
+    /// <param name="x">f32 [T, K].</param>
+    /// <param name="weight">A weight that <see cref="Takes(LinearWeight)"/>.</param>
+    /// <param name="output">f32 [T, N].</param>
+    /// <returns>Whether it was done.</returns>
+    public bool TryFew(in Tensor x, LinearWeight weight, in Tensor output)
+    {
+        if (stream.MatrixUnits != MatrixUnits.WarpGroup || weight.Parts.Length != 1 || !IsSliced(weight.Outputs, weight.Inputs)
+            || !IsAligned(x.Address, x.RowStride * 4) || !IsAligned(output.Address, output.RowStride * 4))
+        {
+            return false;
+        }
+
+        Tensor matrix = weight.Rows(0, weight.Outputs);
+        long rows = x.Shape[0], more = More(weight.Outputs), whole = weight.Outputs - more, tiles = Cover(rows, SliceRows) * Cover(whole, SliceColumns);
+        if (IsWhole(tiles, stream.Multiprocessors))
+        {
+            LinearSlicesLauncher.Launch(stream, matrix, matrix, x, output, (int)whole, Slices, checked((int)tiles));
+            return true;
+        }
+
+        long stride = Cover(weight.Outputs, 4) * 4;
+        var sums = new Tensor(DType.F32, new Shape(Slices * rows, stride), stream.Scratch(Slices * rows * stride * sizeof(float)).Address);
+        LinearSlicesLauncher.Launch(stream, matrix, matrix, x, sums.Columns(0, weight.Outputs), (int)whole, 1, checked((int)(tiles * Slices)));
+        LinearSlicesJoinLauncher.Launch(stream, sums, output, checked((int)Cover(rows * (stride / 4), 256)));
+        return true;
+    }
+
     /// <summary>Multiplies rows, and adds the products where that needs no kernel of its own; every number comes out alike.</summary>
     /// <param name="terms">Of the rows.</param>
     /// <param name="weight">A weight that <see cref="Takes(LinearWeight)"/>.</param>
@@ -117,22 +154,21 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
     }
 
     /// <summary>
-    /// Which tiles are done sooner, if not slim ones: wide ones take twice as long as narrow ones and are a twentieth faster, but there are
+    /// Which tiles are done sooner: wide ones take twice as long as narrow ones and are a twentieth faster, but there are
     /// half as many to share. Either way an output is the same chain of the same products.
     /// </summary>
     internal static bool IsWide(long wide, long narrow, int multiprocessors) =>
         Rounds(wide, multiprocessors) * 2 * 20 <= Rounds(narrow, multiprocessors) * 21;
 
-    /// <summary>
-    /// Whether tiles of 96 columns leave so much less unused than those of 128 that they are done sooner, though they read more
-    /// for each product: a router's 257 outputs.
-    /// </summary>
-    internal static bool IsSlim(long rowTiles, long outputs, int multiprocessors)
-    {
-        long slim = Cover(outputs, 96), narrow = Cover(outputs, 128), wide = Cover(outputs, 256);
-        long sooner = long.Min(Rounds(rowTiles * wide, multiprocessors) * 256, Rounds(rowTiles * narrow, multiprocessors) * 128);
-        return slim * 96 * 10 <= narrow * 128 * 9 && Rounds(rowTiles * slim, multiprocessors) * 96 * 10 <= sooner * 9;
-    }
+    /// <summary>Whether outputs are so few that reading the rows bounds their product, and sums so long that a slice has work.</summary>
+    internal static bool IsSliced(long outputs, long inputs) =>
+        outputs <= (2 * SliceColumns) + MoreColumns && inputs >= 1024 && inputs % (Slices * Block) == 0;
+
+    /// <summary>Whether groups that add up all slices are done no later than four times as many that have one each.</summary>
+    internal static bool IsWhole(long tiles, int multiprocessors) => Rounds(tiles * Slices, multiprocessors) >= Rounds(tiles, multiprocessors) * Slices;
+
+    // The outputs that the last columns' groups have beside their 256.
+    private static long More(long outputs) => outputs > SliceColumns && outputs % SliceColumns <= MoreColumns ? outputs % SliceColumns : 0;
 
     private void Run(in Tensor terms, in Tensor weight, in Tensor output)
     {
@@ -145,11 +181,7 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
 
         long wide = Tiles(output, 256), narrow = Tiles(output, 128);
         int groups = (int)long.Min(stream.Multiprocessors, narrow);
-        if (IsSlim(Cover(output.Shape[0], 128), output.Shape[1], stream.Multiprocessors))
-        {
-            LinearWarpgroupSlimSplitLauncher.Launch(stream, terms, weight, output, (int)long.Min(stream.Multiprocessors, Tiles(output, 96)));
-        }
-        else if (IsWide(wide, narrow, stream.Multiprocessors))
+        if (IsWide(wide, narrow, stream.Multiprocessors))
         {
             LinearWarpgroupWideSplitLauncher.Launch(stream, terms, weight, output, (int)long.Min(groups, wide));
         }

@@ -9,14 +9,10 @@ internal sealed class AddRmsNormDevice(KernelStream stream) : AddRmsNorm
     private const long NarrowRow = 2048;
     private const long WidestRow = 8192;
 
-    // For each multiprocessor: so few rows have a group each; of more, groups read the next row while they norm one.
-    private const long FewRows = 2;
-    private const long ManyGroups = 12;
-
     private protected override void Launch(
         Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor faults, int place)
     {
-        long rows = residual.Shape[0], width = residual.Shape[1];
+        long width = residual.Shape[1];
         if (stream.MatrixUnits == MatrixUnits.None || width > WidestRow
             || !IsAligned(residual) || !(delta.IsEmpty || IsAligned(delta)) || !IsAligned(output) || weight.Address % 16 != 0)
         {
@@ -26,14 +22,9 @@ internal sealed class AddRmsNormDevice(KernelStream stream) : AddRmsNorm
         {
             AddRmsNormRowWideLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place);
         }
-        else if (rows <= FewRows * (long)stream.Multiprocessors)
-        {
-            AddRmsNormRowNarrowLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place);
-        }
         else
         {
-            int groups = (int)long.Min(rows, ManyGroups * (long)stream.Multiprocessors);
-            AddRmsNormRowsLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place, groups);
+            AddRmsNormRowNarrowLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place);
         }
     }
 

@@ -13,7 +13,7 @@ internal static class ProductSelfCases
     private static readonly int[] RowCounts = [1, 2, 8, 9, 17, 33, 64, 130];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Linear(), .. Grouped(), .. Mlp()];
+    public static IEnumerable<SelfCase> All() => [.. Linear(), .. FewOutputs(), .. Grouped(), .. Mlp()];
 
     private static IEnumerable<SelfCase> Linear() =>
         from shape in ((int Inputs, int Outputs)[])[(72, 24), (512, 130), (1024, 40), (2048, 70), (2056, 33), (264, 7200)]
@@ -27,6 +27,21 @@ internal static class ProductSelfCases
             Tensor output = memory.New("output", DType.F32, new Shape(rows, shape.Outputs)), alone = memory.New("alone", DType.F32, new Shape(1, shape.Outputs));
             set.Linear.Run(x, weight, output, prompts);
             return [output, Compare(memory, output, alone, row => set.Linear.Run(x.Rows(row, 1), weight, alone, int.Min(prompts, 1)))];
+        }, IsAligned: true);
+
+    // A router's prompt rows, which Hopper has a kernel for: so few that each slice of k has groups of its own, and so many
+    // that a group adds up all of them.
+    private static IEnumerable<SelfCase> FewOutputs() =>
+        from shape in ((int Rows, int Inputs, int Outputs)[])[(70, 2048, 257), (6500, 1024, 20)]
+        select new SelfCase("linear_slices", $"bf16 [{shape.Rows}, {shape.Inputs}] to {shape.Outputs}, aligned", F32, (set, memory) =>
+        {
+            (int rows, int inputs, int outputs) = shape;
+            Tensor x = memory.New("x", DType.F32, new Shape(rows, inputs), SelfCases.Normal(63, rows * inputs));
+            var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(outputs, inputs), SelfCases.Normal(64, outputs * inputs)));
+            long stride = (outputs + 3) / 4 * 4;
+            Tensor output = memory.New("output", DType.F32, new Shape(rows, stride)), alone = memory.New("alone", DType.F32, new Shape(1, stride));
+            set.Linear.Run(x, weight, output.Columns(0, outputs), rows);
+            return [output, Compare(memory, output, alone, row => set.Linear.Run(x.Rows(row, 1), weight, alone.Columns(0, outputs), 1))];
         }, IsAligned: true);
 
     private static IEnumerable<SelfCase> Grouped() =>

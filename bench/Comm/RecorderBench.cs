@@ -12,9 +12,9 @@ namespace Lean.Bench.Comm;
 internal static class RecorderBench
 {
     private const int Collectives = 160;
-    private const int Repeats = 15;
+    private const int Repeats = 41;
     private const int Calls = 2_000_000;
-    private const int DecodedSteps = 5000;
+    private const int DecodedSteps = 6000;
 
     /// <summary>Prints the figures.</summary>
     /// <param name="save">Whether to save them in results/cpu.</param>
@@ -22,7 +22,7 @@ internal static class RecorderBench
     {
         double note = Note();
         string folder = Path.Combine(AppContext.BaseDirectory, "Demo");
-        RecorderCost[] loopback = [Loopback(1, 2000, note), Loopback(2, 100, note)];
+        RecorderCost[] loopback = [Loopback(1, 200, note), Loopback(2, 50, note)];
         RecorderCost[] decode = [Decode(folder, new ParallelLayout(2, 1, expert: false), note), Decode(folder, new ParallelLayout(2, 1, expert: true), note)];
         var run = new RecorderRun("dotnet run -c Release --project bench -- comm --save", note, loopback, decode);
         string text = Print(run);
@@ -43,7 +43,7 @@ internal static class RecorderBench
         {
             text.AppendLine(
                 CultureInfo.InvariantCulture,
-                $"{cost.What}: {cost.WithMicroseconds:F1} µs with the recorder, {cost.WithoutMicroseconds:F1} without ({cost.Share:P2}); {cost.Collectives} collectives, whose notes are {cost.NotesShare:P2}");
+                $"{cost.What}: {cost.WithMicroseconds:F1} µs with the recorder, {cost.WithoutMicroseconds:F1} without, {cost.PairMicroseconds:F2} between neighbours ({cost.Share:P2}); {cost.Collectives} collectives, whose notes are {cost.NotesShare:P2}");
         }
 
         return text.ToString();
@@ -52,15 +52,20 @@ internal static class RecorderBench
     private static RecorderCost Loopback(int ranks, int steps, double note)
     {
         // A step of a model of 40 layers with four collectives each, one row of 2048.
-        (double with, double without) = Steps(new ParallelLayout(ranks, 1, expert: false), steps);
-        return new RecorderCost($"loopback alone, {ranks} rank{(ranks == 1 ? "" : "s")}", Collectives, with, without, Collectives * note / (1000 * without));
+        (double[] with, double[] without) = Steps(new ParallelLayout(ranks, 1, expert: false), steps);
+        return Cost($"loopback alone, {ranks} rank{(ranks == 1 ? "" : "s")}", Collectives, with, without, note);
     }
 
     private static RecorderCost Decode(string folder, ParallelLayout layout, double note)
     {
         (double[] with, double[] without, int collectives) = DecodeSteps.Run(folder, layout, DecodedSteps);
-        double median = Median(without);
-        return new RecorderCost($"decode step of the demo, {layout}", collectives, Median(with), median, collectives * note / (1000 * median));
+        return Cost($"decode step of the demo, {layout}", collectives, with, without, note);
+    }
+
+    private static RecorderCost Cost(string what, int collectives, double[] with, double[] without, double note)
+    {
+        double pair = Median([.. with.Zip(without, static (a, b) => a - b)]), median = Median(without);
+        return new RecorderCost(what, collectives, Median(with), median, pair, collectives * note / (1000 * median));
     }
 
     private static double Median(double[] values)
@@ -92,7 +97,7 @@ internal static class RecorderBench
         return best.TotalNanoseconds / Calls;
     }
 
-    private static (double With, double Without) Steps(ParallelLayout layout, int steps)
+    private static (double[] With, double[] Without) Steps(ParallelLayout layout, int steps)
     {
         StepRows rows = StepRows.Ragged(1);
         ImmutableArray<PlannedCollective> entries = [.. Enumerable.Range(0, Collectives).Select(i =>
@@ -127,6 +132,6 @@ internal static class RecorderBench
                 }
             }
         });
-        return (Median(with), Median(without));
+        return (with, without);
     }
 }

@@ -5,9 +5,10 @@ namespace Lean.Bench.Comm;
 /// <param name="Collectives">Collectives of a step.</param>
 /// <param name="WithMicroseconds">The median step with the recorder.</param>
 /// <param name="WithoutMicroseconds">The median step without.</param>
+/// <param name="PairMicroseconds">The median difference between neighbours, one with it and one without: what others on the machine do cancels there.</param>
 /// <param name="NotesShare">What the notes of a step take at <see cref="RecorderRun.NoteNanoseconds"/> each, as a share of the step without.</param>
-internal sealed record RecorderCost(string What, int Collectives, double WithMicroseconds, double WithoutMicroseconds, double NotesShare)
+internal sealed record RecorderCost(string What, int Collectives, double WithMicroseconds, double WithoutMicroseconds, double PairMicroseconds, double NotesShare)
 {
-    /// <summary>What the medians differ by, as a share of the step without.</summary>
-    public double Share => (WithMicroseconds / WithoutMicroseconds) - 1;
+    /// <summary>The median difference between neighbours, as a share of the step without.</summary>
+    public double Share => PairMicroseconds / WithoutMicroseconds;
 }

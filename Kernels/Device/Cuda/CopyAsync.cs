@@ -25,6 +25,16 @@ public static class CopyAsync
     {
     }
 
+    /// <summary>
+    /// Arrives at a barrier when all copies that this thread has started are done (PTX ISA, "cp.async.mbarrier.arrive", noinc:
+    /// the barrier counts each thread once).
+    /// </summary>
+    [IntrinsicImplementation]
+    [Ptx("cp.async.mbarrier.arrive.noinc.shared.b64 [#0];")]
+    public static void Arrive(uint barrier)
+    {
+    }
+
     /// <summary>Makes a group of the copies since the last one (PTX ISA, "cp.async.commit_group"); it may be empty.</summary>
     [IntrinsicImplementation]
     [Ptx("cp.async.commit_group;")]

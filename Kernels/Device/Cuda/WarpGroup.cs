@@ -18,8 +18,7 @@ public static class WarpGroup
     private const string First = ", #0, #1, first, 1, 1, 0, 0; ", More = ", a, b, always, 1, 1, 0, 0; ";
     private const string By256 = "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {acc0..127}";
     private const string By128 = "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {acc0..63}";
-
-    private const string By96 = "wgmma.mma_async.sync.aligned.m64n96k16.f32.bf16.bf16 {acc0..47}";
+    private const string By136 = "wgmma.mma_async.sync.aligned.m64n136k16.f32.bf16.bf16 {acc0..67}";
 
     /// <summary>
     /// The fixed part of a descriptor (PTX ISA, "Matrix Descriptor"): 128-byte swizzle, 1,024 bytes from eight rows to the next
@@ -52,10 +51,10 @@ public static class WarpGroup
     {
     }
 
-    /// <summary>acc[0…47] likewise, of [64, 64] and [96, 64].</summary>
+    /// <summary>acc[0…67] likewise, of [64, 64] and [136, 64].</summary>
     [IntrinsicImplementation]
-    [Ptx(Open + By96 + First + Next2 + By96 + More + Next4 + By96 + More + Next6 + By96 + More + "}")]
-    public static void Multiply96(long a, long b, int accumulate)
+    [Ptx(Open + By136 + First + Next2 + By136 + More + Next4 + By136 + More + Next6 + By136 + More + "}")]
+    public static void Multiply136(long a, long b, int accumulate)
     {
     }
 

@@ -53,6 +53,13 @@ public static class WideAccess
     {
     }
 
+    /// <summary>Writes two f32, at a multiple of 8.</summary>
+    [IntrinsicImplementation]
+    [Ptx("st.global.v2.f32 [#0], {#1, #2};")]
+    public static void Store2(ref float target, float a, float b)
+    {
+    }
+
     /// <summary>Writes four words.</summary>
     [IntrinsicImplementation]
     [Ptx("st.global.v4.u32 [#0], {#1, #2, #3, #4};")]

@@ -36,6 +36,18 @@ public static class Scalar
     [OpenCL("exp2(#0)")]
     public static float Exp2(float x) => MathF.Pow(2, x);
 
+    /// <summary>2^x likewise, where what no normal number holds may become zero: one instruction.</summary>
+    [IntrinsicImplementation]
+    [Ptx("ex2.approx.ftz.f32 $0, #0;")]
+    [OpenCL("exp2(#0)")]
+    public static float Exp2Normal(float x) => MathF.Pow(2, x);
+
+    /// <summary>The larger of two, or the one that is a number.</summary>
+    [IntrinsicImplementation]
+    [Ptx("max.f32 $0, #0, #1;")]
+    [OpenCL("fmax(#0, #1)")]
+    public static float Larger(float a, float b) => float.IsNaN(b) || a > b ? a : b;
+
     /// <summary>log₂ x.</summary>
     [IntrinsicImplementation]
     [Ptx("lg2.approx.f32 $0, #0;")]

@@ -13,7 +13,11 @@ public static class AddRmsNormRow
     /// <summary>Threads of a group.</summary>
     public const int Threads = 512;
 
-    internal const int Warps = Threads / 32;
+    /// <summary>The warps' sums of squares, and those of the scaled values.</summary>
+    internal const int SumBytes = 2 * RowBytes;
+
+    private const int Warps = Threads / 32;
+    private const int RowBytes = Warps * sizeof(float);
     private const int Four = 4;
 
     // 2^-96: squares of scaled values cannot leave f32.
@@ -23,7 +27,7 @@ public static class AddRmsNormRow
     [Kernel("add_rms_norm_row", Threads, groups: "T", Unroll = true)]
     [Instance("narrow", typeof(OneRowPart))]
     [Instance("wide", typeof(FourRowParts))]
-    [Cuda("sm_80")]
+    [Cuda("sm_80", SharedBytes = SumBytes)]
     public static void Run<TParts>(
         [Shape("T", "H")] ArrayView<float> residual,
         [Shape("T", "H", Optional = true)] ArrayView<float> delta,
@@ -36,8 +40,7 @@ public static class AddRmsNormRow
         int place)
         where TParts : struct, IRowParts
     {
-        ArrayView<float> sums = SharedMemory.Allocate<float>(Warps);
-        ArrayView<float> scaledSums = SharedMemory.Allocate<float>(Warps);
+        uint sums = CudaShared.Base();
         DependentLaunch.Allow();
         int first = Group.IdxX * Four;
 
@@ -56,7 +59,7 @@ public static class AddRmsNormRow
         DependentLaunch.Wait();
         long row = (long)Grid.IdxX * width;
         var x = new float[TParts.Parts * Four];
-        float squares = 0, scaled = 0;
+        float squares = 0;
         for (int part = 0; part < TParts.Parts; part++)
         {
             int h = first + (part * Threads * Four), at = part * Four;
@@ -84,33 +87,25 @@ public static class AddRmsNormRow
 
             for (int i = 0; i < Four; i++)
             {
-                float small = x[at + i] * Small;
                 squares = Scalar.Fma(x[at + i], x[at + i], squares);
-                scaled = Scalar.Fma(small, small, scaled);
             }
         }
 
-        squares = WarpSum(squares);
-        scaled = WarpSum(scaled);
-        if ((Group.IdxX & 31) == 0)
+        squares = RowSum(sums, squares);
+        float shrink = 1;
+        if (!Scalar.IsFinite(squares))
         {
-            sums[Group.IdxX >> 5] = squares;
-            scaledSums[Group.IdxX >> 5] = scaled;
+            // Where only the squares leave f32, those of the scaled values count.
+            shrink = Small;
+            squares = 0;
+            for (int i = 0; i < TParts.Parts * Four; i++)
+            {
+                squares = Scalar.Fma(x[i] * Small, x[i] * Small, squares);
+            }
+
+            squares = RowSum(sums + RowBytes, squares);
         }
 
-        Group.Barrier();
-        squares = 0;
-        scaled = 0;
-        for (int warp = 0; warp < Warps; warp++)
-        {
-            squares += sums[warp];
-            scaled += scaledSums[warp];
-        }
-
-        // Where only the squares leave f32, those of the scaled values count.
-        bool isWithin = Scalar.IsFinite(squares);
-        float shrink = isWithin ? 1 : Small;
-        squares = isWithin ? squares : scaled;
         if (Group.IdxX == 0 && faults.Length > 0)
         {
             int before = delta.Length > 0 ? faults[Grid.IdxX] : 0;
@@ -134,12 +129,30 @@ public static class AddRmsNormRow
         }
     }
 
-    internal static float WarpSum(float value)
+    /// <summary>Joins the threads' sums: across each warp, then the warps' in their order.</summary>
+    /// <param name="shared">Room for a number of each warp, at a multiple of 16, which nobody has read since the last barrier but one.</param>
+    /// <param name="value">The thread's sum.</param>
+    internal static float RowSum(uint shared, float value)
     {
         value += Lanes.Xor(value, 16);
         value += Lanes.Xor(value, 8);
         value += Lanes.Xor(value, 4);
         value += Lanes.Xor(value, 2);
-        return value + Lanes.Xor(value, 1);
+        value += Lanes.Xor(value, 1);
+        if ((Group.IdxX & 31) == 0)
+        {
+            SharedWords.Store(shared + (uint)((Group.IdxX >> 5) * sizeof(float)), value);
+        }
+
+        // Four at a time: all threads read all of them, which otherwise takes longer than the row from memory.
+        Group.Barrier();
+        float sum = 0;
+        for (int i = 0; i < RowBytes; i += 16)
+        {
+            U4 four = SharedWords.Load4(shared + (uint)i);
+            sum = sum + Interop.IntAsFloat(four.X) + Interop.IntAsFloat(four.Y) + Interop.IntAsFloat(four.Z) + Interop.IntAsFloat(four.W);
+        }
+
+        return sum;
     }
 }

@@ -5,8 +5,8 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// paged_attention, prompt rows, on Hopper, whose shared memory holds it: a group has 128 queries, the heads of one key/value
-/// head of neighbouring rows, sixteen to a warp, and goes over the cells of their sequence with an online softmax. Queries
-/// and weights go in as two bf16 terms, x ≈ hi + lo.
+/// head of neighbouring rows, sixteen to a warp, and goes over the cells of their sequence with an online softmax, each
+/// warp at its own pace (<see cref="AttentionRing"/>). Queries and weights go in as two bf16 terms, x ≈ hi + lo.
 /// <para>
 /// The order of a query: a score is one chain over d, for each 16 the first terms' products before the second's; a cell's
 /// values are mixed in sixteens of positions, likewise; cells follow each other in the order of positions. What a tile's
@@ -22,7 +22,9 @@ public static class AttentionPrompt
     private const int Cell = AttentionMath.Cell;
     private const int Side = 16;
     private const int QueryBytes = Queries * 256 * 2 * 2;
-    private const int RingBytes = AttentionCells.Places * AttentionCells.MostBytes;
+
+    // 1 as its bits.
+    private const uint One = 0x3f800000;
 
     // Copies of a thread that are on their way together.
     private const int Ahead = 4;
@@ -49,7 +51,7 @@ public static class AttentionPrompt
     [Instance("columns64", typeof(ColumnTile64))]
     [Instance("columns128", typeof(ColumnTile128))]
     [Instance("columns256", typeof(ColumnTile256))]
-    [Cuda("sm_90a", SharedBytes = QueryBytes + RingBytes)]
+    [Cuda("sm_90a", SharedBytes = QueryBytes + AttentionRing.Bytes)]
     public static void Run<TColumns>(
         [Shape("T", "Heads", "D")] ArrayView<float> queries,
         [Shape("T", "P", "D")] ArrayView<float> projected,
@@ -75,6 +77,8 @@ public static class AttentionPrompt
         int tile = tiles - 1 - (Grid.IdxX / kvHeads), kvHead = Grid.IdxX % kvHeads;
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, own = (warp * Side) + (lane >> 2), pair = (lane & 3) * 2;
         float scale = AttentionMath.Scale(TColumns.Columns);
+        int number = 0;
+        AttentionRing.Make(ring);
         DependentLaunch.Wait();
         for (int segment = 0; segment < sequences; segment++)
         {
@@ -88,94 +92,107 @@ public static class AttentionPrompt
                 Group.Barrier();
                 long table = (long)segment * blockStride, firstQuery = ((long)start * heads) + (kvHead * group);
                 long cell = ((long)blocks[table] * kvHeads) + kvHead;
-                AttentionCells.BringKeys<TColumns>(ring, keys, cell, seen + last);
-                CopyAsync.Commit();
-                AttentionCells.BringValues<TColumns>(ring + (uint)AttentionCells.Bytes<TColumns>(), values, cell, seen + last);
-                CopyAsync.Commit();
+                AttentionRing.BringKeys<TColumns>(ring, number, keys, cell, seen + last);
+                AttentionRing.BringValues<TColumns>(ring, number + 1, values, cell, seen + last);
                 BringQueries<TColumns>(memory, queries, firstQuery, heads, group, queryCount, dim);
                 for (int i = 0; i < TColumns.Columns / 8; i++)
                 {
                     Accumulators.Clear4(i * 4);
                 }
 
-                int upperSeen = seen + Math.Min(own / group, last), lowerSeen = seen + Math.Min((own + 8) / group, last), place = 0;
+                // The queries have come.
+                Group.Barrier();
+                int upperSeen = seen + Math.Min(own / group, last), lowerSeen = seen + Math.Min((own + 8) / group, last);
                 float upperLargest = AttentionMath.Unseen, lowerLargest = AttentionMath.Unseen, upperWeights = 0, lowerWeights = 0;
                 for (int block = 0; block < endBlock; block++)
                 {
-                    // The keys have come, and every warp is done with the place that is filled next.
-                    int free = place == 0 ? 2 : place - 1, visible = seen + last - ((block + 1) * Cell);
+                    int visible = seen + last - ((block + 1) * Cell);
                     cell = ((long)blocks[table + Math.Min(block + 1, endBlock - 1)] * kvHeads) + kvHead;
-                    CopyAsync.Wait(1);
-                    Group.Barrier();
+                    Score<TColumns>(memory, AttentionRing.Take<TColumns>(ring, number), dim);
+                    AttentionRing.Release(ring, number);
                     if (block + 1 < endBlock)
                     {
-                        AttentionCells.BringKeys<TColumns>(ring + (uint)(free * AttentionCells.Bytes<TColumns>()), keys, cell, visible);
+                        AttentionRing.BringKeys<TColumns>(ring, number + 2, keys, cell, visible);
                     }
 
-                    CopyAsync.Commit();
-                    Score<TColumns>(memory, ring + (uint)(place * AttentionCells.Bytes<TColumns>()), dim);
-                    var weight = new float[Cell / 2];
-                    float upperNow = upperLargest, lowerNow = lowerLargest;
-                    for (int i = 0; i < Cell / 8; i++)
+                    if ((block + 1) * Cell > seen)
                     {
-                        for (int e = 0; e < 2; e++)
+                        // Some query does not see all of the cell.
+                        for (int i = 0; i < Cell / 2; i += 4)
                         {
-                            int at = (i * 4) + e, position = (block * Cell) + (i * 8) + pair + e, sum = (TColumns.Columns / 2) + at;
-                            float upper = Scalar.Multiply(Accumulators.Get(sum), scale), lower = Scalar.Multiply(Accumulators.Get(sum + 2), scale);
-                            weight[at] = position < upperSeen ? upper : AttentionMath.Unseen;
-                            weight[at + 2] = position < lowerSeen ? lower : AttentionMath.Unseen;
-                            upperNow = AttentionMath.Larger(weight[at], upperNow);
-                            lowerNow = AttentionMath.Larger(weight[at + 2], lowerNow);
+                            for (int e = 0; e < 2; e++)
+                            {
+                                int position = (block * Cell) + (i * 2) + pair + e, sum = (TColumns.Columns / 2) + i + e;
+                                Accumulators.Set(sum, position < upperSeen ? Accumulators.Get(sum) : AttentionMath.Unseen);
+                                Accumulators.Set(sum + 2, position < lowerSeen ? Accumulators.Get(sum + 2) : AttentionMath.Unseen);
+                            }
                         }
                     }
 
-                    upperNow = AttentionMath.Larger(upperNow, Lanes.Xor(upperNow, 1));
-                    lowerNow = AttentionMath.Larger(lowerNow, Lanes.Xor(lowerNow, 1));
-                    upperNow = AttentionMath.Larger(upperNow, Lanes.Xor(upperNow, 2));
-                    lowerNow = AttentionMath.Larger(lowerNow, Lanes.Xor(lowerNow, 2));
-                    float upperShrink = AttentionMath.Shrink(upperLargest, upperNow), lowerShrink = AttentionMath.Shrink(lowerLargest, lowerNow);
-                    upperLargest = upperNow;
-                    lowerLargest = lowerNow;
-                    float upperSum = 0, lowerSum = 0;
-                    for (int i = 0; i < Cell / 8; i++)
+                    var weight = new float[Cell / 2];
+                    float upperNow = upperLargest, lowerNow = lowerLargest;
+                    for (int i = 0; i < Cell / 2; i += 4)
                     {
                         for (int e = 0; e < 2; e++)
                         {
-                            int at = (i * 4) + e;
-                            weight[at] = Scalar.Exp2(weight[at] - upperNow);
-                            weight[at + 2] = Scalar.Exp2(weight[at + 2] - lowerNow);
-                            upperSum += weight[at];
-                            lowerSum += weight[at + 2];
+                            weight[i + e] = Accumulators.Get((TColumns.Columns / 2) + i + e);
+                            weight[i + e + 2] = Accumulators.Get((TColumns.Columns / 2) + i + e + 2);
+                            upperNow = Scalar.Larger(weight[i + e], upperNow);
+                            lowerNow = Scalar.Larger(weight[i + e + 2], lowerNow);
+                        }
+                    }
+
+                    upperNow = Scalar.Larger(upperNow, Lanes.Xor(upperNow, 1));
+                    lowerNow = Scalar.Larger(lowerNow, Lanes.Xor(lowerNow, 1));
+                    upperNow = Scalar.Larger(upperNow, Lanes.Xor(upperNow, 2));
+                    lowerNow = Scalar.Larger(lowerNow, Lanes.Xor(lowerNow, 2));
+                    float upperShrink = Scalar.Exp2((upperLargest - upperNow) * scale), lowerShrink = Scalar.Exp2((lowerLargest - lowerNow) * scale);
+                    upperLargest = upperNow;
+                    lowerLargest = lowerNow;
+
+                    // 2^((score − largest) · scale), with one rounding.
+                    float upperShift = -Scalar.Multiply(upperNow, scale), lowerShift = -Scalar.Multiply(lowerNow, scale), upperSum = 0, lowerSum = 0;
+                    for (int i = 0; i < Cell / 2; i += 4)
+                    {
+                        for (int e = 0; e < 2; e++)
+                        {
+                            weight[i + e] = Scalar.Exp2Normal(Scalar.Fma(weight[i + e], scale, upperShift));
+                            weight[i + e + 2] = Scalar.Exp2Normal(Scalar.Fma(weight[i + e + 2], scale, lowerShift));
+                            upperSum += weight[i + e];
+                            lowerSum += weight[i + e + 2];
                         }
                     }
 
                     upperWeights = Scalar.Fma(upperWeights, upperShrink, upperSum);
                     lowerWeights = Scalar.Fma(lowerWeights, lowerShrink, lowerSum);
-                    for (int i = 0; i < TColumns.Columns / 8; i++)
+
+                    // Most cells have no larger score for any of the warp's queries: times one.
+                    if (Lanes.Minimum(Interop.FloatAsInt(Scalar.Multiply(upperShrink, lowerShrink))) != One)
                     {
-                        Accumulators.Scale2(i * 4, upperShrink);
-                        Accumulators.Scale2((i * 4) + 2, lowerShrink);
+                        for (int i = 0; i < TColumns.Columns / 8; i++)
+                        {
+                            Accumulators.Scale2(i * 4, upperShrink);
+                            Accumulators.Scale2((i * 4) + 2, lowerShrink);
+                        }
                     }
 
-                    // The values have come.
-                    free = place;
-                    place = AttentionCells.Next(place);
-                    CopyAsync.Wait(1);
-                    Group.Barrier();
                     if (block + 1 < endBlock)
                     {
-                        AttentionCells.BringValues<TColumns>(ring + (uint)(free * AttentionCells.Bytes<TColumns>()), values, cell, visible);
+                        AttentionRing.BringValues<TColumns>(ring, number + 3, values, cell, visible);
                     }
 
-                    CopyAsync.Commit();
-                    Mix<TColumns>(ring + (uint)(place * AttentionCells.Bytes<TColumns>()), weight);
-                    place = AttentionCells.Next(place);
+                    Mix<TColumns>(AttentionRing.Take<TColumns>(ring, number + 1), weight);
+                    AttentionRing.Release(ring, number + 1);
+                    number += 2;
                 }
 
                 upperWeights += Lanes.Xor(upperWeights, 1);
                 lowerWeights += Lanes.Xor(lowerWeights, 1);
                 upperWeights += Lanes.Xor(upperWeights, 2);
                 lowerWeights += Lanes.Xor(lowerWeights, 2);
+
+                // Nobody needs the queries any more.
+                Group.Barrier();
                 Leave<TColumns>(memory, own, pair, 1 / upperWeights, 1 / lowerWeights);
                 Group.Barrier();
                 Store<TColumns>(memory, projected, output, start, kvHead * group, heads, group, columns, queryCount, dim);

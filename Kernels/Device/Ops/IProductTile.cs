@@ -3,7 +3,7 @@ namespace Lean.Kernels.Device;
 /// <summary>How many outputs a tile of <see cref="LinearWarpGroup"/> has, and how many blocks are on their way to it.</summary>
 public interface IProductTile
 {
-    /// <summary>96, 128 or 256; at most 128 of them come as 128 rows of weights.</summary>
+    /// <summary>128 or 256.</summary>
     static abstract int Columns { get; }
 
     /// <summary>Blocks of one term that shared memory holds.</summary>
@@ -31,19 +31,6 @@ public struct NarrowTile : IProductTile
 {
     /// <inheritdoc/>
     public static int Columns => 128;
-
-    /// <inheritdoc/>
-    public static int SingleStages => 6;
-
-    /// <inheritdoc/>
-    public static int SplitStages => 4;
-}
-
-/// <summary>128 × 96 outputs, for a router's 257 and the like, of which wider tiles would leave much unused.</summary>
-public struct SlimTile : IProductTile
-{
-    /// <inheritdoc/>
-    public static int Columns => 96;
 
     /// <inheritdoc/>
     public static int SingleStages => 6;

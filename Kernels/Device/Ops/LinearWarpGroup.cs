@@ -41,7 +41,6 @@ public static class LinearWarpGroup
     [Cuda("sm_90a", SharedBytes = SharedBytes)]
     [Instance("wide_split", typeof(WideTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
     [Instance("narrow_split", typeof(NarrowTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
-    [Instance("slim_split", typeof(SlimTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
     [Instance("wide_single", typeof(WideTile), typeof(SingleTerm), typeof(BF16Output), typeof(ushort))]
     [Instance("narrow_single", typeof(NarrowTile), typeof(SingleTerm), typeof(BF16Output), typeof(ushort))]
     public static void Run<TTile, TTerms, TOutput, TElement>(
@@ -273,10 +272,6 @@ public static class LinearWarpGroup
         {
             WarpGroup.Multiply256(a, b, accumulate);
         }
-        else if (TTile.Columns == 96)
-        {
-            WarpGroup.Multiply96(a, b, accumulate);
-        }
         else
         {
             WarpGroup.Multiply128(a, b, accumulate);
@@ -313,15 +308,7 @@ public static class LinearWarpGroup
         int lane = own & 31, firstRow = (own >> 5) * 16, columns = TOutput.IsBF16 ? 64 : 32;
         if (own == 0)
         {
-            // An odd number of boxes ends where the next tile begins.
-            if (box == 0 && TTile.Columns == 96)
-            {
-                TensorCopy.WaitRead(0);
-            }
-            else
-            {
-                TensorCopy.WaitRead(1);
-            }
+            TensorCopy.WaitRead(1);
         }
 
         WarpGroup.Barrier(group);

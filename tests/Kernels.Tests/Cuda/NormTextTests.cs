@@ -5,32 +5,32 @@ namespace Lean.Kernels.Tests;
 /// <summary>Residual add and RMSNorm as cards run them, on the model of a card.</summary>
 public sealed class NormTextTests
 {
-    // Threads without numbers; a part that is full, and a next one of four; the widest. Of many rows a group has several.
+    // Threads without numbers; a part that is full, and a next one of four; the widest.
     [Theory]
-    [InlineData(4, 3, "add_rms_norm_row_narrow")]
-    [InlineData(516, 3, "add_rms_norm_row_narrow")]
-    [InlineData(2048, 3, "add_rms_norm_row_narrow")]
-    [InlineData(516, 40, "add_rms_norm_rows")]
-    [InlineData(2052, 3, "add_rms_norm_row_wide")]
-    [InlineData(8192, 3, "add_rms_norm_row_wide")]
-    [InlineData(8196, 3, null)]
-    [InlineData(6, 3, null)]
-    public void Rows_of_a_width_have_a_kernel_and_a_rows_bits_are_its_own(int width, int rows, string? kernel)
+    [InlineData(4, "add_rms_norm_row_narrow")]
+    [InlineData(516, "add_rms_norm_row_narrow")]
+    [InlineData(2048, "add_rms_norm_row_narrow")]
+    [InlineData(2052, "add_rms_norm_row_wide")]
+    [InlineData(8192, "add_rms_norm_row_wide")]
+    [InlineData(8196, null)]
+    [InlineData(6, null)]
+    public void Rows_of_a_width_have_a_kernel_and_a_rows_bits_are_its_own(int width, string? kernel)
     {
+        const int Rows = 3;
         using var stream = new PtxStream(MatrixUnits.Warp);
         KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
         if (kernel is null)
         {
             // The model of a card may lack what the portable kernel's text has: then nothing has run.
-            _ = Record.Exception(() => Run(kernels, width, rows, 0, 1, withDelta: true));
+            _ = Record.Exception(() => Run(kernels, width, Rows, 0, 1, withDelta: true));
             Assert.DoesNotContain(stream.Ran, k => k.StartsWith("add_rms_norm_row", StringComparison.Ordinal));
             return;
         }
 
         foreach (bool withDelta in (bool[])[true, false])
         {
-            (float[] residual, float[] output) = Run(kernels, width, rows, 0, rows, withDelta);
-            (float[] sums, float[] expected) = Run(reference, width, rows, 0, rows, withDelta);
+            (float[] residual, float[] output) = Run(kernels, width, Rows, 0, Rows, withDelta);
+            (float[] sums, float[] expected) = Run(reference, width, Rows, 0, Rows, withDelta);
             Assert.Equal(sums, residual);
             for (int i = 0; i < output.Length; i++)
             {
@@ -38,12 +38,44 @@ public sealed class NormTextTests
             }
 
             Assert.Equal(kernel, Assert.Single(stream.Ran));
-            Assert.Equal(output[((rows - 1) * width)..], Run(kernels, width, rows, rows - 1, 1, withDelta).Output);
+            Assert.Equal(output[((Rows - 1) * width)..], Run(kernels, width, Rows, Rows - 1, 1, withDelta).Output);
             stream.Ran.Clear();
         }
     }
 
-    private static (float[] Residual, float[] Output) Run(KernelSet set, int width, int rows, int first, int count, bool withDelta)
+    // One row whose squares leave f32, and one with a number that is none, between others that must not notice.
+    [Theory]
+    [InlineData(516)]
+    [InlineData(2052)]
+    public void Squares_that_leave_f32_are_summed_scaled_down_and_faults_are_noted(int width)
+    {
+        const int Rows = 5;
+        using var stream = new PtxStream(MatrixUnits.Warp);
+        KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
+        int[] faults = new int[Rows], expectedFaults = new int[Rows];
+        float[] output = Run(kernels, width, Rows, 0, Rows, true, Change, faults).Output, expected = Run(reference, width, Rows, 0, Rows, true, Change, expectedFaults).Output;
+        Assert.Equal([0, 0, 0, 9, 0], faults);
+        Assert.Equal(expectedFaults, faults);
+        for (int i = 0; i < output.Length; i++)
+        {
+            Assert.True(i / width == 3 || Math.Abs(output[i] - expected[i]) <= 2e-6 * (1 + Math.Abs(expected[i])), $"{i}: {output[i]}, expected {expected[i]}");
+        }
+
+        void Change(Span<float> residual)
+        {
+            foreach (ref float x in residual.Slice(width, width))
+            {
+                x *= 1e25f;
+            }
+
+            residual[(3 * width) + 5] = float.PositiveInfinity;
+        }
+    }
+
+    private delegate void Changes(Span<float> residual);
+
+    private static (float[] Residual, float[] Output) Run(
+        KernelSet set, int width, int rows, int first, int count, bool withDelta, Changes? change = null, int[]? faults = null)
     {
         using var memory = new GuardedMemory(set) { IsAligned = true };
         Shape all = new(rows, width);
@@ -51,8 +83,15 @@ public sealed class NormTextTests
         Tensor delta = memory.New("delta", DType.F32, all, SelfCases.Normal(2, all.Count)).Rows(first, count);
         Tensor weight = memory.New("weight", DType.F32, new Shape(width), SelfCases.Normal(3, width));
         Tensor output = memory.New("output", DType.F32, new Shape(count, width));
-        set.AddRmsNorm.Run(residual, withDelta ? delta : default, weight, 1e-6f, output, default, 0);
+        Tensor noted = faults is null ? default : memory.New("faults", new Shape(count), faults);
+        change?.Invoke(residual.AsSpan<float>());
+        set.AddRmsNorm.Run(residual, withDelta ? delta : default, weight, 1e-6f, output, noted, faults is null ? 0 : 9);
         Assert.Null(memory.Fault());
+        if (faults is not null)
+        {
+            noted.AsSpan<int>().CopyTo(faults);
+        }
+
         return (residual.AsSpan<float>().ToArray(), output.AsSpan<float>().ToArray());
     }
 }

@@ -6,6 +6,7 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
     private readonly PtxThread[] _threads = [.. Enumerable.Range(0, program.ThreadCount).Select(i => new PtxThread(i, program.RegisterCount))];
     private readonly Dictionary<ulong, Barrier> _barriers = [];
     private readonly Queue<Action> _loads = [];
+    private readonly Queue<PtxThread> _arriving = [];
     private readonly Dictionary<int, List<List<Action>>> _products = [];
 
     public int X => x;
@@ -39,6 +40,10 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
             if (_loads.TryDequeue(out Action? load))
             {
                 load();
+            }
+            else if (_arriving.TryDequeue(out PtxThread? copies))
+            {
+                Complete(copies.Copies, 0);
             }
             else if (_threads.FirstOrDefault(t => !t.Done) is { } stuck)
             {
@@ -161,6 +166,11 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
                 target.Clear();
                 machine.Global(from, 16, instruction)[..bytes].CopyTo(target);
             });
+        }
+        else if (operation.StartsWith("cp.async.mbarrier.arrive.noinc", StringComparison.Ordinal))
+        {
+            thread.Copies[^1].Add(_barriers[Value(thread, o[0])].Arrive);
+            _arriving.Enqueue(thread);
         }
         else if (operation is "cp.async.commit_group" or "cp.async.bulk.commit_group")
         {
