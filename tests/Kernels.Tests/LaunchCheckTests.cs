@@ -259,6 +259,22 @@ public sealed class LaunchCheckTests
     }
 
     [Fact]
+    public void Token_shares()
+    {
+        Refused("token_bins", "logits", "contiguous rows", () => Set.TokenShares.RunBins(F(3, 9).Columns(0, 8), I(2), F(2, 2), I(2), 0, 16, L(2, 256, 2)));
+        Refused("token_bins", "", "1 ≤ V′ ≤ V ≤ 2^24", () => Set.TokenShares.RunBins(F(3, 8), I(2), F(2, 2), I(2), 0, 7, L(2, 256, 2)));
+        Refused("token_bins", "settings", "f32 [n, 2] = [2, 2]", () => Set.TokenShares.RunBins(F(3, 8), I(2), F(2, 3), I(2), 0, 16, L(2, 256, 2)));
+        Refused("token_bins", "prefixes", "i32 [n] = [2]", () => Set.TokenShares.RunBins(F(3, 8), I(2), F(2, 2), I(1), 0, 16, L(2, 256, 2)));
+        Refused("token_bins", "", "a digit of 0 to 3", () => Set.TokenShares.RunBins(F(3, 8), I(2), F(2, 2), I(2), 4, 16, L(2, 256, 2)));
+        Refused("token_bins", "bins", "i64 [n, 256, 2] = [2, 256, 2]", () => Set.TokenShares.RunBins(F(3, 8), I(2), F(2, 2), I(2), 0, 16, L(2, 255, 2)));
+        Refused("token_sums", "cuts", "f32 [n, 2] = [2, 2]", () => Set.TokenShares.RunSums(F(3, 8), I(2), F(2, 2), F(2, 1), 16, L(2, 2)));
+        Refused("token_sums", "sums", "i64 [n, 2] = [2, 2]", () => Set.TokenShares.RunSums(F(3, 8), I(2), F(2, 2), F(2, 2), 16, L(2, 1)));
+        Refused("draw_token", "ties", "i32 [n] = [2]", () => Set.TokenShares.RunDraw(F(3, 8), I(2), F(2, 2), F(2, 2), I(3), L(2), 16, I(2)));
+        Refused("draw_token", "targets", "i64 [n] = [2]", () => Set.TokenShares.RunDraw(F(3, 8), I(2), F(2, 2), F(2, 2), I(2), L(3), 16, I(2)));
+        Refused("draw_token", "tokens", "i32 [n] = [2]", () => Set.TokenShares.RunDraw(F(3, 8), I(2), F(2, 2), F(2, 2), I(2), L(2), 16, I(3)));
+    }
+
+    [Fact]
     public void Log_probabilities()
     {
         Refused("log_probabilities", "best", "i32 [R] = [3]", () => Set.LogProbabilities.Run(F(3, 8), I(2), I(3), F(3)));
@@ -283,6 +299,8 @@ public sealed class LaunchCheckTests
     private static Tensor F(params long[] extents) => Of(DType.F32, Shape.Of(extents));
 
     private static Tensor I(params long[] extents) => Of(DType.I32, Shape.Of(extents));
+
+    private static Tensor L(params long[] extents) => Of(DType.I64, Shape.Of(extents));
 
     private static Tensor Or(Tensor given, Tensor usual) => given.IsEmpty ? usual : given;
 }
