@@ -38,7 +38,7 @@ public sealed class LoopbackWorld : IRankStatus, IDisposable
     public ParallelLayout Layout { get; }
 
     /// <summary>One rank's view, for its thread.</summary>
-    public ICollectives this[int rank] => _ranks[rank];
+    public RankCollectives this[int rank] => _ranks[rank];
 
     internal Action<int>? Pause { get; }
 

@@ -85,6 +85,15 @@ internal sealed class HttpServer : IAsyncDisposable
         ServerLog.Ended(_state.Log);
     }
 
+    /// <summary>Ends where the engine has failed: requests have ended with it, and their last words have so long to go out.</summary>
+    /// <param name="limit">How long.</param>
+    public async Task End(TimeSpan limit)
+    {
+        _state.IsDraining = true;
+        using var source = new CancellationTokenSource(limit);
+        await _app.StopAsync(source.Token);
+    }
+
     public async ValueTask DisposeAsync()
     {
         _watch.Dispose();

@@ -21,7 +21,7 @@ internal sealed record RankOptions
     /// <summary>How long a rank may wait in one collective.</summary>
     public TimeSpan Watchdog { get; init; } = TimeSpan.FromSeconds(Comm.Watchdog.DefaultSeconds);
 
-    /// <summary>For tests: called by every rank that is a thread before and within each collective.</summary>
+    /// <summary>For tests: called by every rank that is a thread before each collective.</summary>
     public Action<int>? Pause { get; init; }
 
     /// <summary>Ranks that share this process's host.</summary>

@@ -2,6 +2,7 @@ using System.Runtime.ExceptionServices;
 using Lean.Comm;
 using Lean.Engine.Caches;
 using Lean.Engine.Running;
+using Lean.Tensors;
 
 namespace Lean.Engine.Ranks;
 
@@ -57,7 +58,7 @@ internal sealed class RankTeam(ParallelLayout layout, int locals)
         }
         catch (Exception fault)
         {
-            Fail(fault);
+            Fail(fault is LeanException ? fault : new MachineException($"rank {collectives.Rank} ended in an error: {fault.Message}", fault));
             throw;
         }
         finally

@@ -162,6 +162,9 @@ internal sealed class RankedModel : IEngineSource
         var watchdog = new Watchdog(
             options.Watchdog, Enumerable.Range(0, layout.Ranks).Select(rank => world[rank].Recorder), reason => world.Dump(reason), world.Abort);
         var team = new RankTeam(layout, layout.Ranks);
+
+        // Also where the ranks themselves do not come to hear it.
+        world[0].TellFault(reason => team.Fail(new MachineException(reason)));
         return new RankedModel(layout, team, layout.Ranks, () => world.Run(collectives => team.Run(collectives, Open)), world, session: null, watchdog, world);
 
         LoadedModel Open(ICollectives collectives)

@@ -21,6 +21,9 @@ internal sealed class ServeCommand
     private const int Most = 1 << 20;
     private const int MostSeconds = 86_400;
 
+    // Of requests that an engine's failure has ended.
+    private static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(2);
+
     private readonly Option<string?> _model = Options.Model();
     private readonly Option<string[]> _names = Options.Texts("--served-model-name", "NAME", "What requests call the model; repeat it for further names (default: the name of its folder)");
     private readonly Option<string?> _device = Options.Device();
@@ -120,6 +123,7 @@ internal sealed class ServeCommand
             // Nothing will be answered any more; whoever watches over the program starts it anew.
             Exception fault = ended.Exception.InnerException!;
             ServerLog.EngineFailed(log, fault.Message);
+            await server.End(s_lastWords);
             throw fault as LeanException ?? new MachineException($"the engine failed: {fault.Message}", fault);
         }
 

@@ -17,11 +17,11 @@ internal static class RankedRequests
     internal const long Memory = 4 << 20;
 
     /// <summary>Opens a model on ranks.</summary>
-    internal static RankedModel Open(string folder, ParallelLayout layout, int delaySeed = 0, TimeSpan? watchdog = null, Action<int>? pause = null) => RankedModel.Open(folder, new RankOptions
+    internal static RankedModel Open(string folder, ParallelLayout layout, int delaySeed = 0, Action<int>? before = null) => RankedModel.Open(folder, new RankOptions
     {
         Layout = layout,
-        Watchdog = watchdog ?? TimeSpan.FromMinutes(2),
-        Pause = pause ?? (delaySeed == 0 ? null : Layouts.Delays(layout, delaySeed)),
+        Watchdog = TimeSpan.FromMinutes(2),
+        Pause = before ?? (delaySeed == 0 ? null : Layouts.Delays(layout, delaySeed)),
     });
 
     /// <summary>A greedy request.</summary>
