@@ -12,7 +12,7 @@ namespace Lean.Engine.Ranks;
 /// </summary>
 /// <param name="layout">The layout.</param>
 /// <param name="locals">How many of its ranks this process has.</param>
-internal sealed class RankTeam(ParallelLayout layout, int locals)
+internal sealed class RankTeam(ParallelLayout layout, int locals) : IDisposable
 {
     private readonly object _gate = new();
     private readonly LoadedModel?[] _models = new LoadedModel?[layout.Ranks];
@@ -156,6 +156,9 @@ internal sealed class RankTeam(ParallelLayout layout, int locals)
             }
         }
     }
+
+    /// <summary>To be called when all threads have ended and nobody can fail any more.</summary>
+    public void Dispose() => _lost.Dispose();
 
     private CachePlan? AwaitPlan()
     {

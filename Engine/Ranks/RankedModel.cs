@@ -152,6 +152,7 @@ internal sealed class RankedModel : IEngineSource
             owned.Dispose();
         }
 
+        _team.Dispose();
         _terminated.Dispose();
     }
 
