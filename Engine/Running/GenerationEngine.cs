@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Threading.Channels;
 using Lean.Engine.Caches;
 using Lean.Engine.Drafting;
 using Lean.Engine.Models;
@@ -17,18 +16,13 @@ namespace Lean.Engine.Running;
 /// </summary>
 internal sealed class GenerationEngine : IDisposable
 {
-    private readonly ModelConfig _config;
+    private readonly RequestQueue _requests;
     private readonly IStepRunner _runner;
     private readonly TimeProvider _clock;
     private readonly IEngineObserver? _observer;
     private readonly Replica[] _replicas;
     private readonly StepFrame[][] _steps; // those under way, each a frame per replica
-    private readonly Channel<Sequence> _inbound;
     private readonly IDraftDepth _depth;
-    private readonly bool _adaptsDepth;
-    private readonly int _capacity;
-    private int _open;
-    private int _cancels;
     private int _committed;
     private long _committedAt; // 0 where the next result does not follow another one
     private long _promptSteps;
@@ -55,8 +49,8 @@ internal sealed class GenerationEngine : IDisposable
     /// <param name="options">Limits.</param>
     public GenerationEngine(ModelConfig config, IStepRunner runner, CachePlan plan, EngineOptions options)
     {
-        (_config, _runner, _clock, _observer, Caches) = (config, runner, options.Clock, options.Observer, plan);
-        _capacity = checked((plan.Slots * runner.Replicas) + options.MaxQueue);
+        (_runner, _clock, _observer, Caches) = (runner, options.Clock, options.Observer, plan);
+        int capacity = checked((plan.Slots * runner.Replicas) + options.MaxQueue);
         int promptRows = int.Max(options.MaxStepTokens, Grid.Cell), blocks = int.Min(plan.Blocks, Grid.CellsFor(config.MaxPositions));
         _steps = new StepFrame[runner.StepsAhead + 1][];
         for (int i = 0; i < _steps.Length; i++)
@@ -64,25 +58,25 @@ internal sealed class GenerationEngine : IDisposable
             _steps[i] = new StepFrame[runner.Replicas];
             for (int r = 0; r < runner.Replicas; r++)
             {
-                _steps[i][r] = new StepFrame(plan, promptRows, blocks, _capacity, runner.AllocateOnHost);
+                _steps[i][r] = new StepFrame(plan, promptRows, blocks, capacity, runner.AllocateOnHost);
             }
         }
 
-        (_depth, _adaptsDepth) = (options.DraftDepth ?? new AdaptiveDepth(plan.Drafts), options.AdaptsDepth);
+        _depth = options.DraftDepth ?? new AdaptiveDepth(plan.Drafts);
         _replicas = new Replica[runner.Replicas];
         for (int r = 0; r < _replicas.Length; r++)
         {
-            _replicas[r] = new Replica(config, plan, options, _capacity, _steps[0][r], Drafts, _depth, Ended);
+            _replicas[r] = new Replica(config, plan, options, capacity, _steps[0][r], Drafts, _depth, Ended);
         }
 
-        _inbound = Channel.CreateBounded<Sequence>(new BoundedChannelOptions(_capacity) { SingleReader = true });
+        _requests = new RequestQueue(config, plan, options, capacity);
     }
 
     /// <summary>How the memory for caches is shared out, on each replica.</summary>
     public CachePlan Caches { get; }
 
     /// <summary>Sequences that were submitted and have not ended.</summary>
-    public int Open => Volatile.Read(ref _open);
+    public int Open => _requests.Open;
 
     /// <summary>What ended the engine, in a sentence, before it was told to; null where nothing did.</summary>
     public string? Failure { get; private set; }
@@ -120,40 +114,11 @@ internal sealed class GenerationEngine : IDisposable
     /// <returns>False where as many wait as can: asking later may help.</returns>
     /// <exception cref="InputException">The request can never run: it is wrong in itself, or larger than the caches.</exception>
     public bool TrySubmit(
-        GenerationRequest request, ISequenceListener? listener, [NotNullWhen(true)] out Sequence? sequence, string subject = PromptCheck.OnlyPrompt)
-    {
-        PromptCheck.Check(request, _config, subject);
-        sequence = new Sequence(request, _config, listener)
-        {
-            Deadline = request.TimeLimit is { } limit ? After(limit) : long.MaxValue,
-        };
-        CheckRoom(sequence, subject);
-        sequence.HostDrafts = DraftsOnHost(sequence);
-        sequence.AdaptsDepth = AdaptsDepth(request);
-        if (Interlocked.Increment(ref _open) > _capacity)
-        {
-            Interlocked.Decrement(ref _open);
-            sequence = null;
-            return false;
-        }
-
-        // The queue has room for all that are let in, so only an engine that has ended refuses one.
-        if (!_inbound.Writer.TryWrite(sequence))
-        {
-            Interlocked.Decrement(ref _open);
-            sequence = null;
-            return false;
-        }
-
-        return true;
-    }
+        GenerationRequest request, ISequenceListener? listener, [NotNullWhen(true)] out Sequence? sequence, string subject = PromptCheck.OnlyPrompt) =>
+        _requests.TrySubmit(request, listener, out sequence, subject);
 
     /// <summary>Ends a request before its next step. Any thread may call it, at any time.</summary>
-    public void Cancel(Sequence sequence)
-    {
-        sequence.IsCancelled = true;
-        Volatile.Write(ref _cancels, 1);
-    }
+    public void Cancel(Sequence sequence) => _requests.Cancel(sequence);
 
     /// <summary>
     /// Ends a sequence whose text holds a stop string. Texts are decoded outside; whoever does calls this from
@@ -206,7 +171,7 @@ internal sealed class GenerationEngine : IDisposable
             {
                 if (!Step())
                 {
-                    Wait(wake.Token);
+                    _requests.Wait(wake.Token);
                     if (_runner.Lost.IsCancellationRequested)
                     {
                         _ = _runner.Collect(_steps[0][0]);
@@ -243,40 +208,9 @@ internal sealed class GenerationEngine : IDisposable
         }
     }
 
-    private long After(TimeSpan limit) =>
-        _clock.GetTimestamp() + (long)double.Min(limit.TotalSeconds * _clock.TimestampFrequency, long.MaxValue / 2);
-
-    private void CheckRoom(Sequence sequence, string subject)
-    {
-        if (sequence.Blocks.Length > Caches.Blocks)
-        {
-            throw new InputException(
-                $"{subject} of {sequence.PromptLength:N0} tokens and max_tokens of {sequence.MaxTokens:N0} need {sequence.Blocks.Length:N0} cache blocks of {Grid.Cell} positions, but there are {Caches.Blocks:N0} ({CachePlan.Size(Caches.Bytes)} of caches); a larger --cache-memory gives more");
-        }
-
-        long listed = long.Max(sequence.Sampler.MostSeen, sequence.Sampler.MostBiases) * Caches.Slots * Caches.Versions;
-        if (listed > int.MaxValue)
-        {
-            throw new InputException(
-                $"the penalties and biases of {Caches.Slots} prompts at a time list {listed:N0} tokens, expected at most {int.MaxValue:N0}");
-        }
-    }
-
-    private void Wait(CancellationToken wake)
-    {
-        try
-        {
-            _inbound.Reader.WaitToReadAsync(wake).AsTask().GetAwaiter().GetResult();
-        }
-        catch (OperationCanceledException)
-        {
-            // Whoever asked for it is looked at next.
-        }
-    }
-
     private void TakeInbound()
     {
-        while (_inbound.Reader.TryRead(out Sequence? sequence))
+        while (_requests.TryTake(out Sequence? sequence))
         {
             Replica least = _replicas[0];
             foreach (Replica replica in _replicas)
@@ -284,24 +218,18 @@ internal sealed class GenerationEngine : IDisposable
                 least = replica.Running + replica.Waiting < least.Running + least.Waiting ? replica : least;
             }
 
-            least.Add(sequence, LooksUp(sequence.Request) ? 0 : Depth(sequence.Request));
-            if (sequence.IsCancelled)
-            {
-                Volatile.Write(ref _cancels, 1);
-            }
+            least.Add(sequence, _requests.DeviceDrafts(sequence.Request));
         }
     }
 
     private void DropCancelled()
     {
-        if (Volatile.Read(ref _cancels) == 0 || Interlocked.Exchange(ref _cancels, 0) == 0)
+        if (_requests.TakeCancels())
         {
-            return;
-        }
-
-        foreach (Replica replica in _replicas)
-        {
-            replica.DropCancelled();
+            foreach (Replica replica in _replicas)
+            {
+                replica.DropCancelled();
+            }
         }
     }
 
@@ -416,34 +344,16 @@ internal sealed class GenerationEngine : IDisposable
         observer.Stepped(figures);
     }
 
-    // A request may want fewer drafts than there can be.
-    private int Depth(GenerationRequest request) => int.Min(request.Speculate ?? Caches.Drafts, Caches.Drafts);
-
-    private bool LooksUp(GenerationRequest request) => Caches.Drafter == DrafterKind.Lookup || request.Drafter == DrafterKind.Lookup;
-
-    // Where the next choice waits for the host anyway, so do the drafts behind it.
-    private HostDrafts? DraftsOnHost(Sequence sequence)
-    {
-        int depth = Depth(sequence.Request);
-        bool looksUp = LooksUp(sequence.Request);
-        return depth == 0 || !(looksUp || sequence.Sampler.NeedsCommit) ? null
-            : new HostDrafts(looksUp ? new PromptLookup(sequence.Tokens, sequence.Room) : HeadDrafts.Shared, depth);
-    }
-
-    // A lookup costs nothing, and proposes only where the text repeats itself.
-    private bool AdaptsDepth(GenerationRequest request) =>
-        !LooksUp(request) && (request.AdaptsDepth || (_adaptsDepth && request.Speculate is null));
-
     private void Ended(Sequence sequence)
     {
-        Interlocked.Decrement(ref _open);
+        _requests.Ended();
         sequence.Listener?.Ended(sequence);
     }
 
     // Whoever waits for a sequence hears of its end, whatever ended the loop.
     private void EndAll()
     {
-        _inbound.Writer.TryComplete();
+        _requests.Close();
         TakeInbound();
         foreach (Replica replica in _replicas)
         {
