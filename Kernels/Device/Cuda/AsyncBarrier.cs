@@ -30,6 +30,17 @@ public static class AsyncBarrier
     {
     }
 
+    /// <summary>Arrives for a warp group whose threads are done together: the first of them does.</summary>
+    /// <param name="barrier">The barrier.</param>
+    /// <param name="own">The thread's place in the warp group.</param>
+    public static void ArriveFirst(uint barrier, int own)
+    {
+        if (own == 0)
+        {
+            Arrive(barrier);
+        }
+    }
+
     /// <summary>Expects bytes of copies in this phase, and arrives (mbarrier.arrive.expect_tx).</summary>
     [IntrinsicImplementation]
     [Ptx("{ .reg .b64 state; mbarrier.arrive.expect_tx.shared::cta.b64 state, [#0], #1; }")]

@@ -238,7 +238,7 @@ public static class LinearSlices
                 WarpGroup.Wait(1);
                 if (block > 0)
                 {
-                    Release(empty + (uint)(last * 8), own);
+                    AsyncBarrier.ArriveFirst(empty + (uint)(last * 8), own);
                 }
 
                 last = stage;
@@ -251,7 +251,7 @@ public static class LinearSlices
             }
 
             WarpGroup.Wait(0);
-            Release(empty + (uint)(last * 8), own);
+            AsyncBarrier.ArriveFirst(empty + (uint)(last * 8), own);
             if (slice == 0)
             {
                 for (int i = 0; i < Sums; i++)
@@ -266,14 +266,6 @@ public static class LinearSlices
                     Accumulators.Set(Sums + i, Accumulators.Get(Sums + i) + Accumulators.Get(i));
                 }
             }
-        }
-    }
-
-    private static void Release(uint barrier, int own)
-    {
-        if (own == 0)
-        {
-            AsyncBarrier.Arrive(barrier);
         }
     }
 

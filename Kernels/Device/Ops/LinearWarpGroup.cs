@@ -228,7 +228,7 @@ public static class LinearWarpGroup
                 WarpGroup.Wait(1);
                 if (block > 0)
                 {
-                    Release(empty + (uint)(last * 8), own);
+                    AsyncBarrier.ArriveFirst(empty + (uint)(last * 8), own);
                 }
 
                 last = stage;
@@ -241,7 +241,7 @@ public static class LinearWarpGroup
             }
 
             WarpGroup.Wait(0);
-            Release(empty + (uint)(last * 8), own);
+            AsyncBarrier.ArriveFirst(empty + (uint)(last * 8), own);
             int column = across * TTile.Columns;
             for (int box = 0; box < TTile.Columns / (TOutput.IsBF16 ? 64 : 32); box++)
             {
@@ -275,14 +275,6 @@ public static class LinearWarpGroup
         else
         {
             WarpGroup.Multiply128(a, b, accumulate);
-        }
-    }
-
-    private static void Release(uint barrier, int own)
-    {
-        if (own == 0)
-        {
-            AsyncBarrier.Arrive(barrier);
         }
     }
 

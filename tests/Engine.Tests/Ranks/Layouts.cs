@@ -14,6 +14,28 @@ internal static class Layouts
 
     internal static readonly ScoreOptions Everything = new() { Logits = true, Hidden = true, MtpDepth = 2 };
 
+    /// <summary>Every model on 1, 2 and 4 ranks a replica, of 1, 2 and 4 replicas, with and without expert parallelism.</summary>
+    public static TheoryData<string, int, int, bool> All
+    {
+        get
+        {
+            var data = new TheoryData<string, int, int, bool>();
+            foreach (string model in (string[])["qwen3-next-moe", "qwen3.5-moe", "qwen3.5-dense", "demo"])
+            {
+                foreach (int tensor in (int[])[1, 2, 4])
+                {
+                    foreach (int replicas in (int[])[1, 2, 4])
+                    {
+                        data.Add(model, tensor, replicas, false);
+                        data.Add(model, tensor, replicas, true);
+                    }
+                }
+            }
+
+            return data;
+        }
+    }
+
     internal static string Folder(string model) => model == "demo" ? TestData.Demo : TestData.Path($"fixtures/{model}");
 
     internal static int[][] Texts(string folder, params int[] lengths)

@@ -15,29 +15,8 @@ public sealed class RankedEngineTests
 {
     private static readonly ConcurrentDictionary<(string Model, int Request), Sequence> Alone = new();
 
-    public static TheoryData<string, int, int, bool> All
-    {
-        get
-        {
-            var data = new TheoryData<string, int, int, bool>();
-            foreach (string model in (string[])["qwen3-next-moe", "qwen3.5-moe", "qwen3.5-dense", "demo"])
-            {
-                foreach (int tensor in (int[])[1, 2, 4])
-                {
-                    foreach (int replicas in (int[])[1, 2, 4])
-                    {
-                        data.Add(model, tensor, replicas, false);
-                        data.Add(model, tensor, replicas, true);
-                    }
-                }
-            }
-
-            return data;
-        }
-    }
-
     [Theory]
-    [MemberData(nameof(All))]
+    [MemberData(nameof(Layouts.All), MemberType = typeof(Layouts))]
     public void A_layout_writes_the_text_and_company_changes_no_bit(string name, int tensor, int replicas, bool expert)
     {
         string folder = Layouts.Folder(name);
