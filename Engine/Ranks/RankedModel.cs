@@ -1,6 +1,5 @@
 using Lean.Comm;
 using Lean.Engine.Caches;
-using Lean.Engine.Drafting;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Kernels;
@@ -113,7 +112,7 @@ internal sealed class RankedModel : IEngineSource
             room = CacheRoom.Least(room, load.Room);
         }
 
-        plan = CacheBudget.Plan(room, Config.MaxPositions, options with { Drafter = options.Drafter ?? (Loaded.Model.Mtp is null ? DrafterKind.Lookup : DrafterKind.Mtp) });
+        plan = CacheBudget.Plan(room, Config.MaxPositions, options.WithDrafter(Loaded.Model));
         ModelRunner.CheckDrafts(Loaded.Model, plan);
         int ahead = options.StepsAhead ?? RankRunner.UsualStepsAhead;
         _others?.Begin(plan);

@@ -169,17 +169,15 @@ internal static class StepImageFormat
             }
 
             Span<int> extents = stackalloc int[rank];
-            long count = 1;
+            long size = ((DType)type).Size();
             for (int d = 0; d < rank; d++)
             {
                 extents[d] = Int();
-                count = extents[d] < 0 ? -1 : count * extents[d];
-            }
-
-            long size = count * ((DType)type).Size();
-            if (count < 0 || size > _left.Length)
-            {
-                throw Broken();
+                size *= extents[d];
+                if (extents[d] < 0 || size > _left.Length)
+                {
+                    throw Broken();
+                }
             }
 
             Shape shape = rank switch

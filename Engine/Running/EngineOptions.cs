@@ -1,4 +1,5 @@
 using Lean.Engine.Drafting;
+using Lean.Engine.Models;
 using Lean.Engine.Scheduling;
 
 namespace Lean.Engine.Running;
@@ -41,6 +42,10 @@ internal sealed record EngineOptions
 
     /// <summary>Who drafts them; null for the MTP head where the model has one, else by lookup.</summary>
     public DrafterKind? Drafter { get; init; }
+
+    /// <summary>These, with a drafter: the one that is named, else what the model has.</summary>
+    public EngineOptions WithDrafter(DecoderModel model) =>
+        this with { Drafter = Drafter ?? (model.Mtp is null ? DrafterKind.Lookup : DrafterKind.Mtp) };
 
     /// <summary>For benchmarks alone: which drafts count as right, whatever the model chose; null for those that are.</summary>
     public ForcedAcceptance? ForcedAcceptance { get; init; }

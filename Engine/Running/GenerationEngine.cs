@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using Lean.Engine.Caches;
-using Lean.Engine.Drafting;
 using Lean.Engine.Models;
 using Lean.Engine.Scheduling;
 using Lean.Kernels;
@@ -33,7 +32,7 @@ internal sealed class GenerationEngine : IDisposable
     /// <exception cref="InputException">The memory named for caches is too little.</exception>
     /// <exception cref="MachineException">There is not enough memory.</exception>
     public GenerationEngine(DecoderModel model, KernelSet ops, EngineOptions options)
-        : this(model, ops, CacheBudget.Plan(model.Config, ops, options with { Drafter = options.Drafter ?? (model.Mtp is null ? DrafterKind.Lookup : DrafterKind.Mtp) }), options)
+        : this(model, ops, CacheBudget.Plan(model.Config, ops, options.WithDrafter(model)), options)
     {
     }
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Reflection;
+using System.Runtime.InteropServices;
 using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
@@ -63,6 +64,18 @@ public sealed class StepImageTests
         }
 
         Assert.Throws<MachineException>(() => StepImageFormat.Read([.. bytes.WrittenSpan, 0], arena));
+
+        // The first tensor with extents whose product overflows to nothing, and with one below zero beside one that is none.
+        Tensor planned = image.Batch.Planned;
+        ReadOnlySpan<int> known = [planned.Shape.Rank, (int)DType.I32, .. Enumerable.Range(0, planned.Shape.Rank).Select(d => (int)planned.Shape[d]), .. planned.AsSpan<int>()];
+        int place = bytes.WrittenSpan.IndexOf(MemoryMarshal.AsBytes(known)), end = place + (known.Length * sizeof(int));
+        Assert.True(place > 0);
+        foreach (int[] extents in (int[][])[[1 << 30, 1 << 30, 16], [-1, 0]])
+        {
+            ReadOnlySpan<int> words = [extents.Length, (int)DType.I32, .. extents];
+            byte[] broken = [.. bytes.WrittenSpan[..place], .. MemoryMarshal.AsBytes(words), .. bytes.WrittenSpan[end..]];
+            Assert.Throws<MachineException>(() => StepImageFormat.Read(broken, arena));
+        }
     }
 
     // A value of the type whose every tensor, number and flag is set, each to something else.
