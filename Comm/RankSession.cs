@@ -83,6 +83,12 @@ public sealed class RankSession : IDisposable
         build ??= BuildIdentity.Current;
         ControlChannel? control = environment.Address is null ? null : Meet(environment, environment.Address, Secret(), layout, rendezvous, build);
         MpiProcess process = MpiProcess.Join(rendezvous);
+        if (process.Ranks == 1 && environment.Ranks > 1)
+        {
+            throw new InputException(
+                $"{environment.Launcher} started {environment.Ranks} processes that MPI knows nothing of: between CPUs tensors travel by MPI, so start them with mpirun or srun, or one process whose ranks are threads (--comm loopback)");
+        }
+
         if (process.Rank != environment.Rank)
         {
             throw new InputException($"MPI says that this is rank {process.Rank}, {environment.Launcher} that it is rank {environment.Rank}");

@@ -63,6 +63,10 @@ public sealed class LoopbackWorld : IRankStatus, IDisposable
         }
     }
 
+    /// <summary>Ends what would otherwise hang: see <see cref="Watchdog"/>.</summary>
+    /// <param name="limit">How long a rank may wait in one collective.</param>
+    public Watchdog Watch(TimeSpan limit) => new(limit, _ranks.Select(static r => r.Recorder), Dump, Abort);
+
     /// <summary>Runs a body on every rank, a thread each, and leaves when all have ended.</summary>
     /// <param name="body">What a rank does. An exception on one rank ends the collectives of all.</param>
     public void Run(Action<ICollectives> body)
