@@ -150,6 +150,21 @@ public sealed unsafe class CudaStream : KernelStream
             "fill memory");
     }
 
+    /// <summary>
+    /// Queues: <paramref name="counter"/> += 1 after all work before, at once visible to the host. It can be captured, so the
+    /// host sees how far a stream has come while it runs a graph, and where it hangs.
+    /// </summary>
+    /// <param name="counter">i32, one number, in memory of <see cref="CudaDevice.AllocateOnHost"/>; no other stream counts it.</param>
+    public void Count(Tensor counter)
+    {
+        if (counter.Type != DType.I32 || counter.Shape.Count != 1)
+        {
+            throw new ArgumentException($"cannot count {counter}: expected one i32", nameof(counter));
+        }
+
+        CountOneLauncher.Launch(this, counter.Reshape(new Shape(1)));
+    }
+
     /// <inheritdoc/>
     public override IDeviceEvent Record()
     {

@@ -99,7 +99,8 @@ public sealed class StepTraceTests
         public static GenerationEngine Start(RankedModel model, out Traced traced)
         {
             var options = new EngineOptions { CacheMemory = RankedRequests.Memory, MaxSequences = 3, Speculate = 1 };
-            traced = new Traced(model.Begin(options, out CachePlan plan));
+            CachePlan plan = model.Plan(options);
+            traced = new Traced(model.Begin(options, plan));
             return new GenerationEngine(model.Config, traced, plan, options);
         }
 

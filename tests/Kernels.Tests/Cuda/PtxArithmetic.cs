@@ -24,7 +24,7 @@ internal static class PtxArithmetic
             case "ld":
                 PtxOperand[] loaded = o[0].Parts.Length > 0 ? o[0].Parts : [o[0]];
                 int size = words[^1] == "b64" ? 8 : 4;
-                ReadOnlySpan<byte> source = memory(words[1] == "volatile" ? words[2] : words[1], read(o[1]), loaded.Length * size);
+                ReadOnlySpan<byte> source = memory(Space(words), read(o[1]), loaded.Length * size);
                 for (int i = 0; i < loaded.Length; i++)
                 {
                     ReadOnlySpan<byte> word = source[(i * size)..];
@@ -33,17 +33,17 @@ internal static class PtxArithmetic
 
                 return;
             case "st" when words[^1] == "b64":
-                MemoryMarshal.Write(memory(words[1], read(o[0]), 8), read(o[1]));
+                MemoryMarshal.Write(memory(Space(words), read(o[0]), 8), read(o[1]));
                 return;
             case "st":
                 PtxOperand[] values = o[1].Parts.Length > 0 ? o[1].Parts : [o[1]];
                 if (words[^1] is "b16" or "u16")
                 {
-                    MemoryMarshal.Write(memory(words[1], read(o[0]), 2), (ushort)read(o[1]));
+                    MemoryMarshal.Write(memory(Space(words), read(o[0]), 2), (ushort)read(o[1]));
                     return;
                 }
 
-                Span<byte> target = memory(words[1], read(o[0]), values.Length * 4);
+                Span<byte> target = memory(Space(words), read(o[0]), values.Length * 4);
                 for (int i = 0; i < values.Length; i++)
                 {
                     MemoryMarshal.Write(target[(i * 4)..], (uint)read(values[i]));
@@ -55,6 +55,9 @@ internal static class PtxArithmetic
                 return;
         }
     }
+
+    // What stands before it, volatile or release.sys, orders memory among devices, which one thread at a time is.
+    private static string Space(string[] words) => Array.Find(words, static w => w is "global" or "shared") ?? words[1];
 
     private static ulong Result(PtxInstruction instruction, string[] words, ulong a, ulong b, ulong c)
     {
