@@ -11,6 +11,9 @@ public sealed class CclCollectives : RankCollectives
     // How long a call of the library may still take when everything is to end; one that hangs is ended within.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
+    // How long the device may take to come to an end of what is queued, when the rank ends.
+    private static readonly TimeSpan s_end = TimeSpan.FromSeconds(10);
+
     private readonly ICclPeers _peers;
     private readonly Lock _calling = new();
     private readonly CclGroup?[] _groups = new CclGroup?[Enum.GetValues<GroupKind>().Length];
@@ -119,13 +122,18 @@ public sealed class CclCollectives : RankCollectives
         {
             _device.Enter();
             Recorder.Unfollow();
-            foreach (CclGroup group in Distinct())
+            if (IsIdle(_device))
             {
-                group.Dispose();
+                // Groups and memory go when nothing of theirs is under way.
+                foreach (CclGroup group in Distinct())
+                {
+                    group.Dispose();
+                }
+
+                _memory!.Dispose();
+                _device.Dispose();
             }
 
-            _memory!.Dispose();
-            _device.Dispose();
             _device = null;
         }
 
@@ -206,6 +214,26 @@ public sealed class CclCollectives : RankCollectives
 
         _moves!.Run(entry, group, members, SentRows, ReceivedRows, source, target);
         return false;
+    }
+
+    // After a fault the device may hang in something that no abort ends; it keeps what it has until the process ends.
+    private static bool IsIdle(IRankDevice device)
+    {
+        var waiting = new Thread(() =>
+        {
+            try
+            {
+                device.Enter();
+                device.Synchronize();
+            }
+            catch (MachineException)
+            {
+                // A device that failed does nothing any more.
+            }
+        })
+        { Name = "end of a device", IsBackground = true };
+        waiting.Start();
+        return waiting.Join(s_end);
     }
 
     private IEnumerable<CclGroup> Distinct() => _groups.OfType<CclGroup>().Distinct();

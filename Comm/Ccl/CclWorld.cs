@@ -16,6 +16,11 @@ public sealed class CclWorld : RankWorld, ICclPeers
     // How long a rank may take to come out of what its device hangs in, once that was ended.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
+    // How long where nothing ends it: ranks that are not inside the library come out by themselves.
+    private static readonly TimeSpan s_short = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(50);
+
     private readonly object _lock = new();
     private readonly CclLibrary _library;
     private readonly Func<int, IRankDevice> _open;
@@ -25,6 +30,7 @@ public sealed class CclWorld : RankWorld, ICclPeers
     private readonly Dictionary<string, byte[]> _ids = [];
     private readonly List<Thread> _ending = [];
     private int _opened;
+    private bool _isStuck;
 
     /// <summary>Makes the ranks; their devices are opened when they run.</summary>
     /// <param name="layout">How they are laid out.</param>
@@ -66,7 +72,7 @@ public sealed class CclWorld : RankWorld, ICclPeers
             }
 
             // What still hangs keeps its memory: the process is about to end.
-            if (ending.All(static t => t.Join(s_patience)))
+            if (!_isStuck && ending.All(static t => t.Join(s_patience)))
             {
                 base.Dispose(disposing);
             }
@@ -106,13 +112,14 @@ public sealed class CclWorld : RankWorld, ICclPeers
 
     private protected override void Await(Thread thread)
     {
-        while (!thread.Join(s_patience) && Fault is null)
+        while (!thread.Join(s_look) && Fault is null)
         {
         }
 
-        // Without an end to what hangs, the rank stays where it is until the process ends.
-        if (Fault is { } fault && !thread.Join(s_patience))
+        // Where nothing ends what hangs, the rank stays there until the process ends.
+        if (Fault is { } fault && !thread.Join(_library.CanAbort ? s_patience : s_short))
         {
+            _isStuck = true;
             throw new MachineException(fault);
         }
     }

@@ -24,10 +24,10 @@ public sealed class CclTests
         Assert.Equal(kind == CclKind.Nccl ? 128 : 4096, id.Length);
         library.Join(id, ranks: 4, rank: 3, device: 5, Stream).Dispose();
         string[] device = kind == CclKind.Nccl ? [] : ["SetDevice 5"];
-        Assert.Equal(["GetUniqueId", .. device, "CommInitRank ranks=4 rank=3 id=whole", "CommDestroy comm"], standIn.Calls());
+        Assert.Equal(["GetUniqueId", .. device, "CommInitRank ranks=4 rank=3 id=whole", "CommDestroy comm"], standIn.Report());
         Assert.Contains("an id of 12 bytes", Assert.Throws<MachineException>(() => library.Join(new byte[12], 4, 3, 5, Stream)).Message, StringComparison.Ordinal);
         Assert.Contains("rank 4 of 4", Assert.Throws<MachineException>(() => library.Join(id, 4, 4, 5, Stream)).Message, StringComparison.Ordinal);
-        Assert.Empty(standIn.Calls());
+        Assert.Empty(standIn.Report());
     }
 
     [Theory]
@@ -37,7 +37,7 @@ public sealed class CclTests
         using StandInLibrary standIn = Compile(kind);
         CclLibrary library = CclLibrary.Open(kind, standIn.File);
         using CclGroup group = library.Join(library.NewId(), 4, 0, 0, Stream);
-        _ = standIn.Calls();
+        _ = standIn.Report();
         Tensor rows = new(DType.BF16, new Shape(3, 8), 0x1000), all = new(DType.BF16, new Shape(12, 8), 0x2000), ids = new(DType.I32, new Shape(4, 2), 0x4000), got = new(DType.I32, new Shape(5, 2), 0x8000);
         group.AllReduce(rows, rows);
         group.AllGather(rows, all);
@@ -54,7 +54,7 @@ public sealed class CclTests
                 "ReduceScatter 24 type=9 op=0 gap=-4096 comm stream=77",
                 "Broadcast 24 type=9 root=2 inplace=1 comm stream=77",
                 "GroupStart", Line("Send", 6, 2, 0x4000), Line("Recv", 8, 3, 0x8008), "GroupEnd",
-            ], standIn.Calls());
+            ], standIn.Report());
 
         static string Line(string call, int count, int peer, int at) => string.Create(CultureInfo.InvariantCulture, $"{call} {count} type=2 peer={peer} at={at} comm stream=77");
     }
@@ -78,18 +78,18 @@ public sealed class CclTests
         }
 
         standIn.Fault(0);
-        _ = standIn.Calls();
+        _ = standIn.Report();
         if (kind == CclKind.Nccl)
         {
             group.Abort();
             group.Dispose();
-            Assert.Equal(["CommAbort comm"], standIn.Calls());
+            Assert.Equal(["CommAbort comm"], standIn.Report());
         }
         else
         {
             Assert.Equal("oneCCL (libccl.so.2) cannot abort: what hangs ends with the process", Assert.Throws<MachineException>(group.Abort).Message);
             group.Dispose();
-            Assert.Equal(["CommDestroy comm"], standIn.Calls());
+            Assert.Equal(["CommDestroy comm"], standIn.Report());
         }
     }
 
