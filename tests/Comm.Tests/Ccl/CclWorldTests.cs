@@ -1,5 +1,4 @@
 using System.Globalization;
-using Lean.Tensors;
 
 namespace Lean.Comm.Tests;
 
