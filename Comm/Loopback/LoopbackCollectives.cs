@@ -18,9 +18,6 @@ internal sealed unsafe class LoopbackCollectives(LoopbackWorld world, int rank, 
     /// <inheritdoc/>
     public override void Abort(string reason) => world.Abort(reason);
 
-    /// <summary>Tells whoever listens to this rank's faults.</summary>
-    public void Tell(string reason) => OnFaulted(reason);
-
     private protected override void Approach() => world.Pause?.Invoke(Rank);
 
     private protected override void Move(long step, int seq, PlannedCollective entry, RankGroup group, Tensor source, Tensor target)

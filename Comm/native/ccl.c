@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NVLINK_MULTICAST "NCCL_NVLS_ENABLE"
+
 enum { NCCL_ID = 128, ONECCL_ID = 4096, NCCL_IN_PROGRESS = 7 };
 
 typedef struct { char bytes[NCCL_ID]; } nccl_id;
@@ -90,6 +92,8 @@ int lean_comm_ccl_open(int kind, const char *file, lean_comm_ccl **library) {
     if (!c) return lean_comm_fail(LEAN_COMM_FAILED, "not enough memory");
     c->kind = kind;
     c->name = kind == LEAN_COMM_NCCL ? "NCCL (libnccl.so.2)" : "oneCCL (libccl.so.2)";
+    /* Multicast reserves memory on every card and has hung where a driver or a fabric manager was not ready for it. */
+    if (kind == LEAN_COMM_NCCL) setenv(NVLINK_MULTICAST, "0", 0);
     const char *usual = kind == LEAN_COMM_NCCL ? "libnccl.so.2" : "libccl.so.2 libccl.so.1 libccl.so";
     c->library = lean_comm_load(file ? file : usual, c->name);
     int code = c->library ? fill(c) : LEAN_COMM_MISSING;
@@ -106,7 +110,12 @@ int lean_comm_ccl_describe(lean_comm_ccl *c, char *text, size_t capacity) {
     int version = 0, error = c->get_version(&version);
     if (error) return failed(c, NULL, "GetVersion", error);
     /* Both count major * 10000 + minor * 100 + patch since their present numbering. */
-    snprintf(text, capacity, "%s %d.%d.%d", c->kind == LEAN_COMM_NCCL ? "NCCL" : "oneCCL", version / 10000, version / 100 % 100, version % 100);
+    int length = snprintf(text, capacity, "%s %d.%d.%d", c->kind == LEAN_COMM_NCCL ? "NCCL" : "oneCCL", version / 10000, version / 100 % 100, version % 100);
+    if (c->kind == LEAN_COMM_NCCL && length > 0 && (size_t)length < capacity) {
+        const char *multicast = getenv(NVLINK_MULTICAST);
+        if (!multicast || strcmp(multicast, "0") == 0) snprintf(text + length, capacity - length, ", NVLink multicast off");
+        else snprintf(text + length, capacity - length, ", NVLink multicast by " NVLINK_MULTICAST "=%.20s", multicast);
+    }
     return LEAN_COMM_OK;
 }
 

@@ -42,6 +42,7 @@ enum lean_comm_ccl_kind { LEAN_COMM_NCCL = 0, LEAN_COMM_ONECCL = 1 };
 typedef struct lean_comm_ccl lean_comm_ccl;
 typedef struct lean_comm_group lean_comm_group;
 
+/* Of NCCL, NVLink multicast is off in this process unless its environment sets NCCL_NVLS_ENABLE; describe says so. */
 LEAN_COMM_API int lean_comm_ccl_open(int kind, const char *file, lean_comm_ccl **library);
 LEAN_COMM_API int lean_comm_ccl_describe(lean_comm_ccl *library, char *text, size_t capacity);
 LEAN_COMM_API int lean_comm_ccl_id_size(lean_comm_ccl *library, size_t *bytes);
