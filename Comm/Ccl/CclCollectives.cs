@@ -21,6 +21,7 @@ public sealed class CclCollectives : RankCollectives
     private ICclMemory? _memory;
     private CclMoves? _moves;
     private CollectivePlan? _reserved;
+    private Thread? _ending;
 
     internal CclCollectives(ICclPeers peers, ParallelLayout layout, int rank, string transport, int recorderCapacity) : base(layout, rank, recorderCapacity) =>
         (_peers, Transport) = (peers, transport);
@@ -87,32 +88,29 @@ public sealed class CclCollectives : RankCollectives
         }
     }
 
-    /// <summary>Ends what hangs on the device. Called once, from a thread that may wait.</summary>
-    internal void EndGroups()
+    /// <summary>After a fault, ends what hangs on the device, on a thread of its own. Called once.</summary>
+    /// <param name="then">What to do next.</param>
+    internal void BeginEnd(Action? then = null)
     {
-        _device?.Abort();
+        _ending = new Thread(() =>
+        {
+            EndGroups();
+            then?.Invoke();
+        })
+        { Name = $"end of rank {Rank}", IsBackground = true };
+        _ending.Start();
+    }
 
-        // A thread inside the library is let out by the end of its group, where it does not come out by itself.
-        bool entered = _calling.TryEnter(s_patience);
-        try
+    /// <summary>Whether the rank's thread is outside the library, or comes out in time.</summary>
+    internal bool IsOutside(TimeSpan patience)
+    {
+        bool entered = _calling.TryEnter(patience);
+        if (entered)
         {
-            _device?.Enter();
-            foreach (CclGroup group in Distinct())
-            {
-                group.Abort();
-            }
+            _calling.Exit();
         }
-        catch (MachineException)
-        {
-            // The fault that ends everything is told already.
-        }
-        finally
-        {
-            if (entered)
-            {
-                _calling.Exit();
-            }
-        }
+
+        return entered;
     }
 
     /// <inheritdoc/>
@@ -122,7 +120,7 @@ public sealed class CclCollectives : RankCollectives
         {
             _device.Enter();
             Recorder.Unfollow();
-            if (IsIdle(_device))
+            if (_ending?.Join(s_end) is not false && IsIdle(_device))
             {
                 // Groups and memory go when nothing of theirs is under way.
                 foreach (CclGroup group in Distinct())
@@ -152,6 +150,7 @@ public sealed class CclCollectives : RankCollectives
 
     private protected override void Begun(CollectivePlan plan)
     {
+        Device.Enter();
         if (plan == _reserved)
         {
             return;
@@ -214,6 +213,33 @@ public sealed class CclCollectives : RankCollectives
 
         _moves!.Run(entry, group, members, SentRows, ReceivedRows, source, target);
         return false;
+    }
+
+    private void EndGroups()
+    {
+        _device?.Abort();
+
+        // A thread inside the library is let out by the end of its group, where it does not come out by itself.
+        bool entered = _calling.TryEnter(s_patience);
+        try
+        {
+            _device?.Enter();
+            foreach (CclGroup group in Distinct())
+            {
+                group.Abort();
+            }
+        }
+        catch (MachineException)
+        {
+            // The fault that ends everything is told already.
+        }
+        finally
+        {
+            if (entered)
+            {
+                _calling.Exit();
+            }
+        }
     }
 
     // After a fault the device may hang in something that no abort ends; it keeps what it has until the process ends.

@@ -28,7 +28,6 @@ public sealed class CclWorld : RankWorld, ICclPeers
     private readonly CclCollectives[] _ranks;
     private readonly PlanBoard _board;
     private readonly Dictionary<string, byte[]> _ids = [];
-    private readonly List<Thread> _ending = [];
     private int _opened;
     private bool _isStuck;
 
@@ -63,19 +62,10 @@ public sealed class CclWorld : RankWorld, ICclPeers
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (disposing)
+        // What ranks still use that did not come back stays: the process is about to end.
+        if (!_isStuck)
         {
-            Thread[] ending;
-            lock (_lock)
-            {
-                ending = [.. _ending];
-            }
-
-            // What still hangs keeps its memory: the process is about to end.
-            if (!_isStuck && ending.All(static t => t.Join(s_patience)))
-            {
-                base.Dispose(disposing);
-            }
+            base.Dispose(disposing);
         }
     }
 
@@ -100,13 +90,11 @@ public sealed class CclWorld : RankWorld, ICclPeers
         lock (_lock)
         {
             Monitor.PulseAll(_lock);
-            foreach (CclCollectives rank in _ranks)
-            {
-                // Each waits for its own device.
-                var thread = new Thread(rank.EndGroups) { Name = $"end of rank {rank.Rank}", IsBackground = true };
-                _ending.Add(thread);
-                thread.Start();
-            }
+        }
+
+        foreach (CclCollectives rank in _ranks)
+        {
+            rank.BeginEnd();
         }
     }
 

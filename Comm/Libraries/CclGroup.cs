@@ -65,18 +65,12 @@ public sealed class CclGroup : SafeHandle
     /// <exception cref="MachineException">It has.</exception>
     public void Check() => CommLibrary.Check(CommLibrary.CclCheck(handle));
 
-    /// <summary>Ends what hangs on the device; the group is gone then. oneCCL cannot: there, only the process's end helps.</summary>
+    /// <summary>
+    /// Ends what hangs on the device, and lets another thread out of a call; every later call fails. oneCCL cannot: there, only
+    /// the process's end helps. Disposed of only when no thread is inside.
+    /// </summary>
     /// <exception cref="MachineException">The library cannot, or failed.</exception>
-    public void Abort()
-    {
-        int code = CommLibrary.CclAbort(handle);
-        if (code != CommLibrary.Unsupported)
-        {
-            SetHandleAsInvalid();
-        }
-
-        CommLibrary.Check(code);
-    }
+    public void Abort() => CommLibrary.Check(CommLibrary.CclAbort(handle));
 
     /// <inheritdoc/>
     protected override bool ReleaseHandle() => CommLibrary.CclLeave(handle) == CommLibrary.Ok;

@@ -50,7 +50,10 @@ LEAN_COMM_API int lean_comm_ccl_id(lean_comm_ccl *library, void *id, size_t byte
 /* Waits until all ranks of the group have come. device is oneCCL's; NCCL takes the thread's current one. */
 LEAN_COMM_API int lean_comm_ccl_join(lean_comm_ccl *library, const void *id, size_t bytes, int ranks, int rank, uint32_t device, lean_comm_group **group);
 LEAN_COMM_API int lean_comm_ccl_leave(lean_comm_group *group);
-/* Ends what hangs on the device. oneCCL has no such call. The group is gone afterwards, whatever the answer, unless unsupported. */
+/*
+ * Ends what hangs on the device, and lets other threads out of calls of the group. oneCCL has no such call. Afterwards every call
+ * fails; the group is left as any other, once no thread is inside.
+ */
 LEAN_COMM_API int lean_comm_ccl_abort(lean_comm_group *group);
 /* Whether queued work has failed so far. */
 LEAN_COMM_API int lean_comm_ccl_check(lean_comm_group *group);
