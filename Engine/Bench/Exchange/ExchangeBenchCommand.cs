@@ -51,21 +51,17 @@ internal sealed class ExchangeBenchCommand
         progress.Clear();
         var report = new ExchangeReport(bench.Description, nccl, width, repeats);
         bool asJson = parsed.GetValue(_json);
-        if (!asJson)
-        {
-            report.Head();
-        }
-
         var figures = new List<ExchangeFigure>();
         foreach (int count in rows)
         {
             IReadOnlyList<ExchangeFigure> found = bench.Measure(count, repeats, progress.Say);
             progress.Clear();
-            figures.AddRange(found);
             if (!asJson)
             {
-                ExchangeReport.Row(count, found);
+                report.Print(count, found, isFirst: figures.Count == 0);
             }
+
+            figures.AddRange(found);
         }
 
         if (asJson)

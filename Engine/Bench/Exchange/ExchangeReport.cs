@@ -15,18 +15,19 @@ internal sealed class ExchangeReport(string devices, string nccl, int width, int
         (ExchangeWay.NcclThenNorm, "nccl, norm", "nccl_then_norm"),
     ];
 
-    /// <summary>What the table begins with.</summary>
-    public void Head()
+    /// <summary>Prints one size's line of the table, and what the table begins with before the first.</summary>
+    public void Print(int rows, IReadOnlyList<ExchangeFigure> figures, bool isFirst)
     {
-        Console.WriteLine($"devices  {devices}");
-        Console.WriteLine($"nccl     {nccl}");
-        Console.WriteLine($"µs of one exchange of rows of {width} f32, in a graph of {ExchangeRank.Exchanges}: median (least) of {repeats}; bits compared before and after");
-        Console.WriteLine($"{"rows",6}{string.Concat(s_ways.Select(static w => $"{w.Name,20}"))}");
-    }
+        if (isFirst)
+        {
+            Console.WriteLine($"devices  {devices}");
+            Console.WriteLine($"nccl     {nccl}");
+            Console.WriteLine($"µs of one exchange of rows of {width} f32, in a graph of {ExchangeRank.Exchanges}: median (least) of {repeats}; bits compared before and after");
+            Console.WriteLine($"{"rows",6}{string.Concat(s_ways.Select(static w => $"{w.Name,20}"))}");
+        }
 
-    /// <summary>One size.</summary>
-    public static void Row(int rows, IReadOnlyList<ExchangeFigure> figures) => Console.WriteLine(
-        $"{rows,6}{string.Concat(s_ways.Select(w => $"{(figures.FirstOrDefault(f => f.Way == w.Way) is { } f ? $"{f.Microseconds.Median:F2} ({f.Microseconds.Least:F2})" : "-"),20}"))}");
+        Console.WriteLine($"{rows,6}{string.Concat(s_ways.Select(w => $"{Cell(figures.FirstOrDefault(f => f.Way == w.Way)),20}"))}");
+    }
 
     /// <summary>All of it.</summary>
     public void Write(Utf8JsonWriter json, IReadOnlyList<ExchangeFigure> figures)
@@ -53,4 +54,6 @@ internal sealed class ExchangeReport(string devices, string nccl, int width, int
         json.WriteEndArray();
         json.WriteEndObject();
     }
+
+    private static string Cell(ExchangeFigure? figure) => figure is null ? "-" : $"{figure.Microseconds.Median:F2} ({figure.Microseconds.Least:F2})";
 }
