@@ -159,6 +159,13 @@ public sealed class RankSession : IDisposable
 
         ControlChannel? control = environment.Address is null ? null : Meet(environment, environment.Address, Secret(), layout, rendezvous, build);
         MpiProcess? process = control is null || needsMpi ? MpiProcess.Join(rendezvous) : null;
+        if (process is { Ranks: 1 } && environment.Ranks > 1)
+        {
+            throw new InputException($"{environment.Launcher} started {environment.Ranks} processes that MPI knows nothing of: " + (needsMpi
+                ? "between CPUs tensors travel by MPI, so start them with mpirun or srun, or one process whose ranks are threads (--comm loopback)"
+                : "start them with mpirun or srun, or set MASTER_ADDR and MASTER_PORT, where they meet without it"));
+        }
+
         return process is not null && process.Rank != environment.Rank
             ? throw new InputException($"MPI says that this is rank {process.Rank}, {environment.Launcher} that it is rank {environment.Rank}")
             : (control ?? MeetByMpi(environment, process!, layout, rendezvous, build), process);

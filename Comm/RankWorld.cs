@@ -34,6 +34,10 @@ public abstract class RankWorld : IRankStatus, IDisposable
     public FlightDump Dump(string reason) => new(
         DateTimeOffset.UtcNow, BuildIdentity.Current, Layout, Transport, reason, [.. All().Select(static r => r.Recorder.Report())]);
 
+    /// <summary>Ends what would otherwise hang: see <see cref="Watchdog"/>.</summary>
+    /// <param name="limit">How long a rank may wait in one collective.</param>
+    public Watchdog Watch(TimeSpan limit) => new(limit, All().Select(static r => r.Recorder), Dump, Abort);
+
     /// <summary>Makes all ranks' calls throw.</summary>
     /// <param name="reason">Why, in one sentence; the first one stays.</param>
     public void Abort(string reason)

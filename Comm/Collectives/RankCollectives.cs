@@ -18,6 +18,7 @@ public abstract class RankCollectives : ICollectives
     private int _next;
     private Action<string>? _told;
     private long _ticket;
+    private bool _isFinished;
 
     private protected RankCollectives(ParallelLayout layout, int rank, int recorderCapacity)
     {
@@ -272,6 +273,19 @@ public abstract class RankCollectives : ICollectives
         }
     }
 
+    /// <summary>
+    /// Notes in the recorder that the rank has done its part, where it then only waits until others have done theirs; otherwise
+    /// it has when <see cref="Move"/> returns, or when the device says so.
+    /// </summary>
+    private protected void Finished()
+    {
+        if (IsRecording && !_isFinished && !Recorder.IsFollowing)
+        {
+            Recorder.Finish(_ticket);
+            _isFinished = true;
+        }
+    }
+
     /// <summary>The fault as an exception, after telling every rank.</summary>
     private protected MachineException Fail(string reason)
     {
@@ -334,12 +348,9 @@ public abstract class RankCollectives : ICollectives
             return;
         }
 
-        _ticket = Recorder.Submit(_step, seq, entry, group);
+        (_ticket, _isFinished) = (Recorder.Submit(_step, seq, entry, group), false);
         Move(_step, seq, entry, group, source, target);
-        if (!Recorder.IsFollowing)
-        {
-            Recorder.Finish(_ticket);
-        }
+        Finished();
     }
 
     private void Check(PlannedCollective entry, Tensor tensor, int rows, string role)

@@ -11,7 +11,7 @@ public abstract class ControlChannel : IDisposable
     private protected const int MostPublished = 8 << 20;
 
     // How often a sign of life comes within the watchdog's limit.
-    private const int HeartbeatsPerLimit = 8;
+    private protected const int HeartbeatsPerLimit = 8;
 
     private readonly ManualResetEventSlim _ended = new();
     private readonly ManualResetEventSlim _concluded = new();

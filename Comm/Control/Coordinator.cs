@@ -117,7 +117,21 @@ public sealed class Coordinator : ControlChannel, IRankStatus
         return all;
     }
 
-    private protected override void SendHeartbeat() => Tell(ControlMessage.Heartbeat, []);
+    private protected override void SendHeartbeat()
+    {
+        Tell(ControlMessage.Heartbeat, []);
+        CoordinatedRank? silent;
+        lock (_lock)
+        {
+            silent = Array.Find(_members, static member => member?.Look() >= HeartbeatsPerLimit);
+        }
+
+        // Also where nobody waits for it: between steps a rank that stands still would be noticed by the next request alone.
+        if (silent is not null)
+        {
+            Alarm($"rank {silent.Rank} gave no sign of life for {Limit.TotalSeconds:0.#} s", isFault: false);
+        }
+    }
 
     private protected override void Alarm(string reason, bool isFault)
     {

@@ -171,8 +171,7 @@ internal sealed class RankedModel : IEngineSource
     {
         ParallelLayout layout = options.Layout;
         var world = new LoopbackWorld(layout, options.Pause);
-        var watchdog = new Watchdog(
-            options.Watchdog, Enumerable.Range(0, layout.Ranks).Select(rank => world[rank].Recorder), reason => world.Dump(reason), world.Abort);
+        Watchdog watchdog = world.Watch(options.Watchdog);
         var team = new RankTeam(layout, layout.Ranks);
 
         // Also where the ranks themselves do not come to hear it.

@@ -35,8 +35,8 @@ public sealed unsafe class CudaStream : KernelStream
 
     internal override int Multiprocessors => _device.Info.Multiprocessors;
 
-    /// <summary>The driver's stream.</summary>
-    internal nint Handle => _stream != 0 ? _stream : throw new ObjectDisposedException(nameof(CudaStream));
+    /// <summary>The driver's stream (CUstream), for libraries that queue work of their own on it.</summary>
+    public nint Handle => _stream != 0 ? _stream : throw new ObjectDisposedException(nameof(CudaStream));
 
     /// <inheritdoc/>
     public override bool CanCapture => _timed is null && !_device.Shares;
@@ -162,7 +162,14 @@ public sealed unsafe class CudaStream : KernelStream
             throw new ArgumentException($"cannot count {counter}: expected one i32", nameof(counter));
         }
 
-        CountOneLauncher.Launch(this, counter.Reshape(new Shape(1)));
+        CountOneLauncher.Launch(this, counter.Reshape(new Shape(1)), counter.Reshape(new Shape(1)));
+    }
+
+    /// <summary>Likewise, of a count that the device keeps: it does not read the host's memory.</summary>
+    public void Count(StreamCount count)
+    {
+        ArgumentNullException.ThrowIfNull(count);
+        CountOneLauncher.Launch(this, count.Kept, count.Shown);
     }
 
     /// <inheritdoc/>

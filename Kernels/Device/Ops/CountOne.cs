@@ -7,18 +7,20 @@ namespace Lean.Kernels.Device;
 public static class CountOne
 {
     /// <summary>
-    /// counter += 1, after everything before on the stream. One stream alone counts a counter, so nothing comes between the
-    /// read and the write.
+    /// kept += 1, after everything before on the stream, and shown = kept. One stream alone counts, so nothing comes between
+    /// the read and the write; where kept lies in the device's memory the host's, which is far, is only written.
     /// </summary>
     [Kernel("count_one", 32, groups: "1")]
     [Cuda("sm_80")]
-    public static void Run([Shape("C")] ArrayView<int> counter)
+    public static void Run([Shape("1")] ArrayView<int> kept, [Shape("1")] ArrayView<int> shown)
     {
         DependentLaunch.Allow();
         DependentLaunch.Wait();
         if (Group.IdxX == 0)
         {
-            SystemMemory.Publish(ref counter[0], WideAccess.Fresh(ref counter[0]) + 1);
+            int count = WideAccess.Fresh(ref kept[0]) + 1;
+            kept[0] = count;
+            SystemMemory.Post(ref shown[0], count);
         }
     }
 }

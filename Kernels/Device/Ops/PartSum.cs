@@ -24,10 +24,10 @@ public static class PartSum
         for (int p = 1; p < count; p++)
         {
             long part = (long)p * stride;
-            sum0 += parts[part + at0];
-            sum1 += parts[part + at1];
-            sum2 += parts[part + at2];
-            sum3 += parts[part + at3];
+            sum0 = Scalar.Add(sum0, parts[part + at0]);
+            sum1 = Scalar.Add(sum1, parts[part + at1]);
+            sum2 = Scalar.Add(sum2, parts[part + at2]);
+            sum3 = Scalar.Add(sum3, parts[part + at3]);
         }
 
         for (int i = 0; i < Each; i++)
