@@ -53,14 +53,14 @@ public static class CommSelfTest
         return new CollectivePlan(StepRows.Ragged([.. Enumerable.Repeat(1, layout.Data)]), [.. entries]);
     }
 
-    private static string? Run(ICollectives collectives, PlannedCollective entry, RankGroup group)
+    /// <summary>A rank's own rows of an entry, and those of all members where they lie beside them.</summary>
+    internal static (int Own, int All) RowsOf(PlannedCollective entry, RankGroup group, int rank) => entry.Kind == CollectiveKind.AllToAll
+        ? (Enumerable.Range(0, group.Size).Sum(p => entry.RowsTo(rank, p, group.Size)), group.Members.Sum(m => entry.RowsTo(m, group.Place, group.Size)))
+        : (entry.Rows[rank], entry.Kind is CollectiveKind.AllGather or CollectiveKind.ReduceScatter ? entry.TotalRows(group) : 0);
+
+    /// <summary>Calls what carries out an entry.</summary>
+    internal static void Submit(ICollectives collectives, PlannedCollective entry, SelfTestMemory memory)
     {
-        int own = entry.Kind == CollectiveKind.AllToAll ? Enumerable.Range(0, group.Size).Sum(p => entry.RowsTo(collectives.Rank, p, group.Size)) : entry.Rows[collectives.Rank];
-        int all = entry.Kind == CollectiveKind.AllToAll ? group.Members.Sum(m => entry.RowsTo(m, group.Place, group.Size)) : entry.TotalRows(group);
-        using var memory = new SelfTestMemory(collectives, entry.Type, own, all, Width);
-        Tensor mine = memory.Mine, theirs = memory.Theirs;
-        Fill(entry.Kind == CollectiveKind.ReduceScatter ? theirs : mine, collectives.Rank);
-        memory.Bring();
         switch (entry.Kind)
         {
             case CollectiveKind.AllReduce:
@@ -83,7 +83,16 @@ public static class CommSelfTest
                 collectives.SendReceive(entry, memory.BroughtMine);
                 break;
         }
+    }
 
+    private static string? Run(ICollectives collectives, PlannedCollective entry, RankGroup group)
+    {
+        (int own, int all) = RowsOf(entry, group, collectives.Rank);
+        using var memory = new SelfTestMemory(collectives, entry.Type, own, all, Width);
+        Tensor mine = memory.Mine, theirs = memory.Theirs;
+        Fill(entry.Kind == CollectiveKind.ReduceScatter ? theirs : mine, collectives.Rank);
+        memory.Bring();
+        Submit(collectives, entry, memory);
         memory.Return();
         return entry.Kind switch
         {

@@ -60,9 +60,16 @@ internal sealed class SelfTestMemory : IDisposable
         if (_there is not null)
         {
             _device!.CopyToHost(_there.View(DType.I8, _whole.Shape), _whole);
-            _device.Synchronize();
         }
 
+        Wait();
+    }
+
+    /// <summary>Waits until all that was submitted is done.</summary>
+    /// <exception cref="MachineException">A fault, here or elsewhere.</exception>
+    public void Wait()
+    {
+        _device?.Synchronize();
         _collectives.Check();
     }
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LEAN_COMM_VERSION 1
+#define LEAN_COMM_VERSION 2
 #define LEAN_COMM_API __attribute__((visibility("default")))
 
 enum lean_comm_code {
@@ -67,5 +67,12 @@ LEAN_COMM_API int lean_comm_ccl_receive(lean_comm_group *group, void *data, size
 /* What lies between the two is one operation: sends and receives of an all-to-all, of any counts. */
 LEAN_COMM_API int lean_comm_ccl_batch_begin(lean_comm_ccl *library);
 LEAN_COMM_API int lean_comm_ccl_batch_end(lean_comm_ccl *library);
+
+/*
+ * A SYCL queue on an immediate, in-order command list of Level Zero, for oneCCL's stream; all handles stay the caller's. Made by
+ * liblean-sycl.so, which is built only where DPC++ is found; file is its path, or NULL for its name.
+ */
+LEAN_COMM_API int lean_comm_sycl_queue(const char *file, void *context, void *device, void *list, void **queue);
+LEAN_COMM_API int lean_comm_sycl_release(const char *file, void *queue);
 
 #endif

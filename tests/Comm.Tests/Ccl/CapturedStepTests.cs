@@ -67,6 +67,35 @@ public sealed class CapturedStepTests
     }
 
     [Fact]
+    public void Sizes_of_steps_give_known_numbers_at_once_and_from_graphs()
+    {
+        StandInDevices all = StandInDevices.Of(CclKind.Nccl);
+        var layout = new ParallelLayout(tensor: 3, data: 2, expert: true);
+        var timings = new List<CollectiveTiming>();
+        using (CclWorld world = CclWorldTests.World(all, layout))
+        {
+            world.Run(collectives =>
+            {
+                var device = (StandInDevice)((CclCollectives)collectives).Device;
+                CommSelfTest.Run(collectives);
+                new CommTimes(collectives, 1, Capture, [1, 140], calls: 2).Run(collectives.Rank == 0 ? timings.Add : static _ => { });
+
+                Action Capture(Action work)
+                {
+                    nint graph = device.Capture(work);
+                    return () => all.Launch(graph);
+                }
+            });
+        }
+
+        // World and experts are the same ranks.
+        Assert.Equal(["all_reduce f32 over world {0, 1, 2, 3, 4, 5}", "all_reduce f32 over tp {0, 1, 2}", "all_reduce f32 over dp {0, 3}"], timings.Where(static t => t.Entry.Kind == CollectiveKind.AllReduce).Select(static t => t.Name).Distinct());
+        Assert.Equal(3 * 2 * 5, timings.Count);
+        Assert.All(timings, static t => Assert.True(t is { Microseconds: > 0, Captured: > 0 }));
+        Assert.Empty(all.Report());
+    }
+
+    [Fact]
     public void A_replay_of_more_than_the_plan_has_is_refused()
     {
         StandInDevices all = StandInDevices.Of(CclKind.Nccl);

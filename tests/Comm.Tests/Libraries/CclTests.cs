@@ -111,5 +111,20 @@ public sealed class CclTests
         Assert.EndsWith("expected Open MPI 4 or 5", CommLibrary.LastError(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_SYCL_queue_is_made_where_the_build_has_SYCL_and_refused_by_name_elsewhere()
+    {
+        Assert.SkipWhen(CommLibrary.WhyUnavailable is not null, CommLibrary.WhyUnavailable ?? "");
+        Assert.StartsWith("the SYCL part of Lean (liblean-sycl.so, built where DPC++ is found) cannot be loaded: /nowhere.so", Assert.Throws<MachineException>(() => SyclQueue.Of(1, 2, 3, "/nowhere.so")).Message, StringComparison.Ordinal);
+        using var standIn = new StandInLibrary("sycl.c");
+        using (SyclQueue queue = SyclQueue.Of(1, 2, 3, standIn.File))
+        {
+            Assert.Equal(0x1234, queue.Stream);
+        }
+
+        Assert.Equal(["queue context=1 device=2 list=3", "release 1234"], standIn.Report());
+        Assert.Equal("SYCL takes no queue of Level Zero: no such context", Assert.Throws<MachineException>(() => SyclQueue.Of(0, 2, 3, standIn.File)).Message);
+    }
+
     private static StandInLibrary Compile(CclKind kind) => new("ccl.c", kind == CclKind.OneCcl ? ["-DONECCL"] : []);
 }
