@@ -20,7 +20,7 @@ internal sealed class MtpHead
     private readonly Tensor _embeddingNorm; // [H]
     private readonly Tensor _hiddenNorm;    // [H]
     private readonly LinearWeight _fc;      // [H, 2H]
-    private readonly Tensor _norm;          // [H]
+    private readonly ResidualNorm _norm;
 
     /// <param name="weights">The head's own weights.</param>
     /// <param name="decoder">Its decoder layer.</param>
@@ -34,7 +34,7 @@ internal sealed class MtpHead
         _embeddingNorm = layer.Parameters.Small(weights.PreFcNormEmbedding);
         _hiddenNorm = layer.Parameters.Small(weights.PreFcNormHidden);
         _fc = layer.Parameters.Linear(weights.Fc);
-        _norm = layer.Parameters.Small(weights.Norm);
+        _norm = new ResidualNorm(layer.Parameters.Small(weights.Norm), FaultPlace.BeforeMixer(FaultPlace.MtpLayer(layer.Config) + 1), layer);
     }
 
     /// <summary>Which attention cache is the head's.</summary>
@@ -51,8 +51,7 @@ internal sealed class MtpHead
         ArenaMark mark = step.Arena.Mark();
         Tensor residual = Join(hidden, step), delta = step.Arena.F32(rows, width);
         _decoder.Forward(residual, pending: default, result, delta, step);
-        _layer.Ops.AddRmsNorm.Run(
-            residual, delta, _norm, _layer.Config.NormEpsilon, result, step.Faults, FaultPlace.BeforeMixer(FaultPlace.MtpLayer(_layer.Config) + 1));
+        _norm.Run(residual, delta, result, step);
         step.Arena.Release(mark);
         return result;
     }
