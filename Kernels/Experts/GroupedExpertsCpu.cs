@@ -37,9 +37,9 @@ internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend) : GroupedExpe
             arguments.Matrices = matrices;
             if (active > 0)
             {
-                long work = (long)entries / active * GroupedExpertsArguments.BlockRows;
-                backend.Run(CpuKernel.ExpertsGateUp, &arguments, checked(active * Blocks(weights.Width)), 2 * work * weights.Hidden);
-                backend.Run(CpuKernel.ExpertsDown, &arguments, checked(active * Blocks(weights.Hidden)), work * weights.Width);
+                long work = (long)entries * GroupedExpertsArguments.BlockRows / active;
+                backend.Run(CpuKernel.ExpertsGateUp, &arguments, checked(active * Blocks(weights.Width)), 2 * work * DotBlock.Work(weights.Hidden));
+                backend.Run(CpuKernel.ExpertsDown, &arguments, checked(active * Blocks(weights.Hidden)), work * DotBlock.Work(weights.Width));
             }
 
             backend.Run(CpuKernel.ExpertsCombine, &arguments, rows, topK * weights.Hidden);

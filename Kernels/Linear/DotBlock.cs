@@ -3,6 +3,13 @@ using System.Runtime.Intrinsics;
 
 namespace Lean.Kernels;
 
+/// <summary>What a dot product costs, for whoever shares them between threads.</summary>
+internal static class DotBlock
+{
+    /// <summary>Multiply-adds in f32 that take as long as one dot product of k terms: short ones are widened and summed in double.</summary>
+    public static long Work(long k) => k <= ShortDots.MaxTerms ? 3 * k : k;
+}
+
 /// <summary>
 /// The products of many rows of x with a block of consecutive rows of W: picks tiles, keeps the block in the cache.
 /// </summary>
@@ -48,7 +55,7 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         int r = 0;
         while (r < count)
         {
-            int left = count - r, taken = left >= tileRows ? tileRows : V.Registers < 32 ? 1 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+            int left = count - r, taken = left >= tileRows ? tileRows : V.Registers < 32 ? 1 : left >= 4 ? 4 : left;
             for (int i = 0; i < taken; i++)
             {
                 tile[i] = x + ((rows == null ? r + i : rows[r + i]) * xStride);
@@ -59,7 +66,8 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
             {
                 6 => Six<W>(tile, w, pitch, columns, k, target, yStride, sums),
                 4 => Four<W>(tile, w, pitch, columns, k, target, yStride, sums),
-                3 => Three<W>(tile, w, pitch, columns, k, target, yStride, sums),
+                3 when V.Registers >= 32 => Three<W>(tile, w, pitch, columns, k, target, yStride, sums),
+                3 => ThreeByTwo<W>(tile, w, pitch, columns, k, target, yStride, sums),
                 2 => Two<W>(tile, w, pitch, columns, k, target, yStride, sums),
                 _ => Single<W>(tile[0], w, pitch, columns, k, target),
             };
@@ -108,6 +116,22 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
     }
 
     private static int Three<W>(float** x, byte* w, long pitch, int columns, long k, float* y, long yStride, float* sums)
+        where W : struct, IWeightFormat<V>
+    {
+        int n = 0;
+        for (; n + 4 <= columns; n += 4)
+        {
+            DotTiles<V, W>.ThreeByFour(x, w + (n * pitch), pitch, k, sums);
+            for (int i = 0; i < 3; i++)
+            {
+                Vector128.Load(sums + (4 * i)).Store(y + (i * yStride) + n);
+            }
+        }
+
+        return n;
+    }
+
+    private static int ThreeByTwo<W>(float** x, byte* w, long pitch, int columns, long k, float* y, long yStride, float* sums)
         where W : struct, IWeightFormat<V>
     {
         int n = 0;
