@@ -36,7 +36,7 @@ internal sealed class RankStep
             for (int[] counts = Counts(replicas, 1); counts.AsSpan().ContainsAnyExcept(0); counts = Counts(replicas, _drafting.Count + 1))
             {
                 _drafting.Add(StepRows.Ragged(counts));
-                _ = collectives.Draft(_drafting[^1]).Picks(counts);
+                _ = (_drafting.Count == 1 ? collectives.GoOn(_drafting[^1]) : collectives.Draft(_drafting[^1])).Picks(counts);
             }
         }
 
