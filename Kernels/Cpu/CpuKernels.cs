@@ -29,7 +29,7 @@ public static class CpuKernels
             ExpertRouter = new ExpertRouterCpu(backend),
             GroupedExperts = experts,
             GatedMlp = mlp,
-            ExpertMixture = new ExpertMixtureInTwo(experts, mlp),
+            ExpertMixture = new ExpertMixtureCpu(backend, new ExpertMixtureInTwo(experts, mlp)),
             GreedyPick = new GreedyPickCpu(backend),
             AdjustLogits = new AdjustLogitsCpu(backend),
             MaskLogits = new MaskLogitsCpu(backend),

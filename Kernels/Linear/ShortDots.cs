@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Lean.Kernels;
 
@@ -15,13 +16,17 @@ internal static unsafe class ShortDots
     // Rows of x that share a pass over the weights.
     private const int TileRows = 4;
 
+    // Rows of W that are fetched before they are read.
+    private const int RowsAhead = 16;
+    private const int CacheLine = 64;
+
     // Weights that so many rows share are widened once for all; fewer rows widen them in registers.
     private const int ManyRows = 12;
 
     /// <summary>As <see cref="DotBlock{V}.Multiply"/>; the order is lane k mod 8, then the fixed tree.</summary>
     [SkipLocalsInit]
     public static void Multiply(
-        bool bf16, float* x, long xStride, int* rows, int count, byte* w, int columns, int k, float* y, long yStride)
+        bool bf16, float* x, long xStride, int* rows, int count, byte* w, int columns, int k, float* y, long yStride, byte* next)
     {
         int length = (k + Wide.Lanes - 1) / Wide.Lanes * Wide.Lanes;
         double* inputs = stackalloc double[TileRows * length];
@@ -43,26 +48,31 @@ internal static unsafe class ShortDots
             float* target = y + (r * yStride);
             if (!few)
             {
-                Tile<AsDouble>(inputs, taken, (byte*)weights, columns, length, target, yStride);
+                Tile<AsDouble>(inputs, taken, (byte*)weights, columns, length, target, yStride, (byte*)weights);
             }
             else if (bf16)
             {
-                Tile<AsBF16>(inputs, taken, w, columns, length, target, yStride);
+                Tile<AsBF16>(inputs, taken, w, columns, length, target, yStride, next);
             }
             else
             {
-                Tile<AsF32>(inputs, taken, w, columns, length, target, yStride);
+                Tile<AsF32>(inputs, taken, w, columns, length, target, yStride, next);
             }
         }
     }
 
     // Weights lie row after row, a whole number of vectors each.
-    private static void Tile<F>(double* x, int rows, byte* w, int columns, long length, float* y, long yStride) where F : struct, IFormat
+    private static void Tile<F>(double* x, int rows, byte* w, int columns, long length, float* y, long yStride, byte* next) where F : struct, IFormat
     {
         long pitch = length * F.Size;
         int n = 0;
         for (; n + 4 <= columns; n += 4, w += 4 * pitch)
         {
+            if (typeof(F) != typeof(AsDouble))
+            {
+                Fetch(n + RowsAhead < columns ? w + (RowsAhead * pitch) : next + ((n + RowsAhead - columns) * pitch), 4 * pitch);
+            }
+
             switch (rows)
             {
                 case 1:
@@ -93,6 +103,16 @@ internal static unsafe class ShortDots
 
                 y[(r * yStride) + n] = (float)Wide.Sum(sum);
             }
+        }
+    }
+
+    // The hardware's prefetcher stops at every page. A hint never faults.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch(byte* place, long bytes)
+    {
+        for (long i = 0; i < bytes && Sse.IsSupported; i += CacheLine)
+        {
+            Sse.Prefetch0(place + i);
         }
     }
 
