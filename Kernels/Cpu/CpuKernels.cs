@@ -17,6 +17,7 @@ public static class CpuKernels
             Embedding = new EmbeddingLookupCpu(backend),
             GatherRows = new GatherRowsCpu(backend),
             AddRmsNorm = new AddRmsNormCpu(backend),
+            PartSum = new PartSumCpu(backend),
             GatedRmsNorm = norm,
             Linear = new LinearCpu(backend),
             RotaryTable = new RotaryTableCpu(backend),

@@ -19,6 +19,7 @@ public static class DeviceKernelSet
             Embedding = new EmbeddingLookupDevice(stream),
             GatherRows = new GatherRowsDevice(stream),
             AddRmsNorm = new AddRmsNormDevice(stream),
+            PartSum = new PartSumDevice(stream),
             GatedRmsNorm = norm,
             Linear = new LinearDevice(stream),
             PromptDeltaRule = new ChunkedDeltaRuleDevice(stream),

@@ -17,6 +17,7 @@ public static class ReferenceKernels
         Embedding = new EmbeddingLookupReference(),
         GatherRows = new GatherRowsReference(),
         AddRmsNorm = new AddRmsNormReference(),
+        PartSum = new PartSumReference(),
         GatedRmsNorm = new GatedRmsNormReference(),
         Linear = new LinearReference(),
         RotaryTable = new RotaryTableReference(),

@@ -41,6 +41,17 @@ public sealed class LaunchCheckTests
     }
 
     [Fact]
+    public void Part_sum()
+    {
+        Refused("part_sum", "parts", "f32 [P, N] = [3, 8]", () => Set.PartSum.Run(F(3, 9), F(8)));
+        Refused("part_sum", "parts", "f32 [P, N]", () => Set.PartSum.Run(F(8), F(8)));
+        Refused("part_sum", "", "at least one part", () => Set.PartSum.Run(F(0, 8), F(8)));
+        Refused("part_sum", "output", "f32 [N]", () => Set.PartSum.Run(F(3, 8), I(8)));
+        Refused("part_sum", "output", "contiguous rows", () => Set.PartSum.Run(F(3, 8), F(2, 6).Columns(0, 4)));
+        Refused("part_sum", "", "an output that is a part or apart from all parts", () => { Tensor all = F(4, 8); Set.PartSum.Run(all.Rows(0, 3), new Tensor(DType.F32, new Shape(8), all.Address + 4)); });
+    }
+
+    [Fact]
     public void Gated_rms_norm()
     {
         Refused("gated_rms_norm", "z", "f32 [T, N*D] = [3, 16]", () => Set.GatedRmsNorm.Run(F(3, 16), F(3, 8), F(8), 0, F(3, 16)));

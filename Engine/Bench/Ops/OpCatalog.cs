@@ -30,6 +30,7 @@ internal static class OpCatalog
         [
             () => new EmbeddingBench(c.Vocabulary, c.Hidden, rows),
             () => new AddRmsNormBench(c.Hidden, rows),
+            () => new PartSumBench(c.Hidden, rows),
         ];
         if (c.Mixers.Contains(MixerKind.DeltaNet))
         {

@@ -44,6 +44,7 @@ internal static class PlantedOps
             Embedding = right.Embedding,
             GatherRows = plant == Plant.RowsSwapped ? new SwappedRows(right.GatherRows) : right.GatherRows,
             AddRmsNorm = plant == Plant.StateBeforeNorm ? new StateBeforeNorm(right.AddRmsNorm, config) : right.AddRmsNorm,
+            PartSum = right.PartSum,
             GatedRmsNorm = right.GatedRmsNorm,
             Linear = right.Linear,
             RotaryTable = right.RotaryTable,

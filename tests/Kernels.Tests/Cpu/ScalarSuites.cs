@@ -6,6 +6,8 @@ public sealed class ScalarGatherRowsTests : GatherRowsTests<ScalarTarget>;
 
 public sealed class ScalarAddRmsNormTests : AddRmsNormTests<ScalarTarget>;
 
+public sealed class ScalarPartSumTests : PartSumTests<ScalarTarget>;
+
 public sealed class ScalarGatedRmsNormTests : GatedRmsNormTests<ScalarTarget>;
 
 public sealed class ScalarLinearTests : LinearTests<ScalarTarget>;

@@ -9,6 +9,7 @@ public static class KernelSetComparison
         ("embedding", EmbeddingCases.Lookup()),
         ("gather_rows", EmbeddingCases.Gather()),
         ("add_rms_norm", NormCases.Add()),
+        ("part_sum", PartSumCases.All()),
         ("gated_rms_norm", NormCases.Gated()),
         ("linear", LinearCases.All()),
         ("rotary_table", RotaryCases.Table()),

@@ -4,6 +4,8 @@ public sealed class LevelZeroEmbeddingLookupTests : EmbeddingLookupTests<LevelZe
 
 public sealed class LevelZeroAddRmsNormTests : AddRmsNormTests<LevelZeroTarget>;
 
+public sealed class LevelZeroPartSumTests : PartSumTests<LevelZeroTarget>;
+
 public sealed class LevelZeroLinearTests : LinearTests<LevelZeroTarget>;
 
 public sealed class LevelZeroGreedyPickTests : GreedyPickTests<LevelZeroTarget>;

@@ -4,6 +4,8 @@ public sealed class OpenCLEmbeddingLookupTests : EmbeddingLookupTests<OpenCLTarg
 
 public sealed class OpenCLAddRmsNormTests : AddRmsNormTests<OpenCLTarget>;
 
+public sealed class OpenCLPartSumTests : PartSumTests<OpenCLTarget>;
+
 public sealed class OpenCLLinearTests : LinearTests<OpenCLTarget>;
 
 public sealed class OpenCLGreedyPickTests : GreedyPickTests<OpenCLTarget>;

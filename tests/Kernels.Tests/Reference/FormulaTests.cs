@@ -27,6 +27,15 @@ public sealed class FormulaTests : IDisposable
         Assert.Equal([5f, 6f, 3f, 4f], Values(output));
     }
 
+    // 2²⁴ + 1 rounds to even, so the order shows: (1 + −1) + …, and a sum in f64 would be 1.
+    [Fact]
+    public void Part_sum_rounds_after_every_part()
+    {
+        Tensor output = Output(1, 3);
+        _set.PartSum.Run(_arena.Strided([16777216, 1, 1, 1, 16777216, -1, -16777216, -16777216, 16777216], new Shape(3, 3)), output);
+        Assert.Equal([0f, 0f, 16777216f], Values(output));
+    }
+
     [Fact]
     public void Add_rms_norm_adds_first_and_scales_by_one_plus_w()
     {

@@ -6,6 +6,8 @@ public sealed class ReferenceGatherRowsTests : GatherRowsTests<ReferenceTarget>;
 
 public sealed class ReferenceAddRmsNormTests : AddRmsNormTests<ReferenceTarget>;
 
+public sealed class ReferencePartSumTests : PartSumTests<ReferenceTarget>;
+
 public sealed class ReferenceGatedRmsNormTests : GatedRmsNormTests<ReferenceTarget>;
 
 public sealed class ReferenceLinearTests : LinearTests<ReferenceTarget>;
