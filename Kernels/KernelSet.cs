@@ -80,6 +80,9 @@ public sealed class KernelSet
     /// <summary>Greedy choice of a token.</summary>
     public GreedyPick GreedyPick { get => field ?? Missing<GreedyPick>("greedy_pick"); init; }
 
+    /// <summary>Greedy choices of ranks that divide the vocabulary.</summary>
+    public RankPicks RankPicks { get => field ?? Missing<RankPicks>("merge_picks"); init; }
+
     /// <summary>Biases and penalties on logits.</summary>
     public AdjustLogits AdjustLogits { get => field ?? Missing<AdjustLogits>("adjust_logits"); init; }
 

@@ -32,6 +32,7 @@ public static class CpuKernels
             GatedMlp = mlp,
             ExpertMixture = new ExpertMixtureCpu(backend, new ExpertMixtureInTwo(experts, mlp)),
             GreedyPick = new GreedyPickCpu(backend),
+            RankPicks = new RankPicksReference(),
             AdjustLogits = new AdjustLogitsCpu(backend),
             MaskLogits = new MaskLogitsCpu(backend),
             SampleTokens = new SampleTokensCpu(backend),

@@ -34,6 +34,7 @@ public static class DeviceKernelSet
             PagedAttention = new PagedAttentionDevice(stream),
             CausalConvolution = convolution,
             GreedyPick = new GreedyPickDevice(stream),
+            RankPicks = new RankPicksDevice(stream),
             AdjustLogits = new AdjustLogitsDevice(stream),
             MaskLogits = new MaskLogitsDevice(stream),
             SampleTokens = new SampleTokensDevice(stream),

@@ -32,6 +32,7 @@ public static class ReferenceKernels
         GatedMlp = new GatedMlpReference(),
         ExpertMixture = new ExpertMixtureInTwo(new GroupedExpertsReference(), new GatedMlpReference()),
         GreedyPick = new GreedyPickReference(),
+        RankPicks = new RankPicksReference(),
         AdjustLogits = new AdjustLogitsReference(),
         MaskLogits = new MaskLogitsReference(),
         SampleTokens = new SampleTokensReference(),

@@ -27,7 +27,7 @@ internal static class SelfCases
     private static readonly DType[] WeightTypes = [DType.BF16, DType.F32];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. PartSum(), .. Linear(), .. LinearTiles(), .. LinearCuts(), .. DeltaRuleSelfCases.All(), .. ExpertSelfCases.All(), .. AttentionSelfCases.All(), .. AttentionUnitSelfCases.All(), .. PromptSelfCases.All(), .. GreedyPick(), .. SamplingSelfCases.All(), .. ProductSelfCases.All(), .. LayerSelfCases.All(), .. StepSelfCases.All()];
+    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. PartSum(), .. Linear(), .. LinearTiles(), .. LinearCuts(), .. DeltaRuleSelfCases.All(), .. ExpertSelfCases.All(), .. AttentionSelfCases.All(), .. AttentionUnitSelfCases.All(), .. PromptSelfCases.All(), .. GreedyPick(), .. RankPicks(), .. SamplingSelfCases.All(), .. ProductSelfCases.All(), .. LayerSelfCases.All(), .. StepSelfCases.All()];
 
     private static IEnumerable<SelfCase> Embedding() => WeightTypes.SelectMany(type => RowCounts.Select(rows => new SelfCase(
         "embedding", $"{type.Name()} [{rows}, 67]", 0, (set, memory) =>
@@ -120,6 +120,23 @@ internal static class SelfCases
             set.GreedyPick.Run(memory.New("logits", DType.F32, new Shape(3, width), values), tokens, probabilities);
             return [tokens, probabilities];
         });
+
+    private static IEnumerable<SelfCase> RankPicks() => RankCounts.SelectMany(ranks => RowCounts.Select(rows => new SelfCase(
+        "merge_picks", $"{rows} rows of {ranks} ranks", F32, (set, memory) =>
+        {
+            const int Width = 100;
+            Tensor picks = memory.New("picks", DType.I32, new Shape(ranks * rows, Lean.Kernels.RankPicks.Words)), chosen = memory.New("chosen", DType.I32, new Shape(rows));
+            Tensor tokens = memory.New("tokens", DType.I32, new Shape(rows)), values = memory.New("values", DType.F32, new Shape(rows));
+            for (int rank = 0; rank < ranks; rank++)
+            {
+                Tensor logits = memory.New("logits", DType.F32, new Shape(rows, Width), Normal(rank + 1, rows * Width));
+                set.GreedyPick.Run(logits, chosen, values);
+                set.RankPicks.Pack(logits, chosen, values, rank * Width, picks.Rows(rank * rows, rows));
+            }
+
+            set.RankPicks.Merge(picks, tokens, values);
+            return [tokens, values];
+        })));
 
     /// <summary>Normally distributed numbers; the seed alone decides them.</summary>
     internal static float[] Normal(int seed, long count)

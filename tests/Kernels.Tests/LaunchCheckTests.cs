@@ -220,6 +220,18 @@ public sealed class LaunchCheckTests
     }
 
     [Fact]
+    public void Rank_picks()
+    {
+        Refused("pack_picks", "logits", "contiguous rows", () => Set.RankPicks.Pack(F(3, 9).Columns(0, 8), I(3), F(3), 0, I(3, 3)));
+        Refused("pack_picks", "tokens", "i32 [R] = [3]", () => Set.RankPicks.Pack(F(3, 8), I(2), F(3), 0, I(3, 3)));
+        Refused("pack_picks", "logProbabilities", "f32 [R] = [3]", () => Set.RankPicks.Pack(F(3, 8), I(3), I(3), 0, I(3, 3)));
+        Refused("pack_picks", "picks", "i32 [R, 3] = [3, 3]", () => Set.RankPicks.Pack(F(3, 8), I(3), F(3), 0, I(3, 4)));
+        Refused("merge_picks", "picks", "i32 [P*R, 3] = [6, 3]", () => Set.RankPicks.Merge(I(6, 2), I(3), F(3)));
+        Refused("merge_picks", "", "as many picks of each rank as tokens", () => Set.RankPicks.Merge(I(7, 3), I(3), F(3)));
+        Refused("merge_picks", "logProbabilities", "f32 [R] = [3]", () => Set.RankPicks.Merge(I(6, 3), I(3), F(4)));
+    }
+
+    [Fact]
     public void Greedy_pick()
     {
         Refused("greedy_pick", "logits", "contiguous rows", () => Set.GreedyPick.Run(F(3, 9).Columns(0, 8), I(3), F(3)));

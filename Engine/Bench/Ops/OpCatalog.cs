@@ -84,6 +84,7 @@ internal static class OpCatalog
             () => new GatherRowsBench(c.Hidden, rows),
             () => new LinearBench("lm_head", c.Vocabulary, c.Hidden, rows, rowClass),
             () => new GreedyPickBench(c.Vocabulary, rows),
+            () => new MergePicksBench(rows),
         ]);
         missing = [];
         if (Has(() => ops.StepRows, "place_rows", missing))

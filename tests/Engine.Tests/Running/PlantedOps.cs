@@ -59,6 +59,7 @@ internal static class PlantedOps
             GatedMlp = right.GatedMlp,
             ExpertMixture = right.ExpertMixture,
             GreedyPick = right.GreedyPick,
+            RankPicks = right.RankPicks,
             AdjustLogits = right.AdjustLogits,
             MaskLogits = right.MaskLogits,
             SampleTokens = right.SampleTokens,

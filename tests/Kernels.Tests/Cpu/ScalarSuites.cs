@@ -34,6 +34,8 @@ public sealed class ScalarGatedMlpTests : GatedMlpTests<ScalarTarget>;
 
 public sealed class ScalarGreedyPickTests : GreedyPickTests<ScalarTarget>;
 
+public sealed class ScalarRankPicksTests : RankPicksTests<ScalarTarget>;
+
 public sealed class ScalarAdjustLogitsTests : AdjustLogitsTests<ScalarTarget>;
 
 public sealed class ScalarMaskLogitsTests : MaskLogitsTests<ScalarTarget>;

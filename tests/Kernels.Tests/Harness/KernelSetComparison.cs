@@ -22,6 +22,7 @@ public static class KernelSetComparison
         ("grouped_experts", ExpertCases.Grouped()),
         ("gated_mlp", MlpCases.All()),
         ("greedy_pick", GreedyCases.All()),
+        ("merge_picks", RankPickCases.All()),
         ("adjust_logits", AdjustCases.All()),
         ("sample_tokens", SamplingCases.All()),
         ("log_probabilities", LogProbabilityCases.Chosen()),

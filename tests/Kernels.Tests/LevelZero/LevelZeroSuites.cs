@@ -10,6 +10,8 @@ public sealed class LevelZeroLinearTests : LinearTests<LevelZeroTarget>;
 
 public sealed class LevelZeroGreedyPickTests : GreedyPickTests<LevelZeroTarget>;
 
+public sealed class LevelZeroRankPicksTests : RankPicksTests<LevelZeroTarget>;
+
 public sealed class LevelZeroAdjustLogitsTests : AdjustLogitsTests<LevelZeroTarget>;
 
 public sealed class LevelZeroMaskLogitsTests : MaskLogitsTests<LevelZeroTarget>;

@@ -10,6 +10,8 @@ public sealed class OpenCLLinearTests : LinearTests<OpenCLTarget>;
 
 public sealed class OpenCLGreedyPickTests : GreedyPickTests<OpenCLTarget>;
 
+public sealed class OpenCLRankPicksTests : RankPicksTests<OpenCLTarget>;
+
 public sealed class OpenCLAdjustLogitsTests : AdjustLogitsTests<OpenCLTarget>;
 
 public sealed class OpenCLMaskLogitsTests : MaskLogitsTests<OpenCLTarget>;

@@ -253,6 +253,20 @@ public sealed class FormulaTests : IDisposable
         Assert.Equal([10 + (1.5f * log3), 20 + (3 * log3)], Values(output), (a, b) => Math.Abs(a - b) < 2e-6f);
     }
 
+    // The same logit twice, half of its rank's sum and a quarter: so a sixth of both; and a row of which a rank has no token.
+    [Fact]
+    public void Picks_of_ranks_are_joined_by_their_logits_and_sums()
+    {
+        int[] picks = [5, Bits(2), Bits(MathF.Log(0.5f)), -1, Bits(float.NaN), Bits(float.NaN), 9, Bits(2), Bits(MathF.Log(0.25f)), 8, Bits(1), Bits(0)];
+        Tensor tokens = _arena.Output(DType.I32, new Shape(2)), values = _arena.Output(DType.F32, new Shape(2));
+        _set.RankPicks.Merge(_arena.Input(picks, new Shape(4, 3)), tokens, values);
+        Assert.Equal([5, -1], tokens.AsSpan<int>().ToArray());
+        Assert.Equal(MathF.Log(1f / 6), values.AsSpan<float>()[0], 1e-6f);
+        Assert.True(float.IsNaN(values.AsSpan<float>()[1]));
+
+        static int Bits(float value) => BitConverter.SingleToInt32Bits(value);
+    }
+
     [Fact]
     public void Greedy_pick_takes_the_first_of_equals_and_reports_faults()
     {

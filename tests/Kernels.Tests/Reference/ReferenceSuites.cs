@@ -30,6 +30,8 @@ public sealed class ReferenceGatedMlpTests : GatedMlpTests<ReferenceTarget>;
 
 public sealed class ReferenceGreedyPickTests : GreedyPickTests<ReferenceTarget>;
 
+public sealed class ReferenceRankPicksTests : RankPicksTests<ReferenceTarget>;
+
 public sealed class ReferenceAdjustLogitsTests : AdjustLogitsTests<ReferenceTarget>;
 
 public sealed class ReferenceMaskLogitsTests : MaskLogitsTests<ReferenceTarget>;
