@@ -30,7 +30,7 @@ internal sealed class BenchCommand
     private readonly Option<string?> _device = Options.Device();
     private readonly Option<bool> _json = Options.Json("Print one JSON object on one line");
     private readonly Option<int[]?> _batch = Options.Numbers("--batch", 1, MostSequences, Batches, "Sequences that run together");
-    private readonly Option<int> _steps = Options.Number("--tokens", 1, Most, 32, "Tokens of each sequence, whose median time counts");
+    private readonly Option<int> _steps = Options.Number("--tokens", 1, Most, 32, "Tokens of each sequence, whose median time counts; where depths adapt or a text is continued, their mean does");
     private readonly Option<int> _context = Options.Number("--context", 1, Most, 16, "Tokens of each sequence's prompt");
     private readonly Option<Speculation[]?> _drafts = Options.Speculations();
     private readonly Option<string?> _text = Options.Text("--text", "FILE", "Prompts are pieces of this text, of which all settings continue at least 12: drafts are then as right as they are (default: random tokens)");
@@ -111,6 +111,7 @@ internal sealed class BenchCommand
         Speculation[] drafts = parsed.GetValue(_drafts) is { Length: > 0 } given ? given : [Speculation.Off];
         using BenchModel model = OpenOnRanks(parsed, drafts.Any(static d => d.Most > 0));
         int[]? text = parsed.GetValue(_text) is { } file ? Tokenizer.Load(model.Name).Encode(InputFile.Text(file), SpecialTokens.Parse) : null;
+        bool averages = text is not null || drafts.Any(static d => d.Adapts);
         using IMemoryRate read = model.Loaded.Ops.Stream is { } stream ? new DeviceCopyRate(stream) : new ReadRate(model.Loaded.Threads);
         read.Measure();
         List<DecodeFigure> figures =
@@ -118,7 +119,7 @@ internal sealed class BenchCommand
             .. from batch in Given(parsed.GetValue(_batch), Batches)
                from depth in drafts
                select DecodeBench.Measure(model, new DecodeRun(
-                   batch, parsed.GetValue(_context), parsed.GetValue(_steps), parsed.GetValue(_seed), depth, parsed.GetValue(_acceptance), text)),
+                   batch, parsed.GetValue(_context), parsed.GetValue(_steps), parsed.GetValue(_seed), depth, parsed.GetValue(_acceptance), averages, text)),
         ];
         read.Measure();
         DecodeReport.Print(model, read, figures, parsed.GetValue(_json));

@@ -38,6 +38,16 @@ internal sealed class DecoderLayer
     {
         Norm(residual, pending, normed, step);
         _mixer.Forward(normed, delta, step);
+        Finish(residual, normed, delta, step);
+    }
+
+    /// <summary>What follows the mixer.</summary>
+    /// <param name="residual">f32 [T, H], updated.</param>
+    /// <param name="normed">f32 [T, H], scratch.</param>
+    /// <param name="delta">f32 [T, H]: what the mixer adds; receives what the MLP adds.</param>
+    /// <param name="step">The step.</param>
+    public void Finish(Tensor residual, Tensor normed, Tensor delta, StepContext step)
+    {
         _postAttentionNorm.Run(residual, delta, normed, step);
         _mlp.Forward(normed, delta, step);
     }

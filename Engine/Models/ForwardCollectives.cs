@@ -81,6 +81,12 @@ internal sealed class ForwardCollectives(ParallelLayout layout, ModelConfig conf
     public ForwardCollectives Draft(StepRows rows)
     {
         _ = Fill(rows);
+        return GoOn(rows);
+    }
+
+    /// <summary>Adds those of one step of the MTP head for rows that it has begun with when its cache was filled.</summary>
+    public ForwardCollectives GoOn(StepRows rows)
+    {
         Layer(rows, config.Layers, MixerKind.Attention, config.Experts > 0);
         return this;
     }

@@ -58,14 +58,44 @@ internal sealed class MtpHead
 
     /// <summary>Leaves what later rows read of these, keys and values, and computes no more: a fraction of <see cref="Forward"/>.</summary>
     /// <param name="hidden">f32 [T, H]: the model's hidden states after its final norm.</param>
+    /// <param name="rows">i32 [R]: the rows to go on with.</param>
     /// <param name="step">As for <see cref="Forward"/>.</param>
-    public void Fill(Tensor hidden, StepContext step)
+    /// <returns>What <see cref="GoOn"/> takes of those rows.</returns>
+    public MtpStart Fill(Tensor hidden, Tensor rows, StepContext step)
     {
-        ArenaMark mark = step.Arena.Mark();
-        Tensor residual = Join(hidden, step), normed = step.Arena.F32(step.Batch.Rows, _layer.Config.Hidden);
+        Arena arena = step.Arena;
+        long count = rows.Shape[0], width = _layer.Config.Hidden;
+        var start = new MtpStart(arena.F32(count, width), new AttentionInputs(arena.F32(count, _attention.ProjectedWidth), arena.F32(count, _attention.QueryWidth)));
+        ArenaMark mark = arena.Mark();
+        Tensor residual = Join(hidden, step), normed = arena.F32(step.Batch.Rows, width);
         _decoder.Norm(residual, pending: default, normed, step);
-        _attention.Fill(normed, step);
+        AttentionInputs inputs = _attention.Prepare(normed, step);
+        if (count > 0)
+        {
+            _layer.Ops.GatherRows.Run(residual, rows, start.Residual);
+            _layer.Ops.GatherRows.Run(inputs.Projected, rows, start.Inputs.Projected);
+            _layer.Ops.GatherRows.Run(inputs.Queries, rows, start.Inputs.Queries);
+        }
+
+        arena.Release(mark);
+        return start;
+    }
+
+    /// <summary>The rest of <see cref="Forward"/> for rows that <see cref="Fill"/> has begun with.</summary>
+    /// <param name="start">What it left of R rows; changed.</param>
+    /// <param name="step">Those rows, each a segment of its own.</param>
+    /// <returns>f32 [R, H], normed for the LM head.</returns>
+    public Tensor GoOn(in MtpStart start, StepContext step)
+    {
+        long rows = step.Batch.Rows, width = _layer.Config.Hidden;
+        Tensor result = step.Arena.F32(rows, width);
+        ArenaMark mark = step.Arena.Mark();
+        Tensor delta = step.Arena.F32(rows, width);
+        _attention.Attend(start.Inputs, delta, step);
+        _decoder.Finish(start.Residual, result, delta, step);
+        _norm.Run(start.Residual, delta, result, step);
         step.Arena.Release(mark);
+        return result;
     }
 
     // What the layer begins with: fc of both norms.
