@@ -27,9 +27,12 @@ public sealed class RankSession : IDisposable
 
     private readonly PosixSignalRegistration _signal;
 
-    private RankSession(ControlChannel control, MpiCollectives collectives)
+    // Where ranks with devices were brought together by MPI.
+    private readonly bool _leavesMpi;
+
+    private RankSession(ControlChannel control, RankCollectives collectives, bool leavesMpi)
     {
-        (Control, Collectives) = (control, collectives);
+        (Control, Collectives, _leavesMpi) = (control, collectives, leavesMpi);
         _signal = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
         {
             if (Terminated is { } terminated)
@@ -65,7 +68,7 @@ public sealed class RankSession : IDisposable
     /// <summary>This rank's collectives.</summary>
     public RankCollectives Collectives { get; }
 
-    /// <summary>Joins the others; returns when the self-test has passed.</summary>
+    /// <summary>Joins the others by MPI; returns when the self-test has passed.</summary>
     /// <param name="environment">What the launcher says.</param>
     /// <param name="layout">How ranks are laid out.</param>
     /// <param name="watchdog">How long a rank may wait in one collective.</param>
@@ -75,26 +78,69 @@ public sealed class RankSession : IDisposable
     /// <exception cref="MachineException">A rank did not come, is of another build, or the self-test failed.</exception>
     public static RankSession Start(RankEnvironment environment, ParallelLayout layout, TimeSpan watchdog, TimeSpan rendezvous, string? build = null)
     {
-        if (environment.Ranks != layout.Ranks)
-        {
-            throw new InputException($"{layout} needs {layout.Ranks} processes, but {environment.Launcher} started {environment.Ranks}");
-        }
-
-        build ??= BuildIdentity.Current;
-        ControlChannel? control = environment.Address is null ? null : Meet(environment, environment.Address, Secret(), layout, rendezvous, build);
-        MpiProcess process = MpiProcess.Join(rendezvous);
-        if (process.Rank != environment.Rank)
-        {
-            throw new InputException($"MPI says that this is rank {process.Rank}, {environment.Launcher} that it is rank {environment.Rank}");
-        }
-
-        control ??= MeetByMpi(environment, process, layout, rendezvous, build);
-        var collectives = new MpiCollectives(process, layout, control.Alarm);
+        (ControlChannel control, MpiProcess? process) = Meet(environment, layout, rendezvous, build ?? BuildIdentity.Current, needsMpi: true);
+        var collectives = new MpiCollectives(process!, layout, control.Alarm);
         control.Attach(collectives, watchdog);
-        var session = new RankSession(control, collectives);
+        return Tested(new RankSession(control, collectives, leavesMpi: false));
+    }
+
+    /// <summary>
+    /// Joins the others by NCCL or oneCCL; returns when the self-test has passed. With MASTER_ADDR and MASTER_PORT nothing of
+    /// MPI is needed.
+    /// </summary>
+    /// <param name="environment">What the launcher says.</param>
+    /// <param name="layout">How ranks are laid out.</param>
+    /// <param name="library">What moves the data.</param>
+    /// <param name="open">Opens this rank's device, which the session owns from then on.</param>
+    /// <param name="watchdog">How long a rank may wait in one collective.</param>
+    /// <param name="rendezvous">How long ranks may take to come, and again to open their devices and join their groups.</param>
+    /// <param name="build">This build, or null for <see cref="BuildIdentity.Current"/>.</param>
+    /// <exception cref="InputException">The layout has another number of ranks, or the secret is missing.</exception>
+    /// <exception cref="MachineException">A rank did not come, is of another build, has no device, or the self-test failed.</exception>
+    public static RankSession Start(
+        RankEnvironment environment, ParallelLayout layout, CclLibrary library, Func<IRankDevice> open, TimeSpan watchdog, TimeSpan rendezvous, string? build = null)
+    {
+        (ControlChannel control, MpiProcess? mpi) = Meet(environment, layout, rendezvous, build ?? BuildIdentity.Current, needsMpi: false);
+        var process = new CclProcess(library, layout, control);
+        control.Attach(process.Collectives, watchdog);
+        var session = new RankSession(control, process.Collectives, mpi is not null);
         try
         {
-            CommSelfTest.Run(collectives);
+            process.Join(open, rendezvous);
+        }
+        catch (LeanException)
+        {
+            session.Dispose();
+            throw;
+        }
+
+        return Tested(session);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        bool isWell = !Collectives.HasFailed;
+        if (!isWell)
+        {
+            Control.AwaitVerdict(s_verdict);
+        }
+
+        Collectives.Dispose();
+        if (_leavesMpi && isWell)
+        {
+            _ = CommLibrary.MpiFinalize();
+        }
+
+        Control.Dispose();
+        _signal.Dispose();
+    }
+
+    private static RankSession Tested(RankSession session)
+    {
+        try
+        {
+            CommSelfTest.Run(session.Collectives);
             return session;
         }
         catch (MachineException)
@@ -104,17 +150,25 @@ public sealed class RankSession : IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    private static (ControlChannel Control, MpiProcess? Process) Meet(RankEnvironment environment, ParallelLayout layout, TimeSpan rendezvous, string build, bool needsMpi)
     {
-        if (Collectives.HasFailed)
+        if (environment.Ranks != layout.Ranks)
         {
-            Control.AwaitVerdict(s_verdict);
+            throw new InputException($"{layout} needs {layout.Ranks} processes, but {environment.Launcher} started {environment.Ranks}");
         }
 
-        Collectives.Dispose();
-        Control.Dispose();
-        _signal.Dispose();
+        ControlChannel? control = environment.Address is null ? null : Meet(environment, environment.Address, Secret(), layout, rendezvous, build);
+        MpiProcess? process = control is null || needsMpi ? MpiProcess.Join(rendezvous) : null;
+        if (process is { Ranks: 1 } && environment.Ranks > 1)
+        {
+            throw new InputException($"{environment.Launcher} started {environment.Ranks} processes that MPI knows nothing of: " + (needsMpi
+                ? "between CPUs tensors travel by MPI, so start them with mpirun or srun, or one process whose ranks are threads (--comm loopback)"
+                : "start them with mpirun or srun, or set MASTER_ADDR and MASTER_PORT, where they meet without it"));
+        }
+
+        return process is not null && process.Rank != environment.Rank
+            ? throw new InputException($"MPI says that this is rank {process.Rank}, {environment.Launcher} that it is rank {environment.Rank}")
+            : (control ?? MeetByMpi(environment, process!, layout, rendezvous, build), process);
     }
 
     private static byte[] Secret() => Environment.GetEnvironmentVariable(RankEnvironment.SecretVariable) is { Length: >= ShortestSecret } secret

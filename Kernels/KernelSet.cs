@@ -35,6 +35,9 @@ public sealed class KernelSet
     /// <summary>Residual add and RMSNorm with 1 + w.</summary>
     public AddRmsNorm AddRmsNorm { get => field ?? Missing<AddRmsNorm>("add_rms_norm"); init; }
 
+    /// <summary>Sum over ranks.</summary>
+    public PartSum PartSum { get => field ?? Missing<PartSum>("part_sum"); init; }
+
     /// <summary>RMSNorm of Gated DeltaNet's output with silu(z).</summary>
     public GatedRmsNorm GatedRmsNorm { get => field ?? Missing<GatedRmsNorm>("gated_rms_norm"); init; }
 
@@ -76,6 +79,9 @@ public sealed class KernelSet
 
     /// <summary>Greedy choice of a token.</summary>
     public GreedyPick GreedyPick { get => field ?? Missing<GreedyPick>("greedy_pick"); init; }
+
+    /// <summary>Greedy choices of ranks that divide the vocabulary.</summary>
+    public RankPicks RankPicks { get => field ?? Missing<RankPicks>("merge_picks"); init; }
 
     /// <summary>Biases and penalties on logits.</summary>
     public AdjustLogits AdjustLogits { get => field ?? Missing<AdjustLogits>("adjust_logits"); init; }

@@ -53,41 +53,55 @@ public static class CommSelfTest
         return new CollectivePlan(StepRows.Ragged([.. Enumerable.Repeat(1, layout.Data)]), [.. entries]);
     }
 
-    private static string? Run(ICollectives collectives, PlannedCollective entry, RankGroup group)
+    /// <summary>A rank's own rows of an entry, and those of all members where they lie beside them.</summary>
+    internal static (int Own, int All) RowsOf(PlannedCollective entry, RankGroup group, int rank) => entry.Kind == CollectiveKind.AllToAll
+        ? (Enumerable.Range(0, group.Size).Sum(p => entry.RowsTo(rank, p, group.Size)), group.Members.Sum(m => entry.RowsTo(m, group.Place, group.Size)))
+        : (entry.Rows[rank], entry.Kind is CollectiveKind.AllGather or CollectiveKind.ReduceScatter ? entry.TotalRows(group) : 0);
+
+    /// <summary>Calls what carries out an entry.</summary>
+    internal static void Submit(ICollectives collectives, PlannedCollective entry, SelfTestMemory memory)
     {
-        int own = entry.Kind == CollectiveKind.AllToAll ? Enumerable.Range(0, group.Size).Sum(p => entry.RowsTo(collectives.Rank, p, group.Size)) : entry.Rows[collectives.Rank];
-        int all = entry.Kind == CollectiveKind.AllToAll ? group.Members.Sum(m => entry.RowsTo(m, group.Place, group.Size)) : entry.TotalRows(group);
-        using var memory = new HostBuffer(sizeof(float) * Width * (long)(own + all + 1));
-        memory.Poison();
-        Tensor mine = memory.View(entry.Type, new Shape(own, Width)), theirs = memory.View(entry.Type, new Shape(all, Width), own * Width * entry.Type.Size());
         switch (entry.Kind)
         {
             case CollectiveKind.AllReduce:
-                Fill(mine, collectives.Rank);
-                collectives.AllReduce(entry, mine);
-                return Expect(mine, 0, own, group.Members.Sum(Value));
+                collectives.AllReduce(entry, memory.BroughtMine);
+                break;
             case CollectiveKind.AllGather:
-                Fill(mine, collectives.Rank);
-                collectives.AllGather(entry, mine, theirs);
-                return ExpectByMember(theirs, group, m => entry.Rows[m]);
+                collectives.AllGather(entry, memory.BroughtMine, memory.BroughtTheirs);
+                break;
             case CollectiveKind.ReduceScatter:
-                Fill(theirs, collectives.Rank);
-                collectives.ReduceScatter(entry, theirs, mine);
-                return Expect(mine, 0, own, group.Members.Sum(Value));
+                collectives.ReduceScatter(entry, memory.BroughtTheirs, memory.BroughtMine);
+                break;
             case CollectiveKind.AllToAll:
-                Fill(mine, collectives.Rank);
-                collectives.AllToAll(entry, mine, theirs);
-                return ExpectByMember(theirs, group, m => entry.RowsTo(m, group.Place, group.Size));
+                collectives.AllToAll(entry, memory.BroughtMine, memory.BroughtTheirs);
+                break;
             case CollectiveKind.Broadcast:
-                Fill(mine, collectives.Rank);
-                collectives.Broadcast(entry, mine);
-                return Expect(mine, 0, own, Value(group.Members[entry.Root]));
+                collectives.Broadcast(entry, memory.BroughtMine);
+                break;
             case CollectiveKind.SendReceive:
             default:
-                Fill(mine, collectives.Rank);
-                collectives.SendReceive(entry, mine);
-                return Expect(mine, 0, own, Value(group.Place == entry.Peer ? group.Members[entry.Root] : collectives.Rank));
+                collectives.SendReceive(entry, memory.BroughtMine);
+                break;
         }
+    }
+
+    private static string? Run(ICollectives collectives, PlannedCollective entry, RankGroup group)
+    {
+        (int own, int all) = RowsOf(entry, group, collectives.Rank);
+        using var memory = new SelfTestMemory(collectives, entry.Type, own, all, Width);
+        Tensor mine = memory.Mine, theirs = memory.Theirs;
+        Fill(entry.Kind == CollectiveKind.ReduceScatter ? theirs : mine, collectives.Rank);
+        memory.Bring();
+        Submit(collectives, entry, memory);
+        memory.Return();
+        return entry.Kind switch
+        {
+            CollectiveKind.AllReduce or CollectiveKind.ReduceScatter => Expect(mine, 0, own, group.Members.Sum(Value)),
+            CollectiveKind.AllGather => ExpectByMember(theirs, group, m => entry.Rows[m]),
+            CollectiveKind.AllToAll => ExpectByMember(theirs, group, m => entry.RowsTo(m, group.Place, group.Size)),
+            CollectiveKind.Broadcast => Expect(mine, 0, own, Value(group.Members[entry.Root])),
+            _ => Expect(mine, 0, own, Value(group.Place == entry.Peer ? group.Members[entry.Root] : collectives.Rank)),
+        };
     }
 
     private static int Value(int rank) => rank % 16;

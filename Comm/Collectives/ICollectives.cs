@@ -8,7 +8,8 @@ namespace Lean.Comm;
 /// compute submits the same entries, with no rows. One thread uses it at a time.
 /// <para>
 /// Sums are exact: parts are added in the order of the group's members, in f32 where the type is a float, and rounded once.
-/// They do not depend on sizes, on the back end or on timing. Tensors are contiguous and lie in host memory.
+/// They do not depend on sizes, on the back end or on timing. Tensors are contiguous and lie in host memory, or in that of the
+/// rank's device where calls are queued (<see cref="IsQueued"/>).
 /// </para>
 /// <para>
 /// After a fault, here or on another rank, every call throws <see cref="MachineException"/> with the first fault's sentence;
@@ -28,6 +29,16 @@ public interface ICollectives : IDisposable
 
     /// <summary>What this rank has submitted.</summary>
     FlightRing Recorder { get; }
+
+    /// <summary>
+    /// Whether tensors lie in the memory of the rank's device and calls return once their work is queued on its stream, in order
+    /// with whatever else is queued there. Tensors then stay until the work is done, and whoever has waited for the stream asks
+    /// <see cref="Check"/> before reading what came of it.
+    /// </summary>
+    bool IsQueued { get; }
+
+    /// <summary>Whether queued work can be captured in a graph, all of a step's on all ranks or nothing of it on any.</summary>
+    bool CanCapture { get; }
 
     /// <summary>This rank's group of a kind.</summary>
     RankGroup Group(GroupKind kind);
@@ -81,6 +92,22 @@ public interface ICollectives : IDisposable
     /// <param name="entry">The plan's next entry.</param>
     /// <param name="data">[rows, width]; read at the sender, written at the receiver.</param>
     void SendReceive(PlannedCollective entry, Tensor data);
+
+    /// <summary>
+    /// The plan's next entries are carried out by work that the caller queues right after: a graph in which they were captured,
+    /// or kernels of its own that exchange. Each entry of it counts itself (<see cref="IRankDevice.Count"/>); those captured by
+    /// the calls above do.
+    /// </summary>
+    /// <param name="count">How many entries.</param>
+    /// <exception cref="MachineException">The plan has not so many more, or a fault came, here or elsewhere.</exception>
+    void Replay(int count);
+
+    /// <summary>
+    /// Throws where there was a fault, here or elsewhere. After a fault queued work ends early, and what it left is worthless: a
+    /// rank that has waited for its stream calls this before it reads.
+    /// </summary>
+    /// <exception cref="MachineException">There was one.</exception>
+    void Check();
 
     /// <summary>Makes every rank's calls, those that wait included, throw.</summary>
     /// <param name="reason">Why, in one sentence that all of them show; the first one stays.</param>

@@ -10,14 +10,15 @@ namespace Lean.Comm;
 public abstract class RankCollectives : ICollectives
 {
     private readonly RankGroup[] _groups;
-    private readonly PlanAgreement _agreement;
     private readonly int[] _sentRows;
     private readonly int[] _receivedRows;
+    private PlanAgreement? _agreement;
     private CollectivePlan? _plan;
     private long _step = -1;
     private int _next;
     private Action<string>? _told;
     private long _ticket;
+    private bool _isFinished;
 
     private protected RankCollectives(ParallelLayout layout, int rank, int recorderCapacity)
     {
@@ -25,7 +26,6 @@ public abstract class RankCollectives : ICollectives
         _groups = [.. Enum.GetValues<GroupKind>().Select(kind => layout.Group(kind, rank))];
         Recorder = new FlightRing(rank, recorderCapacity);
         (_sentRows, _receivedRows) = (new int[layout.Ranks], new int[layout.Ranks]);
-        _agreement = new PlanAgreement(layout);
     }
 
     /// <inheritdoc/>
@@ -39,6 +39,12 @@ public abstract class RankCollectives : ICollectives
 
     /// <inheritdoc/>
     public FlightRing Recorder { get; }
+
+    /// <inheritdoc/>
+    public virtual bool IsQueued => false;
+
+    /// <inheritdoc/>
+    public virtual bool CanCapture => false;
 
     /// <summary>Whether plans are compared and followed. Tests plant faults that this would find first.</summary>
     internal bool FollowsPlans { get; set; } = true;
@@ -70,20 +76,10 @@ public abstract class RankCollectives : ICollectives
         (_plan, _step, _next) = (plan, step, -1);
         if (FollowsPlans)
         {
-            _agreement.Prepare(step, plan);
-            Gather(_agreement.Head, _agreement.Own, _agreement.All);
-            if (!_agreement.Agrees())
-            {
-                PlannedCollective details = _agreement.Details(Layout);
-                using var own = new HostBuffer(long.Max(1, details.Rows[Rank]));
-                using var all = new HostBuffer(long.Max(1, details.TotalRows(Group(GroupKind.World))));
-                _agreement.OwnPlan.CopyTo(own.View(DType.I8, new Shape(details.Rows[Rank])).AsSpan<byte>());
-                Tensor plans = all.View(DType.I8, new Shape(details.TotalRows(Group(GroupKind.World))));
-                Gather(details, own.View(DType.I8, new Shape(details.Rows[Rank])), plans);
-                throw Fail(_agreement.Difference(plans.AsSpan<byte>()));
-            }
+            Agree(step, plan);
         }
 
+        Begun(plan);
         _next = 0;
     }
 
@@ -167,6 +163,35 @@ public abstract class RankCollectives : ICollectives
     }
 
     /// <inheritdoc/>
+    public void Replay(int count)
+    {
+        ThrowIfFaulted();
+        if (!CanCapture)
+        {
+            throw new InvalidOperationException($"{Transport} carries out collectives at once: nothing of them can be captured");
+        }
+
+        int left = _plan is { } plan ? plan.Entries.Length - _next : 0;
+        if ((uint)count > left)
+        {
+            throw Fail($"rank {Rank} replays {count} collectives from seq {_next + 1} of step {_step} on, where the plan has {left} more");
+        }
+
+        Approach();
+        for (int i = 0; i < count; i++)
+        {
+            PlannedCollective entry = _plan!.Entries[_next++];
+            if (IsRecording)
+            {
+                _ = Recorder.Submit(_step, _next, entry, Group(entry.Group));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public virtual void Check() => ThrowIfFaulted();
+
+    /// <inheritdoc/>
     public abstract void Abort(string reason);
 
     /// <summary>Has somebody told of the first fault, here or elsewhere, on whichever thread finds it: calls end by themselves, this is for who waits for something else.</summary>
@@ -192,15 +217,41 @@ public abstract class RankCollectives : ICollectives
     {
         if (disposing)
         {
-            _agreement.Dispose();
+            _agreement?.Dispose();
         }
     }
 
     /// <summary>
-    /// Carries out an entry; all checks that one rank can make were made. Calls <see cref="Started"/> once all members have
-    /// come, and returns when the rank's tensors are read and written.
+    /// Carries out an entry, or queues it; all checks that one rank can make were made. Where it is carried out, calls
+    /// <see cref="Started"/> once all members have come, and returns when the rank's tensors are read and written.
     /// </summary>
     private protected abstract void Move(long step, int seq, PlannedCollective entry, RankGroup group, Tensor source, Tensor target);
+
+    /// <summary>Compares the rank's plan with the others', as seq 0 of the step.</summary>
+    /// <exception cref="MachineException">They differ.</exception>
+    private protected virtual void Agree(long step, CollectivePlan plan)
+    {
+        _agreement ??= new PlanAgreement(Layout);
+        _agreement.Prepare(step, plan);
+        Gather(_agreement.Head, _agreement.Own, _agreement.All);
+        if (_agreement.Agrees())
+        {
+            return;
+        }
+
+        PlannedCollective details = _agreement.Details(Layout);
+        using var own = new HostBuffer(long.Max(1, details.Rows[Rank]));
+        using var all = new HostBuffer(long.Max(1, details.TotalRows(Group(GroupKind.World))));
+        _agreement.OwnPlan.CopyTo(own.View(DType.I8, new Shape(details.Rows[Rank])).AsSpan<byte>());
+        Tensor plans = all.View(DType.I8, new Shape(details.TotalRows(Group(GroupKind.World))));
+        Gather(details, own.View(DType.I8, new Shape(details.Rows[Rank])), plans);
+        throw Fail(_agreement.Difference(plans.AsSpan<byte>()));
+    }
+
+    /// <summary>Called once a step's plan is known, before anything of it is submitted.</summary>
+    private protected virtual void Begun(CollectivePlan plan)
+    {
+    }
 
     /// <summary>Called before the rank comes to a collective: tests delay it here.</summary>
     private protected virtual void Approach()
@@ -222,6 +273,19 @@ public abstract class RankCollectives : ICollectives
         }
     }
 
+    /// <summary>
+    /// Notes in the recorder that the rank has done its part, where it then only waits until others have done theirs; otherwise
+    /// it has when <see cref="Move"/> returns, or when the device says so.
+    /// </summary>
+    private protected void Finished()
+    {
+        if (IsRecording && !_isFinished && !Recorder.IsFollowing)
+        {
+            Recorder.Finish(_ticket);
+            _isFinished = true;
+        }
+    }
+
     /// <summary>The fault as an exception, after telling every rank.</summary>
     private protected MachineException Fail(string reason)
     {
@@ -229,7 +293,8 @@ public abstract class RankCollectives : ICollectives
         return new MachineException(Fault ?? reason);
     }
 
-    private protected void OnFaulted(string reason) => _told?.Invoke(reason);
+    /// <summary>Tells whoever listens to this rank's faults.</summary>
+    internal void Tell(string reason) => _told?.Invoke(reason);
 
     private protected void ThrowIfFaulted()
     {
@@ -283,9 +348,9 @@ public abstract class RankCollectives : ICollectives
             return;
         }
 
-        _ticket = Recorder.Submit(_step, seq, entry, group);
+        (_ticket, _isFinished) = (Recorder.Submit(_step, seq, entry, group), false);
         Move(_step, seq, entry, group, source, target);
-        Recorder.Finish(_ticket);
+        Finished();
     }
 
     private void Check(PlannedCollective entry, Tensor tensor, int rows, string role)

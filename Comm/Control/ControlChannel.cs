@@ -11,10 +11,11 @@ public abstract class ControlChannel : IDisposable
     private protected const int MostPublished = 8 << 20;
 
     // How often a sign of life comes within the watchdog's limit.
-    private const int HeartbeatsPerLimit = 8;
+    private protected const int HeartbeatsPerLimit = 8;
 
     private readonly ManualResetEventSlim _ended = new();
     private readonly ManualResetEventSlim _concluded = new();
+    private readonly PlanHistory _plans = new();
     private Watchdog? _watchdog;
     private Thread? _heart;
 
@@ -73,6 +74,9 @@ public abstract class ControlChannel : IDisposable
     /// <exception cref="Tensors.MachineException">The run ended, or a rank reported something else.</exception>
     public abstract byte[][] Report(string name, byte[] own);
 
+    /// <summary>Says which plan this rank begins a step with, and waits for nobody: rank 0 compares, and ends the run where two differ.</summary>
+    internal void LeavePlan(long step, CollectivePlan plan) => SendHead(_plans.Add(plan), step, plan.Digest);
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -108,6 +112,12 @@ public abstract class ControlChannel : IDisposable
     private protected abstract void Close();
 
     private protected abstract void Alarm(string reason, bool isFault);
+
+    /// <summary>Tells rank 0 of the plan that this rank begins a step with.</summary>
+    private protected abstract void SendHead(long index, long step, ulong digest);
+
+    /// <summary>A plan of this rank as bytes; null where it has not come so far.</summary>
+    private protected byte[]? PlanOf(long index) => _plans.Of(index);
 
     /// <summary>Shows the other end that this one lives, and looks whether the other end does.</summary>
     private protected abstract void SendHeartbeat();

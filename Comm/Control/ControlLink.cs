@@ -15,7 +15,7 @@ namespace Lean.Comm;
 internal sealed class ControlLink : IDisposable
 {
     /// <summary>Of handshake and frames. Ends of different versions refuse each other by name.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     private const int NonceBytes = 32;
     private const int MacBytes = HMACSHA256.HashSizeInBytes;

@@ -104,6 +104,9 @@ public sealed class ControlMember : ControlChannel
         }
     }
 
+    private protected override void SendHead(long index, long step, ulong digest) =>
+        Send(ControlMessage.PlanHead, new ByteWriter().Long(index).Long(step).Long((long)digest).Written.ToArray());
+
     private protected override void Alarm(string reason, bool isFault) =>
         Send(ControlMessage.Alarm, new ByteWriter().Byte(isFault ? (byte)1 : (byte)0).Text(reason, MostText).Written.ToArray());
 
@@ -194,6 +197,15 @@ public sealed class ControlMember : ControlChannel
                 return true;
             case ControlMessage.Collect:
                 Send(ControlMessage.Ring, Ring());
+                return true;
+            case ControlMessage.ShowPlan:
+                var asked = new ByteReader(frame.Bytes, "which plan rank 0 wants");
+                long index = asked.Long("its place");
+                if (PlanOf(index) is { } plan)
+                {
+                    Send(ControlMessage.Plan, new ByteWriter().Long(index).Block(plan).Written.ToArray());
+                }
+
                 return true;
             case ControlMessage.Refused or ControlMessage.Verdict:
                 Over(Text(frame.Bytes, "rank 0's verdict"));

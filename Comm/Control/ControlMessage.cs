@@ -33,6 +33,15 @@ internal enum ControlMessage
     /// <summary>Something from a member for rank 0: a name, bytes.</summary>
     Report,
 
+    /// <summary>A member begins a step: which, and its plan's digest.</summary>
+    PlanHead,
+
+    /// <summary>The coordinator wants the plan of a step.</summary>
+    ShowPlan,
+
+    /// <summary>A member's plan.</summary>
+    Plan,
+
     /// <summary>The end of a run that went well.</summary>
     Goodbye,
 }

@@ -18,6 +18,7 @@ public sealed class Coordinator : ControlChannel, IRankStatus
     private readonly Rendezvous _rendezvous;
     private readonly object _lock;
     private readonly CoordinatedRank?[] _members;
+    private readonly PlanHeads _heads;
     private readonly string _build;
     private string? _verdict;
     private bool _concluding;
@@ -30,7 +31,7 @@ public sealed class Coordinator : ControlChannel, IRankStatus
     /// <exception cref="MachineException">The port is taken, or the address is none of this host.</exception>
     public Coordinator(int ranks, IPEndPoint address, byte[] secret, string build) : base(0, ranks)
     {
-        _build = build;
+        (_build, _heads) = (build, new PlanHeads(ranks));
         _rendezvous = new Rendezvous(ranks, address, secret, build, Serve);
         (_lock, _members) = (_rendezvous.Lock, _rendezvous.Members);
         _rendezvous.Open();
@@ -116,7 +117,21 @@ public sealed class Coordinator : ControlChannel, IRankStatus
         return all;
     }
 
-    private protected override void SendHeartbeat() => Tell(ControlMessage.Heartbeat, []);
+    private protected override void SendHeartbeat()
+    {
+        Tell(ControlMessage.Heartbeat, []);
+        CoordinatedRank? silent;
+        lock (_lock)
+        {
+            silent = Array.Find(_members, static member => member?.Look() >= HeartbeatsPerLimit);
+        }
+
+        // Also where nobody waits for it: between steps a rank that stands still would be noticed by the next request alone.
+        if (silent is not null)
+        {
+            Alarm($"rank {silent.Rank} gave no sign of life for {Limit.TotalSeconds:0.#} s", isFault: false);
+        }
+    }
 
     private protected override void Alarm(string reason, bool isFault)
     {
@@ -133,6 +148,8 @@ public sealed class Coordinator : ControlChannel, IRankStatus
         // Not on the caller's thread: it may be the one that reads a ring from its member.
         new Thread(() => Conclude(reason, isFault)) { Name = "verdict", IsBackground = true }.Start();
     }
+
+    private protected override void SendHead(long index, long step, ulong digest) => Note(0, index, step, digest);
 
     private protected override void Close()
     {
@@ -168,6 +185,24 @@ public sealed class Coordinator : ControlChannel, IRankStatus
         Tell(ControlMessage.Verdict, Text(sentence));
         collectives.Abort(sentence);
         End(sentence);
+    }
+
+    private void Note(int rank, long index, long step, ulong digest)
+    {
+        if (index >= 0 && _heads.Note(rank, index, step, digest))
+        {
+            // Not on the caller's thread: it may be the one that reads a plan from its member.
+            new Thread(() => Alarm(_heads.Difference(index, s_longestCollection, Ask), isFault: true)) { Name = "plans", IsBackground = true }.Start();
+        }
+
+        void Ask()
+        {
+            Tell(ControlMessage.ShowPlan, new ByteWriter().Long(index).Written.ToArray());
+            if (PlanOf(index) is { } own)
+            {
+                _heads.Note(0, index, own);
+            }
+        }
     }
 
     private void End(string sentence)
@@ -237,6 +272,18 @@ public sealed class Coordinator : ControlChannel, IRankStatus
             case ControlMessage.Alarm:
                 bool isFault = bytes.Byte("the kind of its alarm") != 0;
                 Alarm(bytes.Text("its alarm", MostText), isFault);
+                return true;
+            case ControlMessage.PlanHead:
+                Note(member.Rank, bytes.Long("its place"), bytes.Long("its step"), (ulong)bytes.Long("its plan's digest"));
+                return true;
+            case ControlMessage.Plan:
+                long index = bytes.Long("its plan's place");
+                byte[] plan = bytes.Block("its plan", MostPublished).ToArray();
+                if (index >= 0)
+                {
+                    _heads.Note(member.Rank, index, plan);
+                }
+
                 return true;
             case ControlMessage.Report:
                 string name = bytes.Text("its report's name", MostName);

@@ -53,50 +53,24 @@ public sealed class CclGroup : SafeHandle
     public void Receive(Tensor data, int peer) => CommLibrary.Check(
         CommLibrary.CclReceive(handle, data.Address, (nuint)data.Shape.Count, Number(data.Type), peer, _stream));
 
-    /// <summary>Rows for every rank and from every rank, of any sizes: sends and receives queued as one operation.</summary>
-    /// <param name="send">[rows for all ranks, width], by rank.</param>
-    /// <param name="sendRows">Rows for each rank.</param>
-    /// <param name="receive">[rows from all ranks, width], by rank.</param>
-    /// <param name="receiveRows">Rows from each rank.</param>
+    /// <summary>Sends and receives from here to <see cref="EndBatch"/> are one operation, in which none waits for another.</summary>
     /// <exception cref="MachineException">The library failed.</exception>
-    public void AllToAll(Tensor send, ReadOnlySpan<int> sendRows, Tensor receive, ReadOnlySpan<int> receiveRows)
-    {
-        CommLibrary.Check(CommLibrary.CclBatchBegin(_library.Handle));
-        (int from, int to) = (0, 0);
-        for (int peer = 0; peer < sendRows.Length; peer++)
-        {
-            if (sendRows[peer] > 0)
-            {
-                Send(send.Rows(from, sendRows[peer]), peer);
-            }
+    public void BeginBatch() => CommLibrary.Check(CommLibrary.CclBatchBegin(_library.Handle));
 
-            if (receiveRows[peer] > 0)
-            {
-                Receive(receive.Rows(to, receiveRows[peer]), peer);
-            }
-
-            (from, to) = (from + sendRows[peer], to + receiveRows[peer]);
-        }
-
-        CommLibrary.Check(CommLibrary.CclBatchEnd(_library.Handle));
-    }
+    /// <summary>Queues them.</summary>
+    /// <exception cref="MachineException">The library failed.</exception>
+    public void EndBatch() => CommLibrary.Check(CommLibrary.CclBatchEnd(_library.Handle));
 
     /// <summary>Throws where queued work has failed so far; does not wait.</summary>
     /// <exception cref="MachineException">It has.</exception>
     public void Check() => CommLibrary.Check(CommLibrary.CclCheck(handle));
 
-    /// <summary>Ends what hangs on the device; the group is gone then. oneCCL cannot: there, only the process's end helps.</summary>
+    /// <summary>
+    /// Ends what hangs on the device, and lets another thread out of a call; every later call fails. oneCCL cannot: there, only
+    /// the process's end helps. Disposed of only when no thread is inside.
+    /// </summary>
     /// <exception cref="MachineException">The library cannot, or failed.</exception>
-    public void Abort()
-    {
-        int code = CommLibrary.CclAbort(handle);
-        if (code != CommLibrary.Unsupported)
-        {
-            SetHandleAsInvalid();
-        }
-
-        CommLibrary.Check(code);
-    }
+    public void Abort() => CommLibrary.Check(CommLibrary.CclAbort(handle));
 
     /// <inheritdoc/>
     protected override bool ReleaseHandle() => CommLibrary.CclLeave(handle) == CommLibrary.Ok;

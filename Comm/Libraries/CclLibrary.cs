@@ -10,7 +10,13 @@ public sealed unsafe class CclLibrary
     /// <summary>Which one.</summary>
     public CclKind Kind { get; }
 
-    /// <summary>Its name and version.</summary>
+    /// <summary>Its name as options take it: nccl, oneccl.</summary>
+    public string Name => Kind == CclKind.Nccl ? "nccl" : "oneccl";
+
+    /// <summary>Whether groups can be ended while something hangs; otherwise only the process's end helps.</summary>
+    public bool CanAbort => Kind == CclKind.Nccl;
+
+    /// <summary>Its name and version, and what was chosen of it.</summary>
     public string Description => field ??= CommLibrary.Text((text, capacity) => CommLibrary.CclDescribe(Handle, text, capacity));
 
     internal nint Handle { get; }

@@ -18,9 +18,6 @@ internal sealed unsafe class LoopbackCollectives(LoopbackWorld world, int rank, 
     /// <inheritdoc/>
     public override void Abort(string reason) => world.Abort(reason);
 
-    /// <summary>Tells whoever listens to this rank's faults.</summary>
-    public void Tell(string reason) => OnFaulted(reason);
-
     private protected override void Approach() => world.Pause?.Invoke(Rank);
 
     private protected override void Move(long step, int seq, PlannedCollective entry, RankGroup group, Tensor source, Tensor target)
@@ -39,15 +36,25 @@ internal sealed unsafe class LoopbackCollectives(LoopbackWorld world, int rank, 
 
         world.Board.Met(Rank);
         Started();
-        world.Pause?.Invoke(Rank);
-        string? misfit = entry.Kind == CollectiveKind.AllToAll ? Misfit(entry, group, meeting.Parts) : null;
-        if (misfit is null)
+        string? misfit;
+        try
         {
-            Copy(entry, group, meeting.Parts, target);
+            world.Pause?.Invoke(Rank);
+            misfit = entry.Kind == CollectiveKind.AllToAll ? Misfit(entry, group, meeting.Parts) : null;
+            if (misfit is null)
+            {
+                Copy(entry, group, meeting.Parts, target);
+            }
+
+            // Whoever still waits here is not who holds up the others.
+            Finished();
+        }
+        finally
+        {
+            // Whoever went in gets out, so that the others do.
+            meeting.Leave();
         }
 
-        // Whoever went in gets out, so that the others do.
-        meeting.Leave();
         if (misfit is not null)
         {
             throw Fail(misfit);

@@ -51,7 +51,7 @@ public sealed unsafe class MpiCollectives : RankCollectives
         if (Interlocked.CompareExchange(ref _fault, reason, null) is null)
         {
             _faulted?.Invoke(reason);
-            OnFaulted(reason);
+            Tell(reason);
         }
     }
 

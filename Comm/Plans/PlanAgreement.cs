@@ -1,4 +1,3 @@
-using System.Globalization;
 using Lean.Tensors;
 
 namespace Lean.Comm;
@@ -75,36 +74,23 @@ internal sealed class PlanAgreement : IDisposable
     /// <param name="plans">All ranks' plans, one behind the other.</param>
     public string Difference(ReadOnlySpan<byte> plans)
     {
-        // The head of most ranks is taken for the right one; among equals, that of the lowest rank.
-        int right = Enumerable.Range(0, _ranks).GroupBy(r => (Of(r, StepField), Of(r, DigestField)))
-            .OrderByDescending(static g => g.Count()).ThenBy(static g => g.First()).First().First();
-        int wrong = Enumerable.Range(0, _ranks).First(r => Of(r, StepField) != Of(right, StepField) || Of(r, DigestField) != Of(right, DigestField));
-        string step = Of(right, StepField).ToString(CultureInfo.InvariantCulture);
-        if (Of(wrong, StepField) != Of(right, StepField))
+        var heads = new PlanHead[_ranks];
+        int start = 0;
+        for (int rank = 0; rank < _ranks; rank++)
         {
-            return $"rank {wrong} begins step {Of(wrong, StepField)} where rank {right} begins step {step}";
+            int size = (int)Of(rank, SizeField);
+            byte[] plan = plans.Slice(start, size).ToArray();
+            heads[rank] = new PlanHead(rank, Of(rank, StepField), (ulong)Of(rank, DigestField), () => plan);
+            start += size;
         }
 
-        return CollectivePlan.Difference(Plan(plans, wrong), wrong, Plan(plans, right), right) is { } difference
-            ? $"the plan of rank {wrong} for step {step} is not that of rank {right}: {difference}"
-            : $"the plan of rank {wrong} for step {step} is not that of rank {right}: their digests differ, their entries do not";
+        return PlanHead.Difference(heads);
     }
 
     public void Dispose()
     {
         _own.Dispose();
         _all.Dispose();
-    }
-
-    private ReadOnlySpan<byte> Plan(ReadOnlySpan<byte> plans, int rank)
-    {
-        int start = 0;
-        for (int r = 0; r < rank; r++)
-        {
-            start += (int)Of(r, SizeField);
-        }
-
-        return plans.Slice(start, (int)Of(rank, SizeField));
     }
 
     private long Of(int rank, int field) => All.AsSpan<long>()[(rank * Fields) + field];

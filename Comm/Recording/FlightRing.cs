@@ -1,20 +1,30 @@
 using System.Diagnostics;
+using Lean.Tensors;
 
 namespace Lean.Comm;
 
 /// <summary>
 /// A rank's flight recorder: the last collectives it submitted, always on. One thread writes, without locks and without
 /// allocating; any thread may read meanwhile, also while the writer hangs.
+/// <para>
+/// Of collectives that are queued on a device the writer knows only when it submitted them. The device counts those that are
+/// done, in order; whoever reads the ring reads that count, so a device that hangs still tells where. They were finished, then,
+/// by the time at which the count was last seen to change, and how long each took is not known.
+/// </para>
 /// </summary>
-public sealed class FlightRing
+public sealed unsafe class FlightRing
 {
     /// <summary>How many collectives are kept: twenty steps of a model with two hundred.</summary>
     public const int DefaultCapacity = 4096;
 
     private readonly Slot[] _slots;
     private readonly int _mask;
+    private readonly Lock _following = new();
     private long _submitted;
     private long _finished;
+    private int* _count;
+    private int _counted;
+    private long _changed;
 
     /// <summary>Makes an empty ring.</summary>
     /// <param name="rank">Whose it is.</param>
@@ -30,7 +40,10 @@ public sealed class FlightRing
     public int Rank { get; }
 
     /// <summary>A number that changes whenever the rank comes to a collective or leaves one.</summary>
-    public long Progress => Volatile.Read(ref _submitted) + Volatile.Read(ref _finished);
+    public long Progress => Volatile.Read(ref _submitted) + Finished();
+
+    /// <summary>Whether a device tells what is finished.</summary>
+    internal bool IsFollowing { get; private set; }
 
     /// <summary>How long collectives took.</summary>
     internal TimeCounts Latency { get; } = new();
@@ -77,8 +90,37 @@ public sealed class FlightRing
         Volatile.Write(ref _finished, _finished + 1);
     }
 
-    /// <summary>The last collective submitted; null before the first.</summary>
-    internal FlightRecord? Last() => Volatile.Read(ref _submitted) is > 0 and long count ? Read(count - 1) : null;
+    /// <summary>From now on, what is finished is what a device counts.</summary>
+    /// <param name="count">i32 [1] in host memory, see <see cref="IRankDevice.Done"/>.</param>
+    internal void Follow(Tensor count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(count.Type, DType.I32, nameof(count));
+        lock (_following)
+        {
+            _count = (int*)count.Address;
+            (_counted, _changed, IsFollowing) = (Volatile.Read(ref *_count), Stopwatch.GetTimestamp(), true);
+        }
+    }
+
+    /// <summary>The count's memory is about to go; what is known stays.</summary>
+    internal void Unfollow()
+    {
+        lock (_following)
+        {
+            _ = Finished();
+            _count = null;
+        }
+    }
+
+    /// <summary>The collective that the rank is in, else the last one; null before the first.</summary>
+    internal FlightRecord? Last()
+    {
+        long count = Volatile.Read(ref _submitted);
+        return count == 0 ? null : IsFollowing && Finished() is var done && done < count && Read(done) is { } first ? first : Read(count - 1);
+    }
+
+    /// <summary>How long the rank has been in the collective that <see cref="Last"/> gave, in nanoseconds: the later of two times counts, when it was submitted and when the one before it was seen to be done.</summary>
+    internal long Waited(FlightRecord last) => Now - long.Max(last.Submitted, IsFollowing ? Nanoseconds(Volatile.Read(ref _changed)) : 0);
 
     /// <summary>What the rank would answer when asked now.</summary>
     public RankReport Report()
@@ -96,6 +138,26 @@ public sealed class FlightRing
         return new RankReport(Rank, RankState.Answered, Now, [.. records]);
     }
 
+    // How many are done. A device's count goes round after 2³² of them.
+    private long Finished()
+    {
+        if (!IsFollowing)
+        {
+            return Volatile.Read(ref _finished);
+        }
+
+        lock (_following)
+        {
+            if (_count is not null && Volatile.Read(ref *_count) is var now && now != _counted)
+            {
+                (_finished, _counted) = (_finished + (uint)(now - _counted), now);
+                Volatile.Write(ref _changed, Stopwatch.GetTimestamp());
+            }
+
+            return _finished;
+        }
+    }
+
     // Null where the writer has gone round the ring meanwhile.
     private FlightRecord? Read(long ticket)
     {
@@ -110,6 +172,11 @@ public sealed class FlightRing
         if (Volatile.Read(ref slot.Version) != ticket + 1 || copy.Entry is not { } entry || copy.Group is not { } group)
         {
             return null;
+        }
+
+        if (IsFollowing)
+        {
+            copy.Finished = ticket < Finished() ? long.Max(copy.Submitted, Volatile.Read(ref _changed)) : 0;
         }
 
         (int own, int total) = Rows(entry, group);

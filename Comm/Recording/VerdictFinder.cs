@@ -98,8 +98,19 @@ internal sealed partial class VerdictFinder(FlightDump dump)
             }
 
             // All have come. One that was caught on its way through has nothing to do with why others wait for so long.
-            transport ??= since * 2 < longest ? null : new Verdict(
-                $"every rank of {group} submitted {what}, but {Names.Ranks(there)} did not finish it since {Seconds(since)}: {dump.Transport} does not move the data", [], at.Step, at.Seq);
+            if (since * 2 < longest)
+            {
+                continue;
+            }
+
+            string came = $"every rank of {group} submitted {what}, but {Names.Ranks(there)} did not finish it since {Seconds(since)}";
+            if (dump.Transport == LoopbackCollectives.Name)
+            {
+                // Threads move the data themselves: it is they who stand still, and others may wait for them further on.
+                return new Verdict($"{came}: {(there.Length == 1 ? "it stands" : "they stand")} still in it", [.. there], at.Step, at.Seq);
+            }
+
+            transport ??= new Verdict($"{came}: {dump.Transport} does not move the data", [], at.Step, at.Seq);
         }
 
         return transport;

@@ -97,7 +97,7 @@ public sealed class Watchdog : IDisposable
         {
             foreach (FlightRing ring in _rings)
             {
-                if (ring.Last() is { Finished: 0 } last && FlightRing.Now - last.Submitted > _limit.TotalNanoseconds)
+                if (ring.Last() is { Finished: 0 } last && ring.Waited(last) > _limit.TotalNanoseconds)
                 {
                     string reason = $"rank {ring.Rank} waited {_limit.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture)} s in seq {last.Seq} ({last.Use}) of step {last.Step}";
                     if (_collect(reason) is { } dump)

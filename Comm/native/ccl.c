@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NVLINK_MULTICAST "NCCL_NVLS_ENABLE"
+
 enum { NCCL_ID = 128, ONECCL_ID = 4096, NCCL_IN_PROGRESS = 7 };
 
 typedef struct { char bytes[NCCL_ID]; } nccl_id;
@@ -42,9 +44,11 @@ struct lean_comm_ccl {
     int (*group_end)(void);
 };
 
+/* It outlives an abort, which comes while another thread may be inside a call. */
 struct lean_comm_group {
     struct lean_comm_ccl *library;
     void *comm;
+    volatile int aborted;
 };
 
 static int failed(struct lean_comm_ccl *library, void *comm, const char *what, int error) {
@@ -52,6 +56,8 @@ static int failed(struct lean_comm_ccl *library, void *comm, const char *what, i
     return lean_comm_fail(LEAN_COMM_FAILED, "%s%s failed: %s (%d)%s%s", library->kind == LEAN_COMM_NCCL ? "nccl" : "oneccl", what,
                           text ? text : "unknown error", error, detail && *detail ? ": " : "", detail ? detail : "");
 }
+
+static int failed_by_abort(void) { return lean_comm_fail(LEAN_COMM_FAILED, "the group was aborted"); }
 
 /* Missing functions of the table are errors, except those that only one library has. */
 static int fill(struct lean_comm_ccl *c) {
@@ -90,6 +96,8 @@ int lean_comm_ccl_open(int kind, const char *file, lean_comm_ccl **library) {
     if (!c) return lean_comm_fail(LEAN_COMM_FAILED, "not enough memory");
     c->kind = kind;
     c->name = kind == LEAN_COMM_NCCL ? "NCCL (libnccl.so.2)" : "oneCCL (libccl.so.2)";
+    /* Multicast reserves memory on every card and has hung where a driver or a fabric manager was not ready for it. */
+    if (kind == LEAN_COMM_NCCL) setenv(NVLINK_MULTICAST, "0", 0);
     const char *usual = kind == LEAN_COMM_NCCL ? "libnccl.so.2" : "libccl.so.2 libccl.so.1 libccl.so";
     c->library = lean_comm_load(file ? file : usual, c->name);
     int code = c->library ? fill(c) : LEAN_COMM_MISSING;
@@ -106,7 +114,12 @@ int lean_comm_ccl_describe(lean_comm_ccl *c, char *text, size_t capacity) {
     int version = 0, error = c->get_version(&version);
     if (error) return failed(c, NULL, "GetVersion", error);
     /* Both count major * 10000 + minor * 100 + patch since their present numbering. */
-    snprintf(text, capacity, "%s %d.%d.%d", c->kind == LEAN_COMM_NCCL ? "NCCL" : "oneCCL", version / 10000, version / 100 % 100, version % 100);
+    int length = snprintf(text, capacity, "%s %d.%d.%d", c->kind == LEAN_COMM_NCCL ? "NCCL" : "oneCCL", version / 10000, version / 100 % 100, version % 100);
+    if (c->kind == LEAN_COMM_NCCL && length > 0 && (size_t)length < capacity) {
+        const char *multicast = getenv(NVLINK_MULTICAST);
+        if (!multicast || strcmp(multicast, "0") == 0) snprintf(text + length, capacity - length, ", NVLink multicast off");
+        else snprintf(text + length, capacity - length, ", NVLink multicast by " NVLINK_MULTICAST "=%.20s", multicast);
+    }
     return LEAN_COMM_OK;
 }
 
@@ -160,7 +173,7 @@ int lean_comm_ccl_join(lean_comm_ccl *c, const void *id, size_t bytes, int ranks
 
 int lean_comm_ccl_leave(lean_comm_group *g) {
     lean_comm_ccl *c = g->library;
-    int error = c->comm_destroy(g->comm);
+    int error = g->aborted ? 0 : c->comm_destroy(g->comm);
     free(g);
     return error ? failed(c, NULL, "CommDestroy", error) : LEAN_COMM_OK;
 }
@@ -168,8 +181,9 @@ int lean_comm_ccl_leave(lean_comm_group *g) {
 int lean_comm_ccl_abort(lean_comm_group *g) {
     lean_comm_ccl *c = g->library;
     if (!c->comm_abort) return lean_comm_fail(LEAN_COMM_UNSUPPORTED, "%s cannot abort: what hangs ends with the process", c->name);
+    if (g->aborted) return LEAN_COMM_OK;
+    g->aborted = 1;
     int error = c->comm_abort(g->comm);
-    free(g);
     return error ? failed(c, NULL, "CommAbort", error) : LEAN_COMM_OK;
 }
 
@@ -177,35 +191,38 @@ int lean_comm_ccl_check(lean_comm_group *g) {
     lean_comm_ccl *c = g->library;
     int state = 0, error;
     if (!c->comm_get_async_error) return LEAN_COMM_OK;
+    if (g->aborted) return failed_by_abort();
     error = c->comm_get_async_error(g->comm, &state);
     if (error) return failed(c, g->comm, "CommGetAsyncError", error);
     return state == 0 || state == NCCL_IN_PROGRESS ? LEAN_COMM_OK : failed(c, g->comm, "CommGetAsyncError", state);
 }
 
-static int ended(lean_comm_group *g, const char *what, int error) { return error ? failed(g->library, g->comm, what, error) : LEAN_COMM_OK; }
+static int ended(lean_comm_group *g, const char *what, int error) {
+    return g->aborted ? failed_by_abort() : error ? failed(g->library, g->comm, what, error) : LEAN_COMM_OK;
+}
 
 int lean_comm_ccl_all_reduce(lean_comm_group *g, const void *send, void *receive, size_t count, int type, int op, void *stream) {
-    return ended(g, "AllReduce", g->library->all_reduce(send, receive, count, type, op, g->comm, stream));
+    return g->aborted ? failed_by_abort() : ended(g, "AllReduce", g->library->all_reduce(send, receive, count, type, op, g->comm, stream));
 }
 
 int lean_comm_ccl_all_gather(lean_comm_group *g, const void *send, void *receive, size_t count, int type, void *stream) {
-    return ended(g, "AllGather", g->library->all_gather(send, receive, count, type, g->comm, stream));
+    return g->aborted ? failed_by_abort() : ended(g, "AllGather", g->library->all_gather(send, receive, count, type, g->comm, stream));
 }
 
 int lean_comm_ccl_reduce_scatter(lean_comm_group *g, const void *send, void *receive, size_t count, int type, int op, void *stream) {
-    return ended(g, "ReduceScatter", g->library->reduce_scatter(send, receive, count, type, op, g->comm, stream));
+    return g->aborted ? failed_by_abort() : ended(g, "ReduceScatter", g->library->reduce_scatter(send, receive, count, type, op, g->comm, stream));
 }
 
 int lean_comm_ccl_broadcast(lean_comm_group *g, const void *send, void *receive, size_t count, int type, int root, void *stream) {
-    return ended(g, "Broadcast", g->library->broadcast(send, receive, count, type, root, g->comm, stream));
+    return g->aborted ? failed_by_abort() : ended(g, "Broadcast", g->library->broadcast(send, receive, count, type, root, g->comm, stream));
 }
 
 int lean_comm_ccl_send(lean_comm_group *g, const void *data, size_t count, int type, int peer, void *stream) {
-    return ended(g, "Send", g->library->send(data, count, type, peer, g->comm, stream));
+    return g->aborted ? failed_by_abort() : ended(g, "Send", g->library->send(data, count, type, peer, g->comm, stream));
 }
 
 int lean_comm_ccl_receive(lean_comm_group *g, void *data, size_t count, int type, int peer, void *stream) {
-    return ended(g, "Recv", g->library->receive(data, count, type, peer, g->comm, stream));
+    return g->aborted ? failed_by_abort() : ended(g, "Recv", g->library->receive(data, count, type, peer, g->comm, stream));
 }
 
 int lean_comm_ccl_batch_begin(lean_comm_ccl *c) {

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LEAN_COMM_VERSION 1
+#define LEAN_COMM_VERSION 2
 #define LEAN_COMM_API __attribute__((visibility("default")))
 
 enum lean_comm_code {
@@ -42,6 +42,7 @@ enum lean_comm_ccl_kind { LEAN_COMM_NCCL = 0, LEAN_COMM_ONECCL = 1 };
 typedef struct lean_comm_ccl lean_comm_ccl;
 typedef struct lean_comm_group lean_comm_group;
 
+/* Of NCCL, NVLink multicast is off in this process unless its environment sets NCCL_NVLS_ENABLE; describe says so. */
 LEAN_COMM_API int lean_comm_ccl_open(int kind, const char *file, lean_comm_ccl **library);
 LEAN_COMM_API int lean_comm_ccl_describe(lean_comm_ccl *library, char *text, size_t capacity);
 LEAN_COMM_API int lean_comm_ccl_id_size(lean_comm_ccl *library, size_t *bytes);
@@ -49,7 +50,10 @@ LEAN_COMM_API int lean_comm_ccl_id(lean_comm_ccl *library, void *id, size_t byte
 /* Waits until all ranks of the group have come. device is oneCCL's; NCCL takes the thread's current one. */
 LEAN_COMM_API int lean_comm_ccl_join(lean_comm_ccl *library, const void *id, size_t bytes, int ranks, int rank, uint32_t device, lean_comm_group **group);
 LEAN_COMM_API int lean_comm_ccl_leave(lean_comm_group *group);
-/* Ends what hangs on the device. oneCCL has no such call. The group is gone afterwards, whatever the answer, unless unsupported. */
+/*
+ * Ends what hangs on the device, and lets other threads out of calls of the group. oneCCL has no such call. Afterwards every call
+ * fails; the group is left as any other, once no thread is inside.
+ */
 LEAN_COMM_API int lean_comm_ccl_abort(lean_comm_group *group);
 /* Whether queued work has failed so far. */
 LEAN_COMM_API int lean_comm_ccl_check(lean_comm_group *group);
@@ -63,5 +67,12 @@ LEAN_COMM_API int lean_comm_ccl_receive(lean_comm_group *group, void *data, size
 /* What lies between the two is one operation: sends and receives of an all-to-all, of any counts. */
 LEAN_COMM_API int lean_comm_ccl_batch_begin(lean_comm_ccl *library);
 LEAN_COMM_API int lean_comm_ccl_batch_end(lean_comm_ccl *library);
+
+/*
+ * A SYCL queue on an immediate, in-order command list of Level Zero, for oneCCL's stream; all handles stay the caller's. Made by
+ * liblean-sycl.so, which is built only where DPC++ is found; file is its path, or NULL for its name.
+ */
+LEAN_COMM_API int lean_comm_sycl_queue(const char *file, void *context, void *device, void *list, void **queue);
+LEAN_COMM_API int lean_comm_sycl_release(const char *file, void *queue);
 
 #endif

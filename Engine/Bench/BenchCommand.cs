@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Lean.Engine.Bench.Exchange;
 using Lean.Engine.Bench.Load;
 using Lean.Engine.Bench.Ops;
 using Lean.Engine.Bench.Serve;
@@ -90,7 +91,7 @@ internal sealed class BenchCommand
 
         return new Command("bench", "Measures how fast a model runs on this machine")
         {
-            decode, prefill, scheduler, load, new ServeBenchCommand().Build(), new KernelBenchCommand().Build(),
+            decode, prefill, scheduler, load, new ServeBenchCommand().Build(), new KernelBenchCommand().Build(), new ExchangeBenchCommand().Build(),
         };
     }
 

@@ -19,11 +19,6 @@ internal sealed class LayoutOptions
     private readonly Option<string?> _watchdog = Options.Text(
         "--watchdog", "SECONDS", $"How long a rank may wait for others before the run ends with a verdict (default: {Watchdog.Variable}, else {Watchdog.DefaultSeconds})");
 
-    private readonly bool _processes;
-
-    /// <param name="processes">Whether the command can run on processes.</param>
-    public LayoutOptions(bool processes = true) => _processes = processes;
-
     /// <summary>Adds the options to a command.</summary>
     public LayoutOptions AddTo(Command command)
     {
@@ -76,7 +71,6 @@ internal sealed class LayoutOptions
     private RankOptions Threads(ParallelLayout layout, ParseResult parsed, string reason) =>
         new() { Layout = layout, Reason = reason, Watchdog = Watchdog.Limit(parsed.GetValue(_watchdog)) };
 
-    private RankOptions Processes(ParallelLayout layout, ParseResult parsed, RankEnvironment launched, string reason) => _processes
-        ? Threads(layout, parsed, reason) with { Environment = launched }
-        : throw Later.NotYet($"this command on several processes ({launched.Launcher} started {launched.Ranks})");
+    private RankOptions Processes(ParallelLayout layout, ParseResult parsed, RankEnvironment launched, string reason) =>
+        Threads(layout, parsed, reason) with { Environment = launched };
 }

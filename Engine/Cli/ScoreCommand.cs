@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
-using Lean.Comm;
+using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Engine.Scoring;
 using Lean.Engine.Text;
@@ -21,7 +21,7 @@ internal sealed class ScoreCommand
     private readonly Option<int> _mtp = Options.Number("--mtp", 0, MostDepths, 0, "Write the MTP head's logits for drafts of up to N tokens too (with --logits)");
     private readonly Option<string?> _device = Options.Device();
     private readonly Option<bool> _json = Options.Json("Print one JSON object on one line");
-    private readonly LayoutOptions _layout = new(processes: false);
+    private readonly LayoutOptions _layout = new();
 
     /// <summary>The command.</summary>
     public Command Build()
@@ -31,7 +31,8 @@ internal sealed class ScoreCommand
             "Runs a text through a model and prints the mean negative log-likelihood of its tokens, in nats",
             "lean score --model DIR --text book.txt",
             "lean score --model DIR --ids ids.json --logits out.safetensors --hidden --mtp 3 --json",
-            "lean score --model DIR --text book.txt --tp 2 --dp 2 --ep")
+            "lean score --model DIR --text book.txt --tp 2 --dp 2 --ep",
+            "mpirun -n 4 lean score --model DIR --text book.txt --tp 4")
         {
             _model, _ids, _text, _logits, _hidden, _mtp, _device, _json,
         };
@@ -51,12 +52,18 @@ internal sealed class ScoreCommand
         }
 
         string folder = ModelFolder.Find(parsed.GetValue(_model));
-        int[] ids = Ids(folder, parsed.GetValue(_ids), parsed.GetValue(_text));
-        ParallelLayout layout = _layout.Read(parsed, parsed.GetValue(_device)).Layout;
+        RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device));
         var options = new ScoreOptions { Logits = output is not null, Hidden = hidden, MtpDepth = mtp };
-        if (layout.Ranks > 1)
+        if (ranks.IsMember)
         {
-            OnRanks(folder, parsed, layout, ids, options);
+            ParallelScorer.Follow(folder, ranks, options);
+            return 0;
+        }
+
+        int[] ids = Ids(folder, parsed.GetValue(_ids), parsed.GetValue(_text));
+        if (ranks.Layout.Ranks > 1)
+        {
+            OnRanks(folder, parsed, ranks, ids, options);
             return 0;
         }
 
@@ -76,12 +83,10 @@ internal sealed class ScoreCommand
         return 0;
     }
 
-    // One text has one replica to be on; the others help where experts are spread over all ranks.
-    private void OnRanks(string folder, ParseResult parsed, ParallelLayout layout, int[] ids, ScoreOptions options)
+    private void OnRanks(string folder, ParseResult parsed, RankOptions ranks, int[] ids, ScoreOptions options)
     {
         long start = Stopwatch.GetTimestamp();
-        using var world = new LoopbackWorld(layout);
-        using ParallelScore score = ParallelScorer.Score(folder, world, [ids, .. Enumerable.Repeat<int[]>([], layout.Data - 1)], options);
+        using ParallelScore score = ParallelScorer.Score(folder, ranks, ids, options);
         TimeSpan loading = score.Ranks[0].LoadTime;
         Finish(parsed, new ScoreReport
         {

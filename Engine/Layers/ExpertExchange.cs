@@ -80,7 +80,7 @@ internal sealed class ExpertExchange
 
         _peers.Gather(GroupKind.Expert, CollectivePurpose.DispatchCounts, _layer.Index, mine, all);
         ReadOnlySpan<int> theirs = all.AsSpan<int>();
-        int sent = Lay(_sent, _sentRows, counts, first: 0, pitch: Classes), me = _peers.Layout.Group(GroupKind.Expert, _peers.Rank).Place;
+        int sent = Lay(_sent, _sentRows, counts, first: 0, pitch: Classes), me = _peers.Group(GroupKind.Expert).Place;
         return (sent, Lay(_received, _receivedRows, theirs, first: me * Classes, pitch: ranks * Classes));
     }
 

@@ -24,6 +24,9 @@ internal sealed class Peers(ICollectives collectives)
     /// <summary>The rank, of the world.</summary>
     public int Rank => collectives.Rank;
 
+    /// <summary>The rank's group of a kind.</summary>
+    public RankGroup Group(GroupKind kind) => collectives.Group(kind);
+
     /// <summary>The shares of the step's rows that ranks dispatch to experts.</summary>
     public DispatchRows Dispatch { get; } = new(collectives.Layout);
 

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Lean.Comm;
 using Lean.Engine.Caches;
+using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Tensors;
 
@@ -35,7 +36,7 @@ internal static class RankMember
             using var receiver = new StepReceiver(session.Control, options.Layout, session.Collectives.Rank);
             if (receiver.Caches() is { } plan)
             {
-                Run(model, plan, receiver);
+                Run(model, plan, options.Dispatch, receiver);
             }
         }
         catch (Exception fault)
@@ -45,11 +46,11 @@ internal static class RankMember
         }
     }
 
-    private static void Run(LoadedModel model, CachePlan plan, StepReceiver receiver)
+    private static void Run(LoadedModel model, CachePlan plan, DispatchKind dispatch, StepReceiver receiver)
     {
         ParallelLayout layout = model.Model.Shard.Layout;
         using var worker = new RankWorker(model, plan);
-        var steps = new RankSteps(layout, model.Config, plan);
+        var steps = new RankSteps(layout, model.Config, plan, dispatch);
         var extents = new StepExtent[layout.Data];
         while (receiver.Next(out int number, extents, out StepImage image))
         {

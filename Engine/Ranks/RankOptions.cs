@@ -1,4 +1,5 @@
 using Lean.Comm;
+using Lean.Engine.Models;
 using Lean.Tensors;
 
 namespace Lean.Engine.Ranks;
@@ -23,6 +24,9 @@ internal sealed record RankOptions
 
     /// <summary>For tests: called by every rank that is a thread before each collective.</summary>
     public Action<int>? Pause { get; init; }
+
+    /// <summary>For tests: how rows come to experts; the same on every rank.</summary>
+    public DispatchKind Dispatch { get; init; }
 
     /// <summary>Ranks that share this process's host.</summary>
     public int Sharing => Environment?.LocalRanks ?? Layout.Ranks;

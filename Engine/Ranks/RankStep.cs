@@ -19,7 +19,8 @@ internal sealed class RankStep
     /// <param name="config">The whole model.</param>
     /// <param name="replicas">How large each replica's part is.</param>
     /// <param name="plan">The replicas' caches; where the MTP head drafts, all rows fill its cache.</param>
-    public RankStep(ParallelLayout layout, ModelConfig config, ReadOnlySpan<StepExtent> replicas, CachePlan plan)
+    /// <param name="dispatch">How rows come to experts.</param>
+    public RankStep(ParallelLayout layout, ModelConfig config, ReadOnlySpan<StepExtent> replicas, CachePlan plan, DispatchKind dispatch)
     {
         int[] rows = new int[replicas.Length], prompts = new int[replicas.Length], results = new int[replicas.Length];
         var choices = new ChoiceShape[replicas.Length];
@@ -29,7 +30,7 @@ internal sealed class RankStep
         }
 
         (Replicas, Rows, PromptRows, ResultWords) = ([.. replicas], StepRows.Ragged(rows), [.. prompts], [.. results]);
-        ForwardCollectives collectives = new ForwardCollectives(layout, config).Model(Rows).Choices(choices);
+        ForwardCollectives collectives = new ForwardCollectives(layout, config, dispatch).Model(Rows).Choices(choices);
         if (plan.RunsHead)
         {
             _ = collectives.Fill(Rows);

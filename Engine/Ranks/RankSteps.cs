@@ -10,7 +10,8 @@ namespace Lean.Engine.Ranks;
 /// <param name="layout">The layout.</param>
 /// <param name="config">The whole model.</param>
 /// <param name="plan">The replicas' caches.</param>
-internal sealed class RankSteps(ParallelLayout layout, ModelConfig config, CachePlan plan)
+/// <param name="dispatch">How rows come to experts.</param>
+internal sealed class RankSteps(ParallelLayout layout, ModelConfig config, CachePlan plan, DispatchKind dispatch)
 {
     // More shapes than steady load has; each holds some hundred entries.
     private const int Most = 256;
@@ -41,7 +42,7 @@ internal sealed class RankSteps(ParallelLayout layout, ModelConfig config, Cache
             _known.Clear();
         }
 
-        var step = new RankStep(layout, config, replicas, plan);
+        var step = new RankStep(layout, config, replicas, plan, dispatch);
         _known[key] = ([.. _shape], step);
         return step;
     }

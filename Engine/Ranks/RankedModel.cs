@@ -52,6 +52,8 @@ internal sealed class RankedModel : IEngineSource
     /// <summary>Cancelled by SIGTERM where ranks are processes: whoever uses the model ends what it does, and then all ranks end.</summary>
     public CancellationToken Terminated => _terminated.Token;
 
+    private DispatchKind Dispatch { get; init; }
+
     /// <summary>Loads a model on all ranks.</summary>
     /// <param name="folder">The checkpoint's folder.</param>
     /// <param name="options">The ranks.</param>
@@ -95,16 +97,19 @@ internal sealed class RankedModel : IEngineSource
     }
 
     /// <inheritdoc/>
-    public GenerationEngine Start(EngineOptions options)
-    {
-        RankRunner runner = Begin(options, out CachePlan plan);
-        return new GenerationEngine(Config, runner, plan, options);
-    }
+    public GenerationEngine Start(EngineOptions options) => Start(options, Plan(options));
 
-    /// <summary>Allocates caches on all ranks, and makes what runs an engine's steps on them.</summary>
-    /// <param name="options">What the engine wants.</param>
+    /// <summary>Makes an engine with caches of given sizes.</summary>
+    /// <param name="options">Its other limits.</param>
     /// <param name="plan">How large the caches of each replica are.</param>
-    public RankRunner Begin(EngineOptions options, out CachePlan plan)
+    /// <exception cref="MachineException">There is not enough memory.</exception>
+    public GenerationEngine Start(EngineOptions options, CachePlan plan) => new(Config, Begin(options, plan), plan, options);
+
+    /// <summary>How large the caches of each replica are to be: what the rank with the least room can hold.</summary>
+    /// <param name="options">What the engine wants.</param>
+    /// <exception cref="InputException">The memory named for caches is too little.</exception>
+    /// <exception cref="MachineException">There is not that much memory, or too little for anything.</exception>
+    public CachePlan Plan(EngineOptions options)
     {
         CacheRoom room = _loads[0].Room;
         foreach (RankLoad load in _loads)
@@ -112,12 +117,19 @@ internal sealed class RankedModel : IEngineSource
             room = CacheRoom.Least(room, load.Room);
         }
 
-        plan = CacheBudget.Plan(room, Config.MaxPositions, options.WithDrafter(Loaded.Model));
+        return CacheBudget.Plan(room, Config.MaxPositions, options.WithDrafter(Loaded.Model));
+    }
+
+    /// <summary>Allocates caches on all ranks, and makes what runs an engine's steps on them.</summary>
+    /// <param name="options">What the engine wants.</param>
+    /// <param name="plan">How large the caches of each replica are.</param>
+    public RankRunner Begin(EngineOptions options, CachePlan plan)
+    {
         ModelRunner.CheckDrafts(Loaded.Model, plan);
         int ahead = options.StepsAhead ?? RankRunner.UsualStepsAhead;
         _others?.Begin(plan);
         _team.Begin(plan, ahead + 1);
-        return new RankRunner(_team, new RankSteps(Layout, Config, plan), _others, this) { StepsAhead = ahead };
+        return new RankRunner(_team, new RankSteps(Layout, Config, plan, Dispatch), _others, this) { StepsAhead = ahead };
     }
 
     /// <summary>Ends the ranks' steps, once those submitted are done.</summary>
@@ -159,13 +171,15 @@ internal sealed class RankedModel : IEngineSource
     {
         ParallelLayout layout = options.Layout;
         var world = new LoopbackWorld(layout, options.Pause);
-        var watchdog = new Watchdog(
-            options.Watchdog, Enumerable.Range(0, layout.Ranks).Select(rank => world[rank].Recorder), reason => world.Dump(reason), world.Abort);
+        Watchdog watchdog = world.Watch(options.Watchdog);
         var team = new RankTeam(layout, layout.Ranks);
 
         // Also where the ranks themselves do not come to hear it.
         world[0].TellFault(reason => team.Fail(new MachineException(reason)));
-        return new RankedModel(layout, team, layout.Ranks, () => world.Run(collectives => team.Run(collectives, Open)), world, session: null, watchdog, world);
+        return new RankedModel(layout, team, layout.Ranks, () => world.Run(collectives => team.Run(collectives, Open)), world, session: null, watchdog, world)
+        {
+            Dispatch = options.Dispatch,
+        };
 
         LoadedModel Open(ICollectives collectives)
         {
@@ -180,7 +194,10 @@ internal sealed class RankedModel : IEngineSource
         var team = new RankTeam(options.Layout, locals: 1);
         session.Collectives.TellFault(reason => team.Fail(new MachineException(reason)));
         var model = new RankedModel(
-            options.Layout, team, locals: 1, () => team.Run(session.Collectives, collectives => Part(folder, collectives, options.Sharing)), session.Status, session);
+            options.Layout, team, locals: 1, () => team.Run(session.Collectives, collectives => Part(folder, collectives, options.Sharing)), session.Status, session)
+        {
+            Dispatch = options.Dispatch,
+        };
         session.Terminated = context =>
         {
             // The first one ends ranks in order, a second one does what signals do.

@@ -42,6 +42,9 @@ internal sealed class ParallelScore(ParallelLayout layout) : IDisposable
         }
     }
 
+    /// <summary>Notes what a rank of another process has loaded.</summary>
+    public void Add(int rank, RankLoad load) => _ranks[rank] = new RankUse(load.WeightBytes, load.CopiedBytes, load.LoadTime, Device: "", []);
+
     public void Dispose()
     {
         foreach (ScoreResult? result in _results)

@@ -1,13 +1,45 @@
+using System.Runtime.InteropServices;
 using Lean.Comm;
+using Lean.Engine.Models;
+using Lean.Engine.Ranks;
 using Lean.Engine.Running;
-using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Scoring;
 
-/// <summary>Scores texts on a layout whose ranks are threads of this process, each with its own slices, caches and ops.</summary>
+/// <summary>Scores texts on a layout whose ranks are threads of this process, or processes, each with its own slices, caches and ops.</summary>
 internal static class ParallelScorer
 {
+    private const string Text = "text";
+
+    /// <summary>Scores one text. It has one replica to be on; the others help where experts are spread over all ranks.</summary>
+    /// <param name="folder">The checkpoint's folder.</param>
+    /// <param name="ranks">The ranks; of processes, this one is rank 0.</param>
+    /// <param name="ids">The text.</param>
+    /// <param name="options">What to compute.</param>
+    /// <exception cref="InputException">The checkpoint or the text cannot be used, or the model cannot be divided so.</exception>
+    /// <exception cref="MachineException">A rank failed.</exception>
+    public static ParallelScore Score(string folder, RankOptions ranks, int[] ids, ScoreOptions options)
+    {
+        if (ranks.Environment is null)
+        {
+            using var world = new LoopbackWorld(ranks.Layout);
+            using Watchdog watchdog = world.Watch(ranks.Watchdog);
+            return Score(folder, world, OnFirst(ids, ranks.Layout), options);
+        }
+
+        // Before the others are there to wait.
+        PromptCheck.Check(new GenerationRequest { Prompt = ids, MaxTokens = 1 }, ModelConfigReader.Read(folder));
+        return OnProcess(folder, ranks, ids, options)!;
+    }
+
+    /// <summary>Takes part in what rank 0 scores, from another process.</summary>
+    /// <param name="folder">The checkpoint's folder.</param>
+    /// <param name="ranks">The ranks.</param>
+    /// <param name="options">What to compute, as rank 0 has it.</param>
+    /// <exception cref="LeanException">This rank or another one failed.</exception>
+    public static void Follow(string folder, RankOptions ranks, ScoreOptions options) => OnProcess(folder, ranks, ids: null, options);
+
     /// <summary>Scores a text per replica.</summary>
     /// <param name="folder">The checkpoint's folder.</param>
     /// <param name="world">The ranks.</param>
@@ -22,12 +54,11 @@ internal static class ParallelScorer
         {
             world.Run(collectives =>
             {
-                using LoadedModel model = Open(folder, collectives);
+                using LoadedModel model = RankedModel.Part(folder, collectives, world.Layout.Ranks);
 
                 // All ranks of a replica come to the same; the first one's is kept.
                 bool keeps = world.Layout.TensorRank(collectives.Rank) == 0;
-                ScoreResult result = new Scorer(model).Score(texts, keeps ? options : options with { Logits = false, Hidden = false });
-                score.Add(collectives.Rank, model, result, keeps);
+                score.Add(collectives.Rank, model, Score(model, texts, options, keeps), keeps);
             });
             return score;
         }
@@ -38,17 +69,41 @@ internal static class ParallelScorer
         }
     }
 
-    private static LoadedModel Open(string folder, ICollectives collectives)
+    // Rank 0 has the text, tells it to the others, and has what comes of it.
+    private static ParallelScore? OnProcess(string folder, RankOptions ranks, int[]? ids, ScoreOptions options)
     {
-        var device = ComputeDevice.Of(CpuBackends.OpenOneOf(collectives.Layout.Ranks));
+        using RankSession session = ranks.Join();
+        bool keeps = ids is not null;
         try
         {
-            return LoadedModel.Open(folder, device, collectives);
+            byte[] text = session.Control.Publish(Text, MemoryMarshal.AsBytes(ids.AsSpan()).ToArray());
+            using LoadedModel model = RankedModel.Part(folder, session.Collectives, ranks.Sharing);
+            byte[][] loads = session.Control.Report(RankMember.Loaded, RankLoad.Of(model, ranks.Sharing).ToBytes());
+            ScoreResult result = Score(model, OnFirst(MemoryMarshal.Cast<byte, int>(text).ToArray(), ranks.Layout), options, keeps);
+            if (!keeps)
+            {
+                result.Dispose();
+                return null;
+            }
+
+            var score = new ParallelScore(ranks.Layout);
+            score.Add(0, model, result, keeps);
+            for (int rank = 1; rank < loads.Length; rank++)
+            {
+                score.Add(rank, RankLoad.Read(loads[rank], rank));
+            }
+
+            return score;
         }
-        catch
+        catch (Exception fault)
         {
-            device.Dispose();
+            session.Collectives.Abort($"rank {session.Collectives.Rank} ended in an error: {fault.Message}");
             throw;
         }
     }
+
+    private static ScoreResult Score(LoadedModel model, IReadOnlyList<IReadOnlyList<int>> texts, ScoreOptions options, bool keeps) =>
+        new Scorer(model).Score(texts, keeps ? options : options with { Logits = false, Hidden = false });
+
+    private static int[][] OnFirst(int[] ids, ParallelLayout layout) => [ids, .. Enumerable.Repeat<int[]>([], layout.Data - 1)];
 }

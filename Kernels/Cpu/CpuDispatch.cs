@@ -85,6 +85,9 @@ internal static unsafe class CpuDispatch<V> where V : struct, IVec<V>
             case CpuKernel.Probe:
                 ProbeBody<V>.Run((ProbeArguments*)arguments, begin, end);
                 break;
+            case CpuKernel.PartSum:
+                PartSumBody<V>.Run((PartSumArguments*)arguments, begin, end);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(kernel), kernel, "not a CPU kernel");
         }

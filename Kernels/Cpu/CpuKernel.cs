@@ -29,4 +29,5 @@ internal enum CpuKernel
     TokenSums,
     DrawToken,
     Probe,
+    PartSum,
 }

@@ -12,6 +12,7 @@ internal static unsafe partial class CU
     public const int Success = 0;
     public const int OutOfMemory = 2;
     public const int NotReady = 600;
+    public const int PeerAccessAlreadyEnabled = 704;
 
     public const int MultiprocessorCount = 16, ComputeCapabilityMajor = 75, ComputeCapabilityMinor = 76;
     public const int MaxThreadsPerBlock = 1, MaxSharedMemoryPerBlockOptIn = 97, L2CacheSize = 38, PciBusId = 33;
@@ -64,6 +65,12 @@ internal static unsafe partial class CU
 
     [LibraryImport(Library, EntryPoint = "cuCtxSetCurrent")]
     public static partial int ContextSetCurrent(nint context);
+
+    [LibraryImport(Library, EntryPoint = "cuDeviceCanAccessPeer")]
+    public static partial int DeviceCanAccessPeer(out int can, int device, int peer);
+
+    [LibraryImport(Library, EntryPoint = "cuCtxEnablePeerAccess")]
+    public static partial int ContextEnablePeerAccess(nint peer, uint flags);
 
     [LibraryImport(Library, EntryPoint = "cuMemGetInfo_v2")]
     public static partial int MemGetInfo(out nuint free, out nuint total);

@@ -75,6 +75,25 @@ public sealed unsafe class CudaDevice : KernelDevice
     /// <remarks>It is pinned, and the device reaches it at the same address.</remarks>
     public override IDeviceBuffer AllocateOnHost(long bytes) => Pin(bytes);
 
+    /// <summary>Whether this device can read and write the memory of another one: over NVLink, or over PCIe where the system allows it.</summary>
+    public bool CanReach(CudaDevice other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return other.Info.Handle == Info.Handle || (CU.DeviceCanAccessPeer(out int can, Info.Handle, other.Info.Handle) == CU.Success && can != 0);
+    }
+
+    /// <summary>Lets this device's kernels and copies use the memory of another one, at the addresses that it has there.</summary>
+    /// <exception cref="MachineException">It cannot.</exception>
+    internal void Reach(CudaDevice other)
+    {
+        if (other.Info.Handle != Info.Handle)
+        {
+            Enter();
+            int error = CU.ContextEnablePeerAccess(other._context, 0);
+            Check(error == CU.PeerAccessAlreadyEnabled ? CU.Success : error, $"reach the memory of {other.Name}");
+        }
+    }
+
     internal CudaBuffer Pin(long bytes, CudaMemory kind = CudaMemory.Pinned)
     {
         Enter();
@@ -88,7 +107,8 @@ public sealed unsafe class CudaDevice : KernelDevice
     }
 
     /// <summary>Makes the device's context the calling thread's.</summary>
-    internal void Enter() => Check(CU.ContextSetCurrent(_context), "enter its context");
+    /// <exception cref="MachineException">The driver failed.</exception>
+    public void Enter() => Check(CU.ContextSetCurrent(_context), "enter its context");
 
     /// <summary>A kernel's function, given to the driver at its first use.</summary>
     internal nint Function(DeviceKernel kernel)

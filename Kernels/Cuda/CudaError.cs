@@ -30,6 +30,7 @@ internal static unsafe class CudaError
         100 => "no device",
         209 => "the binary has no code for this device",
         214 => "the device met an uncorrectable memory error",
+        217 => "the devices cannot use each other's memory",
         218 => "the driver could not compile the program",
         222 => "the driver is too old for this program's PTX; a newer driver is needed",
         700 => "the kernel read or wrote memory that is not its own",

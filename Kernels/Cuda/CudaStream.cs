@@ -35,8 +35,8 @@ public sealed unsafe class CudaStream : KernelStream
 
     internal override int Multiprocessors => _device.Info.Multiprocessors;
 
-    /// <summary>The driver's stream.</summary>
-    internal nint Handle => _stream != 0 ? _stream : throw new ObjectDisposedException(nameof(CudaStream));
+    /// <summary>The driver's stream (CUstream), for libraries that queue work of their own on it.</summary>
+    public nint Handle => _stream != 0 ? _stream : throw new ObjectDisposedException(nameof(CudaStream));
 
     /// <inheritdoc/>
     public override bool CanCapture => _timed is null && !_device.Shares;
@@ -148,6 +148,28 @@ public sealed unsafe class CudaStream : KernelStream
                 ? CU.Fill(device.Address, value, (nuint)device.Bytes, Handle)
                 : CU.Fill2D(device.Address, (nuint)(device.RowStride * size), value, (nuint)(device.Shape.RowCount * size), (nuint)device.Shape[0], Handle),
             "fill memory");
+    }
+
+    /// <summary>
+    /// Queues: <paramref name="counter"/> += 1 after all work before, at once visible to the host. It can be captured, so the
+    /// host sees how far a stream has come while it runs a graph, and where it hangs.
+    /// </summary>
+    /// <param name="counter">i32, one number, in memory of <see cref="CudaDevice.AllocateOnHost"/>; no other stream counts it.</param>
+    public void Count(Tensor counter)
+    {
+        if (counter.Type != DType.I32 || counter.Shape.Count != 1)
+        {
+            throw new ArgumentException($"cannot count {counter}: expected one i32", nameof(counter));
+        }
+
+        CountOneLauncher.Launch(this, counter.Reshape(new Shape(1)), counter.Reshape(new Shape(1)));
+    }
+
+    /// <summary>Likewise, of a count that the device keeps: it does not read the host's memory.</summary>
+    public void Count(StreamCount count)
+    {
+        ArgumentNullException.ThrowIfNull(count);
+        CountOneLauncher.Launch(this, count.Kept, count.Shown);
     }
 
     /// <inheritdoc/>

@@ -12,6 +12,8 @@ internal static class SelfCases
 
     private static readonly int[] Widths = [1, 33, 100, 2048, 5120];
 
+    private static readonly int[] RankCounts = [1, 2, 3, 8];
+
     private static readonly int[] Vocabularies = [1, 33, 1000, 151936];
 
     private static readonly (int Inputs, int Outputs)[] Matrices = [(33, 19), (129, 82), (520, 70)];
@@ -25,7 +27,7 @@ internal static class SelfCases
     private static readonly DType[] WeightTypes = [DType.BF16, DType.F32];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. Linear(), .. LinearTiles(), .. LinearCuts(), .. DeltaRuleSelfCases.All(), .. ExpertSelfCases.All(), .. AttentionSelfCases.All(), .. AttentionUnitSelfCases.All(), .. PromptSelfCases.All(), .. GreedyPick(), .. SamplingSelfCases.All(), .. ProductSelfCases.All(), .. LayerSelfCases.All(), .. StepSelfCases.All()];
+    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. PartSum(), .. Linear(), .. LinearTiles(), .. LinearCuts(), .. DeltaRuleSelfCases.All(), .. ExpertSelfCases.All(), .. AttentionSelfCases.All(), .. AttentionUnitSelfCases.All(), .. PromptSelfCases.All(), .. GreedyPick(), .. RankPicks(), .. SamplingSelfCases.All(), .. ProductSelfCases.All(), .. LayerSelfCases.All(), .. StepSelfCases.All()];
 
     private static IEnumerable<SelfCase> Embedding() => WeightTypes.SelectMany(type => RowCounts.Select(rows => new SelfCase(
         "embedding", $"{type.Name()} [{rows}, 67]", 0, (set, memory) =>
@@ -44,6 +46,16 @@ internal static class SelfCases
             Tensor delta = memory.New("delta", DType.F32, shape, Normal(3, shape.Count));
             set.AddRmsNorm.Run(residual, delta, memory.New("weight", DType.F32, new Shape(width), Normal(4, width)), Epsilon, output);
             return [output, residual];
+        })));
+
+    // No tolerance: the sum over ranks has the same bits everywhere.
+    private static IEnumerable<SelfCase> PartSum() => Widths.SelectMany(width => RankCounts.Select(ranks => new SelfCase(
+        "part_sum", $"[{ranks}, {width}]", 0, (set, memory) =>
+        {
+            Tensor parts = memory.New("parts", DType.F32, new Shape(ranks, width), Normal(ranks, (long)ranks * width)), output = memory.New("output", DType.F32, new Shape(width));
+            set.PartSum.Run(parts, output);
+            set.PartSum.Run(parts, parts.Slice(ranks - 1));
+            return [output, parts];
         })));
 
     private static IEnumerable<SelfCase> Linear() =>
@@ -108,6 +120,23 @@ internal static class SelfCases
             set.GreedyPick.Run(memory.New("logits", DType.F32, new Shape(3, width), values), tokens, probabilities);
             return [tokens, probabilities];
         });
+
+    private static IEnumerable<SelfCase> RankPicks() => RankCounts.SelectMany(ranks => RowCounts.Select(rows => new SelfCase(
+        "merge_picks", $"{rows} rows of {ranks} ranks", F32, (set, memory) =>
+        {
+            const int Width = 100;
+            Tensor picks = memory.New("picks", DType.I32, new Shape(ranks * rows, Lean.Kernels.RankPicks.Words)), chosen = memory.New("chosen", DType.I32, new Shape(rows));
+            Tensor tokens = memory.New("tokens", DType.I32, new Shape(rows)), values = memory.New("values", DType.F32, new Shape(rows));
+            for (int rank = 0; rank < ranks; rank++)
+            {
+                Tensor logits = memory.New("logits", DType.F32, new Shape(rows, Width), Normal(rank + 1, rows * Width));
+                set.GreedyPick.Run(logits, chosen, values);
+                set.RankPicks.Pack(logits, chosen, values, rank * Width, picks.Rows(rank * rows, rows));
+            }
+
+            set.RankPicks.Merge(picks, tokens, values);
+            return [tokens, values];
+        })));
 
     /// <summary>Normally distributed numbers; the seed alone decides them.</summary>
     internal static float[] Normal(int seed, long count)

@@ -65,6 +65,13 @@ public sealed class CudaTests : IDisposable
     [Fact]
     public void A_device_beyond_the_last_is_named() => Run("", "generate", "ROMEO:", "--device", "cuda:3").Fails(2, "there is no device cuda:3: the only one is Stand-in for tests");
 
+    // Cards that send nothing are not timed: bits come first.
+    [Theory]
+    [InlineData("", 2, "there is no device cuda:1: the only one is Stand-in for tests")]
+    [InlineData("cards:2:apart", 1, "cuda:0 does not reach the memory of cuda:1")]
+    [InlineData("cards:2", 1, "Peer of 1 rows on rank 0: number 0 is ")]
+    public void An_exchange_is_timed_only_where_it_is_right(string fault, int exitCode, string words) => Run(fault, "bench", "exchange", "--rows", "1").Fails(exitCode, words);
+
     private LeanRun Run(string fault, params string[] arguments) => Run(fault, [], arguments);
 
     private LeanRun Run(string fault, (string, string)[] environment, params string[] arguments)

@@ -41,6 +41,17 @@ public sealed class LaunchCheckTests
     }
 
     [Fact]
+    public void Part_sum()
+    {
+        Refused("part_sum", "parts", "f32 [P, N] = [3, 8]", () => Set.PartSum.Run(F(3, 9), F(8)));
+        Refused("part_sum", "parts", "f32 [P, N]", () => Set.PartSum.Run(F(8), F(8)));
+        Refused("part_sum", "", "at least one part", () => Set.PartSum.Run(F(0, 8), F(8)));
+        Refused("part_sum", "output", "f32 [N]", () => Set.PartSum.Run(F(3, 8), I(8)));
+        Refused("part_sum", "output", "contiguous rows", () => Set.PartSum.Run(F(3, 8), F(2, 6).Columns(0, 4)));
+        Refused("part_sum", "", "an output that is a part or apart from all parts", () => { Tensor all = F(4, 8); Set.PartSum.Run(all.Rows(0, 3), new Tensor(DType.F32, new Shape(8), all.Address + 4)); });
+    }
+
+    [Fact]
     public void Gated_rms_norm()
     {
         Refused("gated_rms_norm", "z", "f32 [T, N*D] = [3, 16]", () => Set.GatedRmsNorm.Run(F(3, 16), F(3, 8), F(8), 0, F(3, 16)));
@@ -206,6 +217,18 @@ public sealed class LaunchCheckTests
         Refused("gated_mlp", "scratch", "f32 [T, 2I] = [3, 12]", () => Set.GatedMlp.Run(F(3, 8), gateUp, down, default, default, F(3, 6), F(3, 8), 0));
         Refused("gated_mlp", "output", "contiguous rows", () => Set.GatedMlp.Run(F(3, 8), gateUp, down, default, default, F(3, 12), F(3, 9).Columns(0, 8), 0));
         Refused("gated_mlp", "", "0 ≤ promptRows ≤ T", () => Set.GatedMlp.Run(F(3, 8), gateUp, down, default, default, F(3, 12), F(3, 8), -1));
+    }
+
+    [Fact]
+    public void Rank_picks()
+    {
+        Refused("pack_picks", "logits", "contiguous rows", () => Set.RankPicks.Pack(F(3, 9).Columns(0, 8), I(3), F(3), 0, I(3, 3)));
+        Refused("pack_picks", "tokens", "i32 [R] = [3]", () => Set.RankPicks.Pack(F(3, 8), I(2), F(3), 0, I(3, 3)));
+        Refused("pack_picks", "logProbabilities", "f32 [R] = [3]", () => Set.RankPicks.Pack(F(3, 8), I(3), I(3), 0, I(3, 3)));
+        Refused("pack_picks", "picks", "i32 [R, 3] = [3, 3]", () => Set.RankPicks.Pack(F(3, 8), I(3), F(3), 0, I(3, 4)));
+        Refused("merge_picks", "picks", "i32 [P*R, 3] = [6, 3]", () => Set.RankPicks.Merge(I(6, 2), I(3), F(3)));
+        Refused("merge_picks", "", "as many picks of each rank as tokens", () => Set.RankPicks.Merge(I(7, 3), I(3), F(3)));
+        Refused("merge_picks", "logProbabilities", "f32 [R] = [3]", () => Set.RankPicks.Merge(I(6, 3), I(3), F(4)));
     }
 
     [Fact]

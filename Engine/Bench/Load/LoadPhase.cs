@@ -1,5 +1,7 @@
 using Lean.Engine.Caches;
 using Lean.Engine.Drafting;
+using Lean.Engine.Models;
+using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Engine.Scheduling;
 using Lean.Kernels;
@@ -51,12 +53,30 @@ internal readonly record struct LoadPhase(int StepTokens, int Slots, int Blocks,
     /// <param name="depth">Says how many drafts a step makes for whoever leaves it open; null for as many as there can be.</param>
     public GenerationEngine Engine(LoadedModel model, IDraftDepth? depth = null)
     {
-        // The rows of a step are room that is made beforehand; no step has more than all slots' prompts.
+        CachePlan plan = Plan(model);
+        return new GenerationEngine(model.Config, new ModelRunner(model.Model, model.Ops, plan, StepsAhead), plan, Options(model.Config, depth));
+    }
+
+    /// <summary>Makes the engine on ranks.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="depth">Says how many drafts a step makes for whoever leaves it open; null for as many as there can be.</param>
+    public GenerationEngine Engine(RankedModel model, IDraftDepth? depth = null) => model.Start(Options(model.Config, depth), Plan(model.Loaded));
+
+    private CachePlan Plan(LoadedModel model)
+    {
         DrafterKind drafter = model.Model.Mtp is null ? DrafterKind.Lookup : Drafter;
         CacheSizes sizes = CacheSizes.Of(model.Model.Config, model.Ops.CacheType, Drafts > 0 && drafter == DrafterKind.Mtp);
-        var plan = new CachePlan(Blocks, Slots, int.Min(Snapshots, Blocks), sizes, Drafts, drafter);
-        long rows = long.Min(StepTokens, (long)Slots * model.Model.Config.MaxPositions);
-        var options = new EngineOptions { MaxStepTokens = (int)rows, MaxQueue = 2 * Slots, KeepsPrefixes = Snapshots > 0, AdaptsDepth = depth is not null, DraftDepth = depth };
-        return new GenerationEngine(model.Model.Config, new ModelRunner(model.Model, model.Ops, plan, StepsAhead), plan, options);
+        return new CachePlan(Blocks, Slots, int.Min(Snapshots, Blocks), sizes, Drafts, drafter);
     }
+
+    // The rows of a step are room that is made beforehand; no step has more than all slots' prompts.
+    private EngineOptions Options(ModelConfig config, IDraftDepth? depth) => new()
+    {
+        MaxStepTokens = (int)long.Min(StepTokens, (long)Slots * config.MaxPositions),
+        MaxQueue = 2 * Slots,
+        KeepsPrefixes = Snapshots > 0,
+        AdaptsDepth = depth is not null,
+        DraftDepth = depth,
+        StepsAhead = StepsAhead,
+    };
 }

@@ -3,6 +3,7 @@ using Lean.Engine.Grammars;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
+using Lean.Kernels;
 
 namespace Lean.Engine.Bench.Load;
 
@@ -20,34 +21,30 @@ internal sealed class LoadPool
     private readonly Grammar[] _grammars;
     private readonly int[] _own;
 
-    /// <summary>Makes requests and runs each of them alone, in an engine of its own without anything kept.</summary>
-    /// <param name="model">The model.</param>
+    /// <summary>Makes requests and runs each of them alone, in an engine that keeps nothing from one to the next.</summary>
+    /// <param name="source">The model; of several ranks, it can run no other engine afterwards.</param>
     /// <param name="count">How many.</param>
     /// <param name="longest">The most tokens of a prompt.</param>
     /// <param name="seed">The same seed gives the same requests.</param>
-    public LoadPool(LoadedModel model, int count, int longest, int seed)
+    public LoadPool(IEngineSource source, int count, int longest, int seed)
     {
         var random = new Random(seed);
-        _grammars = LoadGrammars.Of(model.Model.Config.Vocabulary);
-        _own = OwnText(model);
-        longest = int.Min(longest, model.Model.Config.MaxPositions - MostTokens);
+        ModelConfig config = source.Config;
+        _grammars = LoadGrammars.Of(config.Vocabulary);
+        longest = int.Min(longest, config.MaxPositions - MostTokens);
+        using GenerationEngine engine = source.Start(new EngineOptions
+        {
+            MaxStepTokens = int.Max(longest, 512),
+            MaxSequences = 1,
+            MostBlocks = Grid.CellsFor(int.Max(longest + MostTokens, 1 + OwnTokens)),
+            KeepsPrefixes = false,
+        });
+        _own = Alone(engine, new GenerationRequest { Prompt = [1], MaxTokens = OwnTokens, IgnoreEndOfSequence = true }, reader: null).Output.ToArray();
         while (_requests.Count < count)
         {
-            GenerationRequest request = Make(random, model.Model.Config, longest);
-            using var batch = new GenerationBatch(model.Model, model.Ops, [request], new EngineOptions { MaxStepTokens = int.Max(longest, 512) });
-            batch.TokenChosen = _ =>
-            {
-                if (Stops(_requests.Count, batch.Sequences[0]))
-                {
-                    batch.StopAtText(0);
-                }
-            };
-            while (batch.Step())
-            {
-            }
-
+            GenerationRequest request = Make(random, config, longest);
+            _alone.Add(Alone(engine, request, new Reader(_requests.Count)));
             _requests.Add(request);
-            _alone.Add(batch.Sequences[0]);
         }
     }
 
@@ -89,15 +86,18 @@ internal sealed class LoadPool
         return null;
     }
 
-    private static int[] OwnText(LoadedModel model)
+    private static Sequence Alone(GenerationEngine engine, GenerationRequest request, ISequenceListener? reader)
     {
-        GenerationRequest request = new() { Prompt = [1], MaxTokens = OwnTokens, IgnoreEndOfSequence = true };
-        using var batch = new GenerationBatch(model.Model, model.Ops, [request], new EngineOptions());
-        while (batch.Step())
+        if (!engine.TrySubmit(request, reader, out Sequence? sequence))
+        {
+            throw new InvalidOperationException("an empty engine has no room to wait");
+        }
+
+        while (engine.Step())
         {
         }
 
-        return batch.Sequences[0].Output.ToArray();
+        return sequence;
     }
 
     private GenerationRequest Make(Random random, ModelConfig config, int longest)
@@ -157,5 +157,20 @@ internal sealed class LoadPool
                 Grammar = written ? _grammars[random.Next(_grammars.Length)] : null,
             },
         };
+    }
+
+    private sealed class Reader(int index) : ISequenceListener
+    {
+        public void Chosen(Sequence sequence)
+        {
+            if (Stops(index, sequence))
+            {
+                GenerationEngine.StopAtText(sequence);
+            }
+        }
+
+        public void Ended(Sequence sequence)
+        {
+        }
     }
 }

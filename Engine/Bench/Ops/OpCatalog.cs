@@ -30,6 +30,7 @@ internal static class OpCatalog
         [
             () => new EmbeddingBench(c.Vocabulary, c.Hidden, rows),
             () => new AddRmsNormBench(c.Hidden, rows),
+            () => new PartSumBench(c.Hidden, rows),
         ];
         if (c.Mixers.Contains(MixerKind.DeltaNet))
         {
@@ -83,6 +84,7 @@ internal static class OpCatalog
             () => new GatherRowsBench(c.Hidden, rows),
             () => new LinearBench("lm_head", c.Vocabulary, c.Hidden, rows, rowClass),
             () => new GreedyPickBench(c.Vocabulary, rows),
+            () => new MergePicksBench(rows),
         ]);
         missing = [];
         if (Has(() => ops.StepRows, "place_rows", missing))

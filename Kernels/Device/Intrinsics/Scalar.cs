@@ -24,6 +24,12 @@ public static class Scalar
     [OpenCL("#0 * #1")]
     public static float Multiply(float a, float b) => a * b;
 
+    /// <summary>a + b with one rounding, of numbers below the normal ones too: CUDA's ordinary sum takes those for zero.</summary>
+    [IntrinsicImplementation]
+    [Ptx("add.rn.f32 $0, #0, #1;")]
+    [OpenCL("#0 + #1")]
+    public static float Add(float a, float b) => a + b;
+
     /// <summary>1 / √x, within two units in the last place.</summary>
     [IntrinsicImplementation]
     [Ptx("rsqrt.approx.f32 $0, #0;")]

@@ -108,7 +108,6 @@ public static class AddRmsNormRow
             }
         }
 
-        float squares = 0;
         for (int part = 0; part < TParts.Parts; part++)
         {
             int h = first + (part * Threads * Four), at = part * Four;
@@ -133,14 +132,21 @@ public static class AddRmsNormRow
                     WideAccess.Store(ref residual[row + h], x[at], x[at + 1], x[at + 2], x[at + 3]);
                 }
             }
-
-            for (int i = 0; i < Four; i++)
-            {
-                squares = Scalar.Fma(x[at + i], x[at + i], squares);
-            }
         }
 
         // Behind the row, which comes from farther away.
+        Weights<TParts>(weights, weight, first, width);
+        Finish<TParts>(sums, x, weights, width, output, (long)Grid.IdxX * outputStride, faults, before, epsilon, place);
+    }
+
+    /// <summary>A thread's weights.</summary>
+    /// <param name="weights">Gets them, four of each part.</param>
+    /// <param name="weight">f32 [H].</param>
+    /// <param name="first">The thread's first number of a row.</param>
+    /// <param name="width">H.</param>
+    internal static void Weights<TParts>(float[] weights, ArrayView<float> weight, int first, int width)
+        where TParts : struct, IRowParts
+    {
         for (int part = 0; part < TParts.Parts; part++)
         {
             int h = Math.Min(first + (part * Threads * Four), width - Four);
@@ -149,6 +155,28 @@ public static class AddRmsNormRow
             weights[(part * Four) + 1] = Interop.IntAsFloat(w.Y);
             weights[(part * Four) + 2] = Interop.IntAsFloat(w.Z);
             weights[(part * Four) + 3] = Interop.IntAsFloat(w.W);
+        }
+    }
+
+    /// <summary>What follows once a thread has its numbers of a row: the norm, and the note of a fault.</summary>
+    /// <param name="sums">Shared memory, <see cref="SumBytes"/>.</param>
+    /// <param name="x">The thread's numbers of each part, 0 past the row's end.</param>
+    /// <param name="weights">The weights for them.</param>
+    /// <param name="width">H.</param>
+    /// <param name="output">Where the row goes.</param>
+    /// <param name="target">And where in it.</param>
+    /// <param name="faults">i32 [T], or empty.</param>
+    /// <param name="before">The fault that the first thread knows to be noted, which stays; 0 is none.</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="place">The norm's number.</param>
+    internal static void Finish<TParts>(
+        uint sums, float[] x, float[] weights, int width, ArrayView<float> output, long target, ArrayView<int> faults, int before, float epsilon, int place)
+        where TParts : struct, IRowParts
+    {
+        float squares = 0;
+        for (int i = 0; i < TParts.Parts * Four; i++)
+        {
+            squares = Scalar.Fma(x[i], x[i], squares);
         }
 
         squares = RowSum(sums, squares);
@@ -172,7 +200,7 @@ public static class AddRmsNormRow
         }
 
         float scale = Scalar.Rsqrt((squares / width) + (epsilon * shrink * shrink));
-        long target = (long)Grid.IdxX * outputStride;
+        int first = Group.IdxX * Four;
         for (int part = 0; part < TParts.Parts; part++)
         {
             int h = first + (part * Threads * Four), at = part * Four;

@@ -9,6 +9,10 @@ internal sealed partial class MpiRun : IDisposable
 {
     private const string RankVariable = "OMPI_COMM_WORLD_RANK=";
 
+    // Where one process has ended badly, mpirun always sleeps for so many seconds between its first kill and its second: long
+    // enough for the others to say why they end, and short where nothing is to be said.
+    private const string LastWords = "3", NoWords = "1";
+
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
     private readonly DirectoryInfo _dumps = Directory.CreateTempSubdirectory("lean-ranks-");
@@ -18,10 +22,9 @@ internal sealed partial class MpiRun : IDisposable
     private readonly List<string> _errors = [];
     private readonly Dictionary<string, string> _ranks = [];
 
-    private MpiRun(int ranks, string[] arguments)
+    private MpiRun(int ranks, string lastWords, string[] arguments)
     {
-        // The second kill comes late enough for processes to say why they end.
-        string[] options = ["--allow-run-as-root", "--oversubscribe", "--mca", "odls_base_sigkill_timeout", "5", "-n", $"{ranks}"];
+        string[] options = ["--allow-run-as-root", "--oversubscribe", "--mca", "odls_base_sigkill_timeout", lastWords, "-n", $"{ranks}"];
         var start = new ProcessStartInfo("mpirun", [.. options, LeanRun.Binary, .. arguments])
         {
             RedirectStandardError = true,
@@ -64,13 +67,14 @@ internal sealed partial class MpiRun : IDisposable
     internal static MpiRun Start(int ranks, params string[] arguments)
     {
         Assert.SkipWhen(WhyNot is not null, WhyNot ?? "");
-        return new MpiRun(ranks, arguments);
+        return new MpiRun(ranks, LastWords, arguments);
     }
 
     /// <summary>Runs one to its end.</summary>
     internal static async Task<LeanRun> Of(int ranks, params string[] arguments)
     {
-        using MpiRun run = Start(ranks, arguments);
+        Assert.SkipWhen(WhyNot is not null, WhyNot ?? "");
+        using var run = new MpiRun(ranks, NoWords, arguments);
         return await run.Ended();
     }
 

@@ -74,6 +74,40 @@ public sealed class RankTests
     }
 
     [Fact]
+    public async Task A_worker_that_stops_while_nobody_asks_anything_is_noticed_all_the_same()
+    {
+        using MpiRun run = Serve();
+        using HttpClient client = await run.Client();
+        run.Signal(3, "STOP");
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        patience.CancelAfter(TimeSpan.FromMinutes(1));
+        while (!run.Errors.Contains("does not answer", StringComparison.Ordinal))
+        {
+            await Task.Delay(50, patience.Token);
+        }
+
+        run.Signal(3, "KILL");
+        LeanRun ended = await run.Ended();
+        Assert.NotEqual(0, ended.ExitCode);
+        Assert.Matches(@"rank 3 does not answer since \d+\.\d s \(stopped, or out of reach\)", ended.Error);
+        Assert.Contains(run.Dumps, static dump => LeanRun.Of("diagnose", dump).Output.StartsWith("rank 3 does not answer", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(2, "--tp", "2")]
+    [InlineData(4, "--tp", "2", "--dp", "2", "--ep")]
+    public async Task Processes_score_what_threads_score(int ranks, params string[] layout)
+    {
+        using var folder = new TemporaryFolder();
+        string ids = folder.Write("ids.json", $"[{string.Join(',', Enumerable.Range(1, 90))}]");
+        string[] Arguments(string name) => ["score", "--model", s_fixture, "--ids", ids, "--logits", folder.At(name), "--hidden", "--mtp", "2", .. layout];
+        LeanRun threads = LeanRun.Of(Arguments("threads")).Good(), processes = await MpiRun.Of(ranks, Arguments("processes"));
+        Assert.True(processes.ExitCode == 0, processes.Error);
+        Assert.Equal(threads.Output, processes.Output);
+        Assert.True(File.ReadAllBytes(folder.At("threads")).AsSpan().SequenceEqual(File.ReadAllBytes(folder.At("processes"))), "the files differ");
+    }
+
+    [Fact]
     public async Task A_lost_coordinator_is_named_by_every_worker()
     {
         using MpiRun run = Serve();

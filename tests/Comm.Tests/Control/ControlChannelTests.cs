@@ -81,6 +81,30 @@ public sealed class ControlChannelTests
         Assert.All(await Task.WhenAll(joining), static fault => Assert.Equal("two processes say that they are rank 1", fault.Message));
     }
 
+    [Fact]
+    public async Task A_rank_that_falls_silent_while_nobody_waits_for_it_is_named()
+    {
+        using var world = new LoopbackWorld(new ParallelLayout(2, 1, expert: false));
+        using var coordinator = new Coordinator(2, new IPEndPoint(IPAddress.Loopback, 0), s_secret, Build);
+        using Socket socket = Connect(coordinator.Port);
+        using ControlLink member = ControlLink.Connect(socket, s_secret, s_limit);
+        member.Send(ControlMessage.Hello, new ByteWriter().Int(1).Int(2).Text(Build, 100).Written);
+        coordinator.Gather(s_limit);
+        var told = new TaskCompletionSource<string>();
+        world[0].TellFault(told.SetResult);
+        coordinator.Attach(world[0], TimeSpan.FromSeconds(0.4));
+        var sign = new ByteWriter();
+        FlightDumpFormat.Write(sign, new RankReport(1, RankState.Answered, FlightRing.Now, []));
+        CollectiveTimes.None.Write(sign);
+        CollectiveTimes.None.Write(sign);
+        member.Send(ControlMessage.Heartbeat, sign.Written);
+        string verdict = await told.Task.WaitAsync(s_limit, TestContext.Current.CancellationToken);
+        Assert.Matches(@"^rank 1 does not answer since \d+\.\d s \(stopped, or out of reach\); rank 1 was not seen in any collective \(see lean diagnose .*\.ring\)$", verdict);
+        string dump = verdict[(verdict.LastIndexOf(' ') + 1)..^1];
+        Assert.Equal([1], Verdict.Of(FlightDump.Load(dump)).Culprits);
+        File.Delete(dump);
+    }
+
     private static byte[] Published(Coordinator coordinator, ControlMember member)
     {
         _ = coordinator.Publish("seven", [7]);

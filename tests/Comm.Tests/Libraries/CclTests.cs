@@ -19,15 +19,15 @@ public sealed class CclTests
     {
         using StandInLibrary standIn = Compile(kind);
         CclLibrary library = CclLibrary.Open(kind, standIn.File);
-        Assert.Equal(kind == CclKind.Nccl ? "NCCL 2.28.9" : "oneCCL 22.0.1", library.Description);
+        Assert.Equal(kind == CclKind.Nccl ? "NCCL 2.28.9, NVLink multicast off" : "oneCCL 22.0.1", library.Description);
         byte[] id = library.NewId();
         Assert.Equal(kind == CclKind.Nccl ? 128 : 4096, id.Length);
         library.Join(id, ranks: 4, rank: 3, device: 5, Stream).Dispose();
         string[] device = kind == CclKind.Nccl ? [] : ["SetDevice 5"];
-        Assert.Equal(["GetUniqueId", .. device, "CommInitRank ranks=4 rank=3 id=whole", "CommDestroy comm"], standIn.Calls());
+        Assert.Equal(["GetUniqueId", .. device, "CommInitRank ranks=4 rank=3 id=whole", "CommDestroy comm"], standIn.Report());
         Assert.Contains("an id of 12 bytes", Assert.Throws<MachineException>(() => library.Join(new byte[12], 4, 3, 5, Stream)).Message, StringComparison.Ordinal);
         Assert.Contains("rank 4 of 4", Assert.Throws<MachineException>(() => library.Join(id, 4, 4, 5, Stream)).Message, StringComparison.Ordinal);
-        Assert.Empty(standIn.Calls());
+        Assert.Empty(standIn.Report());
     }
 
     [Theory]
@@ -37,23 +37,24 @@ public sealed class CclTests
         using StandInLibrary standIn = Compile(kind);
         CclLibrary library = CclLibrary.Open(kind, standIn.File);
         using CclGroup group = library.Join(library.NewId(), 4, 0, 0, Stream);
-        _ = standIn.Calls();
+        _ = standIn.Report();
         Tensor rows = new(DType.BF16, new Shape(3, 8), 0x1000), all = new(DType.BF16, new Shape(12, 8), 0x2000), ids = new(DType.I32, new Shape(4, 2), 0x4000), got = new(DType.I32, new Shape(5, 2), 0x8000);
         group.AllReduce(rows, rows);
         group.AllGather(rows, all);
         group.ReduceScatter(all, rows);
         group.Broadcast(rows, rows, root: 2);
-        group.AllToAll(ids, [1, 0, 2, 1], got, [0, 3, 1, 1]);
-        string[] sends = [.. new[] { (1, 0, 0), (2, 2, 8), (1, 3, 24) }.Select(static s => Line("Send", s.Item1 * 2, s.Item2, 0x4000 + s.Item3))];
-        string[] receives = [.. new[] { (3, 1, 0), (1, 2, 24), (1, 3, 32) }.Select(static r => Line("Recv", r.Item1 * 2, r.Item2, 0x8000 + r.Item3))];
+        group.BeginBatch();
+        group.Send(ids.Rows(0, 3), 2);
+        group.Receive(got.Rows(1, 4), 3);
+        group.EndBatch();
         Assert.Equal(
             [
                 "AllReduce 24 type=9 op=0 inplace=1 comm stream=77",
                 "AllGather 24 type=9 gap=4096 comm stream=77",
                 "ReduceScatter 24 type=9 op=0 gap=-4096 comm stream=77",
                 "Broadcast 24 type=9 root=2 inplace=1 comm stream=77",
-                "GroupStart", sends[0], receives[0], sends[1], receives[1], sends[2], receives[2], "GroupEnd",
-            ], standIn.Calls());
+                "GroupStart", Line("Send", 6, 2, 0x4000), Line("Recv", 8, 3, 0x8008), "GroupEnd",
+            ], standIn.Report());
 
         static string Line(string call, int count, int peer, int at) => string.Create(CultureInfo.InvariantCulture, $"{call} {count} type=2 peer={peer} at={at} comm stream=77");
     }
@@ -77,18 +78,18 @@ public sealed class CclTests
         }
 
         standIn.Fault(0);
-        _ = standIn.Calls();
+        _ = standIn.Report();
         if (kind == CclKind.Nccl)
         {
             group.Abort();
             group.Dispose();
-            Assert.Equal(["CommAbort comm"], standIn.Calls());
+            Assert.Equal(["CommAbort comm"], standIn.Report());
         }
         else
         {
             Assert.Equal("oneCCL (libccl.so.2) cannot abort: what hangs ends with the process", Assert.Throws<MachineException>(group.Abort).Message);
             group.Dispose();
-            Assert.Equal(["CommDestroy comm"], standIn.Calls());
+            Assert.Equal(["CommDestroy comm"], standIn.Report());
         }
     }
 
@@ -108,6 +109,21 @@ public sealed class CclTests
         Assert.Equal(CommLibrary.Unsupported, CommLibrary.MpiOpen(standIn.File, (nint)text, 256));
         Assert.StartsWith("this MPI is 'MPICH Version:      4.0.2", CommLibrary.LastError(), StringComparison.Ordinal);
         Assert.EndsWith("expected Open MPI 4 or 5", CommLibrary.LastError(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_SYCL_queue_is_made_where_the_build_has_SYCL_and_refused_by_name_elsewhere()
+    {
+        Assert.SkipWhen(CommLibrary.WhyUnavailable is not null, CommLibrary.WhyUnavailable ?? "");
+        Assert.StartsWith("the SYCL part of Lean (liblean-sycl.so, built where DPC++ is found) cannot be loaded: /nowhere.so", Assert.Throws<MachineException>(() => SyclQueue.Of(1, 2, 3, "/nowhere.so")).Message, StringComparison.Ordinal);
+        using var standIn = new StandInLibrary("sycl.c");
+        using (SyclQueue queue = SyclQueue.Of(1, 2, 3, standIn.File))
+        {
+            Assert.Equal(0x1234, queue.Stream);
+        }
+
+        Assert.Equal(["queue context=1 device=2 list=3", "release 1234"], standIn.Report());
+        Assert.Equal("SYCL takes no queue of Level Zero: no such context", Assert.Throws<MachineException>(() => SyclQueue.Of(0, 2, 3, standIn.File)).Message);
     }
 
     private static StandInLibrary Compile(CclKind kind) => new("ccl.c", kind == CclKind.OneCcl ? ["-DONECCL"] : []);

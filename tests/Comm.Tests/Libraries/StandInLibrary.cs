@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace Lean.Comm.Tests;
 
 /// <summary>A library of StandIn/, compiled once and loaded into this process.</summary>
-internal sealed unsafe class StandInLibrary : IDisposable
+internal unsafe class StandInLibrary : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("lean-ccl-");
     private readonly nint _handle;
@@ -24,12 +24,15 @@ internal sealed unsafe class StandInLibrary : IDisposable
     /// <summary>Its path.</summary>
     internal string File { get; }
 
-    /// <summary>What was called since the last time.</summary>
-    internal string[] Calls() =>
-        Marshal.PtrToStringUTF8(((delegate* unmanaged<nint>)NativeLibrary.GetExport(_handle, "standin_report"))())!.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    /// <summary>What it noted since the last time.</summary>
+    internal string[] Report() =>
+        Marshal.PtrToStringUTF8(((delegate* unmanaged<nint>)Export("standin_report"))())!.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>The code that calls return from now on.</summary>
-    internal void Fault(int code) => ((delegate* unmanaged<int, void>)NativeLibrary.GetExport(_handle, "standin_fault"))(code);
+    internal void Fault(int code) => ((delegate* unmanaged<int, void>)Export("standin_fault"))(code);
+
+    /// <summary>A function of it.</summary>
+    private protected nint Export(string name) => NativeLibrary.GetExport(_handle, name);
 
     // It stays loaded: what was opened in it may be used to the end.
     public void Dispose() => _folder.Delete(recursive: true);

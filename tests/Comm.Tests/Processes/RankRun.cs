@@ -12,6 +12,9 @@ internal sealed record RankRun(int ExitCode, string Output, string Error, string
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
+    // Longer than a rank takes to hear of a verdict.
+    private static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(5);
+
     private static string Program { get; } = Path.GetFullPath(Path.Combine(
         AppContext.BaseDirectory, "../../../Ranks/bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0/Lean.Comm.Ranks.dll"));
 
@@ -72,6 +75,7 @@ internal sealed record RankRun(int ExitCode, string Output, string Error, string
 
         public RankRun End()
         {
+            EndWithTheFirst();
             (int code, string output, string error) = (0, "", "");
             foreach ((Process process, Task<string> standard, Task<string> errors) in _processes)
             {
@@ -94,6 +98,27 @@ internal sealed record RankRun(int ExitCode, string Output, string Error, string
                 f.MoveTo(kept);
                 return kept;
             })]);
+        }
+
+        // As launchers do: once a rank has failed, the others have some time to say why, and are killed.
+        private void EndWithTheFirst()
+        {
+            var waited = Stopwatch.StartNew();
+            TimeSpan end = s_patience;
+            while (_processes.Any(static p => !p.Process.HasExited) && waited.Elapsed < end)
+            {
+                if (end == s_patience && _processes.Any(static p => p.Process is { HasExited: true, ExitCode: not 0 }))
+                {
+                    end = waited.Elapsed + s_lastWords;
+                }
+
+                Thread.Sleep(50);
+            }
+
+            foreach ((Process process, _, _) in _processes.Where(p => end != s_patience && !p.Process.HasExited))
+            {
+                process.Kill(entireProcessTree: true);
+            }
         }
 
         public void Dispose()

@@ -39,6 +39,16 @@ public sealed class RendezvousTests
     }
 
     [Fact]
+    public void Ranks_that_no_launcher_of_MPI_started_are_told_who_can()
+    {
+        RankRun run = RankRun.Torch([0, 1], 2, FreePort(), static _ => Secret, "tp=2", "dp=1");
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains(run.Ends(), static end => end.EndsWith(
+            "torchrun started 2 processes that MPI knows nothing of: between CPUs tensors travel by MPI, so start them with mpirun or srun, or one process whose ranks are threads (--comm loopback)",
+            StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_layout_of_another_size_is_refused() =>
         Assert.Equal(["rank 0 ends: TP 2 × DP 2 + EP needs 4 processes, but torchrun started 2"], RankRun.Torch([0], 2, FreePort(), static _ => Secret).Ends());
 

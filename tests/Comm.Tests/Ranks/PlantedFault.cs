@@ -6,7 +6,7 @@ using Lean.Tensors;
 namespace Lean.Comm.Ranks;
 
 /// <summary>What goes wrong on one rank, at one place of the schedule.</summary>
-/// <param name="kind">kill, stop, delay, skip, order, count, type, plan or stray.</param>
+/// <param name="kind">kill, stop, delay, skip, order, count, type, plan, stray or device.</param>
 /// <param name="where">The step and the collective before which it happens.</param>
 internal sealed partial class PlantedFault(string kind, (int Step, int Index) where)
 {

@@ -19,8 +19,18 @@ try
     me = environment.Rank;
     var layout = new ParallelLayout(Number("tp", 2), Number("dp", 2), Number("ep", 1) == 1);
     bool isCulprit = me == Number("rank", -1);
-    using RankSession session = RankSession.Start(
-        environment, layout, Seconds("watchdog", "60"), Seconds("rendezvous", "60"), isCulprit ? Argument("build", "this/build") : "this/build");
+    string build = isCulprit ? Argument("build", "this/build") : "this/build";
+    (TimeSpan watchdog, TimeSpan rendezvous) = (Seconds("watchdog", "60"), Seconds("rendezvous", "60"));
+    using RankSession session = given.TryGetValue("library", out string? file) ? Devices(file) : RankSession.Start(environment, layout, watchdog, rendezvous, build);
+    RankSession Devices(string library)
+    {
+        CclKind kind = Argument("comm", "nccl") == "nccl" ? CclKind.Nccl : CclKind.OneCcl;
+        return RankSession.Start(environment, layout, CclLibrary.Open(kind, library), Open, watchdog, rendezvous, build);
+
+        ImmediateDevice Open() => isCulprit && Argument("fault", "") == "device"
+            ? throw new MachineException($"the device of rank {me} is taken") : new ImmediateDevice(environment.LocalRank, kind == CclKind.Nccl);
+    }
+
     var fault = isCulprit ? new PlantedFault(Argument("fault", ""), (Number("step", 1), Number("index", 2))) : null;
     int first = 1;
     for (int seed = Number("seed", 1); seed < Number("seed", 1) + Number("seeds", 1); seed++)

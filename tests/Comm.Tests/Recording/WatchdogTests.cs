@@ -74,6 +74,27 @@ public sealed class WatchdogTests
     }
 
     [Fact]
+    public void A_rank_that_stands_still_after_all_have_come_is_named()
+    {
+        using var released = new ManualResetEventSlim();
+        int pauses = 0;
+
+        // The second pause of a collective is within it.
+        using var world = new LoopbackWorld(s_layout, rank =>
+        {
+            if (rank == 1 && ++pauses == 8)
+            {
+                released.Wait();
+            }
+        });
+        using Watchdog watchdog = Watch(world, TimeSpan.FromSeconds(0.3), out Func<FlightDump?> dump);
+        world[0].TellFault(_ => released.Set());
+        var fault = Assert.Throws<MachineException>(() => world.Run(collectives => new ScheduledRank(collectives, s_schedule).Run()));
+        Assert.Matches(@"^every rank of .* submitted seq 3 \(.*\) of step 0, but rank 1 did not finish it since \d+\.\d s: it stands still in it", fault.Message);
+        Culprit(dump(), 1);
+    }
+
+    [Fact]
     public void A_self_test_that_hangs_says_what_usually_helps()
     {
         using var world = new LoopbackWorld(s_layout);

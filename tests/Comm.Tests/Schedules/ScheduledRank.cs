@@ -48,10 +48,10 @@ internal sealed class ScheduledRank(ICollectives collectives, Schedule schedule)
         RankGroup group = collectives.Group(entry.Group);
         int[] members = [.. group.Members];
         (int before, int after) = Rows(index, entry, group);
-        using var source = new HostBuffer(64 + ((long)before * entry.Width * entry.Type.Size()));
-        using var target = new HostBuffer(64 + ((long)after * entry.Width * entry.Type.Size()));
-        target.Poison();
+        using IDeviceBuffer source = Allocate(64 + ((long)before * entry.Width * entry.Type.Size()));
+        using IDeviceBuffer target = Allocate(64 + ((long)after * entry.Width * entry.Type.Size()));
         Tensor own = source.View(entry.Type, new Shape(before, entry.Width)), got = target.View(entry.Type, new Shape(after, entry.Width));
+        Bytes(got).Fill(0xff);
         byte[] brought = Brought(step, index, entry, collectives.Rank, before);
         brought.CopyTo(Bytes(own));
         bool inPlace = false;
@@ -80,6 +80,8 @@ internal sealed class ScheduledRank(ICollectives collectives, Schedule schedule)
                 break;
         }
 
+        Device?.Synchronize();
+        collectives.Check();
         ReadOnlySpan<byte> result = inPlace ? Bytes(own) : Bytes(got);
         byte[] expected = Expected(step, index, entry, group, members, before);
         if (!result.SequenceEqual(expected))
@@ -94,6 +96,11 @@ internal sealed class ScheduledRank(ICollectives collectives, Schedule schedule)
 
         _got.Append(result);
     }
+
+    // A device's memory is the host's here.
+    private IRankDevice? Device => (collectives as CclCollectives)?.Device;
+
+    private IDeviceBuffer Allocate(long bytes) => Device?.Allocate(bytes) ?? new HostBuffer(bytes);
 
     // Every other one moves fewer rows than were planned, as routing does.
     private static int RowsTo(int index, PlannedCollective entry, int member, int place, int size) =>

@@ -85,9 +85,9 @@ public sealed class WorkTests
         var plan = OpPlan.Make(models, Reference, [1, 256, 2048], null, [4096, 32_768], 1 << 20, null);
         string[] ops = [.. plan.Entries.Select(static e => e.Bench.Name).Distinct()];
         Assert.Equal(
-            ["embedding", "add_rms_norm", "in_proj", "causal_convolution", "gated_delta_rule", "gated_rms_norm", "generated_delta_net", "out_proj", "qkv_proj", "rotary_table",
+            ["embedding", "add_rms_norm", "part_sum", "in_proj", "causal_convolution", "gated_delta_rule", "gated_rms_norm", "generated_delta_net", "out_proj", "qkv_proj", "rotary_table",
                 "prepare_attention", "paged_attention", "o_proj", "router", "expert_router", "grouped_experts", "shared_expert", "expert_mixture", "gather_rows", "lm_head",
-                "greedy_pick", "place_rows", "accept_drafts", "follow_rows", "place_drafts", "draw_numbers", "sample_tokens", "top_log_probabilities", "log_probabilities", "adjust_logits", "mask_logits"],
+                "greedy_pick", "merge_picks", "place_rows", "accept_drafts", "follow_rows", "place_drafts", "draw_numbers", "sample_tokens", "top_log_probabilities", "log_probabilities", "adjust_logits", "mask_logits"],
             ops);
 
         // The models share all but what depends on the vocabulary and the experts.

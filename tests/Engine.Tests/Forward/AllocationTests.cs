@@ -1,5 +1,8 @@
+using Lean.Comm;
 using Lean.Engine.Caches;
 using Lean.Engine.Drafting;
+using Lean.Engine.Models;
+using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 using Lean.Engine.Tests.Grammars;
@@ -102,6 +105,43 @@ public sealed class AllocationTests
 
         EngineStatistics found = engine.Statistics;
         Assert.True(found.Preemptions > 10 && found.Cache.Hits > 10 && found.Cache.BlockEvictions > 10, $"{found}");
+        Assert.Equal(0, least);
+    }
+
+    [Theory]
+    [InlineData(false, 0)]
+    [InlineData(true, 2)]
+    public void A_warm_step_on_ranks_allocates_nothing_on_any_of_them(bool exchanges, int drafts)
+    {
+        using RankedModel model = RankedModel.Open(
+            TestData.Path("fixtures/qwen3.5-moe"), new RankOptions { Layout = new ParallelLayout(2, 2, expert: true), Dispatch = exchanges ? DispatchKind.Exchange : DispatchKind.Gather });
+        using GenerationEngine engine = model.Start(new EngineOptions { CacheMemory = 4 << 20, MaxSequences = 2, Speculate = drafts, KeepsPrefixes = false });
+        for (int i = 0; i < 4; i++)
+        {
+            Assert.True(engine.TrySubmit(
+                new GenerationRequest { Prompt = Prompts.Random(9 + i, 250, i), MaxTokens = 200, IgnoreEndOfSequence = true, Sampling = i < 2 ? SamplingParameters.Greedy : drafts == 0 ? Sampled(i) with { Stop = [] } : new SamplingParameters { Temperature = 0.9, TopP = 0.9, Seed = i } },
+                null,
+                out _));
+        }
+
+        for (int i = 0; i < 24; i++)
+        {
+            Assert.True(engine.Step());
+        }
+
+        // The ranks' threads are counted too; what the test runner allocates, and a step of a new shape, are not in every window.
+        long least = long.MaxValue;
+        for (int window = 0; window < 4; window++)
+        {
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            for (int i = 0; i < 8; i++)
+            {
+                Assert.True(engine.Step());
+            }
+
+            least = long.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
+        }
+
         Assert.Equal(0, least);
     }
 

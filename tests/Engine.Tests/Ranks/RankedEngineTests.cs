@@ -43,4 +43,28 @@ public sealed class RankedEngineTests
 
         Assert.True(engine.Drafts.Verifications > 0 || drafter == DrafterKind.Lookup);
     }
+
+    [Theory]
+    [InlineData("demo", 2, 2)]
+    [InlineData("qwen3-next-moe", 1, 3)]
+    [InlineData("qwen3.5-moe", 4, 1)]
+    public void Rows_that_go_only_to_ranks_that_need_them_give_the_bits_of_rows_that_go_to_all(string name, int tensor, int replicas)
+    {
+        string folder = Layouts.Folder(name);
+        GenerationRequest[] requests = RankedRequests.All(ModelConfigReader.Read(folder).Vocabulary);
+        Sequence[] gathered = Run(DispatchKind.Gather), exchanged = Run(DispatchKind.Exchange);
+        for (int i = 0; i < requests.Length; i++)
+        {
+            Sampling.Requests.MustBe(gathered[i], exchanged[i], $"{name}, request {i}, rows only to ranks that need them");
+        }
+
+        Sequence[] Run(DispatchKind dispatch)
+        {
+            using RankedModel model = RankedModel.Open(folder, new RankOptions { Layout = new ParallelLayout(tensor, replicas, expert: true), Dispatch = dispatch });
+            using GenerationEngine engine = model.Start(new EngineOptions { CacheMemory = RankedRequests.Memory, MaxSequences = 3, Speculate = 2 });
+            Sequence[] found = RankedRequests.Run(engine, requests);
+            Assert.Equal(dispatch == DispatchKind.Exchange, model.Ranks.Collectives[(int)CollectiveKind.AllToAll] > 0);
+            return found;
+        }
+    }
 }

@@ -53,6 +53,37 @@ public sealed class RankedFaultTests
         Assert.False(engine.TrySubmit(request, null, out _));
     }
 
+    // A rank pauses before and within each collective.
+    [Theory]
+    [InlineData(401, @"^rank 2 never submitted seq \d+ \(.*\) of step \d+; ranks? .* wait.* there since \d+\.\d s; rank 2 is at step \d+, seq \d+ ")]
+    [InlineData(402, @"^every rank of .* submitted seq \d+ \(.*\) of step \d+, but rank 2 did not finish it since \d+\.\d s: it stands still in it")]
+    public void A_rank_that_comes_too_late_ends_all_requests_with_the_verdict(int pause, string verdict)
+    {
+        using var released = new ManualResetEventSlim();
+        using RankedModel model = RankedModel.Open(TestData.Demo, new RankOptions
+        {
+            Layout = s_four,
+            Watchdog = TimeSpan.FromSeconds(1),
+            Pause = rank =>
+            {
+                if (rank == 2 && --pause == 0)
+                {
+                    released.Wait();
+                }
+            },
+        });
+        using GenerationEngine engine = model.Start(new EngineOptions { CacheMemory = RankedRequests.Memory });
+        GenerationRequest request = RankedRequests.Greedy(9, model.Config.Vocabulary, seed: 1) with { MaxTokens = 1000 };
+        Assert.True(engine.TrySubmit(request, null, out Sequence? sequence));
+        var fault = Assert.Throws<MachineException>(() => engine.Run(TestContext.Current.CancellationToken));
+        released.Set();
+        Assert.Matches(verdict, fault.Message);
+        Assert.Equal((fault.Message, FinishReason.Shutdown), (engine.Failure, sequence.Finish));
+        string dump = fault.Message[(fault.Message.LastIndexOf(' ') + 1)..^1];
+        Assert.Equal([2], Verdict.Of(FlightDump.Load(dump)).Culprits);
+        File.Delete(dump);
+    }
+
     [Theory]
     [InlineData(2, 1, false)]
     [InlineData(2, 2, true)]

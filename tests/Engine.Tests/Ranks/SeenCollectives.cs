@@ -17,6 +17,10 @@ internal sealed class SeenCollectives(ICollectives inner) : ICollectives
 
     public FlightRing Recorder => inner.Recorder;
 
+    public bool IsQueued => inner.IsQueued;
+
+    public bool CanCapture => inner.CanCapture;
+
     /// <summary>What a planned entry must look like from a rank.</summary>
     public static string Line(PlannedCollective entry, int rank, RankGroup group)
     {
@@ -69,6 +73,10 @@ internal sealed class SeenCollectives(ICollectives inner) : ICollectives
     public void Broadcast(PlannedCollective entry, Tensor data) => inner.Broadcast(entry, data);
 
     public void SendReceive(PlannedCollective entry, Tensor data) => inner.SendReceive(entry, data);
+
+    public void Replay(int count) => inner.Replay(count);
+
+    public void Check() => inner.Check();
 
     public void Abort(string reason) => inner.Abort(reason);
 

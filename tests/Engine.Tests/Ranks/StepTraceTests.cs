@@ -1,5 +1,6 @@
 using Lean.Comm;
 using Lean.Engine.Caches;
+using Lean.Engine.Cli;
 using Lean.Engine.Models;
 using Lean.Engine.Ranks;
 using Lean.Engine.Running;
@@ -76,7 +77,9 @@ public sealed class StepTraceTests
         Assert.Equal(planned, model.Ranks.Collectives.Select(static c => (long)c));
         Assert.Equal(tensor * replicas > 1, planned.Any(static p => p > 0));
         Assert.Equal(model.Ranks.ModelBytes, model.Loaded.ModelBytes);
-        Assert.True(model.Ranks.Ranks.Sum(static r => r.Bytes) >= model.Ranks.ModelBytes);
+
+        // What lean inspect foretells, whose sum is the model and the replicas that it names.
+        Assert.Equal(Inspection.Of(s_folder).Counted.Place(model.Layout).Ranks, model.Ranks.Ranks.Select(static r => r.Bytes));
     }
 
     // An engine, and what went between it and its ranks.
@@ -99,7 +102,8 @@ public sealed class StepTraceTests
         public static GenerationEngine Start(RankedModel model, out Traced traced)
         {
             var options = new EngineOptions { CacheMemory = RankedRequests.Memory, MaxSequences = 3, Speculate = 1 };
-            traced = new Traced(model.Begin(options, out CachePlan plan));
+            CachePlan plan = model.Plan(options);
+            traced = new Traced(model.Begin(options, plan));
             return new GenerationEngine(model.Config, traced, plan, options);
         }
 

@@ -6,6 +6,8 @@ public sealed class Avx2GatherRowsTests : GatherRowsTests<Avx2Target>;
 
 public sealed class Avx2AddRmsNormTests : AddRmsNormTests<Avx2Target>;
 
+public sealed class Avx2PartSumTests : PartSumTests<Avx2Target>;
+
 public sealed class Avx2GatedRmsNormTests : GatedRmsNormTests<Avx2Target>;
 
 public sealed class Avx2LinearTests : LinearTests<Avx2Target>;

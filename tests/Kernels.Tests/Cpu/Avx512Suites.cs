@@ -6,6 +6,8 @@ public sealed class Avx512GatherRowsTests : GatherRowsTests<Avx512Target>;
 
 public sealed class Avx512AddRmsNormTests : AddRmsNormTests<Avx512Target>;
 
+public sealed class Avx512PartSumTests : PartSumTests<Avx512Target>;
+
 public sealed class Avx512GatedRmsNormTests : GatedRmsNormTests<Avx512Target>;
 
 public sealed class Avx512LinearTests : LinearTests<Avx512Target>;

@@ -6,6 +6,8 @@ public sealed class ScalarGatherRowsTests : GatherRowsTests<ScalarTarget>;
 
 public sealed class ScalarAddRmsNormTests : AddRmsNormTests<ScalarTarget>;
 
+public sealed class ScalarPartSumTests : PartSumTests<ScalarTarget>;
+
 public sealed class ScalarGatedRmsNormTests : GatedRmsNormTests<ScalarTarget>;
 
 public sealed class ScalarLinearTests : LinearTests<ScalarTarget>;
@@ -31,6 +33,8 @@ public sealed class ScalarExpertPartTests : ExpertPartTests<ScalarTarget>;
 public sealed class ScalarGatedMlpTests : GatedMlpTests<ScalarTarget>;
 
 public sealed class ScalarGreedyPickTests : GreedyPickTests<ScalarTarget>;
+
+public sealed class ScalarRankPicksTests : RankPicksTests<ScalarTarget>;
 
 public sealed class ScalarAdjustLogitsTests : AdjustLogitsTests<ScalarTarget>;
 

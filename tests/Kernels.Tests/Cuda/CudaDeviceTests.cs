@@ -122,6 +122,21 @@ public sealed class CudaDeviceTests() : KernelDeviceTests(CudaStandIn.Open())
     }
 
     [Fact]
+    public void A_count_is_queued_like_any_kernel_and_takes_one_number()
+    {
+        using var stream = (CudaStream)Device.CreateStream(profile: false);
+        using IDeviceBuffer host = Device.AllocateOnHost(8);
+        Tensor counters = host.View(DType.I32, new Shape(2));
+        stream.Count(counters.Rows(1, 1));
+        using KernelGraph graph = stream.Capture(() => stream.Count(counters.Slice(0)));
+        using var count = new StreamCount((CudaDevice)Device);
+        stream.Count(count);
+        stream.Synchronize();
+        Assert.Equal((2, 1, 0), (stream.Launches, graph.Launches, count.Value));
+        Assert.StartsWith("cannot count i32 [2]: expected one i32", Assert.Throws<ArgumentException>(() => stream.Count(counters)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_lost_device_is_told_when_its_work_is_waited_for_and_nothing_hangs_after_it()
     {
         using CudaDevice device = CudaDevices.Open(0);

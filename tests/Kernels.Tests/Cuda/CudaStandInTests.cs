@@ -130,6 +130,30 @@ public sealed unsafe class CudaStandInTests : IDisposable
         Assert.Contains("the event was destroyed before", New(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Memory_and_streams_of_another_card_are_noticed_until_it_is_reached()
+    {
+        using IDisposable cards = _library.Fault("cards:2");
+        nint first, second, memory = Allocate(64);
+        Call("cuDevicePrimaryCtxRetain", (nint)(&first), 7);
+        Call("cuDevicePrimaryCtxRetain", (nint)(&second), 8);
+        Call("cuCtxSetCurrent", second);
+        nint far = Allocate(64);
+        Call("cuMemsetD8Async", far, 0, 64, _stream);
+        Assert.Contains("the stream is another card's", New(), StringComparison.Ordinal);
+        Call("cuCtxSetCurrent", first);
+        Call("cuMemcpyDtoDAsync_v2", memory, far, 64, _stream);
+        Assert.Contains("is the memory of a card that this one does not reach", New(), StringComparison.Ordinal);
+        Assert.Equal(0, Call("cuCtxEnablePeerAccess", second, 0));
+        Assert.Equal(704, Call("cuCtxEnablePeerAccess", second, 0));
+        Call("cuMemcpyDtoDAsync_v2", memory, far, 64, _stream);
+        Assert.Equal("", New());
+        Call("cuCtxEnablePeerAccess", first, 0);
+        Assert.Contains("cuCtxEnablePeerAccess: context", New(), StringComparison.Ordinal);
+        Call("cuCtxSetCurrent", 5);
+        Assert.Contains("is no context", New(), StringComparison.Ordinal);
+    }
+
     private nint Allocate(int bytes)
     {
         nint memory;

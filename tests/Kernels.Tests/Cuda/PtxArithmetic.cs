@@ -6,25 +6,24 @@ namespace Lean.Kernels.Tests;
 /// <summary>What a thread does alone.</summary>
 internal static class PtxArithmetic
 {
-    public delegate Span<byte> Memory(string space, ulong address, int bytes);
-
-    public delegate ReadOnlySpan<byte> Parameters(PtxOperand name);
-
     /// <summary>Runs an instruction.</summary>
-    public static void Run(PtxInstruction instruction, PtxThread thread, Func<PtxOperand, ulong> read, Parameters parameters, Memory memory)
+    /// <param name="instruction">Which.</param>
+    /// <param name="thread">Whose.</param>
+    /// <param name="group">The thread's group: its memory, and what names stand for.</param>
+    public static void Run(PtxInstruction instruction, PtxThread thread, PtxGroup group)
     {
         PtxOperand[] o = instruction.Operands;
-        string[] words = instruction.Operation.Split('.');
+        string[] words = instruction.Words;
         switch (words[0])
         {
             case "ld" when words[1] == "param":
-                ReadOnlySpan<byte> parameter = parameters(o[1].Parts[0]);
+                ReadOnlySpan<byte> parameter = group.Parameter(o[1].Parts[0]);
                 thread.Registers[o[0].Register] = words[^1] == "b64" ? MemoryMarshal.Read<ulong>(parameter) : MemoryMarshal.Read<uint>(parameter);
                 return;
             case "ld":
                 PtxOperand[] loaded = o[0].Parts.Length > 0 ? o[0].Parts : [o[0]];
                 int size = words[^1] == "b64" ? 8 : 4;
-                ReadOnlySpan<byte> source = memory(words[1] == "volatile" ? words[2] : words[1], read(o[1]), loaded.Length * size);
+                ReadOnlySpan<byte> source = group.Memory(Space(words), group.Value(thread, o[1]), loaded.Length * size);
                 for (int i = 0; i < loaded.Length; i++)
                 {
                     ReadOnlySpan<byte> word = source[(i * size)..];
@@ -32,29 +31,52 @@ internal static class PtxArithmetic
                 }
 
                 return;
+            case "mov" when o[0].Parts.Length == 2:
+                ulong both = group.Value(thread, o[1]);
+                (thread.Registers[o[0].Parts[0].Register], thread.Registers[o[0].Parts[1].Register]) = ((uint)both, both >> 32);
+                return;
+            case "mov" when o[1].Parts.Length == 2:
+                thread.Registers[o[0].Register] = (uint)group.Value(thread, o[1].Parts[0]) | (group.Value(thread, o[1].Parts[1]) << 32);
+                return;
             case "st" when words[^1] == "b64":
-                MemoryMarshal.Write(memory(words[1], read(o[0]), 8), read(o[1]));
+                PtxOperand[] wide = o[1].Parts.Length > 0 ? o[1].Parts : [o[1]];
+                for (int i = 0; i < wide.Length; i++)
+                {
+                    ulong place = group.Value(thread, o[0]) + ((ulong)i * 8), word = group.Value(thread, wide[i]);
+                    if (instruction.IsSystem)
+                    {
+                        group.Send(place, word);
+                    }
+                    else
+                    {
+                        MemoryMarshal.Write(group.Memory(Space(words), place, 8), word);
+                    }
+                }
+
                 return;
             case "st":
                 PtxOperand[] values = o[1].Parts.Length > 0 ? o[1].Parts : [o[1]];
                 if (words[^1] is "b16" or "u16")
                 {
-                    MemoryMarshal.Write(memory(words[1], read(o[0]), 2), (ushort)read(o[1]));
+                    MemoryMarshal.Write(group.Memory(Space(words), group.Value(thread, o[0]), 2), (ushort)group.Value(thread, o[1]));
                     return;
                 }
 
-                Span<byte> target = memory(words[1], read(o[0]), values.Length * 4);
+                Span<byte> target = group.Memory(Space(words), group.Value(thread, o[0]), values.Length * 4);
                 for (int i = 0; i < values.Length; i++)
                 {
-                    MemoryMarshal.Write(target[(i * 4)..], (uint)read(values[i]));
+                    MemoryMarshal.Write(target[(i * 4)..], (uint)group.Value(thread, values[i]));
                 }
 
                 return;
             default:
-                thread.Registers[o[0].Register] = Result(instruction, words, o.Length > 1 ? read(o[1]) : 0, o.Length > 2 ? read(o[2]) : 0, o.Length > 3 ? read(o[3]) : 0);
+                thread.Registers[o[0].Register] = Result(instruction, words, o.Length > 1 ? group.Value(thread, o[1]) : 0, o.Length > 2 ? group.Value(thread, o[2]) : 0, o.Length > 3 ? group.Value(thread, o[3]) : 0);
                 return;
         }
     }
+
+    // What stands before it, volatile or release.sys, orders memory among devices, which one thread at a time is.
+    private static string Space(string[] words) => Array.Find(words, static w => w is "global" or "shared") ?? words[1];
 
     private static ulong Result(PtxInstruction instruction, string[] words, ulong a, ulong b, ulong c)
     {

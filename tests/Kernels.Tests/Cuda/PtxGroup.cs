@@ -8,6 +8,7 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
     private readonly Queue<Action> _loads = [];
     private readonly Queue<PtxThread> _arriving = [];
     private readonly Dictionary<int, List<List<Action>>> _products = [];
+    private PtxInstruction? _at;
 
     public int X => x;
 
@@ -15,85 +16,94 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
 
     public int CountX => countX;
 
-    /// <summary>Runs to the end.</summary>
+    /// <summary>Whether all threads have ended.</summary>
+    public bool IsDone => Array.TrueForAll(_threads, static t => t.Done);
+
+    /// <summary>
+    /// Lets each thread go on to where it must wait, or has looked into memory that others write: then they have their turn.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The text does what the card would not forgive, or waits for ever.</exception>
-    public void Run()
+    public void Advance()
     {
-        while (_threads.Any(t => !t.Done))
+        bool moved = false;
+        foreach (PtxThread thread in _threads)
         {
-            bool moved = false;
-            foreach (PtxThread thread in _threads.Where(t => !t.Done && t.Waits is null))
+            bool goesOn = !thread.Done && thread.Waits is null;
+            moved |= goesOn;
+            while (goesOn)
             {
-                moved = true;
-                while (!thread.Done && thread.Waits is null)
-                {
-                    Step(thread);
-                }
+                goesOn = !Step(thread) && !thread.Done && thread.Waits is null;
             }
+        }
 
-            moved |= Meet();
-            if (moved)
-            {
-                continue;
-            }
+        moved |= Meet();
+        if (moved)
+        {
+            return;
+        }
 
-            if (_loads.TryDequeue(out Action? load))
-            {
-                load();
-            }
-            else if (_arriving.TryDequeue(out PtxThread? copies))
-            {
-                Complete(copies.Copies, 0);
-            }
-            else if (_threads.FirstOrDefault(t => !t.Done) is { } stuck)
-            {
-                throw PtxMachine.Fault(stuck.Waits!, $"thread {stuck.Number} of group {x}, {y} waits for ever");
-            }
+        if (_loads.TryDequeue(out Action? load))
+        {
+            load();
+        }
+        else if (_arriving.TryDequeue(out PtxThread? copies))
+        {
+            Complete(copies.Copies, 0);
+        }
+        else if (Array.Find(_threads, static t => !t.Done) is { } stuck)
+        {
+            throw PtxMachine.Fault(stuck.Waits!, $"thread {stuck.Number} of group {x}, {y} waits for ever");
         }
     }
 
-    private void Step(PtxThread thread)
+    // Whether it was a look at what others write.
+    private bool Step(PtxThread thread)
     {
         PtxInstruction instruction = program.Code[thread.At];
         if (instruction.Predicate >= 0 && (thread.Registers[instruction.Predicate] != 0) == instruction.Negated)
         {
             thread.At++;
-        }
-        else if (IsShared(instruction.Operation))
-        {
-            thread.Waits = instruction;
-        }
-        else if (instruction.Operation is "bra" or "bra.uni")
-        {
-            thread.At = program.Label(instruction.Operands[0].Name!);
-        }
-        else if (instruction.Operation == "ret")
-        {
-            thread.Done = true;
-            Complete(thread.Copies, 0);
-        }
-        else
-        {
-            thread.At++;
-            PtxOperand[] o = instruction.Operands;
-            if (!Asynchronous(thread, instruction, o))
-            {
-                PtxArithmetic.Run(instruction, thread, Read, name => machine.Parameter(name.Name!, name.Offset), (space, address, bytes) => space == "shared"
-                    ? PtxMachine.Shared(shared, address, bytes, instruction)
-                    : machine.Global(address, bytes, instruction));
-            }
+            return false;
         }
 
-        ulong Read(PtxOperand operand) => Value(thread, operand);
+        switch (instruction.Actor)
+        {
+            case PtxActor.Together:
+                thread.Waits = instruction;
+                return false;
+            case PtxActor.Branch:
+                thread.At = program.Label(instruction.Operands[0].Name!);
+                return false;
+            case PtxActor.Return:
+                thread.Done = true;
+                Complete(thread.Copies, 0);
+                return false;
+            case PtxActor.Asynchronous when Asynchronous(thread, instruction, instruction.Operands):
+                thread.At++;
+                return false;
+            default:
+                thread.At++;
+                _at = instruction;
+                PtxArithmetic.Run(instruction, thread, this);
+                return instruction.IsSystem && instruction.Words[0] == "ld";
+        }
     }
 
-    private ulong Value(PtxThread thread, PtxOperand operand) => operand.Register >= 0 ? thread.Registers[operand.Register]
+    /// <summary>A parameter's bytes.</summary>
+    public ReadOnlySpan<byte> Parameter(PtxOperand name) => machine.Parameter(name.Name!, name.Offset);
+
+    /// <summary>Memory that the instruction of now reads or writes.</summary>
+    public Span<byte> Memory(string space, ulong address, int bytes) =>
+        space == "shared" ? PtxMachine.Shared(shared, address, bytes, _at!) : machine.Global(address, bytes, _at!);
+
+    /// <summary>Sends 8 bytes to memory that others read: they arrive at some time.</summary>
+    public void Send(ulong address, ulong value) => machine.Send(address, value, _at!);
+
+    /// <summary>What an operand is for a thread.</summary>
+    public ulong Value(PtxThread thread, PtxOperand operand) => operand.Register >= 0 ? thread.Registers[operand.Register]
         : operand.Name is not null ? machine.Named(operand.Name, thread, this)
         : operand.Parts.Length == 1 ? Value(thread, operand.Parts[0])
         : operand.Value;
-
-    // What a thread cannot do alone.
-    private static bool IsShared(string operation) => operation.Contains(".sync", StringComparison.Ordinal) || operation.StartsWith("mbarrier.try_wait", StringComparison.Ordinal);
 
     // Lets those go on that have met.
     private bool Meet()

@@ -12,6 +12,9 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
 {
     private const ulong SharedBase = 1024;
 
+    // No address of the host has this bit.
+    private const long ViewBase = 1L << 60;
+
     private readonly List<byte[]> _arguments = [];
     private readonly List<PtxTensor?> _maps = [];
     private readonly List<PtxMemory> _buffers = [];
@@ -27,7 +30,7 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
     {
         _buffers.Add(memory);
         var bytes = new byte[16];
-        MemoryMarshal.Write(bytes, (long)_buffers.Count << 40);
+        MemoryMarshal.Write(bytes, ViewBase | ((long)_buffers.Count << 40));
         MemoryMarshal.Write(bytes.AsSpan(8), elements);
         Argument(bytes, null);
     }
@@ -43,17 +46,24 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
     /// <summary>A tensor that the copy engine takes.</summary>
     public void Map(PtxTensor tensor) => Argument(new byte[128], tensor);
 
-    /// <summary>Runs groups one after the other.</summary>
+    /// <summary>The device that it is, where others run meanwhile.</summary>
+    public PtxPeer? Peer { get; init; }
+
+    /// <summary>Runs groups one after the other; where other devices run meanwhile, queues them.</summary>
     public void Run(int groupsX, int groupsY = 1)
     {
         Assert.Equal(program.Parameters.Count, _arguments.Count);
-        for (int y = 0; y < groupsY; y++)
+        if (Peer is not null)
         {
-            for (int x = 0; x < groupsX; x++)
+            Peer.Add(() => [.. Groups(groupsX, groupsY)]);
+            return;
+        }
+
+        foreach (PtxGroup group in Groups(groupsX, groupsY))
+        {
+            while (!group.IsDone)
             {
-                var shared = new byte[sharedBytes + program.SharedBytes];
-                shared.AsSpan().Fill(0xff);
-                new PtxGroup(program, this, shared, x, y, groupsX).Run();
+                group.Advance();
             }
         }
     }
@@ -80,12 +90,25 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
     /// <summary>Memory of a view.</summary>
     internal Span<byte> Global(ulong address, int bytes, PtxInstruction at)
     {
+        if ((address & (ulong)ViewBase) == 0)
+        {
+            return Peer is not null ? Peer.Memory(address, bytes, at) : throw Fault(at, $"address {address:x} is in no buffer");
+        }
+
+        address &= ~(ulong)ViewBase;
         int buffer = (int)(address >> 40) - 1;
         long offset = (long)(address & ((1UL << 40) - 1));
         Span<byte> all = buffer >= 0 && buffer < _buffers.Count ? _buffers[buffer].Bytes : throw Fault(at, $"address {address:x} is in no buffer");
         return offset % bytes == 0 && offset + bytes <= all.Length
             ? all.Slice((int)offset, bytes)
             : throw Fault(at, $"{bytes} bytes at {offset} of buffer {buffer}, which has {all.Length}");
+    }
+
+    /// <summary>Sends 8 bytes to another device.</summary>
+    internal void Send(ulong address, ulong value, PtxInstruction at)
+    {
+        Assert.NotNull(Peer);
+        Peer.Send(address, value, at);
     }
 
     /// <summary>Shared memory.</summary>
@@ -99,6 +122,19 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
 
     internal static InvalidOperationException Fault(PtxInstruction at, string what) =>
         new(string.Create(CultureInfo.InvariantCulture, $"line {at.Line}, {at.Text[..int.Min(at.Text.Length, 120)]}: {what}"));
+
+    private IEnumerable<PtxGroup> Groups(int groupsX, int groupsY)
+    {
+        for (int y = 0; y < groupsY; y++)
+        {
+            for (int x = 0; x < groupsX; x++)
+            {
+                var shared = new byte[sharedBytes + program.SharedBytes];
+                shared.AsSpan().Fill(0xff);
+                yield return new PtxGroup(program, this, shared, x, y, groupsX);
+            }
+        }
+    }
 
     private int Parameter(string name)
     {

@@ -183,7 +183,45 @@ internal sealed partial class PtxProgram
 }
 
 /// <summary>One instruction.</summary>
-internal sealed record PtxInstruction(string Operation, PtxOperand[] Operands, int Predicate, bool Negated, int Line, string Text);
+internal sealed record PtxInstruction(string Operation, PtxOperand[] Operands, int Predicate, bool Negated, int Line, string Text)
+{
+    /// <summary>The operation's words, which points separate.</summary>
+    public string[] Words { get; } = Operation.Split('.');
+
+    /// <summary>Who carries it out.</summary>
+    public PtxActor Actor { get; } = ActorOf(Operation);
+
+    /// <summary>Whether it reaches memory that other devices and the host use meanwhile.</summary>
+    public bool IsSystem { get; } = Operation.Contains(".relaxed.sys.", StringComparison.Ordinal);
+
+    private static PtxActor ActorOf(string operation) => operation switch
+    {
+        "bra" or "bra.uni" => PtxActor.Branch,
+        "ret" => PtxActor.Return,
+        _ when operation.Contains(".sync", StringComparison.Ordinal) || operation.StartsWith("mbarrier.try_wait", StringComparison.Ordinal) => PtxActor.Together,
+        _ when operation.Split('.')[0] is "cp" or "mbarrier" or "fence" or "griddepcontrol" => PtxActor.Asynchronous,
+        _ => PtxActor.Alone,
+    };
+}
+
+/// <summary>Who carries an instruction out.</summary>
+internal enum PtxActor
+{
+    /// <summary>The thread.</summary>
+    Alone,
+
+    /// <summary>The thread goes on elsewhere.</summary>
+    Branch,
+
+    /// <summary>The thread ends.</summary>
+    Return,
+
+    /// <summary>The copy engine or a barrier, at some time.</summary>
+    Asynchronous,
+
+    /// <summary>The thread with others: it waits for them.</summary>
+    Together,
+}
 
 /// <summary>A number, a register, a name, or a list of operands in braces or brackets.</summary>
 internal sealed record PtxOperand(ulong Value, int Register, int Offset, string? Name, PtxOperand[] Parts);

@@ -13,6 +13,12 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
     /// <summary>Whether kernels are noted and not run.</summary>
     public bool IsIdle { get; init; }
 
+    /// <summary>The device that it is, where others run meanwhile: launches are then queued there.</summary>
+    public PtxPeer? Peer { get; init; }
+
+    /// <summary>What is planted in the kernels' text, or null.</summary>
+    public Func<string, string>? Change { get; init; }
+
     /// <summary>What has run.</summary>
     public List<string> Ran { get; } = [];
 
@@ -65,10 +71,11 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
         string target = kernel.Targets.Contains("sm_90a") ? "sm_90a" : "sm_80";
         if (!_programs.TryGetValue(kernel.Entry, out PtxProgram? program))
         {
-            _programs.Add(kernel.Entry, program = new PtxProgram(Encoding.UTF8.GetString(KernelArchive.Read(target, kernel.Entry + ".ptx"))));
+            string text = Encoding.UTF8.GetString(KernelArchive.Read(target, kernel.Entry + ".ptx"));
+            _programs.Add(kernel.Entry, program = new PtxProgram(Change?.Invoke(text) ?? text));
         }
 
-        var machine = new PtxMachine(program, kernel.DynamicBytes) { LateCopies = Ran.Count % 2 == 0, LateProducts = Ran.Count % 2 == 1 };
+        var machine = new PtxMachine(program, kernel.DynamicBytes) { LateCopies = Ran.Count % 2 == 0, LateProducts = Ran.Count % 2 == 1, Peer = Peer };
         foreach (ref readonly KernelArgument argument in arguments)
         {
             if (argument.IsView)

@@ -4,9 +4,13 @@ public sealed class LevelZeroEmbeddingLookupTests : EmbeddingLookupTests<LevelZe
 
 public sealed class LevelZeroAddRmsNormTests : AddRmsNormTests<LevelZeroTarget>;
 
+public sealed class LevelZeroPartSumTests : PartSumTests<LevelZeroTarget>;
+
 public sealed class LevelZeroLinearTests : LinearTests<LevelZeroTarget>;
 
 public sealed class LevelZeroGreedyPickTests : GreedyPickTests<LevelZeroTarget>;
+
+public sealed class LevelZeroRankPicksTests : RankPicksTests<LevelZeroTarget>;
 
 public sealed class LevelZeroAdjustLogitsTests : AdjustLogitsTests<LevelZeroTarget>;
 

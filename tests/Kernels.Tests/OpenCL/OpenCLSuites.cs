@@ -4,9 +4,13 @@ public sealed class OpenCLEmbeddingLookupTests : EmbeddingLookupTests<OpenCLTarg
 
 public sealed class OpenCLAddRmsNormTests : AddRmsNormTests<OpenCLTarget>;
 
+public sealed class OpenCLPartSumTests : PartSumTests<OpenCLTarget>;
+
 public sealed class OpenCLLinearTests : LinearTests<OpenCLTarget>;
 
 public sealed class OpenCLGreedyPickTests : GreedyPickTests<OpenCLTarget>;
+
+public sealed class OpenCLRankPicksTests : RankPicksTests<OpenCLTarget>;
 
 public sealed class OpenCLAdjustLogitsTests : AdjustLogitsTests<OpenCLTarget>;
 

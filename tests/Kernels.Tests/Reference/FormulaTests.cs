@@ -27,6 +27,15 @@ public sealed class FormulaTests : IDisposable
         Assert.Equal([5f, 6f, 3f, 4f], Values(output));
     }
 
+    // 2²⁴ + 1 rounds to even, so the order shows: (1 + −1) + …, and a sum in f64 would be 1.
+    [Fact]
+    public void Part_sum_rounds_after_every_part()
+    {
+        Tensor output = Output(1, 3);
+        _set.PartSum.Run(_arena.Strided([16777216, 1, 1, 1, 16777216, -1, -16777216, -16777216, 16777216], new Shape(3, 3)), output);
+        Assert.Equal([0f, 0f, 16777216f], Values(output));
+    }
+
     [Fact]
     public void Add_rms_norm_adds_first_and_scales_by_one_plus_w()
     {
@@ -242,6 +251,20 @@ public sealed class FormulaTests : IDisposable
             Input([1, 2], 1, 2), new LinearWeight(_arena.Weight(DType.F32, [log3, 0, 0, 2], new Shape(2, 2))),
             new LinearWeight(_arena.Weight(DType.BF16, [1, 2], new Shape(2, 1))), Input([0], 1, 1), Input([10, 20], 1, 2), Output(1, 2), output, 0);
         Assert.Equal([10 + (1.5f * log3), 20 + (3 * log3)], Values(output), (a, b) => Math.Abs(a - b) < 2e-6f);
+    }
+
+    // The same logit twice, half of its rank's sum and a quarter: so a sixth of both; and a row of which a rank has no token.
+    [Fact]
+    public void Picks_of_ranks_are_joined_by_their_logits_and_sums()
+    {
+        int[] picks = [5, Bits(2), Bits(MathF.Log(0.5f)), -1, Bits(float.NaN), Bits(float.NaN), 9, Bits(2), Bits(MathF.Log(0.25f)), 8, Bits(1), Bits(0)];
+        Tensor tokens = _arena.Output(DType.I32, new Shape(2)), values = _arena.Output(DType.F32, new Shape(2));
+        _set.RankPicks.Merge(_arena.Input(picks, new Shape(4, 3)), tokens, values);
+        Assert.Equal([5, -1], tokens.AsSpan<int>().ToArray());
+        Assert.Equal(MathF.Log(1f / 6), values.AsSpan<float>()[0], 1e-6f);
+        Assert.True(float.IsNaN(values.AsSpan<float>()[1]));
+
+        static int Bits(float value) => BitConverter.SingleToInt32Bits(value);
     }
 
     [Fact]

@@ -6,6 +6,8 @@ public sealed class ReferenceGatherRowsTests : GatherRowsTests<ReferenceTarget>;
 
 public sealed class ReferenceAddRmsNormTests : AddRmsNormTests<ReferenceTarget>;
 
+public sealed class ReferencePartSumTests : PartSumTests<ReferenceTarget>;
+
 public sealed class ReferenceGatedRmsNormTests : GatedRmsNormTests<ReferenceTarget>;
 
 public sealed class ReferenceLinearTests : LinearTests<ReferenceTarget>;
@@ -27,6 +29,8 @@ public sealed class ReferenceExpertPartTests : ExpertPartTests<ReferenceTarget>;
 public sealed class ReferenceGatedMlpTests : GatedMlpTests<ReferenceTarget>;
 
 public sealed class ReferenceGreedyPickTests : GreedyPickTests<ReferenceTarget>;
+
+public sealed class ReferenceRankPicksTests : RankPicksTests<ReferenceTarget>;
 
 public sealed class ReferenceAdjustLogitsTests : AdjustLogitsTests<ReferenceTarget>;
 

@@ -42,6 +42,37 @@ internal sealed class AddRmsNormBench : OpBench
     }
 }
 
+/// <summary>The sum of two ranks' parts, over one of them.</summary>
+internal sealed class PartSumBench : OpBench
+{
+    private const int Ranks = 2;
+
+    private readonly int _hidden, _parts;
+
+    public PartSumBench(int hidden, int rows) : base("part_sum", $"{Ranks} of {hidden}", rows, null)
+    {
+        _hidden = hidden;
+        _parts = Written.Add(DType.F32, new Shape(Ranks, rows * hidden));
+    }
+
+    public override Work Work => new(sizeof(float) * (Ranks + 1.0) * Rows * _hidden, (Ranks - 1.0) * Rows * _hidden);
+
+    public override void Launch(KernelSet ops, int turn)
+    {
+        Tensor parts = Data.Written(_parts, turn);
+        ops.PartSum.Run(parts, parts.Slice(0));
+    }
+
+    public override void Check(CheckRun check)
+    {
+        Tensor parts = Data.Written(_parts, 0), before = check.Copy(parts), expected = check.New(DType.F32, 1, Rows * _hidden);
+        check.Exact.PartSum.Run(before, expected);
+        Launch(check.Ops, 0);
+        check.Close("the sum", parts.Rows(0, 1), expected, 0);
+        check.Close("the other part", parts.Rows(1, 1), before.Rows(1, 1), 0);
+    }
+}
+
 /// <summary>The norm of Gated DeltaNet's output with its gate.</summary>
 internal sealed class GatedRmsNormBench : OpBench
 {

@@ -37,6 +37,36 @@ internal sealed class GreedyPickBench : OpBench
     }
 }
 
+/// <summary>The join of two ranks' greedy choices.</summary>
+internal sealed class MergePicksBench : OpBench
+{
+    private const int Ranks = 2;
+
+    private readonly int _tokens, _values;
+    private readonly Turns _picks;
+
+    public MergePicksBench(int rows) : base("merge_picks", $"{Ranks} ranks", rows, null)
+    {
+        // Any bits are logits; what matters is the time.
+        _picks = Turns.Random(this, 1 << 20, Ranks * rows * RankPicks.Words);
+        (_tokens, _values) = (IntegerOutput(rows), Output(rows));
+    }
+
+    public override Work Work => new(sizeof(int) * Rows * ((Ranks * RankPicks.Words) + 2.0), 4.0 * Ranks * Rows);
+
+    public override void Launch(KernelSet ops, int turn) =>
+        ops.RankPicks.Merge(_picks.At(Data, turn).Reshape(new Shape(Ranks * Rows, RankPicks.Words)), Data.Own(_tokens), Data.Own(_values));
+
+    public override void Check(CheckRun check)
+    {
+        Tensor tokens = Data.Own(_tokens), expected = check.New(DType.I32, Rows);
+        check.Poison(tokens);
+        Launch(check.Ops, 0);
+        check.Exact.RankPicks.Merge(check.Copy(_picks.At(Data, 0)).Reshape(new Shape(Ranks * Rows, RankPicks.Words)), expected, check.New(DType.F32, Rows));
+        check.Same("the tokens", tokens, expected);
+    }
+}
+
 /// <summary>The random choice of a token, with top-k and top-p.</summary>
 internal sealed class SampleTokensBench : OpBench
 {

@@ -7,7 +7,8 @@
  * LEAN_STANDIN_MEMORY  bytes of the card's memory
  * LEAN_STANDIN_FAULT   a planted fault: init (the driver finds no card), stub (the toolkit's library), none (no card is
  *                      visible), card (an old one), driver (an old one), ptx (which refuses what is newer than it), build (no
- *                      program compiles, with a log), lost:N (the Nth kernel to run takes the card with it)
+ *                      program compiles, with a log), lost:N (the Nth kernel to run takes the card with it),
+ *                      cards:N (there are N, which reach each other's memory), cards:N:apart (which do not)
  */
 #ifndef CUDA_STANDIN_H
 #define CUDA_STANDIN_H
@@ -18,11 +19,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define MOST_CARDS 8
+#define FIRST_CARD 7
 #define MOST_PARAMETERS 64
 #define MAP_BYTES 128
 
-enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_CONTEXT = 201, BUILD_FAILED = 218,
-       OLD_DRIVER = 222, INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600, LAUNCH_FAILED = 719, CAPTURING = 900 };
+enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_CONTEXT = 201, PEER_UNSUPPORTED = 217, BUILD_FAILED = 218,
+       OLD_DRIVER = 222, INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600, PEER_ENABLED = 704, LAUNCH_FAILED = 719, CAPTURING = 900 };
 
 typedef enum { NOTHING, STREAM, EVENT, MODULE, FUNCTION, GRAPH, EXECUTABLE, KINDS } kind;
 
@@ -53,6 +56,7 @@ typedef struct command {
 typedef struct object {
     kind kind;
     bool alive;
+    int card; /* whose context was current when it was made */
     command *first, *last; /* STREAM: what is queued; GRAPH and EXECUTABLE: what was captured */
     bool capturing;        /* STREAM */
     bool recorded, reached; /* EVENT */
@@ -67,7 +71,13 @@ typedef struct {
     uint8_t *address;
     size_t bytes;
     bool host, alive;
+    int card;
 } allocation;
+
+/* The card whose context is the thread's, from 1 on; 0 where none is. */
+extern __thread int entered;
+/* Whether kernels and copies of that card may use another one's memory. */
+bool reaches(int card);
 
 object *known(const void *handle, kind k, const char *call);
 void *create(kind k, object **made);

@@ -1,6 +1,7 @@
 #include "entry.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* The structure, written from the driver API reference and not from Lean's: two readings that must agree. */
 typedef struct {
@@ -19,10 +20,27 @@ typedef struct {
 
 pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool initialized;
-static int retained;
-__thread bool entered;
+static int retained[MOST_CARDS];
+static bool peers[MOST_CARDS][MOST_CARDS];
+__thread int entered;
 __thread object *capturing;
-static void *const context = (void *)0xc07e8700000001u;
+static const uintptr_t contexts = 0xc07e8700000001u;
+
+static int cards(void)
+{
+    return strncmp(planted_fault(), "cards:", 6) == 0 ? planted_fault()[6] - '0' : fault("none") ? 0 : 1;
+}
+
+/* Cards are numbered from FIRST_CARD, so that an ordinal is no handle. */
+static bool is_card(int device)
+{
+    return device >= FIRST_CARD && device < FIRST_CARD + MOST_CARDS;
+}
+
+bool reaches(int card)
+{
+    return entered == card || peers[entered - 1][card - 1];
+}
 
 ENTRY cuInit(unsigned flags)
 {
@@ -57,22 +75,22 @@ ENTRY cuDeviceGetCount(int *count)
 {
     BEGIN;
     EXPECT(initialized, "cuDeviceGetCount: before cuInit");
-    *count = fault("none") ? 0 : 1;
+    *count = cards();
     RETURN(SUCCESS);
 }
 
 ENTRY cuDeviceGet(int *device, int ordinal)
 {
     BEGIN;
-    EXPECT(ordinal == 0 && !fault("none"), "cuDeviceGet: device %d of 1", ordinal);
-    *device = 7;
+    EXPECT(ordinal >= 0 && ordinal < cards(), "cuDeviceGet: device %d of %d", ordinal, cards());
+    *device = FIRST_CARD + ordinal;
     RETURN(SUCCESS);
 }
 
 ENTRY cuDeviceGetName(char *name, int size, int device)
 {
     BEGIN;
-    EXPECT(device == 7, "cuDeviceGetName: %d is no device", device);
+    EXPECT(is_card(device), "cuDeviceGetName: %d is no device", device);
     snprintf(name, (size_t)size, "Stand-in for tests");
     RETURN(SUCCESS);
 }
@@ -80,7 +98,7 @@ ENTRY cuDeviceGetName(char *name, int size, int device)
 ENTRY cuDeviceGetAttribute(int *value, int attribute, int device)
 {
     BEGIN;
-    EXPECT(device == 7, "cuDeviceGetAttribute: %d is no device", device);
+    EXPECT(is_card(device), "cuDeviceGetAttribute: %d is no device", device);
     switch (attribute) {
     case 1: *value = 1024; break;                   /* threads of a block */
     case 16: *value = 132; break;                   /* multiprocessors */
@@ -96,31 +114,65 @@ ENTRY cuDeviceGetAttribute(int *value, int attribute, int device)
 ENTRY cuDeviceTotalMem_v2(size_t *bytes, int device)
 {
     *bytes = memory_total();
-    return device == 7 ? SUCCESS : INVALID_VALUE;
+    return is_card(device) ? SUCCESS : INVALID_VALUE;
 }
 
 ENTRY cuDevicePrimaryCtxRetain(void **made, int device)
 {
     BEGIN;
-    EXPECT(initialized && device == 7, "cuDevicePrimaryCtxRetain: device %d", device);
-    retained++;
-    *made = context;
+    EXPECT(initialized && is_card(device), "cuDevicePrimaryCtxRetain: device %d", device);
+    retained[device - FIRST_CARD]++;
+    *made = (void *)(contexts + (uintptr_t)(device - FIRST_CARD));
     RETURN(SUCCESS);
 }
 
 ENTRY cuDevicePrimaryCtxRelease_v2(int device)
 {
     BEGIN;
-    EXPECT(device == 7 && retained > 0, "cuDevicePrimaryCtxRelease: retained %d times", retained);
-    retained--;
+    EXPECT(is_card(device) && retained[device - FIRST_CARD] > 0, "cuDevicePrimaryCtxRelease: device %d is not retained", device);
+    int card = device - FIRST_CARD;
+    if (--retained[card] == 0) {
+        for (int other = 0; other < MOST_CARDS; other++) {
+            peers[card][other] = peers[other][card] = false;
+        }
+    }
     RETURN(SUCCESS);
+}
+
+/* The card of a context that is retained, or -1. */
+static int card_of(const void *made)
+{
+    uintptr_t card = (uintptr_t)made - contexts;
+    return card < MOST_CARDS && retained[card] > 0 ? (int)card : -1;
 }
 
 ENTRY cuCtxSetCurrent(void *made)
 {
     BEGIN;
-    EXPECT(made == context && retained > 0, "cuCtxSetCurrent: %p is no context", made);
-    entered = true;
+    int card = card_of(made);
+    EXPECT(card >= 0, "cuCtxSetCurrent: %p is no context", made);
+    entered = card + 1;
+    RETURN(SUCCESS);
+}
+
+ENTRY cuDeviceCanAccessPeer(int *can, int device, int peer)
+{
+    BEGIN;
+    EXPECT(is_card(device) && is_card(peer) && device != peer, "cuDeviceCanAccessPeer: devices %d and %d", device, peer);
+    *can = !strstr(planted_fault(), ":apart");
+    RETURN(SUCCESS);
+}
+
+ENTRY cuCtxEnablePeerAccess(void *made, unsigned flags)
+{
+    USE;
+    UNCAPTURED;
+    int card = card_of(made);
+    EXPECT(card >= 0 && card != entered - 1 && flags == 0, "cuCtxEnablePeerAccess: context %p, flags %u", made, flags);
+    if (strstr(planted_fault(), ":apart") || peers[entered - 1][card]) {
+        RETURN(peers[entered - 1][card] ? PEER_ENABLED : PEER_UNSUPPORTED);
+    }
+    peers[entered - 1][card] = true;
     RETURN(SUCCESS);
 }
 
@@ -165,6 +217,9 @@ ENTRY cuMemFreeHost(void *address)
 object *stream_of(void *handle, const char *call)
 {
     object *stream = known(handle, STREAM, call);
+    if (stream && stream->card != entered) {
+        wrong("%s: the stream is another card's", call);
+    }
     if (stream && capturing && stream != capturing) {
         wrong("%s: another stream than the one that captures", call);
     }

@@ -7,7 +7,6 @@
 #include <pthread.h>
 
 extern pthread_mutex_t lock;
-extern __thread bool entered;
 extern __thread object *capturing;
 
 /* A live stream, and the one that captures if one does. */

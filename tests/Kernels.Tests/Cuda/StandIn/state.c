@@ -12,7 +12,7 @@ static object *objects[MOST_OBJECTS];
 static uint32_t object_count = 1;
 static allocation allocations[MOST_ALLOCATIONS];
 static uint32_t allocation_count;
-static size_t used;
+static size_t used[MOST_CARDS + 1];
 static unsigned long launches, copies, replays;
 static unsigned long lost_since; /* the planting that took the card, or 0: the first is number 1 */
 
@@ -75,6 +75,7 @@ void *create(kind k, object **made)
     object *o = calloc(1, sizeof *o);
     o->kind = k;
     o->alive = true;
+    o->card = entered;
     *made = objects[object_count] = o;
     return handle_of(object_count++, k);
 }
@@ -127,6 +128,10 @@ bool memory_holds(const void *address, size_t bytes, const char *what)
         wrong("%s: %zu bytes at byte %td of an allocation of %zu", what, bytes, (const uint8_t *)address - a->address, a->bytes);
         return false;
     }
+    if (!a->host && !reaches(a->card)) {
+        wrong("%s: %p is the memory of a card that this one does not reach", what, address);
+        return false;
+    }
     return true;
 }
 
@@ -138,7 +143,7 @@ size_t memory_total(void)
 
 size_t memory_left(void)
 {
-    return memory_total() - used;
+    return memory_total() - used[entered];
 }
 
 int memory_new(size_t bytes, bool host, void **address)
@@ -155,9 +160,9 @@ int memory_new(size_t bytes, bool host, void **address)
         return OUT_OF_MEMORY;
     }
     memset(*address, 0, bytes);
-    allocations[place] = (allocation){*address, bytes, host, true};
+    allocations[place] = (allocation){*address, bytes, host, true, entered};
     allocation_count += place == allocation_count ? 1 : 0;
-    used += host ? 0 : bytes;
+    used[entered] += host ? 0 : bytes;
     return SUCCESS;
 }
 
@@ -171,7 +176,7 @@ int memory_free(void *address, bool host, const char *call)
     if (queue_names(a->address, a->bytes, NULL)) {
         wrong("%s: queued work has yet to use the memory", call);
     }
-    used -= host ? 0 : a->bytes;
+    used[a->card] -= host ? 0 : a->bytes;
     a->alive = false;
     free(address);
     return SUCCESS;
