@@ -27,7 +27,7 @@ internal static class DecodeBench
             AdaptsDepth = run.Drafts.Adapts,
             ForcedAcceptance = run.Acceptance is { } rate ? new ForcedAcceptance(rate, run.Seed, model.Config.Vocabulary) : null,
         };
-        using var engine = new GenerationBatch(model.Loaded.Model, model.Loaded.Ops, requests, options);
+        using var engine = new GenerationBatch(model.Source, requests, options);
         int chosen = 0, warm = 0, positions = run.Context;
         engine.TokenChosen = _ => chosen++;
         var seconds = new List<double>();
@@ -63,10 +63,8 @@ internal static class DecodeBench
             throw new InputException($"--batch {run.Batch} gave no step of {run.Batch} sequences to measure; more --tokens may");
         }
 
-        // Where steps differ, what counts is how long all of them took.
-        bool alike = run.Text is null && !run.Drafts.Adapts;
         return new DecodeFigure(
-            run, alike ? BenchPrompts.Median(seconds) : seconds.Average(), StepBytes.Of(model, run.Batch, positions - (run.Steps / 2)),
+            run, run.Averages ? seconds.Average() : BenchPrompts.Median(seconds), StepBytes.Of(model, run.Batch, positions - (run.Steps / 2)),
             (double)tokens / seconds.Count, StepBytes.Experts(model.Config, run.Batch), engine.Engine.Drafts);
     }
 

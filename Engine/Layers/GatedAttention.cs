@@ -33,36 +33,48 @@ internal sealed class GatedAttention : IMixer
         _keyNorm = layer.Parameters.Small(weights.KNorm);
     }
 
+    /// <summary>Floats of a row's projections.</summary>
+    public long ProjectedWidth => _shape.ProjectedWidth;
+
+    /// <summary>Floats of a row's queries.</summary>
+    public long QueryWidth => _shape.Heads * _shape.HeadDim;
+
     public void Forward(Tensor x, Tensor output, StepContext step)
+    {
+        ArenaMark mark = step.Arena.Mark();
+        Attend(Prepare(x, step), output, step);
+        step.Arena.Release(mark);
+    }
+
+    /// <summary>Writes the rows' keys and values to the cache.</summary>
+    /// <param name="x">f32 [T, H].</param>
+    /// <param name="step">The step.</param>
+    /// <returns>The rest of what <see cref="Attend"/> takes, in the step's memory.</returns>
+    public AttentionInputs Prepare(Tensor x, StepContext step)
+    {
+        StepBatch batch = step.Batch;
+        AttentionCache cache = step.Caches.Attention(_ordinal);
+        Tensor projected = step.Arena.F32(batch.Rows, ProjectedWidth);
+        Tensor queries = step.Arena.F32(batch.Rows, QueryWidth);
+        _layer.Ops.Linear.Run(x, _input, projected, batch.PromptRows);
+        _layer.Ops.PrepareAttention.Run(
+            _shape, projected, _queryNorm, _keyNorm, _layer.Config.NormEpsilon, step.Rotary, batch.CacheSlots, cache.Keys, cache.Values, queries);
+        return new AttentionInputs(projected, queries);
+    }
+
+    /// <summary>The rest of <see cref="Forward"/>.</summary>
+    /// <param name="inputs">Of the step's rows.</param>
+    /// <param name="output">f32 [T, H].</param>
+    /// <param name="step">The step.</param>
+    public void Attend(in AttentionInputs inputs, Tensor output, StepContext step)
     {
         StepBatch batch = step.Batch;
         AttentionCache cache = step.Caches.Attention(_ordinal);
         ArenaMark mark = step.Arena.Mark();
-        (Tensor projected, Tensor queries) = Prepare(x, cache, step);
-        Tensor attended = step.Arena.F32(batch.Rows, _shape.Heads * _shape.HeadDim);
-        _layer.Ops.PagedAttention.Run(_shape, queries, projected, cache.Keys, cache.Values, batch.Segments, batch.Blocks, attended, batch.PromptRows);
+        Tensor attended = step.Arena.F32(batch.Rows, QueryWidth);
+        _layer.Ops.PagedAttention.Run(
+            _shape, inputs.Queries, inputs.Projected, cache.Keys, cache.Values, batch.Segments, batch.Blocks, attended, batch.PromptRows);
         _output.Run(attended, output, batch.PromptRows);
         step.Arena.Release(mark);
-    }
-
-    /// <summary>Writes the rows' keys and values to the cache, for rows to come, and computes nothing else.</summary>
-    /// <param name="x">f32 [T, H].</param>
-    /// <param name="step">The step.</param>
-    public void Fill(Tensor x, StepContext step)
-    {
-        ArenaMark mark = step.Arena.Mark();
-        Prepare(x, step.Caches.Attention(_ordinal), step);
-        step.Arena.Release(mark);
-    }
-
-    private (Tensor Projected, Tensor Queries) Prepare(Tensor x, in AttentionCache cache, StepContext step)
-    {
-        StepBatch batch = step.Batch;
-        Tensor projected = step.Arena.F32(batch.Rows, _shape.ProjectedWidth);
-        Tensor queries = step.Arena.F32(batch.Rows, _shape.Heads * _shape.HeadDim);
-        _layer.Ops.Linear.Run(x, _input, projected, batch.PromptRows);
-        _layer.Ops.PrepareAttention.Run(
-            _shape, projected, _queryNorm, _keyNorm, _layer.Config.NormEpsilon, step.Rotary, batch.CacheSlots, cache.Keys, cache.Values, queries);
-        return (projected, queries);
     }
 }

@@ -20,7 +20,7 @@ internal sealed class MtpHead
     private readonly Tensor _embeddingNorm; // [H]
     private readonly Tensor _hiddenNorm;    // [H]
     private readonly LinearWeight _fc;      // [H, 2H]
-    private readonly Tensor _norm;          // [H]
+    private readonly ResidualNorm _norm;
 
     /// <param name="weights">The head's own weights.</param>
     /// <param name="decoder">Its decoder layer.</param>
@@ -34,7 +34,7 @@ internal sealed class MtpHead
         _embeddingNorm = layer.Parameters.Small(weights.PreFcNormEmbedding);
         _hiddenNorm = layer.Parameters.Small(weights.PreFcNormHidden);
         _fc = layer.Parameters.Linear(weights.Fc);
-        _norm = layer.Parameters.Small(weights.Norm);
+        _norm = new ResidualNorm(layer.Parameters.Small(weights.Norm), FaultPlace.BeforeMixer(FaultPlace.MtpLayer(layer.Config) + 1), layer);
     }
 
     /// <summary>Which attention cache is the head's.</summary>
@@ -51,22 +51,51 @@ internal sealed class MtpHead
         ArenaMark mark = step.Arena.Mark();
         Tensor residual = Join(hidden, step), delta = step.Arena.F32(rows, width);
         _decoder.Forward(residual, pending: default, result, delta, step);
-        _layer.Ops.AddRmsNorm.Run(
-            residual, delta, _norm, _layer.Config.NormEpsilon, result, step.Faults, FaultPlace.BeforeMixer(FaultPlace.MtpLayer(_layer.Config) + 1));
+        _norm.Run(residual, delta, result, step);
         step.Arena.Release(mark);
         return result;
     }
 
     /// <summary>Leaves what later rows read of these, keys and values, and computes no more: a fraction of <see cref="Forward"/>.</summary>
     /// <param name="hidden">f32 [T, H]: the model's hidden states after its final norm.</param>
+    /// <param name="rows">i32 [R]: the rows to go on with.</param>
     /// <param name="step">As for <see cref="Forward"/>.</param>
-    public void Fill(Tensor hidden, StepContext step)
+    /// <returns>What <see cref="GoOn"/> takes of those rows.</returns>
+    public MtpStart Fill(Tensor hidden, Tensor rows, StepContext step)
     {
-        ArenaMark mark = step.Arena.Mark();
-        Tensor residual = Join(hidden, step), normed = step.Arena.F32(step.Batch.Rows, _layer.Config.Hidden);
+        Arena arena = step.Arena;
+        long count = rows.Shape[0], width = _layer.Config.Hidden;
+        var start = new MtpStart(arena.F32(count, width), new AttentionInputs(arena.F32(count, _attention.ProjectedWidth), arena.F32(count, _attention.QueryWidth)));
+        ArenaMark mark = arena.Mark();
+        Tensor residual = Join(hidden, step), normed = arena.F32(step.Batch.Rows, width);
         _decoder.Norm(residual, pending: default, normed, step);
-        _attention.Fill(normed, step);
+        AttentionInputs inputs = _attention.Prepare(normed, step);
+        if (count > 0)
+        {
+            _layer.Ops.GatherRows.Run(residual, rows, start.Residual);
+            _layer.Ops.GatherRows.Run(inputs.Projected, rows, start.Inputs.Projected);
+            _layer.Ops.GatherRows.Run(inputs.Queries, rows, start.Inputs.Queries);
+        }
+
+        arena.Release(mark);
+        return start;
+    }
+
+    /// <summary>The rest of <see cref="Forward"/> for rows that <see cref="Fill"/> has begun with.</summary>
+    /// <param name="start">What it left of R rows; changed.</param>
+    /// <param name="step">Those rows, each a segment of its own.</param>
+    /// <returns>f32 [R, H], normed for the LM head.</returns>
+    public Tensor GoOn(in MtpStart start, StepContext step)
+    {
+        long rows = step.Batch.Rows, width = _layer.Config.Hidden;
+        Tensor result = step.Arena.F32(rows, width);
+        ArenaMark mark = step.Arena.Mark();
+        Tensor delta = step.Arena.F32(rows, width);
+        _attention.Attend(start.Inputs, delta, step);
+        _decoder.Finish(start.Residual, result, delta, step);
+        _norm.Run(start.Residual, delta, result, step);
         step.Arena.Release(mark);
+        return result;
     }
 
     // What the layer begins with: fc of both norms.

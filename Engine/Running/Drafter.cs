@@ -38,17 +38,17 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
         // What is not finite here makes bad drafts, which are refused: it is no fault of the request's.
         step.Faults = Vector(arena.I32(batch.Rows, 1));
         step.Batch = batch with { Tokens = tokens };
-        _head.Fill(hidden, step);
+
+        // Only the last rows that count go through the whole head, each as a row of its own.
+        int count = planned.Drafts.At(1);
+        ends = ends.IsEmpty ? Vector(arena.I32(0, 1)) : ends;
+        MtpStart start = _head.Fill(hidden, ends.Rows(0, count), step);
         if (!IsWanted(1, planned))
         {
             return;
         }
 
-        // Only the last rows that count go through the whole head, each as a row of its own.
-        int count = planned.Drafts.At(1);
-        Tensor last = arena.F32(count, model.Config.Hidden), values = Vector(arena.F32(count, 1));
-        ends = ends.IsEmpty ? Vector(arena.I32(0, 1)) : ends;
-        ops.GatherRows.Run(hidden, ends.Rows(0, count), last);
+        Tensor last = default, values = Vector(arena.F32(count, 1));
         for (int depth = 0; IsWanted(depth + 1, planned); depth++)
         {
             count = planned.Drafts.At(depth + 1);
@@ -69,7 +69,7 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
                 OutputRows = default,
             };
             model.Prepare(step);
-            last = _head.Forward(last.Rows(0, count), step);
+            last = depth == 0 ? _head.GoOn(start, step) : _head.Forward(last.Rows(0, count), step);
             model.Pick(last, promptRows: 0, outcome.Slice(2 + depth).Rows(0, count), values.Rows(0, count), arena);
         }
     }

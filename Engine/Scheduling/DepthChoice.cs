@@ -2,15 +2,21 @@ namespace Lean.Engine.Scheduling;
 
 /// <summary>
 /// The depth for steps of about so many sequences. It begins at 0 and tries one more as long as that would be best if it cost
-/// little; then it stays with the best it knows, and now and then looks at a neighbour again, for which it spends a hundredth
-/// of the time at most.
+/// little; then it stays with the best it knows, and now and then looks at a neighbour again, for which it spends half a
+/// hundredth of the time at most. A trial that has become hopeless ends at once: where many sequences run, a step says enough.
 /// </summary>
 /// <param name="most">The deepest it may choose.</param>
 internal sealed class DepthChoice(int most)
 {
-    // The first steps of a shape are not like those that follow: they compile, capture, fill caches.
+    // The first steps of a depth are not like those that follow: they compile, capture, fill caches; less where it was tried before.
     private const int Settling = 2;
+    private const int SettlingAgain = 1;
     private const int Samples = 3;
+    private const int SamplesAgain = 2;
+
+    // A depth is given up when so many drafts have been verified and it is slower than the best by more than this.
+    private const double Enough = 32;
+    private const double Hopeless = 0.9;
 
     // A depth that nobody can measure, since prompts come all the time, is given up for a while after so many steps.
     private const int Patience = 64;
@@ -18,13 +24,14 @@ internal sealed class DepthChoice(int most)
     // A depth must be better by so much to replace another, and steps between two looks are never fewer.
     private const double Better = 1.03;
     private const int Pause = 64;
-    private const double Share = 0.01;
+    private const double Share = 0.005;
     private const double StaleOutcomes = 4;
 
     // A step that was held up says little, one that was not says what steps cost.
     private const double Down = 0.25;
     private const double Up = 0.05;
     private const double MostUp = 2;
+    private const double HeldUp = 0.75;
 
     private readonly double[] _cost = new double[most + 1]; // seconds of a step; 0 where unknown
     private int _best;
@@ -32,7 +39,10 @@ internal sealed class DepthChoice(int most)
     private int _trialSteps;
     private int _seen;   // steps of one depth in a row
     private int _seenDepth = -1;
-    private double _least; // of the first samples among them
+    private int _settling; // of them before the first sample
+    private int _samples;  // samples that are wanted
+    private double _least; // of those taken
+    private double _fastest; // of all of them
     private int _quiet;  // measured steps since the last trial or change
     private int _wait;   // of them before a depth is tried that could not be measured
     private double _credit;
@@ -53,8 +63,14 @@ internal sealed class DepthChoice(int most)
     /// <summary>Takes note of a step, all of whose sequences had so many drafts and got as many.</summary>
     public void Took(int depth, double seconds, DraftAcceptance acceptance)
     {
-        (_seen, _seenDepth) = (depth == _seenDepth ? _seen + 1 : 1, depth);
-        if (_seen <= Settling)
+        if (depth != _seenDepth)
+        {
+            (_seen, _seenDepth, _fastest) = (0, depth, seconds);
+            (_settling, _samples) = _cost[depth] == 0 ? (Settling, Samples) : (SettlingAgain, SamplesAgain);
+        }
+
+        _fastest = double.Min(_fastest, seconds);
+        if (++_seen <= _settling)
         {
             return;
         }
@@ -62,7 +78,7 @@ internal sealed class DepthChoice(int most)
         Measure(depth, seconds);
         if (_trial >= 0)
         {
-            if (depth == _trial && _seen >= Settling + Samples)
+            if (depth == _trial && (_seen >= _settling + _samples || IsHopeless(acceptance)))
             {
                 End(acceptance);
             }
@@ -70,7 +86,7 @@ internal sealed class DepthChoice(int most)
             return;
         }
 
-        if (depth != _best || _seen < Settling + Samples)
+        if (depth != _best || _seen < _settling + _samples)
         {
             return;
         }
@@ -92,11 +108,11 @@ internal sealed class DepthChoice(int most)
     private void Measure(int depth, double seconds)
     {
         double known = _cost[depth];
-        int sample = _seen - Settling;
-        if (sample <= Samples)
+        int sample = _seen - _settling;
+        if (sample <= _samples)
         {
             _least = sample == 1 ? seconds : double.Min(_least, seconds);
-            _cost[depth] = sample < Samples ? known : known == 0 ? _least : (known + _least) / 2;
+            _cost[depth] = sample < _samples ? known : Cost(known);
             return;
         }
 
@@ -105,6 +121,16 @@ internal sealed class DepthChoice(int most)
         {
             _cost[d] *= 1 + change;
         }
+    }
+
+    // What a depth costs by what was known and the samples taken since. What was known far too high was held up.
+    private double Cost(double known) => known == 0 || _least < HeldUp * known ? _least : (known + _least) / 2;
+
+    // Judged by the fastest step that is known of.
+    private bool IsHopeless(DraftAcceptance acceptance)
+    {
+        double cost = _cost[_trial] == 0 ? _fastest : double.Min(_cost[_trial], _fastest);
+        return acceptance.Outcomes(_trial) >= Enough && acceptance.Tokens(_trial) / cost < Hopeless * Rate(_best, acceptance);
     }
 
     private double Rate(int depth, DraftAcceptance acceptance) => _cost[depth] == 0 ? 0 : acceptance.Tokens(depth) / _cost[depth];
@@ -141,7 +167,7 @@ internal sealed class DepthChoice(int most)
             return;
         }
 
-        double cost = _cost[depth] * (Settling + Samples + 1), loss = cost * double.Max(0, 1 - (Rate(depth, acceptance) / rate));
+        double cost = _cost[depth] * (SettlingAgain + SamplesAgain + 1), loss = cost * double.Max(0, 1 - (Rate(depth, acceptance) / rate));
         if (_credit >= loss)
         {
             (_credit, _looksDown) = (_credit - loss, !_looksDown);
@@ -157,6 +183,11 @@ internal sealed class DepthChoice(int most)
 
     private void End(DraftAcceptance acceptance)
     {
+        if (_cost[_trial] == 0 && _seenDepth == _trial && _seen > _settling)
+        {
+            _cost[_trial] = _fastest;
+        }
+
         _best = Rate(_trial, acceptance) > Rate(_best, acceptance) * Better ? _trial : _best;
         (_trial, _quiet) = (-1, 0);
     }

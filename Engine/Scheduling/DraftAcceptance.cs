@@ -37,6 +37,9 @@ internal sealed class DraftAcceptance(int most)
         }
     }
 
+    /// <summary>How many drafts of a depth count.</summary>
+    public double Outcomes(int depth) => _tried[depth];
+
     /// <summary>Tokens that a step is expected to give a sequence with so many drafts, its own one among them.</summary>
     public double Tokens(int depth)
     {

@@ -23,9 +23,11 @@ internal sealed unsafe class CausalConvolutionCpu(CpuBackend backend) : CausalCo
         };
         int sequences = (int)segments.Shape[0];
         long rows = x.Shape[0] / sequences;
+
+        // A channel's weights and history cost as much as two rows' taps with their exponential.
         backend.Run(
             CpuKernel.CausalConvolution, &arguments, sequences * arguments.Ranges,
-            12L * rows * arguments.Taps * CausalConvolutionArguments.RangeChannels);
+            22L * (rows + 2) * arguments.Taps * CausalConvolutionArguments.RangeChannels);
     }
 }
 
@@ -67,19 +69,25 @@ internal static unsafe class CausalConvolutionBody
         }
     }
 
-    // The window slides through memory: window[0 … W−2] are the inputs before the row, oldest first. Taps are summed in
-    // double, since what follows is normalised: a small sum of large taps would come out coarse.
+    // Taps are summed in double, since what follows is normalised: a small sum of large taps would come out coarse. The inputs
+    // before the first row are copied, since a row may leave its history where they lie.
     [SkipLocalsInit]
     private static void Channels(CausalConvolutionArguments* a, int* segment, int c, int count)
     {
-        int taps = a->Taps, rows = segment[Segments.Rows];
+        int taps = a->Taps, rows = segment[Segments.Rows], low = int.Min(count, Wide.Lanes), high = count - low;
         double* weight = stackalloc double[MaxTaps * Lanes];
-        double* window = stackalloc double[MaxTaps * Lanes];
-        for (int i = 0; i < taps; i++)
+        float* past = stackalloc float[MaxTaps * Lanes];
+        if (count < Lanes)
         {
-            for (int lane = 0; lane < Lanes; lane++)
+            new Span<double>(weight, taps * Lanes).Clear();
+        }
+
+        float* w = a->Weight + ((long)c * taps);
+        for (int lane = 0; lane < count; lane++)
+        {
+            for (int i = 0; i < taps; i++)
             {
-                weight[(i * Lanes) + lane] = lane < count ? a->Weight[((long)(c + lane) * taps) + i] : 0;
+                weight[(i * Lanes) + lane] = *w++;
             }
         }
 
@@ -89,53 +97,61 @@ internal static unsafe class CausalConvolutionBody
         bool fresh = segment[Segments.FirstPosition] == 0;
         for (int i = 0; i < taps - 1; i++)
         {
-            Load(history + ((long)i * a->Channels), fresh ? 0 : count, window + (i * Lanes));
+            if (fresh)
+            {
+                new Span<float>(past + (i * Lanes), Lanes).Clear();
+            }
+            else
+            {
+                Copy(history + ((long)i * a->Channels), past + (i * Lanes), count);
+            }
         }
 
-        for (long t = segment[Segments.FirstRow]; t < segment[Segments.FirstRow] + (long)rows; t++)
+        float* x = a->X + (segment[Segments.FirstRow] * a->XStride) + c, y = a->Output + ((long)segment[Segments.FirstRow] * a->Channels) + c;
+        for (int row = 0; row < rows; row++, y += a->Channels)
         {
-            Load(a->X + (t * a->XStride) + c, count, window + ((taps - 1) * Lanes));
-            Vector512<double> low = Vector512<double>.Zero, high = Vector512<double>.Zero;
+            Vector512<double> first = Vector512<double>.Zero, second = Vector512<double>.Zero;
             for (int i = 0; i < taps; i++)
             {
-                low += Vector512.Load(window + (i * Lanes)) * Vector512.Load(weight + (i * Lanes));
-                high += Vector512.Load(window + (i * Lanes) + Wide.Lanes) * Vector512.Load(weight + (i * Lanes) + Wide.Lanes);
+                float* input = Input(a, x, past, row + i);
+                first += Wide.Load(input, low) * Vector512.Load(weight + (i * Lanes));
+                second += Wide.Load(input + Wide.Lanes, high) * Vector512.Load(weight + (i * Lanes) + Wide.Lanes);
             }
 
-            float* y = a->Output + (t * a->Channels) + c;
-            Wide.Store(y, Wide.Silu(low), int.Min(count, Wide.Lanes));
-            Wide.Store(y + Wide.Lanes, Wide.Silu(high), int.Max(count - Wide.Lanes, 0));
-            for (int i = 0; i < (taps - 1) * Lanes; i += Wide.Lanes)
+            Wide.Store(y, Wide.Silu(first), low);
+            Wide.Store(y + Wide.Lanes, Wide.Silu(second), high);
+            if (pitch > 0 || row == rows - 1)
             {
-                Vector512.Load(window + i + Lanes).Store(window + i);
-            }
+                for (int i = 0; i < taps - 1; i++)
+                {
+                    Copy(Input(a, x, past, row + 1 + i), a->History + (((slot * (taps - 1)) + i) * a->Channels) + c, count);
+                }
 
-            if (pitch > 0)
-            {
-                Keep(a, slot, c, count, window);
                 slot += pitch;
             }
         }
-
-        if (pitch == 0)
-        {
-            Keep(a, slot, c, count, window);
-        }
     }
 
-    private static void Keep(CausalConvolutionArguments* a, long slot, int c, int count, double* window)
+    // The inputs in their order: those before the first row, then the rows'.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float* Input(CausalConvolutionArguments* a, float* x, float* past, int place)
     {
-        for (int i = 0; i < a->Taps - 1; i++)
-        {
-            float* target = a->History + (((slot * (a->Taps - 1)) + i) * a->Channels) + c;
-            Wide.Store(target, Vector512.Load(window + (i * Lanes)), int.Min(count, Wide.Lanes));
-            Wide.Store(target + Wide.Lanes, Vector512.Load(window + (i * Lanes) + Wide.Lanes), int.Max(count - Wide.Lanes, 0));
-        }
+        int row = place - (a->Taps - 1);
+        return row < 0 ? past + (place * Lanes) : x + (row * a->XStride);
     }
 
-    private static void Load(float* source, int count, double* target)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Copy(float* source, float* target, int count)
     {
-        Wide.Load(source, int.Min(count, Wide.Lanes)).Store(target);
-        Wide.Load(source + Wide.Lanes, int.Max(count - Wide.Lanes, 0)).Store(target + Wide.Lanes);
+        if (count == Lanes)
+        {
+            Vector512.Load(source).Store(target);
+            return;
+        }
+
+        for (int i = 0; i < count; i++)
+        {
+            target[i] = source[i];
+        }
     }
 }

@@ -30,7 +30,7 @@ public static class CpuKernels
             ExpertRouter = new ExpertRouterCpu(backend),
             GroupedExperts = experts,
             GatedMlp = mlp,
-            ExpertMixture = new ExpertMixtureInTwo(experts, mlp),
+            ExpertMixture = new ExpertMixtureCpu(backend, new ExpertMixtureInTwo(experts, mlp)),
             GreedyPick = new GreedyPickCpu(backend),
             RankPicks = new RankPicksReference(),
             AdjustLogits = new AdjustLogitsCpu(backend),

@@ -72,6 +72,20 @@ internal static unsafe class SmallProduct<V> where V : struct, IVec<V>
             V.Store(c + j + (3 * Lanes), s3);
         }
 
+        for (; j + (2 * Lanes) <= n; j += 2 * Lanes)
+        {
+            V s0 = accumulate ? V.Load(c + j) : V.Zero, s1 = accumulate ? V.Load(c + j + Lanes) : V.Zero;
+            for (int p = 0; p < k; p++)
+            {
+                V x = V.Broadcast(a[p * aStep]);
+                s0 = V.Fma(x, V.Load(b + (p * bRow) + j), s0);
+                s1 = V.Fma(x, V.Load(b + (p * bRow) + j + Lanes), s1);
+            }
+
+            V.Store(c + j, s0);
+            V.Store(c + j + Lanes, s1);
+        }
+
         for (; j < n; j += Lanes)
         {
             int count = int.Min(Lanes, n - j);

@@ -87,24 +87,20 @@ internal readonly unsafe struct Vec512 : IVec<Vec512>
         new(Avx512F.BlendVariable(Vector512.Create(fill), value._v, FirstLanes(count)));
 
     [MethodImpl(Inline)]
-    public static float Sum(Vec512 value) => (float)Vec256x2.Tree(Half(value));
+    public static float Sum(Vec512 value) => (float)Wide.Sum(Eight(value));
 
     [MethodImpl(Inline)]
     public static Vector128<float> Sum4(Vec512 a, Vec512 b, Vec512 c, Vec512 d) =>
-        Vec256x2.Tree4(Half(a), Half(b), Half(c), Half(d));
+        Wide.Sum4(Eight(a), Eight(b), Eight(c), Eight(d));
 
     [MethodImpl(Inline)]
     public static float MaxLane(Vec512 value) =>
         Vec256x2.MaxTree(Avx.Max(value._v.GetLower(), value._v.GetUpper()));
 
-    // Lanes i and i + 8, then i and i + 4, in double.
+    // Lanes i and i + 8, in double.
     [MethodImpl(Inline)]
-    private static Vector256<double> Half(Vec512 value)
-    {
-        Vector512<double> eight = Avx512F.Add(
-            Avx512F.ConvertToVector512Double(value._v.GetLower()), Avx512F.ConvertToVector512Double(value._v.GetUpper()));
-        return Avx.Add(eight.GetLower(), eight.GetUpper());
-    }
+    private static Vector512<double> Eight(Vec512 value) => Avx512F.Add(
+        Avx512F.ConvertToVector512Double(value._v.GetLower()), Avx512F.ConvertToVector512Double(value._v.GetUpper()));
 
     [MethodImpl(Inline)]
     private static Vector512<float> FirstLanes(int count) =>

@@ -13,9 +13,12 @@ internal sealed unsafe class RecurrentDeltaRuleCpu(CpuBackend backend) : GatedDe
     {
         var arguments = DeltaRuleArguments.For(shape, convolved, b, a, decay, timeBias, state, segments, output);
         int sequences = (int)segments.Shape[0];
+
+        // A row's norms and exponentials take as long as some thousand multiply-adds.
+        const long row = 6000;
         backend.Run(
             CpuKernel.RecurrentDeltaRule, &arguments, sequences * shape.ValueHeads,
-            3L * shape.KeyDim * shape.ValueDim * convolved.Shape[0] / sequences);
+            (row + (3L * shape.KeyDim * shape.ValueDim)) * convolved.Shape[0] / sequences);
     }
 }
 

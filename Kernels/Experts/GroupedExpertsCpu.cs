@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Lean.Tensors;
 
@@ -14,10 +15,22 @@ internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend) : GroupedExpe
     public override long ScratchBytes(ExpertWeights weights, long rows, long topK)
     {
         GroupedExpertsArguments unused = default;
-        return LayOut(ref unused, null, weights, rows * topK);
+        return LayOut(ref unused, null, weights, rows * topK, rows: 0);
     }
 
-    private protected override void Launch(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output, long promptRows)
+    /// <summary>Bytes of scratch memory that T rows need which go through a shared expert too.</summary>
+    public static long ScratchBytes(ExpertWeights weights, SharedExpert shared, long rows, long topK)
+    {
+        GroupedExpertsArguments arguments = new() { SharedWidth = shared.Down.Inputs };
+        return LayOut(ref arguments, null, weights, rows * topK, rows);
+    }
+
+    private protected override void Launch(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output, long promptRows) =>
+        Launch(backend, x, weights, shared: null, experts, mix, gateLogit: default, scratch, output);
+
+    /// <summary>The routed experts and, unless it is null, the shared one, whose blocks are further items of the same launches.</summary>
+    public static void Launch(
+        CpuBackend backend, Tensor x, ExpertWeights weights, SharedExpert? shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
     {
         int rows = (int)x.Shape[0], topK = (int)experts.Shape[1], entries = rows * topK;
         GroupedExpertsArguments arguments = new()
@@ -30,19 +43,42 @@ internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend) : GroupedExpe
             TopK = topK,
             Output = (float*)output.Address,
         };
-        LayOut(ref arguments, (byte*)scratch.Address, weights, entries);
+        if (shared is not null)
+        {
+            (arguments.SharedRows, arguments.SharedWidth) = (rows, shared.Down.Inputs);
+            arguments.Shared = new ExpertWeights.Matrices(shared.GateUp.Parts[0].Address, shared.GateUp.Parts[^1].Address, shared.Down.Parts[0].Address);
+            if (shared.GateUp.Parts.Length == 1)
+            {
+                nint up = arguments.Shared.Gate + (nint)(shared.Down.Inputs * weights.Hidden * weights.Type.Size());
+                arguments.Shared = arguments.Shared with { Up = up };
+            }
+
+            arguments.GateLogit = (float*)gateLogit.Address;
+            arguments.GateStride = gateLogit.RowStride;
+        }
+
+        LayOut(ref arguments, (byte*)scratch.Address, weights, entries, rows);
         int active = Sort((int*)experts.Address, entries, topK, weights, arguments);
+        arguments.ActiveCount = active;
         fixed (ExpertWeights.Matrices* matrices = weights.All)
         {
             arguments.Matrices = matrices;
-            if (active > 0)
-            {
-                long work = (long)entries / active * GroupedExpertsArguments.BlockRows;
-                backend.Run(CpuKernel.ExpertsGateUp, &arguments, checked(active * Blocks(weights.Width)), 2 * work * weights.Hidden);
-                backend.Run(CpuKernel.ExpertsDown, &arguments, checked(active * Blocks(weights.Hidden)), work * weights.Width);
-            }
+            long width = weights.Width, hidden = weights.Hidden, sharedWidth = arguments.SharedWidth;
+            long gateUp = 2 * DotBlock.Work(hidden) * ((entries * width) + (arguments.SharedRows * sharedWidth));
+            long down = hidden * ((entries * DotBlock.Work(width)) + (arguments.SharedRows * DotBlock.Work(sharedWidth)));
+            Run(backend, CpuKernel.ExpertsGateUp, ref arguments, Blocks(width), Blocks(sharedWidth), gateUp);
+            Run(backend, CpuKernel.ExpertsDown, ref arguments, Blocks(hidden), Blocks(hidden), down);
+            backend.Run(CpuKernel.ExpertsCombine, Unsafe.AsPointer(ref arguments), rows, (topK + 1) * weights.Hidden);
+        }
+    }
 
-            backend.Run(CpuKernel.ExpertsCombine, &arguments, rows, topK * weights.Hidden);
+    // All routed experts' blocks, then the shared one's.
+    private static void Run(CpuBackend backend, CpuKernel kernel, ref GroupedExpertsArguments a, int routed, int shared, long work)
+    {
+        int items = checked((a.ActiveCount * routed) + (a.SharedRows > 0 ? shared : 0));
+        if (items > 0)
+        {
+            backend.Run(kernel, Unsafe.AsPointer(ref a), items, work / items);
         }
     }
 
@@ -95,7 +131,7 @@ internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend) : GroupedExpe
     private static int Blocks(long rows) => GroupedExpertsArguments.Blocks(rows);
 
     // Divides the scratch memory; from a null address it tells how much is needed.
-    private static long LayOut(ref GroupedExpertsArguments a, byte* start, ExpertWeights weights, long entries)
+    private static long LayOut(ref GroupedExpertsArguments a, byte* start, ExpertWeights weights, long entries, long rows)
     {
         byte* free = start;
         a.Gate = (float*)Take(ref free, entries * weights.Width * sizeof(float));
@@ -105,6 +141,13 @@ internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend) : GroupedExpe
         a.Places = (int*)Take(ref free, entries * sizeof(int));
         a.Starts = (int*)Take(ref free, (weights.Count + 1L) * sizeof(int));
         a.Active = (int*)Take(ref free, (long)weights.Count * sizeof(int));
+        if (a.SharedWidth > 0)
+        {
+            a.SharedGate = (float*)Take(ref free, rows * a.SharedWidth * sizeof(float));
+            a.SharedUp = (float*)Take(ref free, rows * a.SharedWidth * sizeof(float));
+            a.SharedDown = (float*)Take(ref free, rows * weights.Hidden * sizeof(float));
+        }
+
         return free - start;
     }
 
@@ -138,7 +181,18 @@ internal unsafe struct GroupedExpertsArguments
     public int* Places;
     public int* Starts;
     public int* Active;
+    public int ActiveCount;
     public ExpertWeights.Matrices* Matrices;
+
+    // The shared expert; no rows where there is none.
+    public int SharedRows;
+    public long SharedWidth;
+    public ExpertWeights.Matrices Shared;
+    public float* SharedGate;
+    public float* SharedUp;
+    public float* SharedDown;
+    public float* GateLogit;
+    public long GateStride;
 
     public static int Blocks(long rows) => (int)((rows + BlockRows - 1) / BlockRows);
 }
@@ -150,36 +204,54 @@ internal static unsafe class GroupedExpertsBody<V> where V : struct, IVec<V>
 
     public static void GateUp(GroupedExpertsArguments* a, int begin, int end)
     {
-        int blocks = GroupedExpertsArguments.Blocks(a->Width), size = a->BF16 != 0 ? 2 : 4;
+        int blocks = GroupedExpertsArguments.Blocks(a->Width), routed = a->ActiveCount * blocks, size = a->BF16 != 0 ? 2 : 4;
         for (int item = begin; item < end; item++)
         {
-            int expert = a->Active[item / blocks], start = a->Starts[expert], count = a->Starts[expert + 1] - start;
-            int column = item % blocks * BlockRows, columns = (int)long.Min(BlockRows, a->Width - column);
-            long offset = column * a->Hidden * size;
-            float* gate = a->Gate + (start * a->Width) + column, up = a->Up + (start * a->Width) + column;
-            ExpertWeights.Matrices w = a->Matrices[expert];
-            DotBlock<V>.Multiply(
-                a->BF16 != 0, a->X, a->Hidden, a->Rows + start, count, (byte*)w.Gate + offset, columns, a->Hidden, gate, a->Width);
-            DotBlock<V>.Multiply(
-                a->BF16 != 0, a->X, a->Hidden, a->Rows + start, count, (byte*)w.Up + offset, columns, a->Hidden, up, a->Width);
-            for (int r = 0; r < count; r++)
+            if (item >= routed)
             {
-                SiluMultiplyBody<V>.Apply(gate + (r * a->Width), up + (r * a->Width), columns);
+                GateUp(a, null, a->SharedRows, a->Shared, item - routed, a->SharedWidth, a->SharedGate, a->SharedUp, next: null);
+                continue;
             }
+
+            int expert = a->Active[item / blocks], start = a->Starts[expert], following = item + 1;
+            byte* next = following < routed ? (byte*)a->Matrices[a->Active[following / blocks]].Gate + (following % blocks * BlockRows * a->Hidden * size) : null;
+            GateUp(
+                a, a->Rows + start, a->Starts[expert + 1] - start, a->Matrices[expert], item % blocks, a->Width,
+                a->Gate + (start * a->Width), a->Up + (start * a->Width), next);
+        }
+    }
+
+    private static void GateUp(
+        GroupedExpertsArguments* a, int* rows, int count, ExpertWeights.Matrices w, int block, long width, float* gate, float* up, byte* next)
+    {
+        int column = block * BlockRows, columns = (int)long.Min(BlockRows, width - column);
+        long offset = column * a->Hidden * (a->BF16 != 0 ? 2 : 4);
+        byte* gates = (byte*)w.Gate + offset, ups = (byte*)w.Up + offset;
+        gate += column;
+        up += column;
+        DotBlock<V>.Multiply(a->BF16 != 0, a->X, a->Hidden, rows, count, gates, columns, a->Hidden, gate, width, ups);
+        DotBlock<V>.Multiply(a->BF16 != 0, a->X, a->Hidden, rows, count, ups, columns, a->Hidden, up, width, next);
+        for (int r = 0; r < count; r++)
+        {
+            SiluMultiplyBody<V>.Apply(gate + (r * width), up + (r * width), columns);
         }
     }
 
     public static void Down(GroupedExpertsArguments* a, int begin, int end)
     {
-        int blocks = GroupedExpertsArguments.Blocks(a->Hidden), size = a->BF16 != 0 ? 2 : 4;
+        int blocks = GroupedExpertsArguments.Blocks(a->Hidden), routed = a->ActiveCount * blocks, size = a->BF16 != 0 ? 2 : 4;
         for (int item = begin; item < end; item++)
         {
-            int expert = a->Active[item / blocks], start = a->Starts[expert], count = a->Starts[expert + 1] - start;
-            int column = item % blocks * BlockRows, columns = (int)long.Min(BlockRows, a->Hidden - column);
+            bool isShared = item >= routed;
+            int expert = isShared ? 0 : a->Active[item / blocks], start = isShared ? 0 : a->Starts[expert];
+            int count = isShared ? a->SharedRows : a->Starts[expert + 1] - start, following = item + 1;
+            int column = (isShared ? item - routed : item % blocks) * BlockRows, columns = (int)long.Min(BlockRows, a->Hidden - column);
+            long width = isShared ? a->SharedWidth : a->Width;
+            nint w = isShared ? a->Shared.Down : a->Matrices[expert].Down;
+            float* x = isShared ? a->SharedGate : a->Gate + (start * width), y = isShared ? a->SharedDown : a->Down + (start * a->Hidden);
+            byte* next = following < routed && following % blocks == 0 ? (byte*)a->Matrices[a->Active[following / blocks]].Down : null;
             DotBlock<V>.Multiply(
-                a->BF16 != 0, a->Gate + (start * a->Width), a->Width, null, count,
-                (byte*)a->Matrices[expert].Down + (column * a->Width * size), columns, a->Width,
-                a->Down + (start * a->Hidden) + column, a->Hidden);
+                a->BF16 != 0, x, width, null, count, (byte*)w + (column * width * size), columns, width, y + column, a->Hidden, next);
         }
     }
 
@@ -189,6 +261,7 @@ internal static unsafe class GroupedExpertsBody<V> where V : struct, IVec<V>
         {
             int* places = a->Places + (t * a->TopK);
             float* mix = a->Mix + (t * a->TopK);
+            V gate = a->SharedRows == 0 ? V.Zero : V.Broadcast(V.MaxLane(VecMath<V>.Sigmoid(V.Broadcast(a->GateLogit[t * a->GateStride]))));
             for (long h = 0; h < a->Hidden; h += IVec<V>.Lanes)
             {
                 int n = (int)long.Min(IVec<V>.Lanes, a->Hidden - h);
@@ -199,6 +272,11 @@ internal static unsafe class GroupedExpertsBody<V> where V : struct, IVec<V>
                     {
                         sum = V.Fma(V.Broadcast(mix[r]), V.LoadPartial(a->Down + (places[r] * a->Hidden) + h, n), sum);
                     }
+                }
+
+                if (a->SharedRows > 0)
+                {
+                    sum = V.Fma(gate, V.LoadPartial(a->SharedDown + (t * a->Hidden) + h, n), sum);
                 }
 
                 V.StorePartial(a->Output + (t * a->Hidden) + h, sum, n);

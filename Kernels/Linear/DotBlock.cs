@@ -3,6 +3,13 @@ using System.Runtime.Intrinsics;
 
 namespace Lean.Kernels;
 
+/// <summary>What a dot product costs, for whoever shares them between threads.</summary>
+internal static class DotBlock
+{
+    /// <summary>Multiply-adds in f32 that take as long as one dot product of k terms: short ones are widened and summed in double.</summary>
+    public static long Work(long k) => k <= ShortDots.MaxTerms ? 3 * k : k;
+}
+
 /// <summary>
 /// The products of many rows of x with a block of consecutive rows of W: picks tiles, keeps the block in the cache.
 /// </summary>
@@ -19,26 +26,28 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
     /// <param name="k">Length of the dot products.</param>
     /// <param name="y">Where y[0, 0] goes.</param>
     /// <param name="yStride">Floats from one row of y to the next.</param>
+    /// <param name="next">Rows of W that are read after the block's, to be fetched meanwhile; null where they lie behind it.</param>
     public static void Multiply(
-        bool bf16, float* x, long xStride, int* rows, int count, byte* w, int columns, long k, float* y, long yStride)
+        bool bf16, float* x, long xStride, int* rows, int count, byte* w, int columns, long k, float* y, long yStride, byte* next = null)
     {
+        next = next == null ? w + (columns * k * (bf16 ? 2 : 4)) : next;
         if (k <= ShortDots.MaxTerms)
         {
-            ShortDots.Multiply(bf16, x, xStride, rows, count, w, columns, (int)k, y, yStride);
+            ShortDots.Multiply(bf16, x, xStride, rows, count, w, columns, (int)k, y, yStride, next);
         }
         else if (bf16)
         {
-            Multiply<BF16Format<V>>(x, xStride, rows, count, w, columns, k, y, yStride);
+            Multiply<BF16Format<V>>(x, xStride, rows, count, w, columns, k, y, yStride, next);
         }
         else
         {
-            Multiply<F32Format<V>>(x, xStride, rows, count, w, columns, k, y, yStride);
+            Multiply<F32Format<V>>(x, xStride, rows, count, w, columns, k, y, yStride, next);
         }
     }
 
     [SkipLocalsInit]
     private static void Multiply<W>(
-        float* x, long xStride, int* rows, int count, byte* w, int columns, long k, float* y, long yStride)
+        float* x, long xStride, int* rows, int count, byte* w, int columns, long k, float* y, long yStride, byte* next)
         where W : struct, IWeightFormat<V>
     {
         long pitch = k * W.Size;
@@ -48,7 +57,7 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         int r = 0;
         while (r < count)
         {
-            int left = count - r, taken = left >= tileRows ? tileRows : V.Registers < 32 ? 1 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+            int left = count - r, taken = left >= tileRows ? tileRows : V.Registers < 32 ? 1 : left >= 4 ? 4 : left;
             for (int i = 0; i < taken; i++)
             {
                 tile[i] = x + ((rows == null ? r + i : rows[r + i]) * xStride);
@@ -58,10 +67,11 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
             int n = taken switch
             {
                 6 => Six<W>(tile, w, pitch, columns, k, target, yStride, sums),
-                4 => Four<W>(tile, w, pitch, columns, k, target, yStride, sums),
-                3 => Three<W>(tile, w, pitch, columns, k, target, yStride, sums),
-                2 => Two<W>(tile, w, pitch, columns, k, target, yStride, sums),
-                _ => Single<W>(tile[0], w, pitch, columns, k, target),
+                4 => Four<W>(tile, w, next, pitch, columns, k, target, yStride, sums),
+                3 when V.Registers >= 32 => Three<W>(tile, w, next, pitch, columns, k, target, yStride, sums),
+                3 => ThreeByTwo<W>(tile, w, pitch, columns, k, target, yStride, sums),
+                2 => Two<W>(tile, w, next, pitch, columns, k, target, yStride, sums),
+                _ => Single<W>(tile[0], w, next, pitch, columns, k, target),
             };
             for (; n < columns; n++)
             {
@@ -74,6 +84,10 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
             r += taken;
         }
     }
+
+    // The row of W that is so many behind row n of the block.
+    private static byte* Ahead(int n, int rows, int columns, byte* w, byte* next, long pitch) =>
+        n + rows < columns ? w + ((n + rows) * pitch) : next + ((n + rows - columns) * pitch);
 
     private static int Six<W>(float** x, byte* w, long pitch, int columns, long k, float* y, long yStride, float* sums)
         where W : struct, IWeightFormat<V>
@@ -91,13 +105,13 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         return n;
     }
 
-    private static int Four<W>(float** x, byte* w, long pitch, int columns, long k, float* y, long yStride, float* sums)
+    private static int Four<W>(float** x, byte* w, byte* next, long pitch, int columns, long k, float* y, long yStride, float* sums)
         where W : struct, IWeightFormat<V>
     {
         int n = 0;
         for (; n + 4 <= columns; n += 4)
         {
-            DotTiles<V, W>.FourByFour(x, w + (n * pitch), pitch, k, sums);
+            DotTiles<V, W>.FourByFour(x, w + (n * pitch), Ahead(n, 4, columns, w, next, pitch), pitch, k, sums);
             for (int i = 0; i < 4; i++)
             {
                 Vector128.Load(sums + (4 * i)).Store(y + (i * yStride) + n);
@@ -107,7 +121,23 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         return n;
     }
 
-    private static int Three<W>(float** x, byte* w, long pitch, int columns, long k, float* y, long yStride, float* sums)
+    private static int Three<W>(float** x, byte* w, byte* next, long pitch, int columns, long k, float* y, long yStride, float* sums)
+        where W : struct, IWeightFormat<V>
+    {
+        int n = 0;
+        for (; n + 4 <= columns; n += 4)
+        {
+            DotTiles<V, W>.ThreeByFour(x, w + (n * pitch), Ahead(n, 4, columns, w, next, pitch), pitch, k, sums);
+            for (int i = 0; i < 3; i++)
+            {
+                Vector128.Load(sums + (4 * i)).Store(y + (i * yStride) + n);
+            }
+        }
+
+        return n;
+    }
+
+    private static int ThreeByTwo<W>(float** x, byte* w, long pitch, int columns, long k, float* y, long yStride, float* sums)
         where W : struct, IWeightFormat<V>
     {
         int n = 0;
@@ -124,13 +154,13 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         return n;
     }
 
-    private static int Two<W>(float** x, byte* w, long pitch, int columns, long k, float* y, long yStride, float* sums)
+    private static int Two<W>(float** x, byte* w, byte* next, long pitch, int columns, long k, float* y, long yStride, float* sums)
         where W : struct, IWeightFormat<V>
     {
         int n = 0;
         for (; n + 4 <= columns; n += 4)
         {
-            DotTiles<V, W>.TwoByFour(x[0], x[1], w + (n * pitch), pitch, k, sums);
+            DotTiles<V, W>.TwoByFour(x[0], x[1], w + (n * pitch), Ahead(n, 8, columns, w, next, pitch), pitch, k, sums);
             Vector128.Load(sums).Store(y + n);
             Vector128.Load(sums + 4).Store(y + yStride + n);
         }
@@ -138,7 +168,7 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         return n;
     }
 
-    private static int Single<W>(float* x, byte* w, long pitch, int columns, long k, float* y)
+    private static int Single<W>(float* x, byte* w, byte* next, long pitch, int columns, long k, float* y)
         where W : struct, IWeightFormat<V>
     {
         int n = 0;
@@ -146,7 +176,7 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         {
             for (; n + 8 <= columns; n += 8)
             {
-                DotTiles<V, W>.OneByEight(x, w + (n * pitch), pitch, k, y + n);
+                DotTiles<V, W>.OneByEight(x, w + (n * pitch), Ahead(n, 8, columns, w, next, pitch), pitch, k, y + n);
             }
         }
 

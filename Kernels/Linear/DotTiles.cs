@@ -63,15 +63,21 @@ internal static unsafe class DotTiles<V, W>
     }
 
     /// <summary>One row of x, eight rows of W: enough chains to hide the latency of a fused multiply-add.</summary>
-    public static void OneByEight(float* x, byte* w, long pitch, long k, float* y)
+    /// <param name="x">The row of x.</param>
+    /// <param name="w">The first of the rows of W.</param>
+    /// <param name="ahead">As many rows that are read soon; here and below they are fetched.</param>
+    /// <param name="pitch">Bytes from one row of W to the next.</param>
+    /// <param name="k">Length of the dot products.</param>
+    /// <param name="y">The sums.</param>
+    public static void OneByEight(float* x, byte* w, byte* ahead, long pitch, long k, float* y)
     {
         byte* w1 = w + pitch, w2 = w1 + pitch, w3 = w2 + pitch, w4 = w3 + pitch, w5 = w4 + pitch, w6 = w5 + pitch, w7 = w6 + pitch;
         V s0 = V.Zero, s1 = V.Zero, s2 = V.Zero, s3 = V.Zero, s4 = V.Zero, s5 = V.Zero, s6 = V.Zero, s7 = V.Zero;
         long i = 0;
         for (; i + Lanes <= k; i += Lanes)
         {
-            Prefetch(w + (8 * pitch) + (i * W.Size), pitch);
-            Prefetch(w + (12 * pitch) + (i * W.Size), pitch);
+            Prefetch(ahead + (i * W.Size), pitch);
+            Prefetch(ahead + (4 * pitch) + (i * W.Size), pitch);
             V a = V.Load(x + i);
             s0 = V.Fma(a, W.Load(w, i), s0);
             s1 = V.Fma(a, W.Load(w1, i), s1);
@@ -101,7 +107,7 @@ internal static unsafe class DotTiles<V, W>
         V.Sum4(s4, s5, s6, s7).Store(y + 4);
     }
 
-    // The same place in four rows that come next: each row is a stream of its own to the hardware's prefetcher, which stops at
+    // The same place in four rows that come soon: each row is a stream of its own to the hardware's prefetcher, which stops at
     // every page. A hint never faults, so running past the matrix is harmless.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Prefetch(byte* next, long pitch)
@@ -116,14 +122,14 @@ internal static unsafe class DotTiles<V, W>
     }
 
     /// <summary>Two rows of x, four rows of W; results row by row into y[0 … 3] and y[4 … 7].</summary>
-    public static void TwoByFour(float* x0, float* x1, byte* w, long pitch, long k, float* y)
+    public static void TwoByFour(float* x0, float* x1, byte* w, byte* ahead, long pitch, long k, float* y)
     {
         byte* w1 = w + pitch, w2 = w1 + pitch, w3 = w2 + pitch;
         V s00 = V.Zero, s01 = V.Zero, s02 = V.Zero, s03 = V.Zero, s10 = V.Zero, s11 = V.Zero, s12 = V.Zero, s13 = V.Zero;
         long i = 0;
         for (; i + Lanes <= k; i += Lanes)
         {
-            Prefetch(w + (4 * pitch) + (i * W.Size), pitch);
+            Prefetch(ahead + (i * W.Size), pitch);
             V a = V.Load(x0 + i), b = V.Load(x1 + i);
             V c = W.Load(w, i);
             s00 = V.Fma(a, c, s00);
@@ -161,8 +167,65 @@ internal static unsafe class DotTiles<V, W>
         V.Sum4(s10, s11, s12, s13).Store(y + 4);
     }
 
+    /// <summary>Three rows of x, four rows of W; results row by row.</summary>
+    public static void ThreeByFour(float** x, byte* w, byte* ahead, long pitch, long k, float* y)
+    {
+        float* x0 = x[0], x1 = x[1], x2 = x[2];
+        byte* w1 = w + pitch, w2 = w1 + pitch, w3 = w2 + pitch;
+        V s00 = V.Zero, s01 = V.Zero, s02 = V.Zero, s03 = V.Zero, s10 = V.Zero, s11 = V.Zero, s12 = V.Zero, s13 = V.Zero;
+        V s20 = V.Zero, s21 = V.Zero, s22 = V.Zero, s23 = V.Zero;
+        long i = 0;
+        for (; i + Lanes <= k; i += Lanes)
+        {
+            Prefetch(ahead + (i * W.Size), pitch);
+            V a = V.Load(x0 + i), b = V.Load(x1 + i), c = V.Load(x2 + i);
+            V e = W.Load(w, i);
+            s00 = V.Fma(a, e, s00);
+            s10 = V.Fma(b, e, s10);
+            s20 = V.Fma(c, e, s20);
+            e = W.Load(w1, i);
+            s01 = V.Fma(a, e, s01);
+            s11 = V.Fma(b, e, s11);
+            s21 = V.Fma(c, e, s21);
+            e = W.Load(w2, i);
+            s02 = V.Fma(a, e, s02);
+            s12 = V.Fma(b, e, s12);
+            s22 = V.Fma(c, e, s22);
+            e = W.Load(w3, i);
+            s03 = V.Fma(a, e, s03);
+            s13 = V.Fma(b, e, s13);
+            s23 = V.Fma(c, e, s23);
+        }
+
+        if (i < k)
+        {
+            int rest = (int)(k - i);
+            V a = V.LoadPartial(x0 + i, rest), b = V.LoadPartial(x1 + i, rest), c = V.LoadPartial(x2 + i, rest);
+            V e = W.LoadPartial(w, i, rest);
+            s00 = V.Fma(a, e, s00);
+            s10 = V.Fma(b, e, s10);
+            s20 = V.Fma(c, e, s20);
+            e = W.LoadPartial(w1, i, rest);
+            s01 = V.Fma(a, e, s01);
+            s11 = V.Fma(b, e, s11);
+            s21 = V.Fma(c, e, s21);
+            e = W.LoadPartial(w2, i, rest);
+            s02 = V.Fma(a, e, s02);
+            s12 = V.Fma(b, e, s12);
+            s22 = V.Fma(c, e, s22);
+            e = W.LoadPartial(w3, i, rest);
+            s03 = V.Fma(a, e, s03);
+            s13 = V.Fma(b, e, s13);
+            s23 = V.Fma(c, e, s23);
+        }
+
+        V.Sum4(s00, s01, s02, s03).Store(y);
+        V.Sum4(s10, s11, s12, s13).Store(y + 4);
+        V.Sum4(s20, s21, s22, s23).Store(y + 8);
+    }
+
     /// <summary>Four rows of x, four rows of W; results row by row.</summary>
-    public static void FourByFour(float** x, byte* w, long pitch, long k, float* y)
+    public static void FourByFour(float** x, byte* w, byte* ahead, long pitch, long k, float* y)
     {
         float* x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];
         byte* w1 = w + pitch, w2 = w1 + pitch, w3 = w2 + pitch;
@@ -171,7 +234,7 @@ internal static unsafe class DotTiles<V, W>
         long i = 0;
         for (; i + Lanes <= k; i += Lanes)
         {
-            Prefetch(w + (4 * pitch) + (i * W.Size), pitch);
+            Prefetch(ahead + (i * W.Size), pitch);
             V a = V.Load(x0 + i), b = V.Load(x1 + i), c = V.Load(x2 + i), d = V.Load(x3 + i);
             V e = W.Load(w, i);
             s00 = V.Fma(a, e, s00);

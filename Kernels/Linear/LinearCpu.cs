@@ -25,7 +25,7 @@ internal sealed unsafe class LinearCpu(CpuBackend backend) : Linear
             GateStride = gateLogit.IsEmpty ? 0 : gateLogit.RowStride,
             Add = (float*)add.Address,
         };
-        backend.Run(CpuKernel.Linear, &arguments, weight.BlockCount, LinearWeight.BlockRows * weight.Inputs * arguments.Rows);
+        backend.Run(CpuKernel.Linear, &arguments, weight.BlockCount, LinearWeight.BlockRows * DotBlock.Work(weight.Inputs) * arguments.Rows);
 
         // The blocks are pinned, not rooted, by the address above.
         GC.KeepAlive(weight);
@@ -86,9 +86,12 @@ internal static unsafe class LinearBody<V> where V : struct, IVec<V>
                 float* source = products + (r * LinearWeight.BlockRows);
                 float* add = a->Add == null ? null : a->Add + (row * a->YStride) + block.Column;
                 float* target = y + (row * a->YStride);
-                for (int n = 0; n < block.Rows; n++)
+                V factor = V.Broadcast(scale);
+                for (int n = 0; n < block.Rows; n += IVec<V>.Lanes)
                 {
-                    target[n] = add == null ? scale * source[n] : MathF.FusedMultiplyAdd(scale, source[n], add[n]);
+                    int some = int.Min(IVec<V>.Lanes, block.Rows - n);
+                    V product = V.LoadPartial(source + n, some);
+                    V.StorePartial(target + n, add == null ? factor * product : V.Fma(factor, product, V.LoadPartial(add + n, some)), some);
                 }
             }
         }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Lean.Kernels;
 
@@ -12,16 +13,23 @@ internal static unsafe class ShortDots
     /// <summary>The most terms.</summary>
     public const int MaxTerms = 128;
 
+    // Rows of x that share a pass over the weights.
+    private const int TileRows = 4;
+
+    // Rows of W that are fetched before they are read.
+    private const int RowsAhead = 16;
+    private const int CacheLine = 64;
+
     // Weights that so many rows share are widened once for all; fewer rows widen them in registers.
-    private const int ManyRows = 4;
+    private const int ManyRows = 12;
 
     /// <summary>As <see cref="DotBlock{V}.Multiply"/>; the order is lane k mod 8, then the fixed tree.</summary>
     [SkipLocalsInit]
     public static void Multiply(
-        bool bf16, float* x, long xStride, int* rows, int count, byte* w, int columns, int k, float* y, long yStride)
+        bool bf16, float* x, long xStride, int* rows, int count, byte* w, int columns, int k, float* y, long yStride, byte* next)
     {
         int length = (k + Wide.Lanes - 1) / Wide.Lanes * Wide.Lanes;
-        double* input = stackalloc double[length];
+        double* inputs = stackalloc double[TileRows * length];
         double* weights = stackalloc double[columns * length];
         bool few = count < ManyRows && length == k;
         for (int n = 0; n < columns && !few; n++)
@@ -29,53 +37,91 @@ internal static unsafe class ShortDots
             Widen(bf16, w + ((long)n * k * (bf16 ? 2 : 4)), k, weights + (n * length));
         }
 
-        for (int r = 0; r < count; r++)
+        for (int r = 0; r < count; r += TileRows)
         {
-            Widen(bf16: false, (byte*)(x + ((rows == null ? r : rows[r]) * xStride)), k, input);
+            int taken = int.Min(TileRows, count - r);
+            for (int i = 0; i < taken; i++)
+            {
+                Widen(bf16: false, (byte*)(x + ((rows == null ? r + i : rows[r + i]) * xStride)), k, inputs + (i * length));
+            }
+
             float* target = y + (r * yStride);
             if (!few)
             {
-                Row<AsDouble>(input, (byte*)weights, columns, length, target);
+                Tile<AsDouble>(inputs, taken, (byte*)weights, columns, length, target, yStride, (byte*)weights);
             }
             else if (bf16)
             {
-                Row<AsBF16>(input, w, columns, length, target);
+                Tile<AsBF16>(inputs, taken, w, columns, length, target, yStride, next);
             }
             else
             {
-                Row<AsF32>(input, w, columns, length, target);
+                Tile<AsF32>(inputs, taken, w, columns, length, target, yStride, next);
             }
         }
     }
 
     // Weights lie row after row, a whole number of vectors each.
-    private static void Row<F>(double* x, byte* w, int columns, int length, float* y) where F : struct, IFormat
+    private static void Tile<F>(double* x, int rows, byte* w, int columns, long length, float* y, long yStride, byte* next) where F : struct, IFormat
     {
+        long pitch = length * F.Size;
         int n = 0;
-        for (; n + 4 <= columns; n += 4)
+        for (; n + 4 <= columns; n += 4, w += 4 * pitch)
         {
-            Four<F>(x, w + ((long)n * length * F.Size), length, y + n);
-        }
-
-        for (; n < columns; n++)
-        {
-            byte* row = w + ((long)n * length * F.Size);
-            Vector512<double> sum = Vector512<double>.Zero;
-            for (int i = 0; i < length; i += Wide.Lanes)
+            if (typeof(F) != typeof(AsDouble))
             {
-                sum = Add(Vector512.Load(x + i), F.Load(row + (i * F.Size)), sum);
+                Fetch(n + RowsAhead < columns ? w + (RowsAhead * pitch) : next + ((n + RowsAhead - columns) * pitch), 4 * pitch);
             }
 
-            y[n] = (float)Wide.Sum(sum);
+            switch (rows)
+            {
+                case 1:
+                    OneByFour<F>(x, w, length).Store(y + n);
+                    break;
+                case 2:
+                    TwoByFour<F>(x, w, length, y + n, y + yStride + n);
+                    break;
+                case 3:
+                    // Its last row twice: cheaper than another pass over the weights.
+                    FourByFour<F>(x, x + (2 * length), w, length, y + n, y + yStride + n, y + (2 * yStride) + n, y + (2 * yStride) + n);
+                    break;
+                default:
+                    FourByFour<F>(x, x + (3 * length), w, length, y + n, y + yStride + n, y + (2 * yStride) + n, y + (3 * yStride) + n);
+                    break;
+            }
+        }
+
+        for (; n < columns; n++, w += pitch)
+        {
+            for (int r = 0; r < rows; r++)
+            {
+                Vector512<double> sum = Vector512<double>.Zero;
+                for (long i = 0; i < length; i += Wide.Lanes)
+                {
+                    sum = Add(Vector512.Load(x + (r * length) + i), F.Load(w + (i * F.Size)), sum);
+                }
+
+                y[(r * yStride) + n] = (float)Wide.Sum(sum);
+            }
         }
     }
 
-    private static void Four<F>(double* x, byte* w, int length, float* y) where F : struct, IFormat
+    // The hardware's prefetcher stops at every page. A hint never faults.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch(byte* place, long bytes)
     {
-        int pitch = length * F.Size;
+        for (long i = 0; i < bytes && Sse.IsSupported; i += CacheLine)
+        {
+            Sse.Prefetch0(place + i);
+        }
+    }
+
+    private static Vector128<float> OneByFour<F>(double* x, byte* w, long length) where F : struct, IFormat
+    {
+        long pitch = length * F.Size;
         byte* w1 = w + pitch, w2 = w1 + pitch, w3 = w2 + pitch;
         Vector512<double> s0 = Vector512<double>.Zero, s1 = s0, s2 = s0, s3 = s0;
-        for (int i = 0; i < length; i += Wide.Lanes)
+        for (long i = 0; i < length; i += Wide.Lanes)
         {
             Vector512<double> v = Vector512.Load(x + i);
             s0 = Add(v, F.Load(w + (i * F.Size)), s0);
@@ -84,7 +130,57 @@ internal static unsafe class ShortDots
             s3 = Add(v, F.Load(w3 + (i * F.Size)), s3);
         }
 
-        (y[0], y[1], y[2], y[3]) = ((float)Wide.Sum(s0), (float)Wide.Sum(s1), (float)Wide.Sum(s2), (float)Wide.Sum(s3));
+        return Wide.Sum4(s0, s1, s2, s3);
+    }
+
+    private static void TwoByFour<F>(double* x, byte* w, long length, float* y0, float* y1) where F : struct, IFormat
+    {
+        long pitch = length * F.Size;
+        double* x1 = x + length;
+        byte* w1 = w + pitch, w2 = w1 + pitch, w3 = w2 + pitch;
+        Vector512<double> s00 = Vector512<double>.Zero, s01 = s00, s02 = s00, s03 = s00, s10 = s00, s11 = s00, s12 = s00, s13 = s00;
+        for (long i = 0; i < length; i += Wide.Lanes)
+        {
+            Vector512<double> a = Vector512.Load(x + i), b = Vector512.Load(x1 + i);
+            Vector512<double> c = F.Load(w + (i * F.Size));
+            (s00, s10) = (Add(a, c, s00), Add(b, c, s10));
+            c = F.Load(w1 + (i * F.Size));
+            (s01, s11) = (Add(a, c, s01), Add(b, c, s11));
+            c = F.Load(w2 + (i * F.Size));
+            (s02, s12) = (Add(a, c, s02), Add(b, c, s12));
+            c = F.Load(w3 + (i * F.Size));
+            (s03, s13) = (Add(a, c, s03), Add(b, c, s13));
+        }
+
+        Wide.Sum4(s00, s01, s02, s03).Store(y0);
+        Wide.Sum4(s10, s11, s12, s13).Store(y1);
+    }
+
+    // Three rows that follow each other, and a fourth.
+    private static void FourByFour<F>(double* x, double* x3, byte* w, long length, float* y0, float* y1, float* y2, float* y3) where F : struct, IFormat
+    {
+        long pitch = length * F.Size;
+        double* x1 = x + length, x2 = x1 + length;
+        byte* w1 = w + pitch, w2 = w1 + pitch, w3 = w2 + pitch;
+        Vector512<double> s00 = Vector512<double>.Zero, s01 = s00, s02 = s00, s03 = s00, s10 = s00, s11 = s00, s12 = s00, s13 = s00;
+        Vector512<double> s20 = s00, s21 = s00, s22 = s00, s23 = s00, s30 = s00, s31 = s00, s32 = s00, s33 = s00;
+        for (long i = 0; i < length; i += Wide.Lanes)
+        {
+            Vector512<double> a = Vector512.Load(x + i), b = Vector512.Load(x1 + i), c = Vector512.Load(x2 + i), d = Vector512.Load(x3 + i);
+            Vector512<double> e = F.Load(w + (i * F.Size));
+            (s00, s10, s20, s30) = (Add(a, e, s00), Add(b, e, s10), Add(c, e, s20), Add(d, e, s30));
+            e = F.Load(w1 + (i * F.Size));
+            (s01, s11, s21, s31) = (Add(a, e, s01), Add(b, e, s11), Add(c, e, s21), Add(d, e, s31));
+            e = F.Load(w2 + (i * F.Size));
+            (s02, s12, s22, s32) = (Add(a, e, s02), Add(b, e, s12), Add(c, e, s22), Add(d, e, s32));
+            e = F.Load(w3 + (i * F.Size));
+            (s03, s13, s23, s33) = (Add(a, e, s03), Add(b, e, s13), Add(c, e, s23), Add(d, e, s33));
+        }
+
+        Wide.Sum4(s00, s01, s02, s03).Store(y0);
+        Wide.Sum4(s10, s11, s12, s13).Store(y1);
+        Wide.Sum4(s20, s21, s22, s23).Store(y2);
+        Wide.Sum4(s30, s31, s32, s33).Store(y3);
     }
 
     // The product is exact, so it may be fused with the sum or not.
