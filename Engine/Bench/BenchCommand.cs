@@ -1,9 +1,11 @@
 using System.CommandLine;
+using Lean.Comm;
 using Lean.Engine.Bench.Exchange;
 using Lean.Engine.Bench.Load;
 using Lean.Engine.Bench.Ops;
 using Lean.Engine.Bench.Serve;
 using Lean.Engine.Cli;
+using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 using Lean.Engine.Text;
@@ -40,6 +42,7 @@ internal sealed class BenchCommand
     private readonly Option<int> _minutes = Options.Number("--minutes", 0, Most, 1, "How long to go on; 0 runs each kind of load once");
     private readonly Option<int> _distinct = Options.Number("--requests", 1, Most, 200, "Different requests to draw from");
     private readonly Option<int> _longest = Options.Number("--longest", 1, Most, 3000, "The most tokens of a prompt");
+    private readonly LayoutOptions _layout = new(processes: false);
     private readonly Later _later = new Later().Layout();
 
     /// <summary>The command.</summary>
@@ -50,7 +53,8 @@ internal sealed class BenchCommand
             "Tokens a second when every sequence of a batch gets one token a step, and how near that comes to reading memory at full speed",
             "lean bench decode --batch 1,16",
             "lean bench decode --batch 1 --text play.txt --speculate 0,3,auto",
-            "lean bench decode --synthetic qwen3.5-35b-a3b --layers 4 --json")
+            "lean bench decode --synthetic qwen3.5-35b-a3b --layers 4 --json",
+            "lean bench decode --synthetic qwen3-next-80b-a3b --device cuda --tp 2")
         {
             _batch, _steps, _context, _text, _drafts, _acceptance,
         };
@@ -86,7 +90,14 @@ internal sealed class BenchCommand
                 command.Add(option);
             }
 
-            _later.AddTo(command);
+            if (command == decode || command == prefill)
+            {
+                _layout.AddTo(command);
+            }
+            else
+            {
+                _later.AddTo(command);
+            }
         }
 
         return new Command("bench", "Measures how fast a model runs on this machine")
@@ -98,7 +109,7 @@ internal sealed class BenchCommand
     private int Decode(ParseResult parsed)
     {
         Speculation[] drafts = parsed.GetValue(_drafts) is { Length: > 0 } given ? given : [Speculation.Off];
-        using BenchModel model = Open(parsed, drafts.Any(static d => d.Most > 0));
+        using BenchModel model = OpenOnRanks(parsed, drafts.Any(static d => d.Most > 0));
         int[]? text = parsed.GetValue(_text) is { } file ? Tokenizer.Load(model.Name).Encode(InputFile.Text(file), SpecialTokens.Parse) : null;
         bool averages = text is not null || drafts.Any(static d => d.Adapts);
         using IMemoryRate read = model.Loaded.Ops.Stream is { } stream ? new DeviceCopyRate(stream) : new ReadRate(model.Loaded.Threads);
@@ -117,7 +128,7 @@ internal sealed class BenchCommand
 
     private int Prefill(ParseResult parsed)
     {
-        using BenchModel model = Open(parsed);
+        using BenchModel model = OpenOnRanks(parsed, drafts: false);
         int seed = parsed.GetValue(_seed);
         List<PrefillFigure> figures = [.. Given(parsed.GetValue(_lengths), PromptLengths).Select(t => PrefillBench.Measure(model, t, seed))];
         BenchReport.Prefill(model, seed, figures, parsed.GetValue(_json));
@@ -142,10 +153,18 @@ internal sealed class BenchCommand
     // The parser's value of a list that was not given is an empty one.
     private static int[] Given(int[]? numbers, int[] fallback) => numbers is { Length: > 0 } ? numbers : fallback;
 
-    private BenchModel Open(ParseResult parsed, bool drafts = false)
+    private BenchModel OpenOnRanks(ParseResult parsed, bool drafts) => Open(parsed, _layout.Read(parsed, parsed.GetValue(_device)), drafts);
+
+    private BenchModel Open(ParseResult parsed)
     {
         _later.Check(parsed);
+        return Open(parsed, new RankOptions { Layout = new ParallelLayout(1, 1, expert: false) }, drafts: false);
+    }
+
+    private BenchModel Open(ParseResult parsed, RankOptions ranks, bool drafts)
+    {
         int layers = parsed.GetValue(_layers);
-        return BenchModel.Open(parsed.GetValue(_model), parsed.GetValue(_synthetic), layers == 0 ? null : layers, parsed.GetValue(_seed), parsed.GetValue(_device), drafts);
+        return BenchModel.Open(
+            parsed.GetValue(_model), parsed.GetValue(_synthetic), layers == 0 ? null : layers, parsed.GetValue(_seed), parsed.GetValue(_device), ranks, drafts);
     }
 }

@@ -46,6 +46,10 @@ internal static class BenchReport
         ModelConfig config = model.Config;
         Console.WriteLine($"model    {model.Name}, {config.Layers} layers, {Bytes(model) / Giga:F3} GB of weights, seed {seed}");
         Console.WriteLine($"device   {model.Loaded.Ops.Description}");
+        if (model.Ranks.Layout.Ranks > 1)
+        {
+            Console.WriteLine($"ranks    {model.Ranks.Layout}; {model.Ranks.Reason}");
+        }
     }
 
     /// <summary>Prints a benchmark as JSON.</summary>
@@ -57,6 +61,8 @@ internal static class BenchReport
         json.WriteNumber("layers", model.Config.Layers);
         json.WriteNumber("weight_bytes", Bytes(model));
         json.WriteString("device", model.Loaded.Ops.Description);
+        json.WriteString("layout", $"{model.Ranks.Layout}");
+        json.WriteString("comm", model.Ranks.Reason);
         json.WriteNumber("seed", seed);
         figures(json);
         json.WriteEndObject();

@@ -27,7 +27,7 @@ internal static class DecodeBench
             AdaptsDepth = run.Drafts.Adapts,
             ForcedAcceptance = run.Acceptance is { } rate ? new ForcedAcceptance(rate, run.Seed, model.Config.Vocabulary) : null,
         };
-        using var engine = new GenerationBatch(model.Loaded.Model, model.Loaded.Ops, requests, options);
+        using var engine = new GenerationBatch(model.Source, requests, options);
         int chosen = 0, warm = 0, positions = run.Context;
         engine.TokenChosen = _ => chosen++;
         var seconds = new List<double>();

@@ -10,13 +10,17 @@ internal static class DecodeReport
     private const double Giga = 1e9;
 
     /// <summary>Prints the figures.</summary>
+    /// <param name="model">What was run.</param>
+    /// <param name="memory">The memory of one rank's device.</param>
+    /// <param name="figures">The figures.</param>
+    /// <param name="asJson">Whether to print JSON.</param>
     public static void Print(BenchModel model, IMemoryRate memory, IReadOnlyList<DecodeFigure> figures, bool asJson)
     {
         bool sparse = model.Config.Experts > 0, drafts = figures.Any(static f => f.Run.Drafts.Most > 0);
         DecodeRun run = figures[0].Run;
         if (asJson)
         {
-            BenchReport.Json("decode", model, run.Seed, json => Write(json, run, sparse, drafts, memory, figures));
+            BenchReport.Json("decode", model, run.Seed, json => Write(json, run, sparse, drafts, memory, Devices(model) * memory.Best, figures));
             return;
         }
 
@@ -32,7 +36,7 @@ internal static class DecodeReport
             long drafted = f.Drafts.AllDrafted;
             string right = !drafts ? "" : $"{f.StepTokens / f.Run.Batch,14:F2}{drafted,10}{(drafted == 0 ? "-" : ((double)f.Drafts.AllAccepted / drafted).ToString("F3", CultureInfo.InvariantCulture)),9}";
             Console.WriteLine(
-                $"{f.Run.Batch,6}{depth}{f.TokensPerSecond,12:F1}{f.StepSeconds * 1000,12:F3}{f.Bytes / Giga,12:F3}{f.BytesPerSecond / memory.Best,13:P1}{experts}{right}");
+                $"{f.Run.Batch,6}{depth}{f.TokensPerSecond,12:F1}{f.StepSeconds * 1000,12:F3}{f.Bytes / Giga,12:F3}{f.BytesPerSecond / (Devices(model) * memory.Best),13:P1}{experts}{right}");
         }
 
         if (sparse)
@@ -41,7 +45,7 @@ internal static class DecodeReport
         }
     }
 
-    private static void Write(Utf8JsonWriter json, DecodeRun run, bool sparse, bool drafts, IMemoryRate memory, IReadOnlyList<DecodeFigure> figures)
+    private static void Write(Utf8JsonWriter json, DecodeRun run, bool sparse, bool drafts, IMemoryRate memory, double read, IReadOnlyList<DecodeFigure> figures)
     {
         json.WriteNumber("context", run.Context);
         json.WriteString("prompts", run.Text is null ? "random tokens" : "pieces of a text");
@@ -64,13 +68,16 @@ internal static class DecodeReport
             json.Figure("step_ms", f.StepSeconds * 1000, decimals: 6);
             json.Figure("bytes_per_step", f.Bytes, decimals: 0);
             json.Figure("experts_per_layer", f.Experts, decimals: 2);
-            json.Figure("share_of_read", f.BytesPerSecond / memory.Best, decimals: 4);
+            json.Figure("share_of_read", f.BytesPerSecond / read, decimals: 4);
             json.WriteDepths(f.Drafts);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
     }
+
+    // Ranks on the CPU share one memory.
+    private static int Devices(BenchModel model) => model.Loaded.Ops.Stream is null ? 1 : model.Ranks.Layout.Ranks;
 
     private static string Accepted(DecodeRun run) => run.Acceptance is { } rate
         ? string.Create(CultureInfo.InvariantCulture, $"{rate} of them count as right whatever the model chose")

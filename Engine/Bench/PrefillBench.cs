@@ -19,7 +19,7 @@ internal static class PrefillBench
         for (int run = -1; run < Repeats; run++)
         {
             GenerationRequest[] requests = BenchPrompts.Make(model.Config, 1, tokens, maxTokens: 1, seed + run);
-            using var engine = new GenerationBatch(model.Loaded.Model, model.Loaded.Ops, requests, new EngineOptions());
+            using var engine = new GenerationBatch(model.Source, requests, new EngineOptions());
             long start = Stopwatch.GetTimestamp();
             while (engine.Step())
             {

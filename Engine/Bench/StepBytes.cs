@@ -7,11 +7,17 @@ namespace Lean.Engine.Bench;
 /// <summary>What one decode step must read from memory, whatever the program: weights, recurrent states, keys and values.</summary>
 internal static class StepBytes
 {
-    /// <summary>Bytes of a step of one row per sequence.</summary>
+    /// <summary>Bytes of a step of one row per sequence, on all ranks together; without what several ranks read of the same weights.</summary>
     /// <param name="model">The model.</param>
     /// <param name="batch">Sequences.</param>
     /// <param name="context">Positions each sequence already has.</param>
     public static double Of(BenchModel model, int batch, int context)
+    {
+        int replicas = model.Ranks.Layout.Data;
+        return replicas * OfReplica(model, (batch + replicas - 1) / replicas, context);
+    }
+
+    private static double OfReplica(BenchModel model, int batch, int context)
     {
         ModelConfig config = model.Config;
         double weights = model.Counted.Typed.Sum(t => Share(t.Spec, config, batch) * t.Spec.Shape.Count * t.Type.Size());

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Lean.Comm;
 using Lean.Engine.Ranks;
+using Lean.Engine.Running;
 using Lean.Tensors;
 
 namespace Lean.Engine.Cli;
@@ -14,10 +15,17 @@ internal sealed class LayoutOptions
     private readonly Option<int> _data = Options.Number("--dp", 1, MostRanks, 1, "Replicas of those ranks (data parallelism)");
     private readonly Option<bool> _expert = Options.Flag("--ep", "Place whole experts over all ranks instead of slicing each over a replica's");
     private readonly Option<string?> _comm = Options.Text(
-        "--comm", "loopback|mpi", "What connects ranks: loopback, threads of this process, or mpi, processes that a launcher started (default: mpi where one did, else loopback)");
+        "--comm", "nccl|loopback|mpi",
+        "What connects ranks: nccl, threads with a CUDA device each; loopback, threads that meet in the host's memory; mpi, processes that a launcher started (default: mpi where one did, else nccl where it can, else loopback)");
 
     private readonly Option<string?> _watchdog = Options.Text(
         "--watchdog", "SECONDS", $"How long a rank may wait for others before the run ends with a verdict (default: {Watchdog.Variable}, else {Watchdog.DefaultSeconds})");
+
+    private readonly bool _processes, _devices;
+
+    /// <param name="processes">Whether the command can run on processes.</param>
+    /// <param name="devices">Whether it can run on several devices.</param>
+    public LayoutOptions(bool processes = true, bool devices = true) => (_processes, _devices) = (processes, devices);
 
     /// <summary>Adds the options to a command.</summary>
     public LayoutOptions AddTo(Command command)
@@ -43,9 +51,9 @@ internal sealed class LayoutOptions
             throw new InputException($"--tp {layout.Tensor} and --dp {layout.Data} make {layout.Ranks} ranks, expected at most {MostRanks}");
         }
 
-        if (layout.Ranks > 1 && device is not null and not "cpu")
+        if (layout.Ranks > 1 && device is not (null or DeviceChoice.Cpu))
         {
-            throw new InputException($"--device {device} with {layout}: layouts of several ranks run on CPUs in this version");
+            _ = _devices ? DeviceChoice.Parse(device) : throw Later.NotYet($"this command on --device {device} with {layout}");
         }
 
         RankEnvironment? launched = RankEnvironment.Read();
@@ -54,23 +62,44 @@ internal sealed class LayoutOptions
         {
             null or "loopback" or "mpi" when layout.Ranks == 1 && launched is { Ranks: > 1 } => throw new InputException(
                 $"{launched.Launcher} started {launched.Ranks} processes, but --tp 1 --dp 1 is one rank: expected --tp and --dp whose product is {launched.Ranks}"),
-            null when launched is { Ranks: > 1 } => Processes(layout, parsed, launched, $"mpi, since {launched.Launcher} started {launched.Ranks} processes"),
-            null => Threads(layout, parsed, "loopback, since no launcher started several processes: all ranks are threads of this one"),
+            null when launched is { Ranks: > 1 } => device is null or DeviceChoice.Cpu || NcclChoice.Declined(launched.LocalRanks, device) is not null
+                ? Processes(layout, device, parsed, launched, $"mpi, since {launched.Launcher} started {launched.Ranks} processes")
+                : Processes(layout, device, parsed, launched, $"nccl, since {launched.Launcher} started {launched.Ranks} processes, each with a CUDA device of its own", nccl: true),
+            null when layout.Ranks == 1 || device is null or DeviceChoice.Cpu =>
+                Threads(layout, device, parsed, "loopback, since no launcher started several processes: all ranks are threads of this one"),
+            null => NcclChoice.Declined(layout.Ranks, device) is { } why
+                ? Threads(layout, device, parsed, $"loopback, since {why}")
+                : Threads(layout, device, parsed, "nccl, since each rank has a CUDA device of its own: all ranks are threads of this process", nccl: true),
+            "nccl" when layout.Ranks == 1 => Threads(layout, device, parsed, "one rank"),
+            "nccl" when NcclChoice.Declined(launched?.LocalRanks ?? layout.Ranks, device) is { } reason =>
+                throw new InputException($"--comm nccl cannot connect {layout}: {reason}"),
+            "nccl" => launched is { Ranks: > 1 }
+                ? Processes(layout, device, parsed, launched, "nccl, as --comm says", nccl: true)
+                : Threads(layout, device, parsed, "nccl, as --comm says: all ranks are threads of this process", nccl: true),
             "loopback" when launched is { Ranks: > 1 } => throw new InputException(
                 $"--comm loopback makes all ranks threads of one process, but {launched.Launcher} started {launched.Ranks}: start one, or use --comm mpi"),
-            "loopback" => Threads(layout, parsed, "loopback, as --comm says: all ranks are threads of this process"),
-            "mpi" when layout.Ranks == 1 => Threads(layout, parsed, "one rank"),
+            "loopback" => Threads(layout, device, parsed, "loopback, as --comm says: all ranks are threads of this process"),
+            "mpi" when layout.Ranks == 1 => Threads(layout, device, parsed, "one rank"),
             "mpi" => launched is { Ranks: > 1 }
-                ? Processes(layout, parsed, launched, "mpi, as --comm says")
+                ? Processes(layout, device, parsed, launched, "mpi, as --comm says")
                 : throw new InputException($"--comm mpi needs a launcher that starts {layout.Ranks} processes, such as mpirun -n {layout.Ranks} lean …; --comm loopback makes ranks threads of one"),
-            "nccl" or "oneccl" => throw Later.NotYet($"--comm {comm}"),
+            "oneccl" => throw Later.NotYet($"--comm {comm}"),
             _ => throw new InputException($"--comm is '{comm}', expected loopback, mpi, nccl or oneccl"),
         };
     }
 
-    private RankOptions Threads(ParallelLayout layout, ParseResult parsed, string reason) =>
-        new() { Layout = layout, Reason = reason, Watchdog = Watchdog.Limit(parsed.GetValue(_watchdog)) };
+    private static string Staged(string? device) => device is null or DeviceChoice.Cpu ? "" : $"; what {device} devices bring goes through the host's memory";
 
-    private RankOptions Processes(ParallelLayout layout, ParseResult parsed, RankEnvironment launched, string reason) =>
-        Threads(layout, parsed, reason) with { Environment = launched };
+    private RankOptions Threads(ParallelLayout layout, string? device, ParseResult parsed, string reason, bool nccl = false) => new()
+    {
+        Layout = layout,
+        Device = device,
+        UsesNccl = nccl,
+        Reason = reason + (nccl ? "" : Staged(device)),
+        Watchdog = Watchdog.Limit(parsed.GetValue(_watchdog)),
+    };
+
+    private RankOptions Processes(ParallelLayout layout, string? device, ParseResult parsed, RankEnvironment launched, string reason, bool nccl = false) => _processes
+        ? Threads(layout, device, parsed, reason, nccl) with { Environment = launched }
+        : throw Later.NotYet($"this command on several processes ({launched.Launcher} started {launched.Ranks})");
 }

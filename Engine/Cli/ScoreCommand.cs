@@ -21,7 +21,7 @@ internal sealed class ScoreCommand
     private readonly Option<int> _mtp = Options.Number("--mtp", 0, MostDepths, 0, "Write the MTP head's logits for drafts of up to N tokens too (with --logits)");
     private readonly Option<string?> _device = Options.Device();
     private readonly Option<bool> _json = Options.Json("Print one JSON object on one line");
-    private readonly LayoutOptions _layout = new();
+    private readonly LayoutOptions _layout = new(devices: false);
 
     /// <summary>The command.</summary>
     public Command Build()

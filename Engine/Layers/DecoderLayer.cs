@@ -11,10 +11,8 @@ namespace Lean.Engine.Layers;
 /// </summary>
 internal sealed class DecoderLayer
 {
-    private readonly LayerContext _layer;
-    private readonly int _index;
-    private readonly Tensor _inputNorm;         // [H]
-    private readonly Tensor _postAttentionNorm; // [H]
+    private readonly ResidualNorm _inputNorm;
+    private readonly ResidualNorm _postAttentionNorm;
     private readonly IMixer _mixer;
     private readonly IMlp _mlp;
 
@@ -25,9 +23,9 @@ internal sealed class DecoderLayer
     /// <param name="layer">What layers are built from.</param>
     public DecoderLayer(int index, DecoderNormWeights norms, IMixer mixer, IMlp mlp, LayerContext layer)
     {
-        (_index, _layer, _mixer, _mlp) = (index, layer, mixer, mlp);
-        _inputNorm = layer.Parameters.Small(norms.Input);
-        _postAttentionNorm = layer.Parameters.Small(norms.PostAttention);
+        (_mixer, _mlp) = (mixer, mlp);
+        _inputNorm = new ResidualNorm(layer.Parameters.Small(norms.Input), FaultPlace.BeforeMixer(index), layer);
+        _postAttentionNorm = new ResidualNorm(layer.Parameters.Small(norms.PostAttention), FaultPlace.BeforeMlp(index), layer);
     }
 
     /// <summary>Runs the layer.</summary>
@@ -50,7 +48,7 @@ internal sealed class DecoderLayer
     /// <param name="step">The step.</param>
     public void Finish(Tensor residual, Tensor normed, Tensor delta, StepContext step)
     {
-        _layer.Ops.AddRmsNorm.Run(residual, delta, _postAttentionNorm, _layer.Config.NormEpsilon, normed, step.Faults, FaultPlace.BeforeMlp(_index));
+        _postAttentionNorm.Run(residual, delta, normed, step);
         _mlp.Forward(normed, delta, step);
     }
 
@@ -59,6 +57,5 @@ internal sealed class DecoderLayer
     /// <param name="pending">f32 [T, H]: what the layer before adds, or empty.</param>
     /// <param name="normed">f32 [T, H]: receives it.</param>
     /// <param name="step">The step.</param>
-    public void Norm(Tensor residual, Tensor pending, Tensor normed, StepContext step) =>
-        _layer.Ops.AddRmsNorm.Run(residual, pending, _inputNorm, _layer.Config.NormEpsilon, normed, step.Faults, FaultPlace.BeforeMixer(_index));
+    public void Norm(Tensor residual, Tensor pending, Tensor normed, StepContext step) => _inputNorm.Run(residual, pending, normed, step);
 }

@@ -17,4 +17,14 @@ internal sealed class PartialSum(CollectivePurpose purpose, LayerContext layer)
     /// <summary>Makes the part the whole, in place.</summary>
     /// <param name="partial">f32 [T, H].</param>
     public void Complete(Tensor partial) => _peers?.Sum(GroupKind.Tensor, purpose, _index, partial);
+
+    /// <summary>Makes the part the whole, or leaves that to the <see cref="ResidualNorm"/> that takes it next.</summary>
+    /// <param name="partial">f32 [T, H].</param>
+    public void CompleteForNorm(Tensor partial)
+    {
+        if (_peers?.TryLeave(GroupKind.Tensor, purpose, _index, partial) == false)
+        {
+            Complete(partial);
+        }
+    }
 }

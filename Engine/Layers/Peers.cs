@@ -14,6 +14,7 @@ internal sealed class Peers(ICollectives collectives)
 {
     private readonly int[] _counts = new int[Enum.GetValues<CollectiveKind>().Length];
     private readonly int[] _noPrompts = new int[collectives.Layout.Data];
+    private (GroupKind Group, CollectivePurpose Purpose, int Layer, Tensor Part)? _left;
     private CollectivePlan? _plan;
     private long _number;
     private int _next;
@@ -24,6 +25,12 @@ internal sealed class Peers(ICollectives collectives)
     /// <summary>The rank, of the world.</summary>
     public int Rank => collectives.Rank;
 
+    /// <summary>Whether tensors lie in the memory of devices and calls return when the work is queued there.</summary>
+    public bool OnDevice => collectives.IsQueued;
+
+    /// <summary>How many of the step's collectives were carried out.</summary>
+    public int Place => _next;
+
     /// <summary>The rank's group of a kind.</summary>
     public RankGroup Group(GroupKind kind) => collectives.Group(kind);
 
@@ -33,6 +40,9 @@ internal sealed class Peers(ICollectives collectives)
     /// <summary>Collectives carried out so far, by <see cref="CollectiveKind"/>.</summary>
     public ImmutableArray<int> Counts => [.. _counts];
 
+    /// <summary>The last step's number.</summary>
+    public long Number => _number;
+
     /// <summary>The engine's step that has begun, or null outside an engine.</summary>
     public RankStep? Step { get; private set; }
 
@@ -40,7 +50,7 @@ internal sealed class Peers(ICollectives collectives)
     /// <param name="number">Its number.</param>
     /// <param name="step">What all ranks know of it.</param>
     /// <exception cref="MachineException">Another rank has another plan, or is gone.</exception>
-    public void Begin(int number, RankStep step)
+    public void Begin(long number, RankStep step)
     {
         _number = number - 1;
         Begin(step.Plan, step.PromptRows.AsSpan());
@@ -60,6 +70,69 @@ internal sealed class Peers(ICollectives collectives)
         collectives.BeginStep(++_number, plan);
         (_plan, _next) = (plan, 0);
         Dispatch.Begin(plan.Rows, promptRows);
+    }
+
+    /// <summary>Takes the step's next collectives as carried out by work that was captured in a step of the same plan.</summary>
+    /// <param name="count">How many.</param>
+    public void Replay(int count)
+    {
+        foreach (PlannedCollective entry in _plan!.Entries.AsSpan(_next, count))
+        {
+            _counts[(int)entry.Kind]++;
+        }
+
+        _next += count;
+        collectives.Replay(count);
+    }
+
+    /// <summary>What sums, adds and norms in one launch, where the rank's device can.</summary>
+    public IResidualSum? ResidualSum { get; set; }
+
+    /// <summary>
+    /// Leaves a sum to the norm that follows, where they go together: the part must reach <see cref="TrySumNorm"/> next, with no
+    /// other collective between, or <see cref="SumWhatIsLeft"/>.
+    /// </summary>
+    /// <param name="group">Who sums.</param>
+    /// <param name="purpose">What the sum is.</param>
+    /// <param name="layer">The layer.</param>
+    /// <param name="part">f32 [T, H].</param>
+    /// <returns>Whether it is left.</returns>
+    public bool TryLeave(GroupKind group, CollectivePurpose purpose, int layer, Tensor part)
+    {
+        bool leaves = ResidualSum?.Takes(group, part.Shape[0], part.Shape[1]) == true;
+        _left = leaves ? (group, purpose, layer, part) : null;
+        return leaves;
+    }
+
+    /// <summary>Sums, adds and norms what was left.</summary>
+    /// <returns>False where nothing was.</returns>
+    public bool TrySumNorm(Tensor residual, Tensor delta, in NormWeight norm, Tensor normed, Tensor faults)
+    {
+        if (_left is not { } left)
+        {
+            return false;
+        }
+
+        if (left.Part.Address != delta.Address)
+        {
+            throw new InvalidOperationException($"{left.Purpose} of layer {left.Layer} was left to a norm that takes something else");
+        }
+
+        _left = null;
+        _ = Next(CollectiveKind.AllReduce, left.Group, left.Purpose, left.Layer);
+        collectives.Replay(1);
+        ResidualSum!.Run(left.Group, residual, delta, norm, normed, faults);
+        return true;
+    }
+
+    /// <summary>Sums in place what was left to a norm, for whoever looks at it before.</summary>
+    public void SumWhatIsLeft()
+    {
+        if (_left is { } left)
+        {
+            _left = null;
+            Sum(left.Group, left.Purpose, left.Layer, left.Part);
+        }
     }
 
     /// <summary>Sums a group's tensors, in place, in the order of its ranks.</summary>

@@ -26,16 +26,16 @@ internal sealed class RowLinear
     /// <summary>[N, K]: the rank's columns, for ops that multiply by more than one matrix.</summary>
     public LinearWeight Weight { get; }
 
-    /// <summary>The whole product.</summary>
+    /// <summary>The whole product, for the residual stream: see <see cref="PartialSum.CompleteForNorm"/>.</summary>
     /// <param name="x">f32 [T, K]: the rank's input features.</param>
     /// <param name="output">f32 [T, N].</param>
     /// <param name="promptRows">How many rows are a prompt's.</param>
     public void Run(Tensor x, Tensor output, long promptRows)
     {
         _layer.Ops.Linear.Run(x, Weight, output, promptRows);
-        _sum.Complete(output);
+        _sum.CompleteForNorm(output);
     }
 
-    /// <summary>Makes a part that an op has computed the whole.</summary>
-    public void Complete(Tensor partial) => _sum.Complete(partial);
+    /// <summary>Makes a part that an op has computed the whole, for the residual stream.</summary>
+    public void Complete(Tensor partial) => _sum.CompleteForNorm(partial);
 }

@@ -42,7 +42,7 @@ internal sealed class SparseMoe : IMlp
         ops.Linear.Run(x, _router, logits, step.Batch.PromptRows);
         ops.ExpertRouter.Run(logits.Columns(0, count), _layer.Config.RenormaliseTopK, chosen, mix);
         ops.ExpertMixture.Run(x, _experts, _shared, chosen, mix, logits.Columns(count, 1), scratch, output, step.Batch.PromptRows);
-        _sum.Complete(output);
+        _sum.CompleteForNorm(output);
         step.Arena.Release(mark);
     }
 }

@@ -8,12 +8,19 @@ using Lean.Tensors;
 
 namespace Lean.Engine.Layers;
 
-/// <summary>The LM head, divided by vocabulary: a rank computes the logits of the tokens it holds.</summary>
+/// <summary>
+/// The LM head, divided by vocabulary: a rank computes the logits of the tokens it holds. On the host, tokens are chosen from
+/// what each rank says of its own; where ranks are devices, each gets all logits, as a sum to which the others bring zeros.
+/// </summary>
 internal sealed class VocabularyHead
 {
+    // Floats in the 16 bytes that a card's copy engine wants rows to begin at.
+    private const int Aligned = 4;
+
     private readonly LayerContext _layer;
     private readonly LinearWeight _weight;       // [V of the rank, H]
     private readonly IndexRange[] _vocabularies; // by place in the replica
+    private readonly Peers? _summing;            // where logits come together on devices
 
     /// <param name="weight">[V, H]: the rank's rows.</param>
     /// <param name="layer">What layers are built from.</param>
@@ -22,20 +29,29 @@ internal sealed class VocabularyHead
         (_layer, _weight) = (layer, layer.Column(weight));
         ModelShard shard = layer.Shard;
         int first = shard.Layout.DataRank(shard.Rank) * shard.Layout.Tensor;
-        Peers = layer.Peers is { } peers && shard.Layout.Tensor > 1 ? new VocabularyPeers(peers, shard) : null;
+        _summing = layer.Peers is { OnDevice: true } && shard.Layout.Tensor > 1 ? layer.Peers : null;
+        Peers = layer.Peers is { OnDevice: false } peers && shard.Layout.Tensor > 1 ? new VocabularyPeers(peers, shard) : null;
         _vocabularies = [.. Enumerable.Range(first, shard.Layout.Tensor).Select(r => ModelShard.Of(shard.Whole, shard.Layout, r).Vocabulary)];
     }
 
-    /// <summary>The ranks that hold the other tokens, or null where this one holds all.</summary>
+    /// <summary>The ranks that hold the other tokens and choose together with this one, or null where it has all logits.</summary>
     public IVocabularyPeers? Peers { get; }
 
-    /// <summary>Logits of the tokens that the rank holds.</summary>
+    /// <summary>Whether the ranks of a replica call the head together, also those without rows.</summary>
+    public bool IsShared => Peers is not null || _summing is not null;
+
+    /// <summary>Logits that the rank chooses from: those of the tokens it holds where it has <see cref="Peers"/>, else all.</summary>
     /// <param name="hidden">f32 [R, H].</param>
     /// <param name="promptRows">How many rows are a prompt's.</param>
     /// <param name="arena">Holds the result.</param>
-    /// <returns>f32 [R, V of the rank].</returns>
+    /// <returns>f32 [R, V of the rank, or V].</returns>
     public Tensor OwnLogits(Tensor hidden, long promptRows, Arena arena)
     {
+        if (_summing is not null)
+        {
+            return Summed(hidden, promptRows, arena, _summing);
+        }
+
         Tensor logits = arena.F32(hidden.Shape[0], _weight.Outputs);
         _layer.Ops.Linear.Run(hidden, _weight, logits, promptRows);
         return logits;
@@ -55,7 +71,11 @@ internal sealed class VocabularyHead
         long rows = hidden.Shape[0];
         ArenaMark mark = arena.Mark();
         Tensor logits = OwnLogits(hidden, promptRows, arena);
-        _layer.Ops.GreedyPick.Run(logits, tokens, values);
+        if (rows > 0)
+        {
+            _layer.Ops.GreedyPick.Run(logits, tokens, values);
+        }
+
         if (Peers is not null)
         {
             Tensor own = arena.I32(rows, TokenPick.Words), all = arena.I32(rows * Peers.Ranks, TokenPick.Words);
@@ -106,6 +126,41 @@ internal sealed class VocabularyHead
         }
 
         arena.Release(mark);
+        return logits;
+    }
+
+    private Tensor Summed(Tensor hidden, long promptRows, Arena arena, Peers peers)
+    {
+        long rows = hidden.Shape[0], width = _layer.Config.Vocabulary;
+        IndexRange own = _layer.Shard.Vocabulary;
+        Tensor logits = arena.F32(rows, width);
+        if (rows > 0)
+        {
+            _layer.Ops.Queue.Fill(logits, 0);
+            Tensor place = logits.Columns(own.Start, own.Count);
+            if (own.Start % Aligned == 0 && width % Aligned == 0)
+            {
+                _layer.Ops.Linear.Run(hidden, _weight, place, promptRows);
+            }
+            else
+            {
+                ArenaMark mark = arena.Mark();
+                Tensor part = arena.F32(rows, (own.Count + Aligned - 1) / Aligned * Aligned).Columns(0, own.Count);
+                _layer.Ops.Linear.Run(hidden, _weight, part, promptRows);
+                for (long row = 0; row < rows; row++)
+                {
+                    _layer.Ops.Queue.CopyOnDevice(part.Rows(row, 1), place.Rows(row, 1));
+                }
+
+                arena.Release(mark);
+            }
+        }
+
+        if (peers.IsNext(GroupKind.Tensor, CollectivePurpose.Head))
+        {
+            peers.Sum(GroupKind.Tensor, CollectivePurpose.Head, layer: -1, logits);
+        }
+
         return logits;
     }
 }

@@ -12,7 +12,7 @@ internal sealed class DecoderModel
     private readonly LayerContext _layer;
     private readonly VocabularyEmbedding _embedding;
     private readonly DecoderLayer[] _layers;
-    private readonly Tensor _finalNorm;     // [H]
+    private readonly ResidualNorm _finalNorm;
     private readonly VocabularyHead _head;
     private readonly Tensor _frequencies;   // [R/2]
 
@@ -23,7 +23,7 @@ internal sealed class DecoderModel
     {
         _layer = layer;
         _embedding = new VocabularyEmbedding(layer.Parameters.Matrix(weights.Embedding.EmbedTokens), layer);
-        _finalNorm = layer.Parameters.Small(weights.FinalNorm.Norm);
+        _finalNorm = new ResidualNorm(layer.Parameters.Small(weights.FinalNorm.Norm), FaultPlace.BeforeMixer(weights.Layers.Count), layer);
         _head = new VocabularyHead(weights.Head?.LmHead ?? weights.Embedding.EmbedTokens, layer);
         _frequencies = layer.Parameters.Vector(RotaryFrequencies.Of(Config.Rope, RotaryFrequencies.AreCast(weights.DecayType, Config.MaxPositions)));
         int attention = 0, deltaNet = 0;
@@ -72,10 +72,14 @@ internal sealed class DecoderModel
         for (int i = 0; i < _layers.Length; i++)
         {
             _layers[i].Forward(residual, i == 0 ? default : delta, normed, delta, step);
-            tap?.AfterLayer(i, residual, delta);
+            if (tap is not null)
+            {
+                Peers?.SumWhatIsLeft();
+                tap.AfterLayer(i, residual, delta);
+            }
         }
 
-        _layer.Ops.AddRmsNorm.Run(residual, delta, _finalNorm, Config.NormEpsilon, normed, step.Faults, FaultPlace.BeforeMixer(_layers.Length));
+        _finalNorm.Run(residual, delta, normed, step);
         return normed;
     }
 
@@ -88,14 +92,17 @@ internal sealed class DecoderModel
         _layer.Ops.RotaryTable.Run(step.Batch.Positions, _frequencies, magnitude, step.Rotary);
     }
 
-    /// <summary>The ranks that hold the other tokens' logits, or null where this one holds all.</summary>
+    /// <summary>The ranks that choose tokens together with this one, or null where it has all logits.</summary>
     public IVocabularyPeers? VocabularyPeers => _head.Peers;
 
-    /// <summary>Logits of a step's output rows, of the tokens that the rank holds.</summary>
+    /// <inheritdoc cref="VocabularyHead.IsShared"/>
+    public bool SharesHead => _head.IsShared;
+
+    /// <summary>Logits of a step's output rows, as <see cref="VocabularyHead.OwnLogits"/> gives them.</summary>
     /// <param name="hidden">f32 [T, H], after the final norm (or the MTP head's).</param>
     /// <param name="batch">The step.</param>
     /// <param name="arena">Holds the result.</param>
-    /// <returns>f32 [R, V of the rank].</returns>
+    /// <returns>f32 [R, V of the rank, or V].</returns>
     public Tensor OwnLogits(Tensor hidden, in StepBatch batch, Arena arena)
     {
         Tensor chosen = arena.F32(batch.OutputRows.Shape.Count, Config.Hidden);

@@ -19,7 +19,7 @@ namespace Lean.Engine.Models;
 /// chose: how many those are only the routing tells, so the plan bounds their number, and ranks tell each other first.</item>
 /// <item>What a step gave on each replica is gathered for whoever hands it out.</item>
 /// <item>Tokens are chosen from what each rank says of its own (see <see cref="ChoiceShape"/>); logits are gathered where they are
-/// wanted whole.</item>
+/// wanted whole, or summed where ranks' tensors lie on devices.</item>
 /// </list>
 /// </summary>
 /// <param name="layout">The layout.</param>
@@ -101,6 +101,20 @@ internal sealed class ForwardCollectives(ParallelLayout layout, ModelConfig conf
             _entries.Add(PlannedCollective.AllGather(
                 layout, GroupKind.Tensor, DType.F32, PerRank(r => counts[layout.DataRank(r)] * (int)ModelShard.Of(config, layout, r).Vocabulary.Count), width: 1,
                 purpose: CollectivePurpose.Head));
+        }
+
+        return this;
+    }
+
+    /// <summary>Adds the sum of logits to which each rank brings those of its own tokens, and zeros.</summary>
+    /// <param name="outputs">Rows of logits, by replica.</param>
+    public ForwardCollectives WholeLogits(ReadOnlySpan<int> outputs)
+    {
+        if (layout.Tensor > 1 && outputs.ContainsAnyExcept(0))
+        {
+            int[] counts = outputs.ToArray();
+            _entries.Add(PlannedCollective.AllReduce(
+                layout, GroupKind.Tensor, DType.F32, PerRank(r => counts[layout.DataRank(r)]), config.Vocabulary, purpose: CollectivePurpose.Head));
         }
 
         return this;

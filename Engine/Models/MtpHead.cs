@@ -20,7 +20,7 @@ internal sealed class MtpHead
     private readonly Tensor _embeddingNorm; // [H]
     private readonly Tensor _hiddenNorm;    // [H]
     private readonly LinearWeight _fc;      // [H, 2H]
-    private readonly Tensor _norm;          // [H]
+    private readonly ResidualNorm _norm;
 
     /// <param name="weights">The head's own weights.</param>
     /// <param name="decoder">Its decoder layer.</param>
@@ -34,7 +34,7 @@ internal sealed class MtpHead
         _embeddingNorm = layer.Parameters.Small(weights.PreFcNormEmbedding);
         _hiddenNorm = layer.Parameters.Small(weights.PreFcNormHidden);
         _fc = layer.Parameters.Linear(weights.Fc);
-        _norm = layer.Parameters.Small(weights.Norm);
+        _norm = new ResidualNorm(layer.Parameters.Small(weights.Norm), FaultPlace.BeforeMixer(FaultPlace.MtpLayer(layer.Config) + 1), layer);
     }
 
     /// <summary>Which attention cache is the head's.</summary>
@@ -51,7 +51,7 @@ internal sealed class MtpHead
         ArenaMark mark = step.Arena.Mark();
         Tensor residual = Join(hidden, step), delta = step.Arena.F32(rows, width);
         _decoder.Forward(residual, pending: default, result, delta, step);
-        Norm(residual, delta, result, step);
+        _norm.Run(residual, delta, result, step);
         step.Arena.Release(mark);
         return result;
     }
@@ -93,13 +93,10 @@ internal sealed class MtpHead
         Tensor delta = step.Arena.F32(rows, width);
         _attention.Attend(start.Inputs, delta, step);
         _decoder.Finish(start.Residual, result, delta, step);
-        Norm(start.Residual, delta, result, step);
+        _norm.Run(start.Residual, delta, result, step);
         step.Arena.Release(mark);
         return result;
     }
-
-    private void Norm(Tensor residual, Tensor delta, Tensor result, StepContext step) => _layer.Ops.AddRmsNorm.Run(
-        residual, delta, _norm, _layer.Config.NormEpsilon, result, step.Faults, FaultPlace.BeforeMixer(FaultPlace.MtpLayer(_layer.Config) + 1));
 
     // What the layer begins with: fc of both norms.
     private Tensor Join(Tensor hidden, StepContext step)

@@ -22,7 +22,8 @@ internal static class RankMember
     /// <exception cref="LeanException">This rank or another one failed.</exception>
     public static void Run(string folder, RankOptions options)
     {
-        using RankSession session = options.Join();
+        RankSession session = options.Join(out ComputeDevice? device);
+        LoadedModel? model = null;
 
         // Rank 0 gets the signal too, or is told; it may still have answers to end, and says when that is done.
         int signals = 0;
@@ -31,12 +32,12 @@ internal static class RankMember
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Wait);
         try
         {
-            using LoadedModel model = RankedModel.Part(folder, session.Collectives, options.Sharing);
-            _ = session.Control.Report(Loaded, RankLoad.Of(model, options.Sharing).ToBytes());
+            model = RankedModel.Part((own, collectives) => LoadedModel.Open(folder, own, collectives), session.Collectives, options, device);
+            _ = session.Control.Report(Loaded, RankLoad.Of(model, RankDevices.Sharing(options)).ToBytes());
             using var receiver = new StepReceiver(session.Control, options.Layout, session.Collectives.Rank);
             if (receiver.Caches() is { } plan)
             {
-                Run(model, plan, options.Dispatch, receiver);
+                Run(model, plan, receiver, options.Form);
             }
         }
         catch (Exception fault)
@@ -44,17 +45,29 @@ internal static class RankMember
             session.Collectives.Abort($"rank {session.Collectives.Rank} ended in an error: {fault.Message}");
             throw;
         }
+        finally
+        {
+            // What connects ranks goes before their devices do.
+            session.Dispose();
+            (model as IDisposable ?? device)?.Dispose();
+        }
     }
 
-    private static void Run(LoadedModel model, CachePlan plan, DispatchKind dispatch, StepReceiver receiver)
+    private static void Run(LoadedModel model, CachePlan plan, StepReceiver receiver, StepForm form)
     {
         ParallelLayout layout = model.Model.Shard.Layout;
-        using var worker = new RankWorker(model, plan);
-        var steps = new RankSteps(layout, model.Config, plan, dispatch);
+        using var worker = new RankWorker(model, plan, form);
+        var steps = new RankSteps(layout, model.Config, plan, form);
         var extents = new StepExtent[layout.Data];
+        IDeviceEvent? mark = null;
         while (receiver.Next(out int number, extents, out StepImage image))
         {
-            worker.Run(number, steps.Of(extents), image, []);
+            worker.Run(number, steps.Of(extents), image, [], ref mark);
+
+            // The next step's image comes to where this one's is.
+            mark?.Synchronize();
         }
+
+        mark?.Dispose();
     }
 }

@@ -1,5 +1,6 @@
 using Lean.Comm;
 using Lean.Engine.Models;
+using Lean.Engine.Running;
 using Lean.Tensors;
 
 namespace Lean.Engine.Ranks;
@@ -16,6 +17,12 @@ internal sealed record RankOptions
     /// <summary>What the launcher says of this process, or null where all ranks are threads of it.</summary>
     public RankEnvironment? Environment { get; init; }
 
+    /// <summary>What ranks run on, as --device names it: a kind of device, of which each rank has one, or null for the CPU.</summary>
+    public string? Device { get; init; }
+
+    /// <summary>Whether NCCL connects the ranks; otherwise what they bring goes through the host's memory.</summary>
+    public bool UsesNccl { get; init; }
+
     /// <summary>Why they are connected so, for people.</summary>
     public string Reason { get; init; } = "";
 
@@ -31,11 +38,33 @@ internal sealed record RankOptions
     /// <summary>Ranks that share this process's host.</summary>
     public int Sharing => Environment?.LocalRanks ?? Layout.Ranks;
 
+    /// <summary>What steps' collectives depend on beside sizes.</summary>
+    public StepForm Form
+    {
+        get
+        {
+            // Who needs which rows is known on the device alone there.
+            bool onDevice = Device is not (null or "cpu");
+            return new StepForm(onDevice, SharesResults: onDevice && Environment is null, onDevice ? DispatchKind.Gather : Dispatch);
+        }
+    }
+
     /// <summary>Whether this process follows another one: it neither reads requests nor prints results.</summary>
     public bool IsMember => Environment is { Rank: > 0 };
 
     /// <summary>Joins the other processes.</summary>
+    /// <param name="device">This rank's device where NCCL connects them, opened here; else null.</param>
     /// <exception cref="InputException">The layout has another number of ranks, or the secret is missing.</exception>
-    /// <exception cref="MachineException">A rank did not come, is of another build, or the self-test failed.</exception>
-    public RankSession Join() => RankSession.Start(Environment!, Layout, Watchdog, Watchdog > s_rendezvous ? Watchdog : s_rendezvous);
+    /// <exception cref="MachineException">A rank did not come, is of another build, has no device, or the self-test failed.</exception>
+    public RankSession Join(out ComputeDevice? device)
+    {
+        TimeSpan rendezvous = Watchdog > s_rendezvous ? Watchdog : s_rendezvous;
+        RankEnvironment environment = Environment!;
+        ComputeDevice? opened = null;
+        RankSession session = UsesNccl
+            ? RankSession.Start(environment, Layout, CclLibrary.Open(CclKind.Nccl), () => new CudaRankDevice(opened = RankDevices.Open(this, environment.LocalRank), environment.Rank), Watchdog, rendezvous)
+            : RankSession.Start(environment, Layout, Watchdog, rendezvous);
+        device = opened;
+        return session;
+    }
 }

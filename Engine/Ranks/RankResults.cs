@@ -2,6 +2,7 @@ using Lean.Comm;
 using Lean.Engine.Caches;
 using Lean.Engine.Layers;
 using Lean.Engine.Running;
+using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Ranks;
@@ -9,9 +10,11 @@ namespace Lean.Engine.Ranks;
 /// <summary>Brings together what a step gave on each replica: the ranks of one place in all replicas gather it, in words of 32 bits.</summary>
 /// <param name="peers">The other ranks.</param>
 /// <param name="plan">The replicas' caches.</param>
-internal sealed class RankResults(Peers peers, CachePlan plan) : IDisposable
+/// <param name="ops">The ops of the rank, in whose memory words travel.</param>
+internal sealed class RankResults(Peers peers, CachePlan plan, KernelSet ops) : IDisposable
 {
     private readonly Arena _arena = new();
+    private readonly Arena _travelling = new(ops.Device, ops.Stream);
     private Tensor _all;
 
     /// <summary>Gathers a step's results; every rank calls it.</summary>
@@ -43,7 +46,18 @@ internal sealed class RankResults(Peers peers, CachePlan plan) : IDisposable
             throw new InvalidOperationException($"a step gave {place} words, where {packed.Shape.Count} were expected");
         }
 
-        peers.Gather(GroupKind.Data, CollectivePurpose.Result, layer: -1, packed, _all);
+        if (!peers.OnDevice)
+        {
+            peers.Gather(GroupKind.Data, CollectivePurpose.Result, layer: -1, packed, _all);
+            return;
+        }
+
+        _travelling.Begin();
+        Tensor sent = _travelling.Like(packed), received = _travelling.Like(_all);
+        ops.Queue.CopyToDevice(packed, sent);
+        peers.Gather(GroupKind.Data, CollectivePurpose.Result, layer: -1, sent, received);
+        ops.Queue.CopyToHost(received, _all);
+        ops.Queue.Synchronize();
     }
 
     /// <summary>What a replica gave, of what was gathered last.</summary>
@@ -84,7 +98,11 @@ internal sealed class RankResults(Peers peers, CachePlan plan) : IDisposable
         }
     }
 
-    public void Dispose() => _arena.Dispose();
+    public void Dispose()
+    {
+        _arena.Dispose();
+        _travelling.Dispose();
+    }
 
     private static Tensor Vector(Tensor column) => column.Reshape(new Shape(column.Shape[0]));
 

@@ -1,5 +1,6 @@
 using Lean.Comm;
 using Lean.Engine.Running;
+using Lean.Tensors;
 
 namespace Lean.Engine.Ranks;
 
@@ -30,17 +31,20 @@ internal sealed class RankRunner(RankTeam team, RankSteps steps, StepSender? oth
     public CancellationToken Lost => team.Lost;
 
     /// <inheritdoc/>
-    public bool IsStuck => !team.HasLeft;
+    public bool IsStuck => !team.IsIdle;
 
     /// <summary>Collectives of all steps' plans so far, by <see cref="CollectiveKind"/>.</summary>
     public ReadOnlySpan<long> Planned => _planned;
+
+    /// <inheritdoc/>
+    public IDeviceBuffer AllocateOnHost(long bytes) => team.Model(0).Ops.Stream?.Device.AllocateOnHost(bytes) ?? new HostBuffer(bytes);
 
     /// <inheritdoc/>
     public void Submit(ReadOnlySpan<StepFrame> step)
     {
         for (int r = 0; r < _extents.Length; r++)
         {
-            _extents[r] = StepExtent.Of(step[r].Image, model.Config.Vocabulary, steps.Drafts);
+            _extents[r] = StepExtent.Of(step[r].Image, model.Config.Vocabulary, steps.Drafts, steps.Form.OnDevice);
         }
 
         RankStep known = steps.Of(_extents);

@@ -19,29 +19,34 @@ internal sealed class RankStep
     /// <param name="config">The whole model.</param>
     /// <param name="replicas">How large each replica's part is.</param>
     /// <param name="plan">The replicas' caches; where the MTP head drafts, all rows fill its cache.</param>
-    /// <param name="dispatch">How rows come to experts.</param>
-    public RankStep(ParallelLayout layout, ModelConfig config, ReadOnlySpan<StepExtent> replicas, CachePlan plan, DispatchKind dispatch)
+    /// <param name="form">What else the collectives depend on.</param>
+    public RankStep(ParallelLayout layout, ModelConfig config, ReadOnlySpan<StepExtent> replicas, CachePlan plan, StepForm form)
     {
-        int[] rows = new int[replicas.Length], prompts = new int[replicas.Length], results = new int[replicas.Length];
+        int[] rows = new int[replicas.Length], prompts = new int[replicas.Length], results = new int[replicas.Length], outputs = new int[replicas.Length];
         var choices = new ChoiceShape[replicas.Length];
+        IsRepeatable = form.OnDevice;
         for (int r = 0; r < replicas.Length; r++)
         {
             (rows[r], prompts[r], choices[r], results[r]) = (replicas[r].Rows, replicas[r].PromptRows, replicas[r].Choices, replicas[r].ResultWords(plan.Slots));
+            outputs[r] = choices[r].Outputs;
+            IsRepeatable &= replicas[r].Shape != 0;
         }
 
         (Replicas, Rows, PromptRows, ResultWords) = ([.. replicas], StepRows.Ragged(rows), [.. prompts], [.. results]);
-        ForwardCollectives collectives = new ForwardCollectives(layout, config, dispatch).Model(Rows).Choices(choices);
+        ForwardCollectives collectives = new ForwardCollectives(layout, config, form.Dispatch).Model(Rows);
+        _ = form.OnDevice ? collectives.WholeLogits(outputs) : collectives.Choices(choices);
         if (plan.RunsHead)
         {
             _ = collectives.Fill(Rows);
             for (int[] counts = Counts(replicas, 1); counts.AsSpan().ContainsAnyExcept(0); counts = Counts(replicas, _drafting.Count + 1))
             {
                 _drafting.Add(StepRows.Ragged(counts));
-                _ = (_drafting.Count == 1 ? collectives.GoOn(_drafting[^1]) : collectives.Draft(_drafting[^1])).Picks(counts);
+                ForwardCollectives drafting = _drafting.Count == 1 ? collectives.GoOn(_drafting[^1]) : collectives.Draft(_drafting[^1]);
+                _ = form.OnDevice ? drafting.WholeLogits(counts) : drafting.Picks(counts);
             }
         }
 
-        Plan = collectives.Results(results).Plan(Rows);
+        Plan = (form.SharesResults ? collectives : collectives.Results(results)).Plan(Rows);
         foreach (PlannedCollective entry in Plan.Entries)
         {
             _counts[(int)entry.Kind]++;
@@ -59,6 +64,12 @@ internal sealed class RankStep
 
     /// <summary>How many of them are prompts', by replica.</summary>
     public ImmutableArray<int> PromptRows { get; }
+
+    /// <summary>
+    /// Whether a step as large as this one always queues the same work on every rank's device: the ranks then capture it
+    /// together, or none does.
+    /// </summary>
+    public bool IsRepeatable { get; }
 
     /// <summary>Words of what comes of the step, by replica.</summary>
     public ImmutableArray<int> ResultWords { get; }

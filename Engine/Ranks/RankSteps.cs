@@ -10,8 +10,8 @@ namespace Lean.Engine.Ranks;
 /// <param name="layout">The layout.</param>
 /// <param name="config">The whole model.</param>
 /// <param name="plan">The replicas' caches.</param>
-/// <param name="dispatch">How rows come to experts.</param>
-internal sealed class RankSteps(ParallelLayout layout, ModelConfig config, CachePlan plan, DispatchKind dispatch)
+/// <param name="form">What the collectives depend on beside sizes.</param>
+internal sealed class RankSteps(ParallelLayout layout, ModelConfig config, CachePlan plan, StepForm form)
 {
     // More shapes than steady load has; each holds some hundred entries.
     private const int Most = 256;
@@ -21,6 +21,9 @@ internal sealed class RankSteps(ParallelLayout layout, ModelConfig config, Cache
 
     /// <summary>Whether the engine drafts, so that steps say how many drafts were right.</summary>
     public bool Drafts => plan.Drafts > 0;
+
+    /// <summary>What the collectives depend on beside sizes.</summary>
+    public StepForm Form => form;
 
     /// <summary>The step of a shape.</summary>
     /// <param name="replicas">How large each replica's part is.</param>
@@ -42,7 +45,7 @@ internal sealed class RankSteps(ParallelLayout layout, ModelConfig config, Cache
             _known.Clear();
         }
 
-        var step = new RankStep(layout, config, replicas, plan, dispatch);
+        var step = new RankStep(layout, config, replicas, plan, form);
         _known[key] = ([.. _shape], step);
         return step;
     }

@@ -8,29 +8,42 @@ namespace Lean.Engine.Ranks;
 
 /// <summary>
 /// The ranks of this process, a thread each, and what the engine's thread shares with them: steps by reference, and the
-/// first fault. A step's memory is used again once all of them are done with it.
+/// first fault. A step's memory is used again once all of them are done with it. Engines follow each other on the same ranks.
 /// </summary>
 /// <param name="layout">The layout.</param>
 /// <param name="locals">How many of its ranks this process has.</param>
-internal sealed class RankTeam(ParallelLayout layout, int locals) : IDisposable
+/// <param name="form">What steps' collectives depend on beside sizes.</param>
+internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form) : IDisposable
 {
     private readonly object _gate = new();
     private readonly LoadedModel?[] _models = new LoadedModel?[layout.Ranks];
+    private readonly ICollectives?[] _ranks = new ICollectives?[layout.Ranks];
     private readonly CancellationTokenSource _lost = new();
     private TeamStep[] _steps = [];
     private CachePlan? _plan;
+    private ForcedAcceptance? _acceptance;
     private ExceptionDispatchInfo? _fault;
     private int _loaded;
+    private int _engine;
     private int _ready;
     private int _submitted;
+    private int _inside;
     private int _left;
     private bool _ends;
+    private bool _closes;
+    private int _asking;
+    private int _round;
+    private bool _any;
+    private bool _answer;
 
     /// <summary>Cancelled when a rank failed.</summary>
     public CancellationToken Lost => _lost.Token;
 
     /// <summary>Whether all threads have ended.</summary>
     public bool HasLeft => Volatile.Read(ref _left) == locals;
+
+    /// <summary>Whether no thread is in an engine's steps.</summary>
+    public bool IsIdle => Volatile.Read(ref _inside) == 0 || HasLeft;
 
     /// <summary>A rank's part of the model, once <see cref="AwaitModels"/> has returned.</summary>
     public LoadedModel Model(int rank) => _models[rank]!;
@@ -42,18 +55,13 @@ internal sealed class RankTeam(ParallelLayout layout, int locals) : IDisposable
     {
         try
         {
+            _ranks[collectives.Rank] = collectives;
             LoadedModel model = open(collectives);
             Note(ref _loaded, () => _models[collectives.Rank] = model);
-            if (AwaitPlan() is { } plan)
+            for (int engine = 1; AwaitPlan(engine) is { } plan; engine++)
             {
-                using var worker = new RankWorker(model, plan);
-                Note(ref _ready);
-                int replica = layout.DataRank(collectives.Rank);
-                for (int number = 1; Next(number) is { } step; number++)
-                {
-                    worker.Run(number, step.Known!, step.Frames[replica].Image, collectives.Rank == 0 ? step.Frames : []);
-                    Done(step);
-                }
+                Run(collectives, model, plan);
+                Note(ref _inside, by: -1);
             }
         }
         catch (Exception fault)
@@ -64,6 +72,18 @@ internal sealed class RankTeam(ParallelLayout layout, int locals) : IDisposable
         finally
         {
             Note(ref _left);
+        }
+    }
+
+    private void Run(ICollectives collectives, LoadedModel model, CachePlan plan)
+    {
+        using var worker = new RankWorker(model, plan, form, collectives.CanCapture && locals == layout.Ranks ? AnyOf : null, _acceptance?.Copy());
+        Note(ref _ready);
+        int replica = layout.DataRank(collectives.Rank);
+        for (int number = 1; Next(number) is { } step; number++)
+        {
+            worker.Run(number, step.Known!, step.Frames[replica].Image, Receivers(step, collectives.Rank), ref step.Marks[collectives.Rank]);
+            Done(step);
         }
     }
 
@@ -90,11 +110,14 @@ internal sealed class RankTeam(ParallelLayout layout, int locals) : IDisposable
     /// <summary>Begins an engine's steps, and waits until all ranks have their caches.</summary>
     /// <param name="plan">How large they are.</param>
     /// <param name="underWay">Steps that there can be at a time.</param>
-    public void Begin(CachePlan plan, int underWay)
+    /// <param name="acceptance">Which drafts count as right, whatever is chosen; null for those that are.</param>
+    public void Begin(CachePlan plan, int underWay, ForcedAcceptance? acceptance)
     {
+        LeaveDevices();
         lock (_gate)
         {
-            _steps = [.. Enumerable.Range(0, underWay).Select(_ => new TeamStep(layout.Data))];
+            (_engine, _ready, _submitted, _inside, _ends, _acceptance) = (_engine + 1, 0, 0, locals, false, acceptance);
+            _steps = [.. Enumerable.Range(0, underWay).Select(_ => new TeamStep(layout))];
             _plan = plan;
             Monitor.PulseAll(_gate);
         }
@@ -123,18 +146,52 @@ internal sealed class RankTeam(ParallelLayout layout, int locals) : IDisposable
     /// <exception cref="Tensors.MachineException">A rank failed: the sentence names it.</exception>
     public void Collect(int number)
     {
+        TeamStep step;
         lock (_gate)
         {
-            while (_fault is null && _steps[number % _steps.Length].Open > 0)
+            step = _steps[number % _steps.Length];
+            while (_fault is null && step.Open > 0)
             {
                 Monitor.Wait(_gate);
             }
 
             _fault?.Throw();
         }
+
+        for (int rank = 0; rank < layout.Ranks; rank++)
+        {
+            // What ends a hanging collective ends the wait for it too, and leaves nothing to read.
+            step.Marks[rank]?.Synchronize();
+            _ranks[rank]?.Check();
+        }
     }
 
-    /// <summary>Lets the ranks end when all submitted steps are done, and waits for that; after a fault only for so long.</summary>
+    /// <summary>Whether something holds on any of the process's ranks. All of them call it together; it waits for them, not for their devices.</summary>
+    /// <param name="mine">Whether it holds on the caller's.</param>
+    /// <exception cref="MachineException">A rank failed.</exception>
+    public bool AnyOf(bool mine)
+    {
+        lock (_gate)
+        {
+            int round = _round;
+            _any |= mine;
+            if (++_asking == locals)
+            {
+                (_answer, _any, _asking, _round) = (_any, false, 0, round + 1);
+                Monitor.PulseAll(_gate);
+            }
+
+            while (_round == round && _fault is null)
+            {
+                Monitor.Wait(_gate);
+            }
+
+            _fault?.Throw();
+            return _answer;
+        }
+    }
+
+    /// <summary>Ends the engine's steps when all that were submitted are done, and waits for that; after a fault only for so long.</summary>
     /// <param name="patience">How long.</param>
     public void End(TimeSpan patience)
     {
@@ -142,17 +199,31 @@ internal sealed class RankTeam(ParallelLayout layout, int locals) : IDisposable
         {
             _ends = true;
             Monitor.PulseAll(_gate);
-            while (_left < locals && _fault is null)
-            {
-                Monitor.Wait(_gate);
-            }
+            Await(() => IsIdle, patience);
+        }
+    }
 
-            for (long start = Environment.TickCount64; _left < locals;)
+    /// <summary>Lets the ranks end, and waits for that; after a fault only for so long.</summary>
+    /// <param name="patience">How long.</param>
+    public void Close(TimeSpan patience)
+    {
+        lock (_gate)
+        {
+            (_ends, _closes) = (true, true);
+            Monitor.PulseAll(_gate);
+            Await(() => HasLeft, patience);
+        }
+    }
+
+    /// <summary>Lets go of what belongs to the ranks' devices, which are about to be closed. To be called when all threads have ended.</summary>
+    public void LeaveDevices()
+    {
+        foreach (TeamStep step in _steps)
+        {
+            foreach (ref IDeviceEvent? mark in step.Marks.AsSpan())
             {
-                if (patience - TimeSpan.FromMilliseconds(Environment.TickCount64 - start) is not { Ticks: > 0 } rest || !Monitor.Wait(_gate, rest))
-                {
-                    return;
-                }
+                mark?.Dispose();
+                mark = null;
             }
         }
     }
@@ -160,16 +231,38 @@ internal sealed class RankTeam(ParallelLayout layout, int locals) : IDisposable
     /// <summary>To be called when all threads have ended and nobody can fail any more.</summary>
     public void Dispose() => _lost.Dispose();
 
-    private CachePlan? AwaitPlan()
+    // Who writes what came of a step into its frames.
+    private Span<StepFrame> Receivers(TeamStep step, int rank) => form.SharesResults
+        ? layout.TensorRank(rank) == 0 ? step.Frames.AsSpan(layout.DataRank(rank), 1) : []
+        : rank == 0 ? step.Frames : [];
+
+    // With the lock. Who waits for ranks that a fault has ended does so in vain where one hangs.
+    private void Await(Func<bool> done, TimeSpan patience)
+    {
+        while (!done() && _fault is null)
+        {
+            Monitor.Wait(_gate);
+        }
+
+        for (long start = Environment.TickCount64; !done();)
+        {
+            if (patience - TimeSpan.FromMilliseconds(Environment.TickCount64 - start) is not { Ticks: > 0 } rest || !Monitor.Wait(_gate, rest))
+            {
+                return;
+            }
+        }
+    }
+
+    private CachePlan? AwaitPlan(int engine)
     {
         lock (_gate)
         {
-            while (_plan is null && !_ends && _fault is null)
+            while (_engine < engine && !_closes && _fault is null)
             {
                 Monitor.Wait(_gate);
             }
 
-            return _fault is null ? _plan : null;
+            return _fault is null && _engine >= engine ? _plan : null;
         }
     }
 
@@ -198,12 +291,12 @@ internal sealed class RankTeam(ParallelLayout layout, int locals) : IDisposable
         }
     }
 
-    private void Note(ref int count, Action? first = null)
+    private void Note(ref int count, Action? first = null, int by = 1)
     {
         lock (_gate)
         {
             first?.Invoke();
-            count++;
+            count += by;
             Monitor.PulseAll(_gate);
         }
     }
@@ -221,9 +314,12 @@ internal sealed class RankTeam(ParallelLayout layout, int locals) : IDisposable
         }
     }
 
-    private sealed class TeamStep(int replicas)
+    private sealed class TeamStep(ParallelLayout layout)
     {
-        public StepFrame[] Frames { get; } = new StepFrame[replicas];
+        public StepFrame[] Frames { get; } = new StepFrame[layout.Data];
+
+        // The end of each rank's work on its device, where one works on its own.
+        public IDeviceEvent?[] Marks { get; } = new IDeviceEvent?[layout.Ranks];
 
         public RankStep? Known { get; set; }
 

@@ -17,6 +17,7 @@ internal sealed class RankedModel : IEngineSource
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _terminated = new();
+    private readonly StepForm _form;
     private readonly RankTeam _team;
     private readonly Thread _thread;
     private readonly RankSession? _session;
@@ -26,10 +27,10 @@ internal sealed class RankedModel : IEngineSource
     private RankLoad[] _loads = [];
     private bool _hasEnded;
 
-    private RankedModel(ParallelLayout layout, RankTeam team, int locals, Action ranks, IRankStatus status, RankSession? session, params IDisposable[] owned)
+    private RankedModel(RankOptions options, RankTeam team, int locals, Action ranks, IRankStatus status, RankSession? session, params IDisposable[] owned)
     {
         Status = status;
-        (Layout, _team, _locals, _session, _owned) = (layout, team, locals, session, owned);
+        (Layout, _form, _team, _locals, _session, _owned) = (options.Layout, options.Form, team, locals, session, owned);
         _others = session is null ? null : new StepSender(session.Control);
         _thread = new Thread(() => Run(ranks)) { Name = "ranks", IsBackground = true };
     }
@@ -52,21 +53,29 @@ internal sealed class RankedModel : IEngineSource
     /// <summary>Cancelled by SIGTERM where ranks are processes: whoever uses the model ends what it does, and then all ranks end.</summary>
     public CancellationToken Terminated => _terminated.Token;
 
-    private DispatchKind Dispatch { get; init; }
-
     /// <summary>Loads a model on all ranks.</summary>
     /// <param name="folder">The checkpoint's folder.</param>
     /// <param name="options">The ranks.</param>
     /// <exception cref="InputException">The checkpoint cannot be used, or not be divided so.</exception>
     /// <exception cref="MachineException">A rank failed.</exception>
-    public static RankedModel Open(string folder, RankOptions options)
+    public static RankedModel Open(string folder, RankOptions options) =>
+        Open((device, collectives) => LoadedModel.Open(folder, device, collectives), options);
+
+    /// <summary>Loads a model on all ranks.</summary>
+    /// <param name="load">Loads a rank's part on its device, which the part then owns.</param>
+    /// <param name="options">The ranks.</param>
+    /// <exception cref="InputException">The model cannot be divided so.</exception>
+    /// <exception cref="MachineException">A rank failed.</exception>
+    public static RankedModel Open(Func<ComputeDevice, ICollectives, LoadedModel> load, RankOptions options)
     {
-        RankedModel model = options.Environment is null ? OfThreads(folder, options) : OfProcesses(folder, options);
+        // Drivers are looked up once, before threads do it side by side.
+        _ = RankDevices.Sharing(options);
+        RankedModel model = options.Environment is not null ? OfProcesses(load, options) : options.UsesNccl ? OfCards(load, options) : OfThreads(load, options);
         try
         {
             model._thread.Start();
             model._team.AwaitModels();
-            RankLoad[] own = [.. Enumerable.Range(0, model._locals).Select(rank => RankLoad.Of(model._team.Model(rank), options.Sharing))];
+            RankLoad[] own = [.. Enumerable.Range(0, model._locals).Select(rank => RankLoad.Of(model._team.Model(rank), RankDevices.Sharing(options)))];
             model._loads = model._session is null ? own
                 : [own[0], .. model._session.Control.Report(RankMember.Loaded, []).Skip(1).Select(static (bytes, i) => RankLoad.Read(bytes, i + 1))];
             return model;
@@ -79,18 +88,32 @@ internal sealed class RankedModel : IEngineSource
     }
 
     /// <summary>Loads one rank's part.</summary>
-    /// <param name="folder">The checkpoint's folder.</param>
+    /// <param name="load">Loads it on the rank's device, which the part then owns.</param>
     /// <param name="collectives">The rank's communicator.</param>
-    /// <param name="sharing">Ranks that share the host.</param>
-    public static LoadedModel Part(string folder, ICollectives collectives, int sharing)
+    /// <param name="options">The ranks.</param>
+    /// <param name="opened">The rank's device, where what connects the ranks has opened it.</param>
+    public static LoadedModel Part(Func<ComputeDevice, ICollectives, LoadedModel> load, ICollectives collectives, RankOptions options, ComputeDevice? opened = null)
     {
-        var device = ComputeDevice.Of(CpuBackends.OpenOneOf(sharing));
+        if (opened is not null)
+        {
+            return load(opened, collectives);
+        }
+
+        ComputeDevice device = RankDevices.Open(options, options.Environment?.LocalRank ?? collectives.Rank);
+        StagedCollectives? staged = device.Ops.Stream is { } stream ? new StagedCollectives(collectives, stream, stream.Device.AllocateOnHost) : null;
         try
         {
-            return LoadedModel.Open(folder, device, collectives);
+            LoadedModel model = load(device, staged ?? collectives);
+            if (staged is not null)
+            {
+                model.Keep(staged);
+            }
+
+            return model;
         }
         catch
         {
+            staged?.Dispose();
             device.Dispose();
             throw;
         }
@@ -128,16 +151,16 @@ internal sealed class RankedModel : IEngineSource
         ModelRunner.CheckDrafts(Loaded.Model, plan);
         int ahead = options.StepsAhead ?? RankRunner.UsualStepsAhead;
         _others?.Begin(plan);
-        _team.Begin(plan, ahead + 1);
-        return new RankRunner(_team, new RankSteps(Layout, Config, plan, Dispatch), _others, this) { StepsAhead = ahead };
+        _team.Begin(plan, ahead + 1, options.ForcedAcceptance);
+        return new RankRunner(_team, new RankSteps(Layout, Config, plan, _form), _others, this) { StepsAhead = ahead };
     }
 
-    /// <summary>Ends the ranks' steps, once those submitted are done.</summary>
+    /// <summary>Ends an engine's steps, once those submitted are done. Ranks that are processes end with it.</summary>
     public void End()
     {
         if (!_hasEnded)
         {
-            _hasEnded = true;
+            _hasEnded = _others is not null;
             _others?.End();
             _team.End(s_patience);
         }
@@ -146,10 +169,19 @@ internal sealed class RankedModel : IEngineSource
     public void Dispose()
     {
         End();
+        _team.Close(s_patience);
         if (!_team.HasLeft)
         {
             // A rank that does not come back may still read its weights; the process is about to end.
             return;
+        }
+
+        // Devices belong to the ranks' parts, and what connects them goes before.
+        _team.LeaveDevices();
+        _session?.Dispose();
+        foreach (IDisposable owned in _owned)
+        {
+            owned.Dispose();
         }
 
         for (int rank = 0; rank < _locals; rank++)
@@ -157,47 +189,53 @@ internal sealed class RankedModel : IEngineSource
             _team.Model(rank)?.Dispose();
         }
 
-        _session?.Dispose();
-        foreach (IDisposable owned in _owned)
-        {
-            owned.Dispose();
-        }
-
         _team.Dispose();
         _terminated.Dispose();
     }
 
-    private static RankedModel OfThreads(string folder, RankOptions options)
+    private static RankedModel OfThreads(Func<ComputeDevice, ICollectives, LoadedModel> load, RankOptions options) =>
+        OfThreads(options, new LoopbackWorld(options.Layout, options.Pause), collectives =>
+        {
+            CommSelfTest.Run(collectives);
+            return Part(load, collectives, options);
+        });
+
+    private static RankedModel OfCards(Func<ComputeDevice, ICollectives, LoadedModel> load, RankOptions options)
+    {
+        int ranks = options.Layout.Ranks;
+        (var devices, var cards, var peers) = (new ComputeDevice[ranks], new CudaRankDevice[ranks], new CudaPeers(options.Layout));
+        var world = new CclWorld(
+            options.Layout,
+            CclLibrary.Open(CclKind.Nccl),
+            rank => cards[rank] = new CudaRankDevice(devices[rank] = RankDevices.Open(options, rank), rank, peers),
+            pause: options.Pause);
+        return OfThreads(options, world, collectives =>
+        {
+            CommSelfTest.Run(collectives);
+            LoadedModel part = Part(load, collectives, options, devices[collectives.Rank]);
+            part.Model.Peers!.ResidualSum = cards[collectives.Rank];
+            return part;
+        }, peers);
+    }
+
+    private static RankedModel OfThreads(RankOptions options, RankWorld world, Func<ICollectives, LoadedModel> open, params IDisposable[] owned)
     {
         ParallelLayout layout = options.Layout;
-        var world = new LoopbackWorld(layout, options.Pause);
         Watchdog watchdog = world.Watch(options.Watchdog);
-        var team = new RankTeam(layout, layout.Ranks);
+        var team = new RankTeam(layout, layout.Ranks, options.Form);
 
         // Also where the ranks themselves do not come to hear it.
         world[0].TellFault(reason => team.Fail(new MachineException(reason)));
-        return new RankedModel(layout, team, layout.Ranks, () => world.Run(collectives => team.Run(collectives, Open)), world, session: null, watchdog, world)
-        {
-            Dispatch = options.Dispatch,
-        };
-
-        LoadedModel Open(ICollectives collectives)
-        {
-            CommSelfTest.Run(collectives);
-            return Part(folder, collectives, layout.Ranks);
-        }
+        return new RankedModel(options, team, layout.Ranks, () => world.Run(collectives => team.Run(collectives, open)), world, session: null, [watchdog, world, .. owned]);
     }
 
-    private static RankedModel OfProcesses(string folder, RankOptions options)
+    private static RankedModel OfProcesses(Func<ComputeDevice, ICollectives, LoadedModel> load, RankOptions options)
     {
-        RankSession session = options.Join();
-        var team = new RankTeam(options.Layout, locals: 1);
+        RankSession session = options.Join(out ComputeDevice? device);
+        var team = new RankTeam(options.Layout, locals: 1, options.Form);
         session.Collectives.TellFault(reason => team.Fail(new MachineException(reason)));
         var model = new RankedModel(
-            options.Layout, team, locals: 1, () => team.Run(session.Collectives, collectives => Part(folder, collectives, options.Sharing)), session.Status, session)
-        {
-            Dispatch = options.Dispatch,
-        };
+            options, team, locals: 1, () => team.Run(session.Collectives, collectives => Part(load, collectives, options, device)), session.Status, session);
         session.Terminated = context =>
         {
             // The first one ends ranks in order, a second one does what signals do.

@@ -14,6 +14,9 @@ internal sealed class ForcedAcceptance(double rate, int seed, int vocabulary)
 {
     private readonly Random _random = new(seed);
 
+    /// <summary>One that accepts the same drafts from the beginning, for another rank.</summary>
+    public ForcedAcceptance Copy() => new(rate, seed, vocabulary);
+
     /// <summary>Says what is to be chosen at each output: a row's draft (as <see cref="StepRows.FollowRows"/> reads it from the step's tokens) or none.</summary>
     /// <param name="entries">i32 [E, 3], on the host.</param>
     /// <param name="choices">i32 [R], on the host.</param>

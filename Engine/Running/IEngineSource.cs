@@ -16,7 +16,7 @@ internal interface IEngineSource : IDisposable
     /// <summary>What several ranks hold and did, or null where there is one.</summary>
     LayoutReport? Ranks { get; }
 
-    /// <summary>Allocates caches and makes an engine; ranks run one engine.</summary>
+    /// <summary>Allocates caches and makes an engine. Of several ranks one runs at a time, and where ranks are processes there is one.</summary>
     /// <exception cref="InputException">The memory named for caches is too little.</exception>
     /// <exception cref="MachineException">There is not enough memory.</exception>
     GenerationEngine Start(EngineOptions options);

@@ -70,9 +70,9 @@ internal sealed class LoadedModel : IEngineSource
     /// <param name="device">The rank's device, which the model then owns.</param>
     /// <param name="collectives">The rank's communicator, which stays the caller's.</param>
     /// <exception cref="InputException">The checkpoint cannot be used, or not be divided between the layout's ranks.</exception>
-    public static LoadedModel Open(string directory, ComputeDevice device, ICollectives collectives) => device.Ops.Stream is null
-        ? Open(directory, device.Ops, device, progress: null, collectives)
-        : throw new InputException($"{collectives.Layout} on {device.Ops.Description}: layouts of several ranks run on CPUs in this version, use --device cpu");
+    /// <exception cref="MachineException">The device has not enough memory.</exception>
+    public static LoadedModel Open(string directory, ComputeDevice device, ICollectives collectives) =>
+        Open(directory, device.Ops, device, progress: null, collectives);
 
     private static LoadedModel Open(string directory, KernelSet ops, ComputeDevice? device, IProgress<long>? progress, ICollectives? collectives)
     {
@@ -118,19 +118,39 @@ internal sealed class LoadedModel : IEngineSource
         }
     }
 
-    /// <summary>Builds a model with random weights of the published layout.</summary>
-    public static LoadedModel Synthetic(ModelConfig config, ulong seed, ComputeDevice device, IProgress<long>? progress)
+    /// <summary>Builds a model, or one rank's part of it, with random weights of the published layout.</summary>
+    /// <param name="config">The whole model.</param>
+    /// <param name="seed">The same seed gives the same weights, on any device and layout.</param>
+    /// <param name="device">The device, which the model then owns.</param>
+    /// <param name="progress">Told the bytes made so far.</param>
+    /// <param name="collectives">The rank's communicator, which stays the caller's; null for the whole model.</param>
+    /// <exception cref="MachineException">The device has not enough memory.</exception>
+    public static LoadedModel Synthetic(ModelConfig config, ulong seed, ComputeDevice device, IProgress<long>? progress, ICollectives? collectives = null)
     {
         long start = Stopwatch.GetTimestamp();
+        ModelShard shard = collectives is null ? ModelShard.Of(config) : ModelShard.Of(config, collectives.Layout, collectives.Rank);
         using SyntheticOnDevice? onDevice = device.Ops.Stream is { } stream ? new SyntheticOnDevice(stream) : null;
         var binder = new SyntheticBinder(
-            config, seed, onDevice is null ? progress : null, int.Max(device.Threads, Environment.ProcessorCount), onDevice);
+            config, seed, onDevice is null ? progress : null, int.Max(device.Threads, Environment.ProcessorCount / shard.Layout.Ranks), onDevice);
         var parameters = new Parameters(device.Ops, progress, onDevice);
         try
         {
             var architecture = ModelArchitecture.Of(config);
-            var model = new DecoderModel(architecture, architecture.Bind(binder, config), new LayerContext(ModelShard.Of(config), device.Ops, parameters));
-            return new LoadedModel(model, device.Ops, parameters, binder, scan: null, device, Stopwatch.GetElapsedTime(start));
+            var slices = new SlicingBinder(binder, shard.Layout, shard.Rank, onDevice);
+            parameters.Keep(slices);
+            ModelWeights weights = architecture.Bind(slices, config);
+            if (device.Ops.Stream is not null)
+            {
+                CheckRoom(device.Ops.Device, slices.Bytes);
+            }
+
+            var model = new DecoderModel(architecture, weights, new LayerContext(shard, device.Ops, parameters, collectives is null ? null : new Peers(collectives)));
+            return new LoadedModel(model, device.Ops, parameters, binder, scan: null, device, Stopwatch.GetElapsedTime(start))
+            {
+                ModelBytes = binder.Bytes,
+                WeightBytes = slices.Bytes,
+                CopiedBytes = slices.CopiedBytes,
+            };
         }
         catch
         {
@@ -142,6 +162,9 @@ internal sealed class LoadedModel : IEngineSource
 
     /// <inheritdoc/>
     public GenerationEngine Start(EngineOptions options) => new(Model, Ops, options);
+
+    /// <summary>Lets something live as long as the model.</summary>
+    public void Keep(IDisposable owned) => _parameters.Keep(owned);
 
     /// <summary>The first weight that is NaN or infinite among those read at a place of the model, or null (see <see cref="FaultPlace"/>).</summary>
     public string? BadWeight(int place) => _scan?.Find(place);

@@ -31,9 +31,10 @@ internal sealed class ModelRunner : IStepRunner
     /// <param name="plan">How large the caches are.</param>
     /// <param name="stepsAhead">What <see cref="StepsAhead"/> is to be; null for what suits the ops.</param>
     /// <param name="acceptance">Which drafts count as right, whatever is chosen; null for those that are.</param>
+    /// <param name="anyOf">What ranks whose steps are captured tell each other, see <see cref="StepGraphs"/>; null with one rank, or where ranks capture nothing.</param>
     /// <exception cref="InputException">Drafts are planned, and the checkpoint has no MTP head.</exception>
     /// <exception cref="MachineException">There is not enough memory.</exception>
-    public ModelRunner(DecoderModel model, KernelSet ops, CachePlan plan, int? stepsAhead = null, ForcedAcceptance? acceptance = null)
+    public ModelRunner(DecoderModel model, KernelSet ops, CachePlan plan, int? stepsAhead = null, ForcedAcceptance? acceptance = null, Func<bool, bool>? anyOf = null)
     {
         CheckDrafts(model, plan);
         (_model, _ops, _sampler, _acceptance) = (model, ops, new Sampler(ops, model.VocabularyPeers), acceptance);
@@ -57,7 +58,7 @@ internal sealed class ModelRunner : IStepRunner
         _outcome = _outcomes.View(DType.I32, outcome);
         _step = new StepContext(_caches, _arena);
         _drafter = plan.RunsHead ? new Drafter(model, ops, _outcome) : null;
-        _graphs = ops.Stream is { CanCapture: true } stream ? new StepGraphs(stream, _arena) : null;
+        _graphs = ops.Stream is { CanCapture: true } stream && (model.Peers is null || anyOf is not null) ? new StepGraphs(stream, _arena, model.Peers, anyOf) : null;
         _compute = Compute;
     }
 
@@ -111,7 +112,7 @@ internal sealed class ModelRunner : IStepRunner
             _forced = _transfers.ToDevice(choices, _arena);
         }
 
-        StepOutput chosen = _graphs is not null && StepShape.Of(image.Batch, image.Sampling) is { } shape ? _graphs.Run(shape, _compute) : Compute();
+        StepOutput chosen = _graphs?.Run(StepShape.Of(image.Batch, image.Sampling), _compute) ?? Compute();
         foreach (ref readonly StateCuts.Cut end in image.Cuts.Ends)
         {
             _caches.CopyState(end.Copy.Source, end.Copy.Target);
@@ -131,6 +132,19 @@ internal sealed class ModelRunner : IStepRunner
 
     /// <summary>Waits for all that is queued.</summary>
     public void Wait() => _transfers.Wait();
+
+    /// <summary>Marks what is queued so far, where a device works on its own; waits for it where none does.</summary>
+    /// <param name="again">What this gave before, to be used again.</param>
+    public IDeviceEvent? Mark(IDeviceEvent? again)
+    {
+        if (_ops.Stream is { RunsAhead: true })
+        {
+            return _transfers.Mark(again);
+        }
+
+        Wait();
+        return null;
+    }
 
     /// <inheritdoc/>
     public StepOutput Collect(StepFrame frame)
@@ -164,10 +178,13 @@ internal sealed class ModelRunner : IStepRunner
         _step.Batch = batch;
         Tensor hidden = _model.Forward(_step), faults = _step.Faults, ends = default;
         StepOutput chosen = new() { Tokens = default, LogProbabilities = default };
-        if (batch.OutputRows.Shape[0] > 0 || _model.VocabularyPeers is not null)
+        bool chooses = batch.OutputRows.Shape[0] > 0;
+
+        // A rank whose replica chooses nothing takes part in what other replicas' choices need.
+        Tensor logits = chooses || _model.SharesHead ? _model.OwnLogits(hidden, batch, _arena) : default;
+        if (chooses || _model.VocabularyPeers is not null)
         {
-            // A rank whose replica chooses nothing takes part in what other replicas' choices need.
-            chosen = _sampler.Choose(_model.OwnLogits(hidden, batch, _arena), _sampling, batch.Positions, _arena);
+            chosen = _sampler.Choose(logits, _sampling, batch.Positions, _arena);
             if (_acceptance is not null)
             {
                 _ops.StepRows.FollowRows(_forced, batch.Tokens, _model.Config.Vocabulary, chosen.Tokens);

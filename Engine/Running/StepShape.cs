@@ -1,3 +1,5 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
 using Lean.Engine.Sampling;
 
 namespace Lean.Engine.Running;
@@ -22,4 +24,20 @@ internal readonly record struct StepShape(
         : new StepShape(
             batch.Rows, batch.Planned.Shape[0], batch.Blocks.Shape[1], batch.OutputRows.Shape[0], batch.Entries.Shape[0], sampling.Count,
             sampling.MaskedCount, sampling.ListedCount, sampling.Alternatives, batch.Drafts);
+
+    /// <summary>A number for it, the same on every machine and never 0: the sizes of all parts of a step tell whether two are alike, this tells the rest.</summary>
+    public int Number
+    {
+        get
+        {
+            Span<long> sizes = stackalloc long[9 + PromptCheck.MostDrafts];
+            ((ReadOnlySpan<long>)[Rows, Segments, Blocks, Outputs, Entries, Sampled, Masked, Listed, Alternatives]).CopyTo(sizes);
+            for (int depth = 1; depth <= PromptCheck.MostDrafts; depth++)
+            {
+                sizes[8 + depth] = Drafts.At(depth);
+            }
+
+            return (int)XxHash3.HashToUInt64(MemoryMarshal.AsBytes(sizes)) | 1;
+        }
+    }
 }

@@ -20,30 +20,77 @@ internal sealed class SyntheticOnDevice : IDeferredWeights, IDisposable
 
     /// <inheritdoc/>
     public void Promise(nint address, long bytes, ulong key, SyntheticDistribution distribution) =>
-        _promises.Add(address, new Range(bytes, key, distribution));
+        _promises.Add(address, new Range(bytes, key, distribution, Width: 0, Stride: 0, Offset: 0));
+
+    /// <inheritdoc/>
+    public bool TryPromise(Tensor whole, in WeightSlice slice, nint address)
+    {
+        if (Find(whole.Address) is not { } found)
+        {
+            return false;
+        }
+
+        if (found.Start != whole.Address || found.Range is { Width: > 0 } or { Offset: > 0 })
+        {
+            throw new InvalidOperationException($"{whole} is part of a synthetic tensor already");
+        }
+
+        long outer = 1, inside = 1, size = whole.Type.Size();
+        for (int d = 0; d < whole.Shape.Rank; d++)
+        {
+            outer *= d < slice.Dimension ? whole.Shape[d] : 1;
+            inside *= d > slice.Dimension ? whole.Shape[d] : 1;
+        }
+
+        if (slice.Ranges is [var only])
+        {
+            // Runs at equal distances.
+            _promises.Add(address, found.Range with
+            {
+                Bytes = outer * only.Count * inside * size,
+                Width = outer > 1 ? checked((int)(only.Count * inside)) : 0,
+                Stride = outer > 1 ? checked((int)(whole.Shape[slice.Dimension] * inside)) : 0,
+                Offset = only.Start * inside,
+            });
+            return true;
+        }
+
+        for (long o = 0; o < outer; o++)
+        {
+            foreach (IndexRange range in slice.Ranges)
+            {
+                long bytes = range.Count * inside * size;
+                _promises.Add(address, found.Range with { Bytes = bytes, Offset = ((o * whole.Shape[slice.Dimension]) + range.Start) * inside });
+                address += (nint)bytes;
+            }
+        }
+
+        return true;
+    }
 
     /// <inheritdoc/>
     public bool TryMake(Tensor named, Tensor device)
     {
-        int at = Before(named.Address);
-        if (at < 0)
+        if (Find(named.Address) is null)
         {
             return false;
         }
 
-        (nint start, Range promise) = (_promises.Keys[at], _promises.Values[at]);
-        long offset = named.Address - start;
-        if (offset >= promise.Bytes)
+        // A slice of several ranges is several promises, one behind the other.
+        Tensor values = device.Reshape(new Shape(device.Shape.Count));
+        for (long done = 0; done < values.Shape.Count;)
         {
-            return false;
+            if (!named.IsContiguous || Find(named.Address + (nint)(done * sizeof(ushort))) is not { } found)
+            {
+                throw new InvalidOperationException($"{named} is not part of one synthetic tensor");
+            }
+
+            Range range = found.Range;
+            long first = ((named.Address - found.Start) / sizeof(ushort)) + done, count = long.Min(values.Shape.Count - done, (range.Bytes / sizeof(ushort)) - first);
+            _kernel.Fill(Table(range.Distribution), values.Rows(done, count), range.Key, first, range.Width, range.Stride, range.Offset);
+            done += count;
         }
 
-        if (!named.IsContiguous || offset + named.Bytes > promise.Bytes)
-        {
-            throw new InvalidOperationException($"{named} is not part of one synthetic tensor");
-        }
-
-        _kernel.Fill(Table(promise.Distribution), device.Reshape(new Shape(device.Shape.Count)), promise.Key, offset / sizeof(ushort));
         return true;
     }
 
@@ -75,8 +122,8 @@ internal sealed class SyntheticOnDevice : IDeferredWeights, IDisposable
         return table.View(DType.BF16, shape);
     }
 
-    // The last range that begins at or before an address.
-    private int Before(nint address)
+    // The promise that an address lies in.
+    private (nint Start, Range Range)? Find(nint address)
     {
         int low = 0, high = _promises.Count;
         while (low < high)
@@ -85,8 +132,9 @@ internal sealed class SyntheticOnDevice : IDeferredWeights, IDisposable
             (low, high) = _promises.Keys[middle] <= address ? (middle + 1, high) : (low, middle);
         }
 
-        return low - 1;
+        return low > 0 && address - _promises.Keys[low - 1] < _promises.Values[low - 1].Bytes ? (_promises.Keys[low - 1], _promises.Values[low - 1]) : null;
     }
 
-    private readonly record struct Range(long Bytes, ulong Key, SyntheticDistribution Distribution);
+    // Value j of a range is the tensor's value Offset + j, or where it has runs Offset + ⌊j / Width⌋ · Stride + j mod Width.
+    private readonly record struct Range(long Bytes, ulong Key, SyntheticDistribution Distribution, int Width, int Stride, long Offset);
 }

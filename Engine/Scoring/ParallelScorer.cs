@@ -54,7 +54,7 @@ internal static class ParallelScorer
         {
             world.Run(collectives =>
             {
-                using LoadedModel model = RankedModel.Part(folder, collectives, world.Layout.Ranks);
+                using LoadedModel model = Part(folder, collectives, new RankOptions { Layout = world.Layout });
 
                 // All ranks of a replica come to the same; the first one's is kept.
                 bool keeps = world.Layout.TensorRank(collectives.Rank) == 0;
@@ -72,12 +72,12 @@ internal static class ParallelScorer
     // Rank 0 has the text, tells it to the others, and has what comes of it.
     private static ParallelScore? OnProcess(string folder, RankOptions ranks, int[]? ids, ScoreOptions options)
     {
-        using RankSession session = ranks.Join();
+        using RankSession session = ranks.Join(out _);
         bool keeps = ids is not null;
         try
         {
             byte[] text = session.Control.Publish(Text, MemoryMarshal.AsBytes(ids.AsSpan()).ToArray());
-            using LoadedModel model = RankedModel.Part(folder, session.Collectives, ranks.Sharing);
+            using LoadedModel model = Part(folder, session.Collectives, ranks);
             byte[][] loads = session.Control.Report(RankMember.Loaded, RankLoad.Of(model, ranks.Sharing).ToBytes());
             ScoreResult result = Score(model, OnFirst(MemoryMarshal.Cast<byte, int>(text).ToArray(), ranks.Layout), options, keeps);
             if (!keeps)
@@ -101,6 +101,9 @@ internal static class ParallelScorer
             throw;
         }
     }
+
+    private static LoadedModel Part(string folder, ICollectives collectives, RankOptions ranks) =>
+        RankedModel.Part((device, own) => LoadedModel.Open(folder, device, own), collectives, ranks);
 
     private static ScoreResult Score(LoadedModel model, IReadOnlyList<IReadOnlyList<int>> texts, ScoreOptions options, bool keeps) =>
         new Scorer(model).Score(texts, keeps ? options : options with { Logits = false, Hidden = false });

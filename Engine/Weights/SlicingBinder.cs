@@ -10,9 +10,11 @@ namespace Lean.Engine.Weights;
 /// <param name="inner">Finds the whole tensors.</param>
 /// <param name="layout">The layout.</param>
 /// <param name="rank">The rank, of the world.</param>
-internal sealed class SlicingBinder(IWeightBinder inner, ParallelLayout layout, int rank) : IWeightBinder, IDisposable
+/// <param name="deferred">Weights that are made on a device, whose slices are named instead of copied; or null.</param>
+internal sealed class SlicingBinder(IWeightBinder inner, ParallelLayout layout, int rank, IDeferredWeights? deferred = null) : IWeightBinder, IDisposable
 {
     private readonly List<HostBuffer> _copies = [];
+    private readonly List<SyntheticBuffer> _names = [];
 
     /// <summary>Bytes of weights that the rank holds.</summary>
     public long Bytes { get; private set; }
@@ -36,7 +38,7 @@ internal sealed class SlicingBinder(IWeightBinder inner, ParallelLayout layout, 
 
         Tensor own = slice.Indices == spec.Shape[slice.Dimension] ? whole
             : slice.Dimension == 0 && slice.Ranges.Length == 1 ? whole.Rows(slice.Ranges[0].Start, slice.Ranges[0].Count)
-            : Copy(whole, slice);
+            : Named(whole, slice) ?? Copy(whole, slice);
         Bytes += own.Bytes;
         return own;
     }
@@ -46,6 +48,27 @@ internal sealed class SlicingBinder(IWeightBinder inner, ParallelLayout layout, 
     {
         _copies.ForEach(static c => c.Dispose());
         _copies.Clear();
+        _names.ForEach(static n => n.Dispose());
+        _names.Clear();
+    }
+
+    private Tensor? Named(Tensor whole, in WeightSlice slice)
+    {
+        if (deferred is null)
+        {
+            return null;
+        }
+
+        Shape shape = slice.Of(whole.Shape);
+        var name = new SyntheticBuffer(shape.Count * whole.Type.Size());
+        if (deferred.TryPromise(whole, slice, name.Address))
+        {
+            _names.Add(name);
+            return new Tensor(whole.Type, shape, name.Address);
+        }
+
+        name.Dispose();
+        return null;
     }
 
     private unsafe Tensor Copy(Tensor whole, WeightSlice slice)

@@ -10,7 +10,7 @@ namespace Lean.Engine.Weights;
 internal sealed class SyntheticBinder : IWeightBinder, IDisposable
 {
     // Smaller tensors are widened or computed with, on the host.
-    private const long DeferredFrom = 4 << 20;
+    private const long DeferredFrom = 1 << 20;
 
     private readonly ModelConfig _config;
     private readonly ulong _seed;

@@ -38,6 +38,9 @@ public sealed unsafe class CudaStream : KernelStream
     /// <summary>The driver's stream (CUstream), for libraries that queue work of their own on it.</summary>
     public nint Handle => _stream != 0 ? _stream : throw new ObjectDisposedException(nameof(CudaStream));
 
+    /// <summary>Whether what is queued goes into a graph, see <see cref="Capture"/>.</summary>
+    public bool IsCapturing { get; private set; }
+
     /// <inheritdoc/>
     public override bool CanCapture => _timed is null && !_device.Shares;
 
@@ -49,12 +52,15 @@ public sealed unsafe class CudaStream : KernelStream
         _device.Enter();
         Check(CU.StreamBeginCapture(Handle, CU.CaptureThreadLocal), "capture a step");
         nint graph = 0;
+        IsCapturing = true;
         try
         {
             work();
         }
         finally
         {
+            IsCapturing = false;
+
             // Also after a failure: a stream left capturing takes no other work.
             int error = CU.StreamEndCapture(Handle, out graph);
             graph = error == CU.Success ? graph : 0;

@@ -86,7 +86,7 @@ public sealed class PeerRank
         }
 
         long width = shape[1];
-        if (shape.Count == 0 || width % 4 != 0 || width > WidestRow || shape[0] * ((width + ChannelNumbers - 1) / ChannelNumbers) > _epochs.Shape[0])
+        if (!TakesNorm(shape[0], width))
         {
             return false;
         }
@@ -104,6 +104,10 @@ public sealed class PeerRank
 
         return true;
     }
+
+    /// <summary>Whether <see cref="TrySumNorm"/> takes so many rows of a width.</summary>
+    public bool TakesNorm(long rows, long width) =>
+        rows > 0 && width is > 0 and <= WidestRow && width % 4 == 0 && rows * ((width + ChannelNumbers - 1) / ChannelNumbers) <= _epochs.Shape[0];
 
     private static Tensor Kept(StreamCount? count) => count?.Kept ?? default;
 

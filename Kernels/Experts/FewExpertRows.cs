@@ -36,7 +36,7 @@ internal sealed class FewExpertRows(KernelStream stream)
         in Tensor x, ExpertWeights weights, SharedExpert? shared, in Tensor experts, in Tensor mix, in Tensor gateLogit, nint scratch, in Tensor output)
     {
         long rows = x.Shape[0], topK = experts.Shape[1], hidden = weights.Hidden, width = weights.Width;
-        if (rows * topK > MostPairs || hidden > MostInputs || !weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
+        if (rows * topK > MostPairs || hidden > MostInputs || weights.IsPart || !weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
             || shared is { } one && (one.GateUp.Parts.Length != 1 || one.Down.Parts.Length != 1))
         {
             return false;

@@ -29,9 +29,14 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
     private protected override void Launch(
         Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output, long promptRows)
     {
-        if (weights.IsPart)
+        if (weights.Count == 0)
         {
-            throw new LaunchException($"grouped_experts: {stream.DeviceName} has no kernels yet for experts of which other ranks hold some");
+            // The sum of nothing.
+            Shape nothing = new(x.Shape[0], 0);
+            ExpertsCombineLauncher.Launch(
+                stream, new Tensor(DType.I32, nothing, scratch.Address), new Tensor(DType.F32, nothing, scratch.Address),
+                new Tensor(DType.F32, new Shape(0, weights.Hidden), scratch.Address), output);
+            return;
         }
 
         if (!weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs))
@@ -45,7 +50,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
             long free = scratch.Address;
             var buffers = new Buffers(ref free, weights, promptRows, topK, PromptSlots(weights, promptRows * topK));
             Tensor chosen = experts.Rows(0, promptRows);
-            ExpertsSortPromptLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts);
+            ExpertsSortPromptLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
             Prompt(x.Rows(0, promptRows), weights, gates, ups, downs, buffers);
             ExpertsCombineLauncher.Launch(stream, buffers.Places(topK), mix.Rows(0, promptRows), buffers.Parts, output.Rows(0, promptRows));
         }
@@ -63,13 +68,13 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
 
             if (_rowUnits.Takes(mine, gates) && _rowUnits.Takes(mine, ups) && _rowUnits.Takes(buffers.Inner, downs) && weights.Hidden % 8 == 0 && weights.Width % 8 == 0)
             {
-                ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts);
+                ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
                 _rowUnits.ExpertGateUp(mine, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
                 _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, buffers.Tiles, downs);
             }
             else
             {
-                ExpertsSortGeneratedLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts);
+                ExpertsSortGeneratedLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
                 Generated(mine, gates, ups, downs, buffers);
             }
 

@@ -11,7 +11,7 @@ internal static class ExpertSelfCases
     private static readonly DType[] WeightTypes = [DType.BF16, DType.F32];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Router(), .. Grouped(), .. Mlp(), .. MlpTiles()];
+    public static IEnumerable<SelfCase> All() => [.. Router(), .. Grouped(), .. Parts(), .. Mlp(), .. MlpTiles()];
 
     private static IEnumerable<SelfCase> Router() =>
         from experts in (int[])[37, 256, 512]
@@ -32,22 +32,32 @@ internal static class ExpertSelfCases
         from shape in ((int Hidden, int Width, int Experts, int TopK)[])[(33, 40, 5, 2), (64, 24, 40, 8), (16, 70, 1, 1)]
         from rows in RowCounts
         from prompts in (int[])[0, rows / 2, rows]
-        select new SelfCase(
-            "grouped_experts", $"{type.Name()} [{rows}, {shape.Hidden}], {shape.TopK} of {shape.Experts} experts, {prompts} of prompts",
-            F32, (set, memory) =>
+        select Grouped(type, rows, shape.Hidden, shape.Width, shape.Experts, first: 0, here: shape.Experts, shape.TopK, prompts, isAligned: false);
+
+    // A rank's part of the experts: rows choose among all of them.
+    private static IEnumerable<SelfCase> Parts() =>
+        from here in ((int First, int Count)[])[(0, 7), (8, 12)]
+        from rows in RowCounts
+        from prompts in (int[])[0, rows / 2, rows]
+        select Grouped(DType.BF16, rows, hidden: 136, width: 72, experts: 20, here.First, here.Count, topK: 4, prompts, isAligned: true);
+
+    private static SelfCase Grouped(DType type, int rows, int hidden, int width, int experts, int first, int here, int topK, int prompts, bool isAligned) => new(
+        "grouped_experts",
+        $"{type.Name()} [{rows}, {hidden}], {topK} of {experts} experts{(here < experts ? $", of which {here} are here" : "")}, {prompts} of prompts{(isAligned ? ", aligned" : "")}",
+        isAligned ? 2 * F32 : F32, (set, memory) =>
         {
-            (int hidden, int width, int experts, int topK) = shape;
-            Shape pairs = new(rows, topK), both = new(experts, 2 * width, hidden), single = new(experts, hidden, width);
+            Shape pairs = new(rows, topK), both = new(here, 2 * width, hidden), single = new(here, hidden, width);
             Tensor x = memory.New("x", DType.F32, new Shape(rows, hidden), SelfCases.Normal(22, rows * hidden));
             Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * topK).Select(i => ((i / topK * 7) + (i % topK)) % experts)]);
             Tensor mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(23, pairs.Count)), output = memory.New("output", DType.F32, new Shape(rows, hidden));
             var weights = ExpertWeights.Fused(
                 memory.New("gateUp", type, both, SelfCases.Normal(24, both.Count)), memory.New("down", type, single, SelfCases.Normal(25, single.Count)));
+            weights = here < experts ? weights.AsPart(first) : weights;
             Tensor scratch = memory.New("scratch", DType.I8, new Shape(long.Max(64, set.GroupedExperts.ScratchBytes(weights, rows, topK) + 64)));
             long aligned = -scratch.Address & 63;
             set.GroupedExperts.Run(x, weights, chosen, mix, scratch.Rows(aligned, scratch.Shape[0] - aligned), output, prompts);
             return [output];
-        });
+        }, isAligned);
 
     private static IEnumerable<SelfCase> Mlp() =>
         from type in WeightTypes

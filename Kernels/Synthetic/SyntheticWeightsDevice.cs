@@ -13,10 +13,14 @@ public sealed class SyntheticWeightsDevice(KernelStream stream)
     /// <param name="table">bf16 [4096], on the device.</param>
     /// <param name="output">bf16 [N], on the device.</param>
     /// <param name="key">The key.</param>
-    /// <param name="start">The index of the output's first value.</param>
-    public void Fill(Tensor table, Tensor output, ulong key, long start)
+    /// <param name="start">The index of the output's first value, in the tensor or in the slice of it.</param>
+    /// <param name="width">Values of a slice that lie together in the tensor; 0 where they all do.</param>
+    /// <param name="stride">The distance in the tensor from where one such run begins to where the next one does.</param>
+    /// <param name="offset">The index in the tensor of the slice's first value.</param>
+    public void Fill(Tensor table, Tensor output, ulong key, long start, int width = 0, int stride = 0, long offset = 0)
     {
-        ulong first = checked((ulong)start);
-        SyntheticWeightsLauncher.Launch(stream, table, output, (int)key, (int)(key >> 32), (int)first, (int)(first >> 32));
+        (ulong first, ulong from) = (checked((ulong)start), checked((ulong)offset));
+        SyntheticWeightsLauncher.Launch(
+            stream, table, output, (int)key, (int)(key >> 32), (int)first, (int)(first >> 32), width, stride, (int)from, (int)(from >> 32));
     }
 }

@@ -8,7 +8,7 @@ public static class ExpertsCombine
 {
     private const int Threads = 256;
 
-    /// <summary>output[t, h] = Σ_r mix[t, r] · parts[places[t, r], h], in the order of the ranks.</summary>
+    /// <summary>output[t, h] = Σ_r mix[t, r] · parts[places[t, r], h], in the order of the ranks; entries without a place add nothing.</summary>
     [Kernel("experts_combine", Threads, groups: "T", groupsY: "H/256")]
     public static void Run(
         [Shape("T", "K")] ArrayView<int> places,
@@ -25,7 +25,8 @@ public static class ExpertsCombine
             float sum = 0;
             for (int r = 0; r < topK; r++)
             {
-                sum = Scalar.Fma(mix[entry + r], parts[((long)places[entry + r] * width) + h], sum);
+                int place = places[entry + r];
+                sum = place >= 0 ? Scalar.Fma(mix[entry + r], parts[((long)place * width) + h], sum) : sum;
             }
 
             output[((long)Grid.IdxX * width) + h] = sum;

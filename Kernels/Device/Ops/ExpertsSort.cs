@@ -14,7 +14,7 @@ public static class ExpertsSort
     private const int Threads = 256;
     private const int TileColumns = 3;
 
-    /// <summary>Places of the entries, the rows behind the places, and tiles (expert, first place, rows).</summary>
+    /// <summary>Places of the entries, −1 where the expert is not here, the rows behind the places, and tiles (expert, first place, rows).</summary>
     [Kernel("experts_sort", Threads, groups: "E")]
     [Instance("generated", typeof(GeneratedTiles))]
     [Instance("eight", typeof(EightRowTiles))]
@@ -26,7 +26,10 @@ public static class ExpertsSort
         [Shape("Tiles", "3")] ArrayView<int> tiles,
         [Shape("E")] ArrayView<int> counts,
         [Extent("T")] int rowCount,
-        [Extent("K")] int topK)
+        [Extent("K")] int topK,
+        [Extent("E")] int expertCount,
+        [Extent("Tiles")] int tileCount,
+        int firstExpert)
         where TTiles : struct, ITiles
     {
         ArrayView<int> shared = SharedMemory.Allocate<int>(Threads);
@@ -35,9 +38,9 @@ public static class ExpertsSort
         int own = 0, lower = 0;
         for (int i = begin; i < end; i++)
         {
-            int e = experts[i];
+            int e = experts[i] - firstExpert;
             own += e == expert ? 1 : 0;
-            lower += e < expert ? 1 : 0;
+            lower += e >= 0 && e < expert ? 1 : 0;
         }
 
         int through = GroupScan.Through(shared, own), count = shared[Threads - 1];
@@ -45,20 +48,34 @@ public static class ExpertsSort
         int start = shared[Threads - 1], place = start + through - own;
         for (int i = begin; i < end; i++)
         {
-            if (experts[i] == expert)
+            int e = experts[i] - firstExpert;
+            if (e == expert)
             {
                 rows[place] = i / topK;
                 places[i] = place;
                 place++;
+            }
+            else if (expert == 0 && (e < 0 || e >= expertCount))
+            {
+                places[i] = -1;
             }
         }
 
         // Every slot of the tiles belongs to exactly one expert: see ITiles.
         int slots = TTiles.EveryPlace ? count : ((start + count) / TTiles.Rows) - (start / TTiles.Rows) + 1;
         int firstSlot = TTiles.EveryPlace ? start : (start / TTiles.Rows) + expert;
+        if (expert == expertCount - 1)
+        {
+            slots = tileCount - firstSlot;
+            for (int free = start + count + thread; free < entries; free += Threads)
+            {
+                rows[free] = 0;
+            }
+        }
+
         for (int slot = thread; slot < slots; slot += Threads)
         {
-            int from = !TTiles.EveryPlace ? slot * TTiles.Rows : slot % TTiles.Rows == 0 ? slot : count;
+            int from = Math.Min(!TTiles.EveryPlace ? slot * TTiles.Rows : slot % TTiles.Rows == 0 ? slot : count, count);
             int tile = (firstSlot + slot) * TileColumns;
             tiles[tile] = expert;
             tiles[tile + 1] = Math.Min(start + from, entries - 1);

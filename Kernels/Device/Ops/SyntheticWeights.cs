@@ -10,7 +10,10 @@ public static class SyntheticWeights
     private const int Own = 8;
     private const int IndexMask = 4095;
 
-    /// <summary>output[i] = table[12 bits of word (start + i) / 4], where word w is SplitMix64 of key + w·γ.</summary>
+    /// <summary>
+    /// output[i] = table[12 bits of word n / 4], where word w is SplitMix64 of key + w·γ and n, the value's index in the whole
+    /// tensor, is start + i, or of a slice offset + ⌊(start + i) / width⌋ · stride + (start + i) mod width.
+    /// </summary>
     [Kernel("synthetic_weights", Threads, groups: "N/2048")]
     public static void Run(
         [Shape("4096")] ArrayView<ushort> table,
@@ -19,9 +22,13 @@ public static class SyntheticWeights
         int keyLow,
         int keyHigh,
         int startLow,
-        int startHigh)
+        int startHigh,
+        int width,
+        int stride,
+        int offsetLow,
+        int offsetHigh)
     {
-        ulong key = Join(keyLow, keyHigh), start = Join(startLow, startHigh);
+        ulong key = Join(keyLow, keyHigh), start = Join(startLow, startHigh), offset = Join(offsetLow, offsetHigh);
         int first = (Grid.IdxX * Threads * Own) + Group.IdxX;
         for (int i = 0; i < Own; i++)
         {
@@ -29,6 +36,13 @@ public static class SyntheticWeights
             if (at < count)
             {
                 ulong index = start + (ulong)at;
+                if (width > 0)
+                {
+                    ulong row = index / (ulong)width;
+                    index = (row * (ulong)stride) + (index - (row * (ulong)width));
+                }
+
+                index += offset;
                 ulong z = key + ((index >> 2) * 0x9e3779b97f4a7c15UL);
                 z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9UL;
                 z = (z ^ (z >> 27)) * 0x94d049bb133111ebUL;

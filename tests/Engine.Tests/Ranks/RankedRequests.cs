@@ -68,7 +68,7 @@ internal static class RankedRequests
     }
 
     /// <summary>Asserts that a text is another one, up to where the best two tokens were so near each other that sums of another order may swap them.</summary>
-    internal static void MustBeText(Sequence expected, Sequence found, string where)
+    internal static void MustBeText(Sequence expected, Sequence found, string where, float near = Layouts.Near)
     {
         Assert.Equal(expected.Generated, found.Generated);
         for (int i = 0; i < expected.Generated; i++)
@@ -76,11 +76,11 @@ internal static class RankedRequests
             if (expected.Output[i] != found.Output[i])
             {
                 float gap = expected.ListedValues(i)[0] - expected.ListedValues(i)[1];
-                Assert.True(gap < Layouts.Near, $"{where}: token {i} is {found.Output[i]}, expected {expected.Output[i]}, which was ahead by {gap}");
+                Assert.True(gap < near, $"{where}: token {i} is {found.Output[i]}, expected {expected.Output[i]}, which was ahead by {gap}");
                 return;
             }
 
-            Assert.Equal(expected.LogProbabilities[i], found.LogProbabilities[i], Layouts.Near);
+            Assert.Equal(expected.LogProbabilities[i], found.LogProbabilities[i], near);
         }
     }
 }

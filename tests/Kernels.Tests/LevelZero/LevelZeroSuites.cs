@@ -30,6 +30,8 @@ public sealed class LevelZeroExpertRouterTests : ExpertRouterTests<LevelZeroTarg
 
 public sealed class LevelZeroGroupedExpertsTests : GroupedExpertsTests<LevelZeroTarget>;
 
+public sealed class LevelZeroExpertPartTests : ExpertPartTests<LevelZeroTarget>;
+
 public sealed class LevelZeroGatedMlpTests : GatedMlpTests<LevelZeroTarget>;
 
 public sealed class LevelZeroGatherRowsTests : GatherRowsTests<LevelZeroTarget>;

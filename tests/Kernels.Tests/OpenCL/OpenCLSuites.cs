@@ -30,6 +30,8 @@ public sealed class OpenCLExpertRouterTests : ExpertRouterTests<OpenCLTarget>;
 
 public sealed class OpenCLGroupedExpertsTests : GroupedExpertsTests<OpenCLTarget>;
 
+public sealed class OpenCLExpertPartTests : ExpertPartTests<OpenCLTarget>;
+
 public sealed class OpenCLGatedMlpTests : GatedMlpTests<OpenCLTarget>;
 
 public sealed class OpenCLGatherRowsTests : GatherRowsTests<OpenCLTarget>;

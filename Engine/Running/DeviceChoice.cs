@@ -1,13 +1,16 @@
+using System.Diagnostics;
 using System.Globalization;
-using Lean.Engine.Running;
 using Lean.Kernels;
 using Lean.Tensors;
 
-namespace Lean.Engine.Cli;
+namespace Lean.Engine.Running;
 
 /// <summary>Opens what --device names. A named device is that device or an error, never another one.</summary>
 internal static class DeviceChoice
 {
+    /// <summary>The host's processor.</summary>
+    public const string Cpu = "cpu";
+
     private const string Kinds = "cpu, cuda[:i], opencl[:i] or ze[:i]";
 
     /// <summary>Opens a device.</summary>
@@ -16,18 +19,30 @@ internal static class DeviceChoice
     /// <exception cref="MachineException">Its driver failed.</exception>
     public static ComputeDevice Open(string? name)
     {
-        (string kind, int index) = Parse(name ?? "cpu");
+        (string kind, int index) = Parse(name ?? Cpu);
         return kind switch
         {
-            "cpu" => ComputeDevice.Of(CpuBackends.Open()),
+            Cpu => ComputeDevice.Of(CpuBackends.Open()),
             "cuda" => ComputeDevice.Of(CudaDevices.Open(index)),
             "opencl" => ComputeDevice.Of(OpenCLDevices.Open(index)),
             "ze" => ComputeDevice.Of(LevelZeroDevices.Open(index)),
-            _ => throw Later.NotYet($"--device {name}"),
+            _ => throw new UnreachableException(),
         };
     }
 
-    private static (string Kind, int Index) Parse(string name)
+    /// <summary>How many devices of a kind this machine has.</summary>
+    /// <param name="kind">cuda, opencl or ze.</param>
+    public static int Count(string kind) => kind switch
+    {
+        "cuda" => CudaDevices.List(out _).Count,
+        "opencl" => OpenCLDevices.List(out _).Count,
+        "ze" => LevelZeroDevices.List(out _).Count,
+        _ => 1,
+    };
+
+    /// <summary>What a name means: a kind of device, and which of them.</summary>
+    /// <exception cref="InputException">It is no such name.</exception>
+    public static (string Kind, int Index) Parse(string name)
     {
         string[] parts = name.Split(':');
         int index = 0;

@@ -1,0 +1,53 @@
+using Lean.Comm;
+using Lean.Engine.Models;
+using Lean.Engine.Ranks;
+using Lean.Engine.Running;
+using Lean.Kernels;
+
+namespace Lean.Engine.Tests.Ranks;
+
+/// <summary>
+/// Ranks whose tensors lie in a device's memory: the machine's first OpenCL device, all ranks on it, collectives through host memory.
+/// The text is that of one device, and company and drafts change no bit.
+/// </summary>
+public sealed class DeviceRankTests
+{
+    // Devices keep bf16 where a CPU has f32, and sums of ranks have another order.
+    private const float Near = 0.05f;
+
+    [Theory]
+    [InlineData("qwen3.5-moe", 2, 1, false)]
+    [InlineData("qwen3-next-moe", 1, 2, true)]
+    [InlineData("qwen3.5-moe", 2, 2, true)]
+    public void Devices_write_the_text_and_company_changes_no_bit(string name, int tensor, int replicas, bool expert)
+    {
+        Assert.SkipWhen(OpenCLDevices.List(out string? declined).Count == 0, declined ?? "there is no OpenCL device");
+        string folder = Layouts.Folder(name);
+        GenerationRequest[] requests = RankedRequests.All(ModelConfigReader.Read(folder).Vocabulary);
+        var options = new RankOptions { Layout = new ParallelLayout(tensor, replicas, expert), Device = "opencl", Watchdog = TimeSpan.FromMinutes(2) };
+        Sequence[] expected = OnOneDevice(folder, requests);
+        using RankedModel model = RankedModel.Open(folder, options);
+        using GenerationEngine engine = model.Start(new EngineOptions { CacheMemory = RankedRequests.Memory, MaxSequences = 3, Speculate = 2 });
+
+        Sequence[] alone = [.. requests.Select(r => RankedRequests.Run(engine, r with { Speculate = 0 })[0])];
+        Sequence[] together = RankedRequests.Run(engine, requests);
+        for (int i = 0; i < requests.Length; i++)
+        {
+            if (requests[i].Sampling.Temperature == 0)
+            {
+                RankedRequests.MustBeText(expected[i], alone[i], $"{name}, {options.Layout}, request {i}", Near);
+            }
+
+            Sampling.Requests.MustBe(alone[i], together[i], $"{name}, {options.Layout}, request {i} in company");
+        }
+
+        Assert.True(engine.Drafts.Verifications > 0);
+    }
+
+    private static Sequence[] OnOneDevice(string folder, GenerationRequest[] requests)
+    {
+        using var model = LoadedModel.Open(folder, ComputeDevice.Of(OpenCLDevices.Open(0)));
+        using var engine = model.Start(new EngineOptions { CacheMemory = RankedRequests.Memory, MaxSequences = 3 });
+        return RankedRequests.Run(engine, requests);
+    }
+}
