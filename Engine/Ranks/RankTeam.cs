@@ -19,6 +19,8 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
     private readonly LoadedModel?[] _models = new LoadedModel?[layout.Ranks];
     private readonly ICollectives?[] _ranks = new ICollectives?[layout.Ranks];
     private readonly CancellationTokenSource _lost = new();
+    private readonly RankAgreement _agreement = new(locals);
+    private readonly bool _isWhole = locals == layout.Ranks;
     private TeamStep[] _steps = [];
     private CachePlan? _plan;
     private ForcedAcceptance? _acceptance;
@@ -31,10 +33,6 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
     private int _left;
     private bool _ends;
     private bool _closes;
-    private int _asking;
-    private int _round;
-    private bool _any;
-    private bool _answer;
 
     /// <summary>Cancelled when a rank failed.</summary>
     public CancellationToken Lost => _lost.Token;
@@ -77,7 +75,7 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
 
     private void Run(ICollectives collectives, LoadedModel model, CachePlan plan)
     {
-        using var worker = new RankWorker(model, plan, form, model.Model.Peers!.CanCapture && locals == layout.Ranks ? AnyOf : null, _acceptance?.Copy());
+        using var worker = new RankWorker(model, plan, form, model.Model.Peers!.CanCapture && _isWhole ? AnyOf : null, _acceptance?.Copy());
         Note(ref _ready);
         int replica = layout.DataRank(collectives.Rank);
         for (int number = 1; Next(number) is { } step; number++)
@@ -101,6 +99,7 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
             Monitor.PulseAll(_gate);
         }
 
+        _agreement.End();
         _lost.Cancel();
     }
 
@@ -166,31 +165,6 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
         }
     }
 
-    /// <summary>Whether something holds on any of the process's ranks. All of them call it together; it waits for them, not for their devices.</summary>
-    /// <param name="mine">Whether it holds on the caller's.</param>
-    /// <exception cref="MachineException">A rank failed.</exception>
-    public bool AnyOf(bool mine)
-    {
-        lock (_gate)
-        {
-            int round = _round;
-            _any |= mine;
-            if (++_asking == locals)
-            {
-                (_answer, _any, _asking, _round) = (_any, false, 0, round + 1);
-                Monitor.PulseAll(_gate);
-            }
-
-            while (_round == round && _fault is null)
-            {
-                Monitor.Wait(_gate);
-            }
-
-            _fault?.Throw();
-            return _answer;
-        }
-    }
-
     /// <summary>Ends the engine's steps when all that were submitted are done, and waits for that; after a fault only for so long.</summary>
     /// <param name="patience">How long.</param>
     public void End(TimeSpan patience)
@@ -230,6 +204,20 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
 
     /// <summary>To be called when all threads have ended and nobody can fail any more.</summary>
     public void Dispose() => _lost.Dispose();
+
+    private bool AnyOf(bool mine)
+    {
+        if (_agreement.TryAnyOf(mine, out bool any))
+        {
+            return any;
+        }
+
+        lock (_gate)
+        {
+            _fault!.Throw();
+            return false;
+        }
+    }
 
     // Who writes what came of a step into its frames.
     private Span<StepFrame> Receivers(TeamStep step, int rank) => form.SharesResults
