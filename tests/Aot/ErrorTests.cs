@@ -73,7 +73,6 @@ public sealed class ErrorTests
     /// <summary>What the contract promises for later.</summary>
     public static TheoryData<string[], string> Later => new()
     {
-        { ["serve", "--tp", "2", "--comm", "oneccl"], "--comm oneccl" },
     };
 
     [Theory]
