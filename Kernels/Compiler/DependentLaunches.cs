@@ -4,7 +4,7 @@ namespace Lean.Kernels.Compiler;
 
 /// <summary>
 /// Lets every kernel for Hopper start while the one before it still runs: launches overlap, results do not. A kernel that
-/// says itself where it waits is left as it is; any other waits first of all.
+/// says itself where it waits is left as it is; any other waits first of all. What L2 is asked for meanwhile goes the same way.
 /// </summary>
 internal static partial class DependentLaunches
 {
@@ -24,6 +24,6 @@ internal static partial class DependentLaunches
         : text.Contains("griddepcontrol.wait", StringComparison.Ordinal) ? text
         : text.Insert(text.IndexOf("\n{", StringComparison.Ordinal) + 2, Prologue);
 
-    [GeneratedRegex(@"griddepcontrol\.\w+;")]
+    [GeneratedRegex(@"(griddepcontrol\.\w+|cp\.async\.bulk\.prefetch\.[^;]*);")]
     private static partial Regex Instruction();
 }

@@ -42,8 +42,8 @@ internal sealed class RowUnits(KernelStream stream)
             return;
         }
 
-        int tileRows = rows <= 16 ? 16 : 32, rowTiles = Count(rows, tileRows);
-        int groups = Count(weight.Shape[0], Warps / Slices(inputs) * LineOutputs) * rowTiles;
+        int columns = Count(weight.Shape[0], Warps / Slices(inputs) * LineOutputs), tileRows = TileRows(rows, columns);
+        int rowTiles = Count(rows, tileRows), groups = columns * rowTiles;
         switch (tileRows, Slices(inputs))
         {
             case (16, 2):
@@ -71,8 +71,8 @@ internal sealed class RowUnits(KernelStream stream)
     public void GateUp(in Tensor x, in Tensor gate, in Tensor up, in Tensor inner)
     {
         long rows = x.Shape[0], inputs = gate.Shape[1];
-        int tileRows = rows <= 8 ? 8 : 32, rowTiles = Count(rows, tileRows);
-        int groups = Count(gate.Shape[0], Warps / Slices(inputs) * LineOutputs) * rowTiles;
+        int columns = Count(gate.Shape[0], Warps / Slices(inputs) * LineOutputs), tileRows = rows <= 8 ? 8 : TileRows(rows, columns);
+        int rowTiles = Count(rows, tileRows), groups = columns * rowTiles;
         switch (tileRows, Slices(inputs))
         {
             case (8, 2):
@@ -83,6 +83,15 @@ internal sealed class RowUnits(KernelStream stream)
                 break;
             case (8, _):
                 GateUpRowsEightSlices8xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (16, 2):
+                GateUpRowsSixteenSlices2xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (16, 4):
+                GateUpRowsSixteenSlices4xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (16, _):
+                GateUpRowsSixteenSlices8xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
                 break;
             case (_, 2):
                 GateUpRowsThirtytwoSlices2xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
@@ -171,6 +180,11 @@ internal sealed class RowUnits(KernelStream stream)
                 break;
         }
     }
+
+    // More than eight rows: sixteen a tile as long as all groups run at once, since multiprocessors have nothing to do
+    // otherwise; beyond that 32, for which weights are read half as often.
+    private int TileRows(long rows, int columns) =>
+        rows <= 16 || (long)Count(rows, 16) * columns <= GroupsTogether * stream.Multiprocessors ? 16 : 32;
 
     // Terms are worth making where the groups of 64 outputs keep the multiprocessors busy.
     private bool IsMany(long rows, long outputs) => 4L * Count(rows, ManyRows(rows)) * Count(outputs, ManyOutputs) >= 3L * stream.Multiprocessors;

@@ -9,6 +9,9 @@ internal sealed class AddRmsNormDevice(KernelStream stream) : AddRmsNorm
     private const long NarrowRow = 2048;
     private const long WidestRow = 8192;
 
+    // Half of the groups of narrow rows that a multiprocessor holds.
+    private const int GroupsAhead = 2;
+
     private protected override void Launch(
         Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor faults, int place)
     {
@@ -20,11 +23,11 @@ internal sealed class AddRmsNormDevice(KernelStream stream) : AddRmsNorm
         }
         else if (width > NarrowRow)
         {
-            AddRmsNormRowWideLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place);
+            AddRmsNormRowWideLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place, GroupsAhead * stream.Multiprocessors);
         }
         else
         {
-            AddRmsNormRowNarrowLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place);
+            AddRmsNormRowNarrowLauncher.Launch(stream, residual, delta, weight, output, faults, epsilon, place, GroupsAhead * stream.Multiprocessors);
         }
     }
 

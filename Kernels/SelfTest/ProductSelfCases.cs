@@ -65,8 +65,8 @@ internal static class ProductSelfCases
         }, IsAligned: true);
 
     private static IEnumerable<SelfCase> Mlp() =>
-        from shape in ((int Hidden, int Width)[])[(72, 40), (1024, 72), (2048, 24)]
-        from rows in RowCounts
+        from shape in ((int Hidden, int Width)[])[(72, 40), (1024, 72), (2048, 24), (72, 2000)]
+        from rows in shape.Width > 1000 ? (int[])[130] : RowCounts
         select new SelfCase("gated_mlp", $"bf16 aligned [{rows}, {shape.Hidden}] by {shape.Width}", F32, (set, memory) =>
         {
             Shape full = new(rows, shape.Hidden), inner = new(shape.Width, shape.Hidden);

@@ -7,6 +7,10 @@ namespace Lean.Kernels.Device;
 /// add_rms_norm on cards since Ampere: a group per row, which reads the row once and keeps it in registers. Each thread
 /// has four neighbours of every 2,048; its sums are joined across the warp, then across warps in their order. Narrow rows
 /// have a kernel of their own, of few registers: more groups run at a time.
+/// <para>
+/// Memory would rest while groups add up and change places. So on Hopper a group asks L2 for its residual before it waits
+/// for the kernel before this one, and afterwards for the rows of a group that has yet to begin.
+/// </para>
 /// </summary>
 public static class AddRmsNormRow
 {
@@ -23,33 +27,87 @@ public static class AddRmsNormRow
     // 2^-96: squares of scaled values cannot leave f32.
     internal const float Small = 1.2621774483536189e-29f;
 
-    /// <summary>As <see cref="AddRmsNorm"/>; H is a multiple of 4 and at most 2,048 for each part, rows begin at multiples of 16 bytes.</summary>
-    [Kernel("add_rms_norm_row", Threads, groups: "T", Unroll = true)]
-    [Instance("narrow", typeof(OneRowPart))]
-    [Instance("wide", typeof(FourRowParts))]
-    [Cuda("sm_80", SharedBytes = SumBytes)]
-    public static void Run<TParts>(
+    /// <summary>
+    /// As <see cref="AddRmsNorm"/>; H is a multiple of 4 and at most 2,048, rows begin at multiples of 16 bytes. Memory is asked
+    /// for the rows of the group that is <paramref name="ahead"/> groups on.
+    /// </summary>
+    [Kernel("add_rms_norm_row_narrow", Threads, groups: "T", Unroll = true)]
+    [Cuda("sm_80", SharedBytes = SumBytes, GroupsTogether = 4)]
+    public static void Narrow(
         [Shape("T", "H")] ArrayView<float> residual,
         [Shape("T", "H", Optional = true)] ArrayView<float> delta,
         [Shape("H")] ArrayView<float> weight,
         [Shape("T", "H")] ArrayView<float> output,
         [Shape("T", Optional = true)] ArrayView<int> faults,
+        [Extent("T")] int rows,
         [Extent("H")] int width,
         [RowStride("output")] int outputStride,
         float epsilon,
-        int place)
+        int place,
+        int ahead) => Run<OneRowPart>(residual, delta, weight, output, faults, rows, width, outputStride, epsilon, place, ahead);
+
+    /// <summary>As <see cref="Narrow"/>; H is at most 8,192.</summary>
+    [Kernel("add_rms_norm_row_wide", Threads, groups: "T", Unroll = true)]
+    [Cuda("sm_80", SharedBytes = SumBytes)]
+    public static void Wide(
+        [Shape("T", "H")] ArrayView<float> residual,
+        [Shape("T", "H", Optional = true)] ArrayView<float> delta,
+        [Shape("H")] ArrayView<float> weight,
+        [Shape("T", "H")] ArrayView<float> output,
+        [Shape("T", Optional = true)] ArrayView<int> faults,
+        [Extent("T")] int rows,
+        [Extent("H")] int width,
+        [RowStride("output")] int outputStride,
+        float epsilon,
+        int place,
+        int ahead) => Run<FourRowParts>(residual, delta, weight, output, faults, rows, width, outputStride, epsilon, place, ahead);
+
+    private static void Run<TParts>(
+        ArrayView<float> residual,
+        ArrayView<float> delta,
+        ArrayView<float> weight,
+        ArrayView<float> output,
+        ArrayView<int> faults,
+        int rows,
+        int width,
+        int outputStride,
+        float epsilon,
+        int place,
+        int ahead)
         where TParts : struct, IRowParts
     {
+        // Arrays first: behind a branch they would not become registers.
+        var x = new float[TParts.Parts * Four];
+        var weights = new float[TParts.Parts * Four];
         uint sums = CudaShared.Base();
         DependentLaunch.Allow();
         int first = Group.IdxX * Four;
+        long row = (long)Grid.IdxX * width, next = row + ((long)ahead * width);
+        if (Group.IdxX == 0)
+        {
+            Prefetch.ToL2(ref residual[row], width * sizeof(float));
+        }
 
-        // Weights are nobody's output: they come while the kernel before this one still runs.
-        var weights = new float[TParts.Parts * Four];
-        Weights<TParts>(weights, weight, first, width);
         DependentLaunch.Wait();
-        long row = (long)Grid.IdxX * width;
-        var x = new float[TParts.Parts * Four];
+        int before = 0;
+        if (Group.IdxX == 0)
+        {
+            if (faults.Length > 0)
+            {
+                // Here, since a row would wait for it behind its sum.
+                before = delta.Length > 0 ? faults[Grid.IdxX] : 0;
+            }
+
+            if (Grid.IdxX + ahead < rows)
+            {
+                Prefetch.ToL2(ref residual[next], width * sizeof(float));
+                if (delta.Length > 0)
+                {
+                    Prefetch.ToL2(ref delta[next], width * sizeof(float));
+                }
+            }
+        }
+
         for (int part = 0; part < TParts.Parts; part++)
         {
             int h = first + (part * Threads * Four), at = part * Four;
@@ -76,7 +134,9 @@ public static class AddRmsNormRow
             }
         }
 
-        Finish<TParts>(sums, x, weights, width, output, (long)Grid.IdxX * outputStride, faults, delta.Length > 0, epsilon, place);
+        // Behind the row, which comes from farther away.
+        Weights<TParts>(weights, weight, first, width);
+        Finish<TParts>(sums, x, weights, width, output, (long)Grid.IdxX * outputStride, faults, before, epsilon, place);
     }
 
     /// <summary>A thread's weights.</summary>
@@ -106,11 +166,11 @@ public static class AddRmsNormRow
     /// <param name="output">Where the row goes.</param>
     /// <param name="target">And where in it.</param>
     /// <param name="faults">i32 [T], or empty.</param>
-    /// <param name="goesOn">Whether a fault that was noted before stays.</param>
+    /// <param name="before">The fault that the first thread knows to be noted, which stays; 0 is none.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="place">The norm's number.</param>
     internal static void Finish<TParts>(
-        uint sums, float[] x, float[] weights, int width, ArrayView<float> output, long target, ArrayView<int> faults, bool goesOn, float epsilon, int place)
+        uint sums, float[] x, float[] weights, int width, ArrayView<float> output, long target, ArrayView<int> faults, int before, float epsilon, int place)
         where TParts : struct, IRowParts
     {
         float squares = 0;
@@ -136,7 +196,6 @@ public static class AddRmsNormRow
 
         if (Group.IdxX == 0 && faults.Length > 0)
         {
-            int before = goesOn ? faults[Grid.IdxX] : 0;
             faults[Grid.IdxX] = before == 0 && !Scalar.IsFinite(squares) ? place : before;
         }
 

@@ -6,6 +6,10 @@ namespace Lean.Kernels.Device;
 /// The ring of <see cref="AttentionPrompt"/>: keys and values of cell after cell go in turn to the places of
 /// <see cref="AttentionCells"/>, counted from the kernel's first. Each warp waits for what it needs alone, and says when it is
 /// done with a place, so that some multiply while others weigh scores. Barriers lie behind the places.
+/// <para>
+/// Every lane says so for itself: that is as fast as one lane for its warp after a barrier of the warp's, or faster, and
+/// racecheck does not follow what a lane read over that barrier to another lane's arrival.
+/// </para>
 /// </summary>
 public static class AttentionRing
 {
@@ -23,12 +27,12 @@ public static class AttentionRing
             for (int i = 0; i < AttentionCells.Places; i++)
             {
                 AsyncBarrier.Initialize(ring + (uint)(Full + (i * 8)), AttentionCells.Threads);
-                AsyncBarrier.Initialize(ring + (uint)(Empty + (i * 8)), AttentionCells.Threads / 32);
+                AsyncBarrier.Initialize(ring + (uint)(Empty + (i * 8)), AttentionCells.Threads);
             }
         }
     }
 
-    /// <summary>Starts copying a cell's keys, when every warp is done with their place.</summary>
+    /// <summary>Starts copying a cell's keys, when every thread is done with their place.</summary>
     /// <param name="ring">The ring.</param>
     /// <param name="number">Which keys or values of the kernel's these are.</param>
     /// <param name="keys">The cache.</param>
@@ -59,15 +63,8 @@ public static class AttentionRing
         return Place<TColumns>(ring, number);
     }
 
-    /// <summary>Says that this warp is done with keys or values.</summary>
-    public static void Release(uint ring, int number)
-    {
-        Lanes.Together();
-        if ((Group.IdxX & 31) == 0)
-        {
-            AsyncBarrier.Arrive(Barrier(ring + Empty, number));
-        }
-    }
+    /// <summary>Says that this thread is done with keys or values.</summary>
+    public static void Release(uint ring, int number) => AsyncBarrier.Arrive(Barrier(ring + Empty, number));
 
     private static uint Place<TColumns>(uint ring, int number)
         where TColumns : struct, IColumnTile => ring + (uint)(number % AttentionCells.Places * AttentionCells.Bytes<TColumns>());

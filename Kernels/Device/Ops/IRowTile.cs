@@ -78,6 +78,19 @@ public struct EightRowsTwice : IRowTile
     public static int Ahead => 2;
 }
 
+/// <summary>16 outputs each of two matrices, of 16 rows.</summary>
+public struct SixteenRowsTwice : IRowTile
+{
+    /// <inheritdoc/>
+    public static int Outputs => 2;
+
+    /// <inheritdoc/>
+    public static int Rows => 2;
+
+    /// <inheritdoc/>
+    public static int Ahead => 2;
+}
+
 /// <summary>16 outputs each of two matrices, of 32 rows.</summary>
 public struct ThirtyTwoRowsTwice : IRowTile
 {

@@ -96,7 +96,8 @@ public static class PeerSumNorm
         }
 
         // Its barriers come after all threads have read the counts.
-        AddRmsNormRow.Finish<TParts>(sums, x, weights, width, output, (long)Grid.IdxX * outputStride, faults, true, epsilon, place);
+        int noted = faults.Length > 0 ? faults[Grid.IdxX] : 0;
+        AddRmsNormRow.Finish<TParts>(sums, x, weights, width, output, (long)Grid.IdxX * outputStride, faults, noted, epsilon, place);
         for (int part = 0; part < TParts.Parts; part++)
         {
             if (Group.IdxX == 0 && part < parts)

@@ -54,6 +54,13 @@ public sealed class CudaTextTests : IDisposable
     public void Hopper_has_its_instructions(string pattern) => Assert.Matches(pattern, Text("hopper_words", "sm_90a", CudaArchitecture.SM_90));
 
     [Fact]
+    public void What_Hopper_asks_L2_for_is_left_out_before_it()
+    {
+        Assert.Matches(@"cp\.async\.bulk\.prefetch\.L2\.global \[%rd\d+\], %r\d+;", Text("ampere_words", "sm_90", CudaArchitecture.SM_90));
+        Assert.DoesNotContain("prefetch", Text("ampere_words", "sm_80", CudaArchitecture.SM_80), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_warp_groups_product_lists_each_sum_once()
     {
         string text = Text("hopper_words", "sm_90a", CudaArchitecture.SM_90);

@@ -12,6 +12,7 @@ public static class CudaWords
     {
         uint memory = CudaShared.Base();
         int lane = Lanes.First(ILGPU.Group.IdxX);
+        Prefetch.ToL2(ref x[lane], lane);
         CopyAsync.Sixteen(memory, ref bits[lane], lane);
         CopyAsync.Commit();
         CopyAsync.Wait(2);

@@ -62,6 +62,36 @@ public sealed class GeneratedRowTests
         }
     }
 
+    // Tiles of sixteen rows as long as all groups run at once, else of 32; both, and a last tile that is not full.
+    [Theory]
+    [InlineData(20, 72, 40, "sixteen", "sixteen")]
+    [InlineData(20, 72, 200, "thirtytwo", "sixteen")]
+    public void Tiles_of_rows_change_no_bit(int rows, int hidden, int width, string first, string second)
+    {
+        using var stream = new PtxStream(MatrixUnits.Warp);
+        KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
+        float[] found = Run(kernels, 0, rows);
+        Assert.Equal(2, stream.Ran.Count);
+        Assert.StartsWith("gate_up_rows_" + first, stream.Ran[0], StringComparison.Ordinal);
+        Assert.StartsWith("linear_rows_wide_" + second, stream.Ran[1], StringComparison.Ordinal);
+        Assert.InRange(Distance(Run(reference, 0, rows), found), 0, 1e-5);
+        Assert.Equal(Run(kernels, rows - 1, 1), found[((rows - 1) * hidden)..]);
+        Assert.Equal(Run(kernels, 7, 9), found[(7 * hidden)..(16 * hidden)]);
+
+        float[] Run(KernelSet set, int from, int count)
+        {
+            using var memory = new GuardedMemory(set) { IsAligned = true };
+            Shape full = new(rows, hidden), inner = new(2 * width, hidden), down = new(hidden, width);
+            Tensor x = memory.New("x", DType.F32, full, SelfCases.Normal(1, full.Count)), output = memory.New("output", DType.F32, new Shape(count, hidden));
+            var gateUp = new LinearWeight(memory.New("gateUp", DType.BF16, inner, Scaled(2, inner.Count, hidden)));
+            var weight = new LinearWeight(memory.New("down", DType.BF16, down, Scaled(3, down.Count, width)));
+            Tensor scratch = memory.New("scratch", DType.F32, new Shape(count, 2 * width));
+            set.GatedMlp.Run(x.Rows(from, count), gateUp, weight, default, default, scratch, output, promptRows: 0);
+            Assert.Null(memory.Fault());
+            return output.AsSpan<float>().ToArray();
+        }
+    }
+
     // One chunk of k and two; matrices that end within a group's share.
     [Theory]
     [InlineData(72, 40, 21, 2)]
