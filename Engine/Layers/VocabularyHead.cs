@@ -45,21 +45,12 @@ internal sealed class VocabularyHead
     /// <param name="promptRows">How many rows are a prompt's.</param>
     /// <param name="arena">Holds the result.</param>
     /// <returns>f32 [R, V of the rank, or V].</returns>
-    public Tensor OwnLogits(Tensor hidden, long promptRows, Arena arena)
-    {
-        if (_summing is not null)
-        {
-            return Summed(hidden, promptRows, arena, _summing);
-        }
-
-        Tensor logits = arena.F32(hidden.Shape[0], _weight.Outputs);
-        _layer.Ops.Linear.Run(hidden, _weight, logits, promptRows);
-        return logits;
-    }
+    public Tensor OwnLogits(Tensor hidden, long promptRows, Arena arena) =>
+        _summing is not null ? Summed(hidden, promptRows, arena, _summing) : Part(hidden, promptRows, arena);
 
     /// <summary>
     /// The most likely token of each row, ties to the lowest, and its log-probability: each rank brings its best one (see
-    /// <see cref="TokenPick"/>), and no logits are gathered. The ranks of a replica call it together.
+    /// <see cref="RankPicks"/>), and no logits are gathered. The ranks of a replica call it together.
     /// </summary>
     /// <param name="hidden">f32 [R, H].</param>
     /// <param name="promptRows">How many rows are a prompt's.</param>
@@ -70,29 +61,18 @@ internal sealed class VocabularyHead
     {
         long rows = hidden.Shape[0];
         ArenaMark mark = arena.Mark();
-        Tensor logits = OwnLogits(hidden, promptRows, arena);
+        Tensor logits = Part(hidden, promptRows, arena);
         if (rows > 0)
         {
             _layer.Ops.GreedyPick.Run(logits, tokens, values);
         }
 
-        if (Peers is not null)
+        if (IsShared)
         {
-            Tensor own = arena.I32(rows, TokenPick.Words), all = arena.I32(rows * Peers.Ranks, TokenPick.Words);
-            Span<int> chosen = tokens.AsSpan<int>(), ownWords = own.AsSpan<int>(), words = all.AsSpan<int>();
-            Span<float> probabilities = values.AsSpan<float>();
-            for (int row = 0; row < rows; row++)
-            {
-                TokenPick pick = chosen[row] < 0 ? TokenPick.None
-                    : new(Peers.First + chosen[row], logits.Rows(row, 1).AsSpan<float>()[chosen[row]], probabilities[row]);
-                pick.Write(ownWords.Slice(TokenPick.Words * row, TokenPick.Words));
-            }
-
-            Peers.Gather(CollectivePurpose.Head, own, all);
-            for (int row = 0; row < rows; row++)
-            {
-                (chosen[row], _, probabilities[row]) = TokenPick.Best(words, TokenPick.Words * row, TokenPick.Words * (int)rows);
-            }
+            Tensor own = arena.I32(rows, RankPicks.Words), all = arena.I32(rows * _vocabularies.Length, RankPicks.Words);
+            _layer.Ops.RankPicks.Pack(logits, tokens, values, (int)_layer.Shard.Vocabulary.Start, own);
+            _layer.Peers!.Gather(GroupKind.Tensor, CollectivePurpose.Head, layer: -1, own, all);
+            _layer.Ops.RankPicks.Merge(all, tokens, values);
         }
 
         arena.Release(mark);
@@ -126,6 +106,14 @@ internal sealed class VocabularyHead
         }
 
         arena.Release(mark);
+        return logits;
+    }
+
+    // Of the tokens that the rank holds.
+    private Tensor Part(Tensor hidden, long promptRows, Arena arena)
+    {
+        Tensor logits = arena.F32(hidden.Shape[0], _weight.Outputs);
+        _layer.Ops.Linear.Run(hidden, _weight, logits, promptRows);
         return logits;
     }
 

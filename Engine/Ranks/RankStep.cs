@@ -41,8 +41,7 @@ internal sealed class RankStep
             for (int[] counts = Counts(replicas, 1); counts.AsSpan().ContainsAnyExcept(0); counts = Counts(replicas, _drafting.Count + 1))
             {
                 _drafting.Add(StepRows.Ragged(counts));
-                ForwardCollectives drafting = _drafting.Count == 1 ? collectives.GoOn(_drafting[^1]) : collectives.Draft(_drafting[^1]);
-                _ = form.OnDevice ? drafting.WholeLogits(counts) : drafting.Picks(counts);
+                _ = (_drafting.Count == 1 ? collectives.GoOn(_drafting[^1]) : collectives.Draft(_drafting[^1])).Picks(counts);
             }
         }
 

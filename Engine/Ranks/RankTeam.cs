@@ -77,7 +77,7 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
 
     private void Run(ICollectives collectives, LoadedModel model, CachePlan plan)
     {
-        using var worker = new RankWorker(model, plan, form, collectives.CanCapture && locals == layout.Ranks ? AnyOf : null, _acceptance?.Copy());
+        using var worker = new RankWorker(model, plan, form, model.Model.Peers!.CanCapture && locals == layout.Ranks ? AnyOf : null, _acceptance?.Copy());
         Note(ref _ready);
         int replica = layout.DataRank(collectives.Rank);
         for (int number = 1; Next(number) is { } step; number++)

@@ -25,6 +25,9 @@ internal sealed class ComputeDevice : IDisposable
         return new ComputeDevice(DeviceKernelSet.Create(stream), threads: 1, stream, device);
     }
 
+    /// <summary>A stream of a device, with what must live as long.</summary>
+    public static ComputeDevice Of(KernelStream stream, params IDisposable[] owned) => new(DeviceKernelSet.Create(stream), threads: 1, owned);
+
     public void Dispose()
     {
         foreach (IDisposable owned in _owned)

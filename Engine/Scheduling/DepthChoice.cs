@@ -14,6 +14,10 @@ internal sealed class DepthChoice(int most)
     private const int Samples = 3;
     private const int SamplesAgain = 2;
 
+    // Where a step verifies one draft, some are wrong by chance: a depth is not judged before so many drafts.
+    private const double Fewest = 8;
+    private const int MostSamples = 16;
+
     // A depth is given up when so many drafts have been verified and it is slower than the best by more than this.
     private const double Enough = 32;
     private const double Hopeless = 0.9;
@@ -78,7 +82,7 @@ internal sealed class DepthChoice(int most)
         Measure(depth, seconds);
         if (_trial >= 0)
         {
-            if (depth == _trial && (_seen >= _settling + _samples || IsHopeless(acceptance)))
+            if (depth == _trial && ((_seen >= _settling + _samples && IsTold(acceptance)) || IsHopeless(acceptance)))
             {
                 End(acceptance);
             }
@@ -126,11 +130,15 @@ internal sealed class DepthChoice(int most)
     // What a depth costs by what was known and the samples taken since. What was known far too high was held up.
     private double Cost(double known) => known == 0 || _least < HeldUp * known ? _least : (known + _least) / 2;
 
-    // Judged by the fastest step that is known of.
+    // Whether enough drafts have been verified to judge a depth, or so many steps have gone by that no more are waited for: few
+    // come to a deep one where those before it are wrong.
+    private bool IsTold(DraftAcceptance acceptance) => acceptance.Outcomes(_trial) >= Fewest || _seen >= MostSamples;
+
+    // Judged by the fastest step that is known of: slower by a tenth, or hardly faster even if all drafts were right.
     private bool IsHopeless(DraftAcceptance acceptance)
     {
-        double cost = _cost[_trial] == 0 ? _fastest : double.Min(_cost[_trial], _fastest);
-        return acceptance.Outcomes(_trial) >= Enough && acceptance.Tokens(_trial) / cost < Hopeless * Rate(_best, acceptance);
+        double cost = _cost[_trial] == 0 ? _fastest : double.Min(_cost[_trial], _fastest), rate = Rate(_best, acceptance);
+        return (1 + _trial) / cost * Hopeless < rate || (acceptance.Outcomes(_trial) >= Enough && acceptance.Tokens(_trial) / cost < rate * Hopeless);
     }
 
     private double Rate(int depth, DraftAcceptance acceptance) => _cost[depth] == 0 ? 0 : acceptance.Tokens(depth) / _cost[depth];
@@ -167,7 +175,7 @@ internal sealed class DepthChoice(int most)
             return;
         }
 
-        double cost = _cost[depth] * (SettlingAgain + SamplesAgain + 1), loss = cost * double.Max(0, 1 - (Rate(depth, acceptance) / rate));
+        double loss = LookSeconds(depth) * double.Max(0, 1 - (Rate(depth, acceptance) / rate));
         if (_credit >= loss)
         {
             (_credit, _looksDown) = (_credit - loss, !_looksDown);
@@ -179,6 +187,9 @@ internal sealed class DepthChoice(int most)
     // A row more costs at least half of what the last one did.
     private double LeastCost(int depth) => depth == 1 ? _cost[0] : (1.5 * _cost[depth - 1]) - (0.5 * _cost[depth - 2]);
 
+    // Seconds of a look at a depth whose cost is known.
+    private double LookSeconds(int depth) => _cost[depth] * (SettlingAgain + SamplesAgain + 1);
+
     private void Try(int depth) => (_trial, _trialSteps, _seen, _seenDepth) = (depth, 0, 0, -1);
 
     private void End(DraftAcceptance acceptance)
@@ -186,6 +197,12 @@ internal sealed class DepthChoice(int most)
         if (_cost[_trial] == 0 && _seenDepth == _trial && _seen > _settling)
         {
             _cost[_trial] = _fastest;
+        }
+
+        // What the first trial of a depth said of few drafts is soon looked at again, unless none could have said otherwise.
+        if (_cost[_trial] > 0 && _settling == Settling && acceptance.Outcomes(_trial) < Enough && !IsHopeless(acceptance))
+        {
+            _credit = double.Max(_credit, LookSeconds(_trial));
         }
 
         _best = Rate(_trial, acceptance) > Rate(_best, acceptance) * Better ? _trial : _best;

@@ -93,7 +93,8 @@ internal sealed class ReplayStream(KernelStream inner) : KernelStream
         inner.Dispose();
     }
 
-    private void Do(Action work)
+    /// <summary>Does work of somebody who queues it here, or notes it for the graph.</summary>
+    internal void Do(Action work)
     {
         if (_notes is null)
         {

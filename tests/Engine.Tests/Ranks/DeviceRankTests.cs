@@ -2,6 +2,7 @@ using Lean.Comm;
 using Lean.Engine.Models;
 using Lean.Engine.Ranks;
 using Lean.Engine.Running;
+using Lean.Engine.Tests.Forward;
 using Lean.Kernels;
 
 namespace Lean.Engine.Tests.Ranks;
@@ -42,6 +43,50 @@ public sealed class DeviceRankTests
         }
 
         Assert.True(engine.Drafts.Verifications > 0);
+    }
+
+    [Theory]
+    [InlineData("qwen3.5-moe", 2, 1, false)]
+    [InlineData("qwen3.5-moe", 1, 2, true)]
+    public void Ranks_capture_the_same_steps_and_these_give_the_bits_of_steps_that_were_not(string name, int tensor, int replicas, bool expert)
+    {
+        Assert.SkipWhen(OpenCLDevices.List(out string? declined).Count == 0, declined ?? "there is no OpenCL device");
+        string folder = Layouts.Folder(name);
+
+        // Penalties grow with the text, so that a step with them is never captured, on no replica.
+        GenerationRequest[] requests =
+            [.. RankedRequests.All(ModelConfigReader.Read(folder).Vocabulary).Where(static r => r.Sampling.RepetitionPenalty == 1).Select(static r => r with { MaxTokens = 24 })];
+        var ranks = new RankOptions { Layout = new ParallelLayout(tensor, replicas, expert), Device = "opencl", Watchdog = TimeSpan.FromMinutes(2) };
+        var options = new EngineOptions { CacheMemory = RankedRequests.Memory, MaxSequences = 3, Speculate = 2 };
+        Sequence[] expected;
+        using (RankedModel plain = RankedModel.Open(folder, ranks))
+        using (GenerationEngine engine = plain.Start(options))
+        {
+            expected = RankedRequests.Run(engine, requests);
+        }
+
+        var streams = new ReplayStream[ranks.Layout.Ranks];
+        using RankedModel model = RankedModel.Open(Load, ranks);
+        for (int run = 0; run < 2; run++)
+        {
+            // Engines follow each other on the same ranks.
+            using GenerationEngine engine = model.Start(options);
+            Sequence[] found = RankedRequests.Run(engine, requests);
+            for (int i = 0; i < requests.Length; i++)
+            {
+                Sampling.Requests.MustBe(expected[i], found[i], $"{name}, {ranks.Layout}, request {i}, run {run}");
+            }
+        }
+
+        Assert.All(streams, s => Assert.Equal((streams[0].Captures, streams[0].Replays), (s.Captures, s.Replays)));
+        Assert.True(streams[0].Captures > 0 && streams[0].Replays > streams[0].Captures, $"{streams[0].Captures} captured, {streams[0].Replays} replayed");
+
+        LoadedModel Load(ComputeDevice device, ICollectives staged)
+        {
+            var stream = new ReplayStream(device.Ops.Stream!);
+            streams[staged.Rank] = stream;
+            return LoadedModel.Open(folder, ComputeDevice.Of(stream, device), new QueuedCollectives(staged, stream));
+        }
     }
 
     private static Sequence[] OnOneDevice(string folder, GenerationRequest[] requests)

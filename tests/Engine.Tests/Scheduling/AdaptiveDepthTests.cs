@@ -58,6 +58,21 @@ public sealed class AdaptiveDepthTests
         }
     }
 
+    // A sequence alone tells an outcome a step, so the first few say little: wrong ones keep drafts away for a while only.
+    [Fact]
+    public void A_bad_beginning_does_not_keep_drafts_away_for_long()
+    {
+        for (int seed = 0; seed < 20; seed++)
+        {
+            var machine = new Machine(1, 0, [125, 185, 250, 320], seed);
+            var depth = new AdaptiveDepth(Most);
+            machine.Run(depth, 12);
+            machine.Acceptance = 0.8;
+            machine.Run(depth, 588);
+            Assert.InRange(machine.TokensPerSecond * 125, 1.12, 1.25);
+        }
+    }
+
     [Fact]
     public void It_is_nearly_as_good_as_the_best_fixed_depth_on_any_machine()
     {
