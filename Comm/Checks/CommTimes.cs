@@ -24,13 +24,17 @@ public sealed class CommTimes
     /// <param name="collectives">The rank.</param>
     /// <param name="firstStep">The number of the first step, one more than the last.</param>
     /// <param name="capture">Captures what an action queues, and gives what launches it; null where nothing can be captured.</param>
-    public CommTimes(ICollectives collectives, long firstStep, Func<Action, Action>? capture = null) : this(collectives, firstStep, capture, [1, 16, 256, 2048], calls: 20)
+    public CommTimes(ICollectives collectives, long firstStep, Func<Action, Action>? capture = null)
+        : this(collectives, firstStep, capture, collectives.CanCapture ? [1, 16, 256, 2048] : [1, 16, 256], collectives.CanCapture ? 20 : 4)
     {
     }
 
     /// <summary>With other sizes, for tests.</summary>
     internal CommTimes(ICollectives collectives, long firstStep, Func<Action, Action>? capture, ImmutableArray<int> rows, int calls) =>
         (_collectives, _step, _capture, _rows, _calls) = (collectives, firstStep, collectives.CanCapture ? capture : null, rows, calls);
+
+    /// <summary>The step after those that were carried out.</summary>
+    public long NextStep => _step;
 
     /// <summary>Tries them all; every rank does so.</summary>
     /// <param name="done">Called with each on this rank.</param>

@@ -3,7 +3,7 @@ using Lean.Tensors;
 namespace Lean.Comm;
 
 /// <summary>What the self-test brings to a collective and looks at after it: host memory, and where ranks have devices the same there.</summary>
-internal sealed class SelfTestMemory : IDisposable
+public sealed class SelfTestMemory : IDisposable
 {
     private readonly ICollectives _collectives;
     private readonly IRankDevice? _device;
@@ -73,6 +73,7 @@ internal sealed class SelfTestMemory : IDisposable
         _collectives.Check();
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _there?.Dispose();

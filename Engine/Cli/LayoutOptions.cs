@@ -15,8 +15,8 @@ internal sealed class LayoutOptions
     private readonly Option<int> _data = Options.Number("--dp", 1, MostRanks, 1, "Replicas of those ranks (data parallelism)");
     private readonly Option<bool> _expert = Options.Flag("--ep", "Place whole experts over all ranks instead of slicing each over a replica's");
     private readonly Option<string?> _comm = Options.Text(
-        "--comm", "nccl|loopback|mpi",
-        "What connects ranks: nccl, threads with a CUDA device each; loopback, threads that meet in the host's memory; mpi, processes that a launcher started (default: mpi where one did, else nccl where it can, else loopback)");
+        "--comm", "nccl|oneccl|loopback|mpi",
+        "What connects ranks: nccl, ranks with a CUDA device each; oneccl, devices through the host's memory, untested on Intel's; loopback, threads that meet in the host's memory; mpi, processes that a launcher started (default: mpi where one did, else nccl where it can, else loopback)");
 
     private readonly Option<string?> _watchdog = Options.Text(
         "--watchdog", "SECONDS", $"How long a rank may wait for others before the run ends with a verdict (default: {Watchdog.Variable}, else {Watchdog.DefaultSeconds})");
@@ -64,18 +64,18 @@ internal sealed class LayoutOptions
                 $"{launched.Launcher} started {launched.Ranks} processes, but --tp 1 --dp 1 is one rank: expected --tp and --dp whose product is {launched.Ranks}"),
             null when launched is { Ranks: > 1 } => device is null or DeviceChoice.Cpu || NcclChoice.Declined(launched.LocalRanks, device) is not null
                 ? Processes(layout, device, parsed, launched, $"mpi, since {launched.Launcher} started {launched.Ranks} processes")
-                : Processes(layout, device, parsed, launched, $"nccl, since {launched.Launcher} started {launched.Ranks} processes, each with a CUDA device of its own", nccl: true),
+                : Processes(layout, device, parsed, launched, $"nccl, since {launched.Launcher} started {launched.Ranks} processes, each with a CUDA device of its own", CclKind.Nccl),
             null when layout.Ranks == 1 || device is null or DeviceChoice.Cpu =>
                 Threads(layout, device, parsed, "loopback, since no launcher started several processes: all ranks are threads of this one"),
             null => NcclChoice.Declined(layout.Ranks, device) is { } why
                 ? Threads(layout, device, parsed, $"loopback, since {why}")
-                : Threads(layout, device, parsed, "nccl, since each rank has a CUDA device of its own: all ranks are threads of this process", nccl: true),
+                : Threads(layout, device, parsed, "nccl, since each rank has a CUDA device of its own: all ranks are threads of this process", CclKind.Nccl),
             "nccl" when layout.Ranks == 1 => Threads(layout, device, parsed, "one rank"),
             "nccl" when NcclChoice.Declined(launched?.LocalRanks ?? layout.Ranks, device) is { } reason =>
                 throw new InputException($"--comm nccl cannot connect {layout}: {reason}"),
             "nccl" => launched is { Ranks: > 1 }
-                ? Processes(layout, device, parsed, launched, "nccl, as --comm says", nccl: true)
-                : Threads(layout, device, parsed, "nccl, as --comm says: all ranks are threads of this process", nccl: true),
+                ? Processes(layout, device, parsed, launched, "nccl, as --comm says", CclKind.Nccl)
+                : Threads(layout, device, parsed, "nccl, as --comm says: all ranks are threads of this process", CclKind.Nccl),
             "loopback" when launched is { Ranks: > 1 } => throw new InputException(
                 $"--comm loopback makes all ranks threads of one process, but {launched.Launcher} started {launched.Ranks}: start one, or use --comm mpi"),
             "loopback" => Threads(layout, device, parsed, "loopback, as --comm says: all ranks are threads of this process"),
@@ -83,23 +83,28 @@ internal sealed class LayoutOptions
             "mpi" => launched is { Ranks: > 1 }
                 ? Processes(layout, device, parsed, launched, "mpi, as --comm says")
                 : throw new InputException($"--comm mpi needs a launcher that starts {layout.Ranks} processes, such as mpirun -n {layout.Ranks} lean …; --comm loopback makes ranks threads of one"),
-            "oneccl" => throw Later.NotYet($"--comm {comm}"),
+            "oneccl" when layout.Ranks == 1 => Threads(layout, device, parsed, "one rank"),
+            "oneccl" when device is null or DeviceChoice.Cpu => throw new InputException(
+                $"--comm oneccl connects devices, and ranks run on the CPU here: expected --device ze or another kind, or --comm loopback"),
+            "oneccl" => launched is { Ranks: > 1 }
+                ? Processes(layout, device, parsed, launched, "oneccl, as --comm says", CclKind.OneCcl)
+                : Threads(layout, device, parsed, "oneccl, as --comm says: all ranks are threads of this process", CclKind.OneCcl),
             _ => throw new InputException($"--comm is '{comm}', expected loopback, mpi, nccl or oneccl"),
         };
     }
 
     private static string Staged(string? device) => device is null or DeviceChoice.Cpu ? "" : $"; what {device} devices bring goes through the host's memory";
 
-    private RankOptions Threads(ParallelLayout layout, string? device, ParseResult parsed, string reason, bool nccl = false) => new()
+    private RankOptions Threads(ParallelLayout layout, string? device, ParseResult parsed, string reason, CclKind? library = null) => new()
     {
         Layout = layout,
         Device = device,
-        UsesNccl = nccl,
-        Reason = reason + (nccl ? "" : Staged(device)),
+        Library = library,
+        Reason = reason + (library == CclKind.Nccl ? "" : Staged(device)),
         Watchdog = Watchdog.Limit(parsed.GetValue(_watchdog)),
     };
 
-    private RankOptions Processes(ParallelLayout layout, string? device, ParseResult parsed, RankEnvironment launched, string reason, bool nccl = false) => _processes
-        ? Threads(layout, device, parsed, reason, nccl) with { Environment = launched }
+    private RankOptions Processes(ParallelLayout layout, string? device, ParseResult parsed, RankEnvironment launched, string reason, CclKind? library = null) => _processes
+        ? Threads(layout, device, parsed, reason, library) with { Environment = launched }
         : throw Later.NotYet($"this command on several processes ({launched.Launcher} started {launched.Ranks})");
 }

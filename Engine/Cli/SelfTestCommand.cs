@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Engine.Scoring;
 using Lean.Kernels;
@@ -14,24 +15,47 @@ internal sealed class SelfTestCommand
 
     private readonly Option<string?> _device = Options.Text("--device", "cpu|cuda[:i]|opencl[:i]|ze[:i]", "What to check (default: cpu)");
     private readonly Option<string?> _filter = Options.Text("--filter", "TEXT", $"Only ops whose name contains it; '{Demo}' is the demo's answer");
+    private readonly Option<bool> _drill = Options.Flag("--drill", "With several ranks, then let the last one stay away from a collective: the watchdog must end all");
+    private readonly LayoutOptions _layout = new();
     private readonly Option<string?> _shard = Options.Text("--shard", "I/N", "Only every N-th call, from the I-th on, so that N processes share the work; the demo is with the first");
 
     /// <summary>The command.</summary>
     public Command Build()
     {
         var command = new ExampleCommand(
-            "selftest", "Checks every kernel of a device against its reference, one line an op, then the demo's answer", "lean selftest", "lean selftest --device opencl:0",
+            "selftest",
+            "Checks every kernel of a device against its reference, one line an op, then the demo's answer; of several ranks, what connects them: every collective of every group against known values, with times",
+            "lean selftest", "lean selftest --device opencl:0",
             "lean selftest --device cuda --filter attention",
-            "lean selftest --device cuda --filter linear --shard 2/8")
+            "lean selftest --device cuda --filter linear --shard 2/8",
+            "lean selftest --device cuda --tp 2 --drill --watchdog 2")
         {
-            _device, _filter, _shard,
+            _device, _filter, _shard, _drill,
         };
+        _layout.AddTo(command);
         command.SetAction(Run);
         return command;
     }
 
     private int Run(ParseResult parsed)
     {
+        RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device));
+        if (ranks.Layout.Ranks > 1)
+        {
+            if ((parsed.GetValue(_filter) ?? parsed.GetValue(_shard)) is not null)
+            {
+                throw new InputException($"--filter and --shard choose among kernels, and {ranks.Layout} checks what connects ranks: leave them out");
+            }
+
+            new RankSelfTest(ranks, parsed.GetValue(_drill), Console.Out).Run();
+            return 0;
+        }
+
+        if (parsed.GetValue(_drill))
+        {
+            throw new InputException("--drill lets a rank stay away from the others, expected --tp or --dp of 2 or more");
+        }
+
         string filter = parsed.GetValue(_filter) ?? "";
         if (!SelfTest.Ops.Append(Demo).Any(Chosen))
         {

@@ -20,8 +20,8 @@ internal sealed record RankOptions
     /// <summary>What ranks run on, as --device names it: a kind of device, of which each rank has one, or null for the CPU.</summary>
     public string? Device { get; init; }
 
-    /// <summary>Whether NCCL connects the ranks; otherwise what they bring goes through the host's memory.</summary>
-    public bool UsesNccl { get; init; }
+    /// <summary>The library that connects the ranks' devices, or null where ranks meet in the host's memory.</summary>
+    public CclKind? Library { get; init; }
 
     /// <summary>Why they are connected so, for people.</summary>
     public string Reason { get; init; } = "";
@@ -61,10 +61,16 @@ internal sealed record RankOptions
         TimeSpan rendezvous = Watchdog > s_rendezvous ? Watchdog : s_rendezvous;
         RankEnvironment environment = Environment!;
         ComputeDevice? opened = null;
-        RankSession session = UsesNccl
-            ? RankSession.Start(environment, Layout, CclLibrary.Open(CclKind.Nccl), () => new CudaRankDevice(opened = RankDevices.Open(this, environment.LocalRank), environment.Rank), Watchdog, rendezvous)
+        RankSession session = Library is { } library
+            ? RankSession.Start(environment, Layout, CclLibrary.Open(library), Open, Watchdog, rendezvous)
             : RankSession.Start(environment, Layout, Watchdog, rendezvous);
         device = opened;
         return session;
+
+        IRankDevice Open()
+        {
+            opened = RankDevices.Open(this, environment.LocalRank);
+            return Library == CclKind.Nccl ? new CudaRankDevice(opened, environment.Rank) : new StagedRankDevice(opened, environment.LocalRank);
+        }
     }
 }

@@ -2,7 +2,6 @@ using Lean.Comm;
 using Lean.Engine.Caches;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
-using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Ranks;
@@ -70,7 +69,12 @@ internal sealed class RankedModel : IEngineSource
     {
         // Drivers are looked up once, before threads do it side by side.
         _ = RankDevices.Sharing(options);
-        RankedModel model = options.Environment is not null ? OfProcesses(load, options) : options.UsesNccl ? OfCards(load, options) : OfThreads(load, options);
+        RankedModel model = options.Environment is not null ? OfProcesses(load, options) : options.Library switch
+        {
+            CclKind.Nccl => OfCards(load, options),
+            CclKind.OneCcl => OfStaged(load, options),
+            _ => OfThreads(load, options),
+        };
         try
         {
             model._thread.Start();
@@ -216,6 +220,18 @@ internal sealed class RankedModel : IEngineSource
             part.Model.Peers!.ResidualSum = cards[collectives.Rank];
             return part;
         }, peers);
+    }
+
+    private static RankedModel OfStaged(Func<ComputeDevice, ICollectives, LoadedModel> load, RankOptions options)
+    {
+        var devices = new ComputeDevice[options.Layout.Ranks];
+        var world = new CclWorld(
+            options.Layout, CclLibrary.Open(CclKind.OneCcl), rank => new StagedRankDevice(devices[rank] = RankDevices.Open(options, rank), rank), pause: options.Pause);
+        return OfThreads(options, world, collectives =>
+        {
+            CommSelfTest.Run(collectives);
+            return Part(load, collectives, options, devices[collectives.Rank]);
+        });
     }
 
     private static RankedModel OfThreads(RankOptions options, RankWorld world, Func<ICollectives, LoadedModel> open, params IDisposable[] owned)

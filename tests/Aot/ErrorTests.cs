@@ -73,7 +73,7 @@ public sealed class ErrorTests
     /// <summary>What the contract promises for later.</summary>
     public static TheoryData<string[], string> Later => new()
     {
-        { ["serve", "--tp", "2", "--comm", "oneccl"], "--comm oneccl" },
+        { ["score", "--text", "a", "--tp", "2", "--device", "opencl"], "this command on --device opencl with TP 2 × DP 1" },
     };
 
     [Theory]

@@ -17,6 +17,7 @@ public sealed class RankedScheduleTests
 {
     private const int Distinct = 16;
     private const int Longest = 130;
+    private const int ReportEvery = 1000;
 
     private static readonly ParallelLayout[] s_layouts =
     [
@@ -57,13 +58,18 @@ public sealed class RankedScheduleTests
             (requests, tokens, cancelled) = (requests + run.Ended, tokens + run.Tokens, cancelled + run.Cancelled);
             (hits, preemptions) = (hits + engine.Statistics.Cache.Hits, preemptions + engine.Statistics.Preemptions);
             (device, host) = (device + run.Accepted.All - run.Accepted.OnHost, host + run.Accepted.OnHost);
+            if ((seed + 1) % ReportEvery == 0 || seed + 1 == Schedules)
+            {
+                TestContext.Current.TestOutputHelper?.WriteLine(Found(seed + 1));
+            }
         }
 
-        string found = string.Create(
+        Assert.True(
+            hits >= Schedules / 20 && preemptions >= Schedules / 20 && cancelled >= Schedules / 10 && device >= Schedules / 10 && host >= Schedules / 20, Found(Schedules));
+
+        string Found(int schedules) => string.Create(
             CultureInfo.InvariantCulture,
-            $"{Schedules:N0} schedules on {pools.Count} pairs of model and layout in {Stopwatch.GetElapsedTime(start).TotalSeconds:F0} s: {requests:N0} requests, {tokens:N0} tokens, {device:N0} drafted on the ranks and {host:N0} on the host, {cancelled:N0} cancelled, {hits:N0} prefix hits, {preemptions:N0} preempted; each as alone, bit for bit");
-        TestContext.Current.TestOutputHelper?.WriteLine(found);
-        Assert.True(hits >= Schedules / 20 && preemptions >= Schedules / 20 && cancelled >= Schedules / 10 && device >= Schedules / 10 && host >= Schedules / 20, found);
+            $"{schedules:N0} schedules on {pools.Count} pairs of model and layout in {Stopwatch.GetElapsedTime(start).TotalSeconds:F0} s: {requests:N0} requests, {tokens:N0} tokens, {device:N0} drafted on the ranks and {host:N0} on the host, {cancelled:N0} cancelled, {hits:N0} prefix hits, {preemptions:N0} preempted; each as alone, bit for bit");
     }
 
     private static RankedModel Open(string folder, ParallelLayout layout, DispatchKind dispatch, Action<int>? pause) => RankedModel.Open(folder, new RankOptions

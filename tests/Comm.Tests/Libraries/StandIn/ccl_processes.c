@@ -1,6 +1,7 @@
 /*
- * Stands in for NCCL or, compiled with -DONECCL, for oneCCL, between processes of one host: every pair of ranks has a place in
- * shared memory for one message each way. All is done when a call returns. Ranks that differ wait for ever, as they would.
+ * Stands in for NCCL or, compiled with -DONECCL, for oneCCL, between processes of one host, or threads: every pair of ranks
+ * has a place in shared memory for one message each way. All is done when a call returns. Ranks that differ wait for ever, as
+ * they would.
  */
 #include <fcntl.h>
 #include <stddef.h>
@@ -23,7 +24,7 @@ typedef int count_t;
 
 typedef struct { char bytes[ID_BYTES]; } id_t_;
 
-enum { MOST = 8, MOST_BYTES = 1 << 18 };
+enum { MOST = 8, MOST_BYTES = 1 << 21 };
 
 struct message { volatile unsigned sent, taken; size_t bytes; int kind; char data[MOST_BYTES]; };
 struct shared { volatile int joined; struct message mail[MOST][MOST]; };
@@ -43,6 +44,7 @@ static int wait_for(struct comm *c, volatile unsigned *number, unsigned value) {
 
 static int post(struct comm *c, int peer, const void *data, size_t bytes, int kind) {
     struct message *m = &c->shared->mail[c->rank][peer];
+    if (bytes > MOST_BYTES) return 4;
     if (wait_for(c, &m->taken, m->sent)) return 5;
     m->bytes = bytes;
     m->kind = kind;

@@ -1,0 +1,150 @@
+using System.Diagnostics;
+using System.Globalization;
+using Lean.Comm;
+using Lean.Engine.Running;
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Ranks;
+
+/// <summary>
+/// What connects ranks, tried without a model: every collective of every group against known values, then with the sizes of
+/// steps and timed, and on request a drill, in which a rank stays away and the others must be let out.
+/// </summary>
+/// <param name="options">The ranks.</param>
+/// <param name="drills">Whether there is a drill.</param>
+/// <param name="output">Where rank 0 writes.</param>
+internal sealed class RankSelfTest(RankOptions options, bool drills, TextWriter output)
+{
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(20);
+
+    private string? _drill;
+
+    /// <summary>Runs it.</summary>
+    /// <exception cref="MachineException">A collective gave wrong numbers, a rank failed, or the drill was not noticed.</exception>
+    public void Run()
+    {
+        if (options.Environment is null)
+        {
+            RunThreads();
+        }
+        else
+        {
+            RunProcess();
+        }
+
+        if (_drill is not null && !options.IsMember)
+        {
+            output.WriteLine(_drill);
+        }
+    }
+
+    private void RunThreads()
+    {
+        // Drivers are looked up once, before threads do it side by side.
+        _ = RankDevices.Sharing(options);
+        var devices = new ComputeDevice?[options.Layout.Ranks];
+        try
+        {
+            using var peers = new CudaPeers(options.Layout);
+            using RankWorld world = options.Library is { } library
+                ? new CclWorld(options.Layout, CclLibrary.Open(library), Open, pause: options.Pause)
+                : new LoopbackWorld(options.Layout, options.Pause);
+            IRankDevice Open(int rank)
+            {
+                ComputeDevice device = devices[rank] = RankDevices.Open(options, rank);
+                return options.Library == CclKind.Nccl ? new CudaRankDevice(device, rank, peers) : new StagedRankDevice(device, rank);
+            }
+
+            using Watchdog watchdog = world.Watch(options.Watchdog);
+            output.WriteLine($"{options.Layout} by {world.Transport}");
+            world.Run(collectives =>
+            {
+                CommSelfTest.Run(collectives);
+                Try(collectives, devices[collectives.Rank]);
+            });
+        }
+        finally
+        {
+            foreach (ComputeDevice? device in devices)
+            {
+                device?.Dispose();
+            }
+        }
+    }
+
+    private void RunProcess()
+    {
+        ComputeDevice? device = null;
+        try
+        {
+            using RankSession session = options.Join(out device);
+            if (session.Collectives.Rank == 0)
+            {
+                output.WriteLine($"{options.Layout} by {session.Collectives.Transport}, {options.Environment!.Ranks} processes of {options.Environment.Launcher}");
+            }
+
+            Try(session.Collectives, device);
+        }
+        finally
+        {
+            device?.Dispose();
+        }
+    }
+
+    private void Try(ICollectives collectives, ComputeDevice? device)
+    {
+        TextWriter lines = collectives.Rank == 0 ? output : TextWriter.Null;
+        lines.WriteLine($"{"self-test",-44} ok      {CommSelfTest.Plan(options.Layout).Entries.Length} collectives");
+        var graphs = new List<KernelGraph>();
+        var times = new CommTimes(collectives, 1, device?.Ops.Stream is { CanCapture: true } stream ? work => Capture(stream, work, graphs) : null);
+        times.Run(timing => lines.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{timing.Name,-44} ok      {timing.Rows,5} × {timing.Width}: {timing.Microseconds,8:F1} µs{(timing.Captured is { } captured ? $", in a graph {captured,8:F1} µs" : "")}")));
+        graphs.ForEach(static graph => graph.Dispose());
+        if (drills && options.Layout.Ranks > 1)
+        {
+            Drill(collectives, times.NextStep);
+        }
+    }
+
+    private static Action Capture(KernelStream stream, Action work, List<KernelGraph> graphs)
+    {
+        KernelGraph graph = stream.Capture(work);
+        graphs.Add(graph);
+        return graph.Launch;
+    }
+
+    private void Drill(ICollectives collectives, long step)
+    {
+        ParallelLayout layout = options.Layout;
+        int away = layout.Ranks - 1;
+        PlannedCollective entry = PlannedCollective.AllReduce(layout, GroupKind.World, DType.F32, [.. Enumerable.Repeat(1, layout.Ranks)], 1);
+        collectives.BeginStep(step, new CollectivePlan(Comm.StepRows.Ragged([.. Enumerable.Repeat(1, layout.Data)]), [entry]));
+        var waited = Stopwatch.StartNew();
+        try
+        {
+            using var memory = new SelfTestMemory(collectives, DType.F32, 1, 0, 1);
+            if (collectives.Rank != away)
+            {
+                collectives.AllReduce(entry, memory.BroughtMine);
+                memory.Wait();
+                throw new InvalidOperationException($"rank {collectives.Rank} came out of a collective that rank {away} never came to");
+            }
+
+            // No longer than it takes to notice, and then some.
+            for (TimeSpan end = options.Watchdog + TimeSpan.FromMinutes(1); waited.Elapsed < end; Thread.Sleep(s_look))
+            {
+                collectives.Check();
+            }
+        }
+        catch (MachineException verdict)
+        {
+            Interlocked.CompareExchange(ref _drill, string.Create(
+                CultureInfo.InvariantCulture, $"{"drill",-44} ok      after {waited.Elapsed.TotalSeconds:F1} s every rank ends with: {verdict.Message}"), null);
+            return;
+        }
+
+        throw new MachineException($"rank {away} stayed away from a collective, and nobody was told within {waited.Elapsed.TotalSeconds:F0} s");
+    }
+}
