@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using Lean.Comm;
 using Lean.Engine.Caches;
-using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Tensors;
 

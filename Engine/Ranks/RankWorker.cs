@@ -1,4 +1,3 @@
-using Lean.Comm;
 using Lean.Engine.Caches;
 using Lean.Engine.Layers;
 using Lean.Engine.Running;
