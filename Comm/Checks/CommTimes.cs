@@ -164,7 +164,7 @@ public sealed class CommTimes
 
     private static float Value(PlannedCollective entry, int rank, int row, int column) => (((entry.Rows.Length + rank) * 3) + (row * 5) + column) % Values;
 
-    private float Expected(PlannedCollective entry, RankGroup group, int row, int column)
+    private static float Expected(PlannedCollective entry, RankGroup group, int row, int column)
     {
         switch (entry.Kind)
         {
