@@ -149,9 +149,11 @@ public abstract class ControlChannel : IDisposable
 
     private void Beat()
     {
-        while (!_ended.Wait(Limit / HeartbeatsPerLimit))
+        // The first one at once: silence tells only of a rank that was heard before.
+        do
         {
             SendHeartbeat();
         }
+        while (!_ended.Wait(Limit / HeartbeatsPerLimit));
     }
 }

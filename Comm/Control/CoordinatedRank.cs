@@ -11,7 +11,7 @@ internal sealed class CoordinatedRank(int rank, ControlLink link)
     private CollectiveTimes _waits = CollectiveTimes.None;
     private long _heardBefore;
     private int _silentLooks;
-    private bool _hasBeaten;
+    private bool _beats;
 
     /// <summary>The rank.</summary>
     public int Rank => rank;
@@ -34,20 +34,27 @@ internal sealed class CoordinatedRank(int rank, ControlLink link)
     /// <summary>Notes a sign of life.</summary>
     public void Beat(RankReport report, CollectiveTimes latency, CollectiveTimes waits)
     {
-        _hasBeaten = true;
+        _beats = true;
         _last = report.Records is [FlightRecord last, ..] ? last : null;
         _since = _last is { } at ? RankStatus.SinceOf(at, report.Now) : 0;
         (_latency, _waits) = (latency, waits);
+    }
+
+    /// <summary>Notes what it has reported. It does so once its signs of life have begun, so that from then on silence tells.</summary>
+    public void Reported(string name, byte[] content)
+    {
+        _beats = true;
+        Reports.Enqueue((name, content));
     }
 
     /// <summary>
     /// Looks whether it was heard since the last look. Looks are counted instead of time, so that a host that stood still
     /// itself, or is busy, does not take what it has not read for silence.
     /// </summary>
-    /// <returns>How many looks found nothing since it was heard last; 0 before its first sign of life.</returns>
+    /// <returns>How many looks found nothing since it was heard last; 0 before its first sign of life or report.</returns>
     public int Look()
     {
-        _silentLooks = _hasBeaten && !IsGone && Heard == _heardBefore ? _silentLooks + 1 : 0;
+        _silentLooks = _beats && !IsGone && Heard == _heardBefore ? _silentLooks + 1 : 0;
         _heardBefore = Heard;
         return _silentLooks;
     }

@@ -290,7 +290,7 @@ public sealed class Coordinator : ControlChannel, IRankStatus
                 byte[] content = bytes.Block("its report", MostPublished).ToArray();
                 lock (_lock)
                 {
-                    member.Reports.Enqueue((name, content));
+                    member.Reported(name, content);
                     Monitor.PulseAll(_lock);
                 }
 

@@ -81,8 +81,10 @@ public sealed class ControlChannelTests
         Assert.All(await Task.WhenAll(joining), static fault => Assert.Equal("two processes say that they are rank 1", fault.Message));
     }
 
-    [Fact]
-    public async Task A_rank_that_falls_silent_while_nobody_waits_for_it_is_named()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_rank_that_falls_silent_while_nobody_waits_for_it_is_named(bool reports)
     {
         using var world = new LoopbackWorld(new ParallelLayout(2, 1, expert: false));
         using var coordinator = new Coordinator(2, new IPEndPoint(IPAddress.Loopback, 0), s_secret, Build);
@@ -94,10 +96,19 @@ public sealed class ControlChannelTests
         world[0].TellFault(told.SetResult);
         coordinator.Attach(world[0], TimeSpan.FromSeconds(0.4));
         var sign = new ByteWriter();
-        FlightDumpFormat.Write(sign, new RankReport(1, RankState.Answered, FlightRing.Now, []));
-        CollectiveTimes.None.Write(sign);
-        CollectiveTimes.None.Write(sign);
-        member.Send(ControlMessage.Heartbeat, sign.Written);
+        if (reports)
+        {
+            // It stops between what it reports and its next sign of life.
+            member.Send(ControlMessage.Report, sign.Text("loaded", 100).Block([]).Written);
+        }
+        else
+        {
+            FlightDumpFormat.Write(sign, new RankReport(1, RankState.Answered, FlightRing.Now, []));
+            CollectiveTimes.None.Write(sign);
+            CollectiveTimes.None.Write(sign);
+            member.Send(ControlMessage.Heartbeat, sign.Written);
+        }
+
         string verdict = await told.Task.WaitAsync(s_limit, TestContext.Current.CancellationToken);
         Assert.Matches(@"^rank 1 does not answer since \d+\.\d s \(stopped, or out of reach\); rank 1 was not seen in any collective \(see lean diagnose .*\.ring\)$", verdict);
         string dump = verdict[(verdict.LastIndexOf(' ') + 1)..^1];
