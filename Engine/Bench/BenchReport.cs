@@ -61,8 +61,12 @@ internal static class BenchReport
         json.WriteNumber("layers", model.Config.Layers);
         json.WriteNumber("weight_bytes", Bytes(model));
         json.WriteString("device", model.Loaded.Ops.Description);
-        json.WriteString("layout", $"{model.Ranks.Layout}");
-        json.WriteString("comm", model.Ranks.Reason);
+        if (model.Ranks.Layout.Ranks > 1)
+        {
+            json.WriteString("layout", $"{model.Ranks.Layout}");
+            json.WriteString("comm", model.Ranks.Reason);
+        }
+
         json.WriteNumber("seed", seed);
         figures(json);
         json.WriteEndObject();
