@@ -19,6 +19,9 @@ public abstract class RankWorld : IRankStatus, IDisposable
     /// <inheritdoc/>
     public string? Verdict => Fault;
 
+    /// <summary>Whether a rank hangs in its device, which nothing ends: what it uses must then stay until the process ends.</summary>
+    public virtual bool IsStuck => false;
+
     internal Action<int>? Pause { get; }
 
     internal string? Fault => Volatile.Read(ref _fault);

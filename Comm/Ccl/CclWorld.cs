@@ -53,6 +53,9 @@ public sealed class CclWorld : RankWorld, ICclPeers
     /// <inheritdoc/>
     public override RankCollectives this[int rank] => _ranks[rank];
 
+    /// <inheritdoc/>
+    public override bool IsStuck => Volatile.Read(ref _isStuck);
+
     string? ICclPeers.Fault => Fault;
 
     void ICclPeers.Approach(int rank) => Pause?.Invoke(rank);
@@ -134,6 +137,12 @@ public sealed class CclWorld : RankWorld, ICclPeers
                 }
 
                 Monitor.Wait(_lock, rest);
+            }
+
+            // The last one to open its device has waited for nobody.
+            if (Fault is { } found)
+            {
+                throw new MachineException(found);
             }
         }
     }

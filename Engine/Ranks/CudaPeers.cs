@@ -68,9 +68,14 @@ internal sealed class CudaPeers(ParallelLayout layout) : IDisposable
     /// <summary>Frees the exchanges' memory; nothing may be queued any more.</summary>
     public void Dispose()
     {
-        foreach (PeerExchange? exchange in _exchanges.Values)
+        lock (_lock)
         {
-            exchange?.Dispose();
+            foreach (PeerExchange? exchange in _exchanges.Values)
+            {
+                exchange?.Dispose();
+            }
+
+            _exchanges.Clear();
         }
     }
 }

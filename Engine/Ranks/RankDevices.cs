@@ -1,3 +1,4 @@
+using Lean.Comm;
 using Lean.Engine.Running;
 using Lean.Kernels;
 using Lean.Tensors;
@@ -17,13 +18,12 @@ internal static class RankDevices
     /// <exception cref="MachineException">Its driver failed.</exception>
     public static ComputeDevice Open(RankOptions options, int rank)
     {
-        if (options.Device is null or DeviceChoice.Cpu)
+        if (!options.OnDevice)
         {
             return ComputeDevice.Of(CpuBackends.OpenOneOf(options.Sharing));
         }
 
-        (string kind, int first) = DeviceChoice.Parse(options.Device);
-        int devices = int.Max(1, DeviceChoice.Count(kind) - first);
+        (string kind, int first, int devices) = Devices(options);
         return DeviceChoice.Open($"{kind}:{first + (rank % devices)}");
     }
 
@@ -31,13 +31,27 @@ internal static class RankDevices
     /// <param name="options">The ranks.</param>
     public static int Sharing(RankOptions options)
     {
-        if (options.Device is null or DeviceChoice.Cpu)
+        if (!options.OnDevice)
         {
             return options.Sharing;
         }
 
-        (string kind, int first) = DeviceChoice.Parse(options.Device);
-        int devices = int.Max(1, DeviceChoice.Count(kind) - first);
+        (_, _, int devices) = Devices(options);
         return (options.Sharing + devices - 1) / devices;
+    }
+
+    /// <summary>A rank's device as the library that connects ranks takes it.</summary>
+    /// <param name="options">The ranks.</param>
+    /// <param name="device">The device, which stays the caller's.</param>
+    /// <param name="rank">The rank, of the world.</param>
+    /// <param name="place">The rank, of this host.</param>
+    /// <param name="peers">The other ranks' devices, where they are in this process.</param>
+    public static IRankDevice Connect(RankOptions options, ComputeDevice device, int rank, int place, CudaPeers? peers = null) =>
+        options.Library == CclKind.Nccl ? new CudaRankDevice(device, rank, peers) : new StagedRankDevice(device, place);
+
+    private static (string Kind, int First, int Count) Devices(RankOptions options)
+    {
+        (string kind, int first) = DeviceChoice.Parse(options.Device!);
+        return (kind, first, int.Max(1, DeviceChoice.Count(kind) - first));
     }
 }

@@ -38,22 +38,17 @@ internal sealed record RankOptions
     /// <summary>Ranks that share this process's host.</summary>
     public int Sharing => Environment?.LocalRanks ?? Layout.Ranks;
 
-    /// <summary>What steps' collectives depend on beside sizes.</summary>
-    public StepForm Form
-    {
-        get
-        {
-            // Who needs which rows is known on the device alone there.
-            bool onDevice = Device is not (null or "cpu");
-            return new StepForm(onDevice, SharesResults: onDevice && Environment is null, onDevice ? DispatchKind.Gather : Dispatch);
-        }
-    }
+    /// <summary>Whether ranks run on devices with memory of their own.</summary>
+    public bool OnDevice => Device is not (null or DeviceChoice.Cpu);
+
+    /// <summary>What steps' collectives depend on beside sizes. Where devices route rows, the host does not know who needs which.</summary>
+    public StepForm Form => new(OnDevice, SharesResults: OnDevice && Environment is null, OnDevice ? DispatchKind.Gather : Dispatch);
 
     /// <summary>Whether this process follows another one: it neither reads requests nor prints results.</summary>
     public bool IsMember => Environment is { Rank: > 0 };
 
     /// <summary>Joins the other processes.</summary>
-    /// <param name="device">This rank's device where NCCL connects them, opened here; else null.</param>
+    /// <param name="device">This rank's device where a library connects them, opened here; else null.</param>
     /// <exception cref="InputException">The layout has another number of ranks, or the secret is missing.</exception>
     /// <exception cref="MachineException">A rank did not come, is of another build, has no device, or the self-test failed.</exception>
     public RankSession Join(out ComputeDevice? device)
@@ -70,7 +65,7 @@ internal sealed record RankOptions
         IRankDevice Open()
         {
             opened = RankDevices.Open(this, environment.LocalRank);
-            return Library == CclKind.Nccl ? new CudaRankDevice(opened, environment.Rank) : new StagedRankDevice(opened, environment.LocalRank);
+            return RankDevices.Connect(this, opened, environment.Rank, environment.LocalRank);
         }
     }
 }

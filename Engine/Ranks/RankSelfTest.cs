@@ -41,34 +41,25 @@ internal sealed class RankSelfTest(RankOptions options, bool drills, TextWriter 
 
     private void RunThreads()
     {
-        // Drivers are looked up once, before threads do it side by side.
-        _ = RankDevices.Sharing(options);
-        var devices = new ComputeDevice?[options.Layout.Ranks];
+        var threads = new RankThreads(options);
         try
         {
-            using var peers = new CudaPeers(options.Layout);
-            using RankWorld world = options.Library is { } library
-                ? new CclWorld(options.Layout, CclLibrary.Open(library), Open, pause: options.Pause)
-                : new LoopbackWorld(options.Layout, options.Pause);
-            IRankDevice Open(int rank)
+            using (threads)
+            using (threads.World.Watch(options.Watchdog))
             {
-                ComputeDevice device = devices[rank] = RankDevices.Open(options, rank);
-                return options.Library == CclKind.Nccl ? new CudaRankDevice(device, rank, peers) : new StagedRankDevice(device, rank);
+                output.WriteLine($"{options.Layout} by {threads.World.Transport}");
+                threads.World.Run(collectives =>
+                {
+                    CommSelfTest.Run(collectives);
+                    Try(collectives, threads.Devices[collectives.Rank]);
+                });
             }
-
-            using Watchdog watchdog = world.Watch(options.Watchdog);
-            output.WriteLine($"{options.Layout} by {world.Transport}");
-            world.Run(collectives =>
-            {
-                CommSelfTest.Run(collectives);
-                Try(collectives, devices[collectives.Rank]);
-            });
         }
         finally
         {
-            foreach (ComputeDevice? device in devices)
+            for (int rank = 0; rank < options.Layout.Ranks && !threads.World.IsStuck; rank++)
             {
-                device?.Dispose();
+                threads.Devices[rank]?.Dispose();
             }
         }
     }

@@ -1,5 +1,6 @@
 using Lean.Comm;
 using Lean.Engine.Caches;
+using Lean.Engine.Layers;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Tensors;
@@ -67,14 +68,7 @@ internal sealed class RankedModel : IEngineSource
     /// <exception cref="MachineException">A rank failed.</exception>
     public static RankedModel Open(Func<ComputeDevice, ICollectives, LoadedModel> load, RankOptions options)
     {
-        // Drivers are looked up once, before threads do it side by side.
-        _ = RankDevices.Sharing(options);
-        RankedModel model = options.Environment is not null ? OfProcesses(load, options) : options.Library switch
-        {
-            CclKind.Nccl => OfCards(load, options),
-            CclKind.OneCcl => OfStaged(load, options),
-            _ => OfThreads(load, options),
-        };
+        RankedModel model = options.Environment is null ? OfThreads(load, options) : OfProcesses(load, options);
         try
         {
             model._thread.Start();
@@ -100,7 +94,9 @@ internal sealed class RankedModel : IEngineSource
     {
         if (opened is not null)
         {
-            return load(opened, collectives);
+            LoadedModel part = load(opened, collectives);
+            part.Model.Peers!.ResidualSum = (collectives as CclCollectives)?.Device as IResidualSum;
+            return part;
         }
 
         ComputeDevice device = RankDevices.Open(options, options.Environment?.LocalRank ?? collectives.Rank);
@@ -197,52 +193,22 @@ internal sealed class RankedModel : IEngineSource
         _terminated.Dispose();
     }
 
-    private static RankedModel OfThreads(Func<ComputeDevice, ICollectives, LoadedModel> load, RankOptions options) =>
-        OfThreads(options, new LoopbackWorld(options.Layout, options.Pause), collectives =>
-        {
-            CommSelfTest.Run(collectives);
-            return Part(load, collectives, options);
-        });
-
-    private static RankedModel OfCards(Func<ComputeDevice, ICollectives, LoadedModel> load, RankOptions options)
+    private static RankedModel OfThreads(Func<ComputeDevice, ICollectives, LoadedModel> load, RankOptions options)
     {
-        int ranks = options.Layout.Ranks;
-        (var devices, var cards, var peers) = (new ComputeDevice[ranks], new CudaRankDevice[ranks], new CudaPeers(options.Layout));
-        var world = new CclWorld(
-            options.Layout,
-            CclLibrary.Open(CclKind.Nccl),
-            rank => cards[rank] = new CudaRankDevice(devices[rank] = RankDevices.Open(options, rank), rank, peers),
-            pause: options.Pause);
-        return OfThreads(options, world, collectives =>
-        {
-            CommSelfTest.Run(collectives);
-            LoadedModel part = Part(load, collectives, options, devices[collectives.Rank]);
-            part.Model.Peers!.ResidualSum = cards[collectives.Rank];
-            return part;
-        }, peers);
-    }
-
-    private static RankedModel OfStaged(Func<ComputeDevice, ICollectives, LoadedModel> load, RankOptions options)
-    {
-        var devices = new ComputeDevice[options.Layout.Ranks];
-        var world = new CclWorld(
-            options.Layout, CclLibrary.Open(CclKind.OneCcl), rank => new StagedRankDevice(devices[rank] = RankDevices.Open(options, rank), rank), pause: options.Pause);
-        return OfThreads(options, world, collectives =>
-        {
-            CommSelfTest.Run(collectives);
-            return Part(load, collectives, options, devices[collectives.Rank]);
-        });
-    }
-
-    private static RankedModel OfThreads(RankOptions options, RankWorld world, Func<ICollectives, LoadedModel> open, params IDisposable[] owned)
-    {
-        ParallelLayout layout = options.Layout;
+        var ranks = new RankThreads(options);
+        RankWorld world = ranks.World;
         Watchdog watchdog = world.Watch(options.Watchdog);
-        var team = new RankTeam(layout, layout.Ranks, options.Form);
+        var team = new RankTeam(options.Layout, options.Layout.Ranks, options.Form);
 
         // Also where the ranks themselves do not come to hear it.
         world[0].TellFault(reason => team.Fail(new MachineException(reason)));
-        return new RankedModel(options, team, layout.Ranks, () => world.Run(collectives => team.Run(collectives, open)), world, session: null, [watchdog, world, .. owned]);
+        return new RankedModel(options, team, options.Layout.Ranks, () => world.Run(collectives => team.Run(collectives, Open)), world, session: null, watchdog, ranks);
+
+        LoadedModel Open(ICollectives collectives)
+        {
+            CommSelfTest.Run(collectives);
+            return Part(load, collectives, options, ranks.Devices[collectives.Rank]);
+        }
     }
 
     private static RankedModel OfProcesses(Func<ComputeDevice, ICollectives, LoadedModel> load, RankOptions options)

@@ -1,3 +1,5 @@
+using Lean.Kernels;
+
 namespace Lean.Engine.Sampling;
 
 /// <summary>
@@ -10,8 +12,8 @@ namespace Lean.Engine.Sampling;
 /// <param name="LogProbability">Its logit less ln Σ exp over the rank's logits; of several ranks' picks, over all.</param>
 internal readonly record struct TokenPick(int Token, float Logit, float LogProbability)
 {
-    /// <summary>32-bit words of a pick on its way to other ranks.</summary>
-    public const int Words = 3;
+    /// <summary>32-bit words of a pick on its way to other ranks, those of <see cref="RankPicks"/>.</summary>
+    public const int Words = RankPicks.Words;
 
     /// <summary>No token, since a logit is not finite.</summary>
     public static TokenPick None => new(-1, float.NaN, float.NaN);
@@ -53,7 +55,7 @@ internal readonly record struct TokenPick(int Token, float Logit, float LogProba
         return best with { LogProbability = (float)-Math.Log(sum) };
     }
 
-    /// <summary>The log-probability of another token of the row, as <see cref="Lean.Kernels.LogProbabilities"/> has it.</summary>
+    /// <summary>The log-probability of another token of the row, as <see cref="LogProbabilities"/> has it.</summary>
     public float LogProbabilityOf(int token, float logit) =>
         Token < 0 || token < 0 ? float.NaN : token == Token ? LogProbability : (float)Math.Max(LogProbability + ((double)logit - Logit), float.MinValue);
 }

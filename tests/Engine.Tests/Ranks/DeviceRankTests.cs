@@ -66,6 +66,7 @@ public sealed class DeviceRankTests
         }
 
         var streams = new ReplayStream[ranks.Layout.Ranks];
+        var sums = new TwoInOne[ranks.Layout.Ranks];
         using RankedModel model = RankedModel.Open(Load, ranks);
         for (int run = 0; run < 2; run++)
         {
@@ -81,11 +82,16 @@ public sealed class DeviceRankTests
         Assert.All(streams, s => Assert.Equal((streams[0].Captures, streams[0].Replays), (s.Captures, s.Replays)));
         Assert.True(streams[0].Captures > 0 && streams[0].Replays > streams[0].Captures, $"{streams[0].Captures} captured, {streams[0].Replays} replayed");
 
+        Assert.All(sums, s => Assert.Equal((tensor > 1, sums[0].Runs), (s.Runs > 0, s.Runs)));
+
         LoadedModel Load(ComputeDevice device, ICollectives staged)
         {
             var stream = new ReplayStream(device.Ops.Stream!);
             streams[staged.Rank] = stream;
-            return LoadedModel.Open(folder, ComputeDevice.Of(stream, device), new QueuedCollectives(staged, stream));
+            var queued = new QueuedCollectives(staged, stream);
+            LoadedModel part = LoadedModel.Open(folder, ComputeDevice.Of(stream, device), queued);
+            part.Model.Peers!.ResidualSum = sums[staged.Rank] = new TwoInOne(queued, part.Ops);
+            return part;
         }
     }
 

@@ -9,6 +9,9 @@ namespace Lean.Engine.Tests.Ranks;
 /// <param name="stream">The rank's stream.</param>
 internal sealed class QueuedCollectives(ICollectives inner, ReplayStream stream) : ICollectives
 {
+    private CollectivePlan? _plan;
+    private int _next;
+
     public ParallelLayout Layout => inner.Layout;
 
     public int Rank => inner.Rank;
@@ -23,27 +26,36 @@ internal sealed class QueuedCollectives(ICollectives inner, ReplayStream stream)
 
     public RankGroup Group(GroupKind kind) => inner.Group(kind);
 
-    public void BeginStep(long step, CollectivePlan plan) => inner.BeginStep(step, plan);
+    public void BeginStep(long step, CollectivePlan plan)
+    {
+        (_plan, _next) = (plan, 0);
+        inner.BeginStep(step, plan);
+    }
 
-    public void AllReduce(PlannedCollective entry, Tensor data) => stream.Do(() => inner.AllReduce(entry, data));
+    public void AllReduce(PlannedCollective entry, Tensor data) => Queue(() => inner.AllReduce(entry, data));
 
-    public void AllGather(PlannedCollective entry, Tensor own, Tensor all) => stream.Do(() => inner.AllGather(entry, own, all));
+    /// <summary>Carries out the sum that was replayed last.</summary>
+    public void SumReplayed(Tensor data)
+    {
+        PlannedCollective entry = _plan!.Entries[_next - 1];
+        stream.Do(() => inner.AllReduce(entry, data));
+    }
 
-    public void ReduceScatter(PlannedCollective entry, Tensor all, Tensor own) => stream.Do(() => inner.ReduceScatter(entry, all, own));
+    public void AllGather(PlannedCollective entry, Tensor own, Tensor all) => Queue(() => inner.AllGather(entry, own, all));
 
-    public void AllToAll(PlannedCollective entry, Tensor send, Tensor receive) => stream.Do(() => inner.AllToAll(entry, send, receive));
+    public void ReduceScatter(PlannedCollective entry, Tensor all, Tensor own) => Queue(() => inner.ReduceScatter(entry, all, own));
+
+    public void AllToAll(PlannedCollective entry, Tensor send, Tensor receive) => Queue(() => inner.AllToAll(entry, send, receive));
 
     public void AllToAll(PlannedCollective entry, Tensor send, ReadOnlySpan<int> sendRows, Tensor receive, ReadOnlySpan<int> receiveRows) =>
         throw new NotSupportedException("rows known on the host alone are no work that can be captured");
 
-    public void Broadcast(PlannedCollective entry, Tensor data) => stream.Do(() => inner.Broadcast(entry, data));
+    public void Broadcast(PlannedCollective entry, Tensor data) => Queue(() => inner.Broadcast(entry, data));
 
-    public void SendReceive(PlannedCollective entry, Tensor data) => stream.Do(() => inner.SendReceive(entry, data));
+    public void SendReceive(PlannedCollective entry, Tensor data) => Queue(() => inner.SendReceive(entry, data));
 
-    // The graph that is launched next comes to the entries itself.
-    public void Replay(int count)
-    {
-    }
+    // What is queued next comes to the entries itself.
+    public void Replay(int count) => _next += count;
 
     public void Check() => inner.Check();
 
@@ -51,5 +63,11 @@ internal sealed class QueuedCollectives(ICollectives inner, ReplayStream stream)
 
     public void Dispose()
     {
+    }
+
+    private void Queue(Action work)
+    {
+        _next++;
+        stream.Do(work);
     }
 }
