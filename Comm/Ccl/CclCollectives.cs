@@ -51,6 +51,12 @@ public sealed class CclCollectives : RankCollectives
     public override void Check()
     {
         base.Check();
+        if (_memory is CclHostMemory)
+        {
+            // There calls return when all is done, and have thrown; one that hangs must not keep who asks.
+            return;
+        }
+
         lock (_calling)
         {
             try
@@ -223,15 +229,11 @@ public sealed class CclCollectives : RankCollectives
         bool entered = _calling.TryEnter(s_patience);
         try
         {
-            _device?.Enter();
+            Try(() => _device?.Enter());
             foreach (CclGroup group in Distinct())
             {
-                group.Abort();
+                Try(group.Abort);
             }
-        }
-        catch (MachineException)
-        {
-            // The fault that ends everything is told already.
         }
         finally
         {
@@ -239,6 +241,18 @@ public sealed class CclCollectives : RankCollectives
             {
                 _calling.Exit();
             }
+        }
+    }
+
+    // Each group is ended whatever became of the others; the fault that ends everything is told already.
+    private static void Try(Action end)
+    {
+        try
+        {
+            end();
+        }
+        catch (MachineException)
+        {
         }
     }
 

@@ -13,8 +13,6 @@ internal sealed class CclDeviceMemory : ICclMemory
     public CclDeviceMemory(IRankDevice device) =>
         (_device, _scratch, _host) = (device, new CclScratch(device.Allocate), new CclScratch(device.AllocateOnHost));
 
-    public nint Stream => _device.Stream;
-
     public void Copy(nint source, nint target, long bytes)
     {
         if (source != target && bytes > 0)

@@ -18,8 +18,6 @@ internal sealed unsafe class CclHostMemory : ICclMemory
     public CclHostMemory(IRankDevice device) => (_device, _scratch, _source, _target) =
         (device, new CclScratch(device.AllocateOnHost), new CclScratch(device.AllocateOnHost), new CclScratch(device.AllocateOnHost));
 
-    public nint Stream => 0;
-
     /// <summary>Brings a device's tensor that is read.</summary>
     /// <returns>The same elements here, until the next call.</returns>
     public Tensor Bring(Tensor device)

@@ -56,7 +56,7 @@ internal sealed class CclJoining(CclLibrary library, ParallelLayout layout, Time
                     }
                 }
             }
-            catch (MachineException why)
+            catch (LeanException why)
             {
                 failed = ExceptionDispatchInfo.Capture(new MachineException($"rank {rank} cannot join {waitsFor} on {device.Name}: {why.Message}", why));
             }

@@ -22,7 +22,7 @@ internal sealed class CclMoves(ICclMemory memory)
         {
             _ when group.Size == 1 => 0,
             CollectiveKind.AllReduce when !IsLibrarys(entry.Type, group) => part <= MostGathered ? part * group.Size : 2 * ((part / group.Size) + Slack) * group.Size,
-            CollectiveKind.ReduceScatter => part * group.Size,
+            CollectiveKind.ReduceScatter when !(IsLibrarys(entry.Type, group) && IsEven(entry, group)) => part * group.Size,
             _ => 0,
         };
     }
@@ -173,7 +173,7 @@ internal sealed class CclMoves(ICclMemory memory)
         }
 
         long row = (long)entry.Width * entry.Type.Size();
-        nint parts = memory.Scratch(own.Bytes * group.Size), at = all.Address;
+        nint parts = members is null ? 0 : memory.Scratch(own.Bytes * group.Size), at = all.Address;
         using (new CclBatch(members))
         {
             for (int place = 0; place < group.Size; place++)

@@ -5,9 +5,6 @@ namespace Lean.Comm;
 /// <summary>The memory in which the library moves tensors, and what is done there beside it: in the order of the calls.</summary>
 internal interface ICclMemory : IDisposable
 {
-    /// <summary>What the library takes for the stream.</summary>
-    nint Stream { get; }
-
     /// <summary>Copies bytes within the memory; areas are apart from each other, or the same.</summary>
     void Copy(nint source, nint target, long bytes);
 

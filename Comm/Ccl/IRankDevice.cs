@@ -3,8 +3,8 @@ using Lean.Tensors;
 namespace Lean.Comm;
 
 /// <summary>
-/// A rank's device as collectives need it: memory, one stream, and the few things that are queued on it beside NCCL's. All but
-/// <see cref="Abort"/> is called on the rank's thread, or on one that makes a communicator for it.
+/// A rank's device as collectives need it: memory, one stream, and the few things that are queued on it beside NCCL's. Work
+/// is queued on the rank's thread; any thread may call <see cref="Enter"/>, <see cref="Synchronize"/> and <see cref="Abort"/>.
 /// </summary>
 public interface IRankDevice : IDisposable
 {

@@ -79,7 +79,12 @@ public sealed class CommTimes
         var plan = new CollectivePlan(StepRows.Ragged([.. Enumerable.Repeat(rows, _collectives.Layout.Data)]), [.. Enumerable.Repeat(entry, _calls)]);
         (int own, int all) = CommSelfTest.RowsOf(entry, group, _collectives.Rank);
         using var memory = new SelfTestMemory(_collectives, entry.Type, own, all, Width);
-        Check(entry, group, memory, rows);
+        Check(entry, group, memory, rows, Once);
+        if (_capture is not null)
+        {
+            Check(entry, group, memory, rows, () => _capture(Once)());
+        }
+
         double[] eager = Time(plan, memory, first: Submit, next: Submit);
         if (_capture is null)
         {
@@ -98,11 +103,13 @@ public sealed class CommTimes
         });
         return new CollectiveTiming(entry, group, rows, Median(eager), Median(captured));
 
+        void Once() => CommSelfTest.Submit(_collectives, entry, memory);
+
         void Submit()
         {
             for (int i = 0; i < _calls; i++)
             {
-                CommSelfTest.Submit(_collectives, entry, memory);
+                Once();
             }
         }
     }
@@ -132,13 +139,13 @@ public sealed class CommTimes
         return times[times.Length / 2];
     }
 
-    private void Check(PlannedCollective entry, RankGroup group, SelfTestMemory memory, int rows)
+    private void Check(PlannedCollective entry, RankGroup group, SelfTestMemory memory, int rows, Action submit)
     {
         Fill(memory.Mine, (row, column) => Value(entry, _collectives.Rank, row, column));
         Fill(memory.Theirs, (row, column) => entry.Kind == CollectiveKind.ReduceScatter ? Value(entry, _collectives.Rank, row, column) : float.NaN);
         memory.Bring();
         _collectives.BeginStep(_step++, new CollectivePlan(StepRows.Ragged([.. Enumerable.Repeat(rows, _collectives.Layout.Data)]), [entry]));
-        CommSelfTest.Submit(_collectives, entry, memory);
+        submit();
         memory.Return();
         Tensor result = entry.Kind is CollectiveKind.AllGather or CollectiveKind.AllToAll ? memory.Theirs : memory.Mine;
         for (int row = 0; row < result.Shape[0]; row++)

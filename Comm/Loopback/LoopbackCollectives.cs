@@ -44,10 +44,10 @@ internal sealed unsafe class LoopbackCollectives(LoopbackWorld world, int rank, 
             if (misfit is null)
             {
                 Copy(entry, group, meeting.Parts, target);
-            }
 
-            // Whoever still waits here is not who holds up the others.
-            Finished();
+                // Whoever still waits here is not who holds up the others.
+                Finished();
+            }
         }
         finally
         {

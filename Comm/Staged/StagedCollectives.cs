@@ -104,9 +104,10 @@ public sealed class StagedCollectives(ICollectives inner, IStream queue, Func<lo
     /// <inheritdoc/>
     public void Abort(string reason) => inner.Abort(reason);
 
-    /// <summary>Frees the memory of the host; the other back end stays.</summary>
+    /// <summary>Frees the memory of the host, once nothing queued reads it any more; the other back end stays.</summary>
     public void Dispose()
     {
+        queue.Synchronize();
         _first?.Dispose();
         _second?.Dispose();
     }
@@ -116,6 +117,7 @@ public sealed class StagedCollectives(ICollectives inner, IStream queue, Func<lo
     {
         if (device.Shape.Count == 0)
         {
+            queue.Synchronize();
             return device;
         }
 
