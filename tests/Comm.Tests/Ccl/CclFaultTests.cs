@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Diagnostics;
 using Lean.Tensors;
 
@@ -8,33 +7,22 @@ namespace Lean.Comm.Tests;
 [Collection(nameof(StandInDevices))]
 public sealed class CclFaultTests
 {
-    private static readonly ParallelLayout s_layout = new(tensor: 2, data: 2, expert: true);
-    private static readonly StepRows s_rows = StepRows.Ragged(26, 30);
-    private static readonly ImmutableArray<int> s_shared = s_rows.Shared(s_layout);
-
-    private static readonly PlannedCollective
-        s_attention = PlannedCollective.AllReduce(s_layout, GroupKind.Tensor, DType.F32, s_rows.PerReplica(s_layout), 8, 11, CollectivePurpose.Attention),
-        s_dispatch = PlannedCollective.AllGather(s_layout, GroupKind.Expert, DType.BF16, s_shared, 8, 11, CollectivePurpose.Dispatch),
-        s_combine = PlannedCollective.ReduceScatter(s_layout, GroupKind.Expert, DType.F32, s_shared, 8, 11, CollectivePurpose.Combine),
-        s_dispatchF32 = PlannedCollective.AllGather(s_layout, GroupKind.Expert, DType.F32, s_shared, 8, 11, CollectivePurpose.Dispatch),
-        s_dispatchPadded = PlannedCollective.AllGather(s_layout, GroupKind.Expert, DType.BF16, StepRows.Uniform(26, 30).Shared(s_layout), 8, 11, CollectivePurpose.Dispatch);
-
-    private static readonly CollectivePlan s_plan = new(s_rows, [s_attention, s_dispatch, s_combine]);
+    private static readonly PlannedStep s_step = new(DType.F32);
 
     [Fact]
     public void Plans_that_differ_are_refused_with_the_first_difference_and_nobody_waits_for_the_device()
     {
-        Differs(7, new CollectivePlan(s_rows, [s_attention, s_dispatchPadded, s_combine]),
+        Differs(7, PlannedStep.Of(s_step.Attention, s_step.DispatchPadded, s_step.Combine),
             "the plan of rank 2 for step 7 is not that of rank 0: seq 2 is all_gather, layer 11, dispatch: bf16 rows [15, 15, 15, 15] of 8 over ep where rank 0 has all_gather, layer 11, dispatch: bf16 rows [13, 13, 15, 15] of 8 over ep");
-        Differs(7, new CollectivePlan(StepRows.Ragged(27, 30), s_plan.Entries), "the plan of rank 2 for step 7 is not that of rank 0: real rows are [27, 30] where rank 0 has [26, 30]");
-        Differs(6, s_plan, "rank 2 begins step 6 where rank 0 begins step 7");
+        Differs(7, new CollectivePlan(StepRows.Ragged(27, 30), s_step.Plan.Entries), "the plan of rank 2 for step 7 is not that of rank 0: real rows are [27, 30] where rank 0 has [26, 30]");
+        Differs(6, s_step.Plan, "rank 2 begins step 6 where rank 0 begins step 7");
     }
 
     [Fact]
     public void A_rank_that_strays_from_its_own_plan_is_stopped_at_once()
     {
-        Strays(s_combine, @"^rank 2 came to reduce_scatter, layer 11, combine as seq 2 of step 7, where the plan has all_gather, layer 11, dispatch$");
-        Strays(s_dispatchF32, @"^rank 2 came to all_gather, layer 11, dispatch as seq 2 of step 7, where the plan has all_gather, layer 11, dispatch$");
+        Strays(s_step.Combine, @"^rank 2 came to reduce_scatter, layer 11, combine as seq 2 of step 7, where the plan has all_gather, layer 11, dispatch$");
+        Strays(s_step.DispatchF32, @"^rank 2 came to all_gather, layer 11, dispatch as seq 2 of step 7, where the plan has all_gather, layer 11, dispatch$");
         Strays(null, @"^rank 2 left step 7 early: it never submitted seq 2 \(all_gather, layer 11, dispatch\), the plan's next of 3$");
     }
 
@@ -42,9 +30,9 @@ public sealed class CclFaultTests
     [Fact]
     public void A_wrong_count_type_order_or_a_skip_is_named_by_the_watchdog()
     {
-        Hangs(rank => rank.Run(7, new CollectivePlan(s_rows, [s_attention, s_dispatchF32, s_combine])), 1, "rank 1 submitted all_gather, layer 11, dispatch: f32 rows 13 of 56, width 8 as seq 2 of step 7, where ranks 0, 2, 3 submitted all_gather, layer 11, dispatch: bf16 rows 13 of 56, width 8");
-        Hangs(rank => rank.Run(7, new CollectivePlan(s_rows, [s_attention, s_combine, s_dispatch])), 3, "rank 3 submitted reduce_scatter, layer 11, combine: f32 rows 15 of 56, width 8 as seq 2 of step 7, where ranks 0, 1, 2 submitted all_gather");
-        Hangs(rank => rank.Run(7, new CollectivePlan(s_rows, [s_attention])), 0, "rank 0 never submitted seq 2 (all_gather, layer 11, dispatch) of step 7; ranks 1, 2, 3 wait there since");
+        Hangs(rank => rank.Run(7, PlannedStep.Of(s_step.Attention, s_step.DispatchF32, s_step.Combine)), 1, "rank 1 submitted all_gather, layer 11, dispatch: f32 rows 13 of 56, width 8 as seq 2 of step 7, where ranks 0, 2, 3 submitted all_gather, layer 11, dispatch: bf16 rows 13 of 56, width 8");
+        Hangs(rank => rank.Run(7, PlannedStep.Of(s_step.Attention, s_step.Combine, s_step.Dispatch)), 3, "rank 3 submitted reduce_scatter, layer 11, combine: f32 rows 15 of 56, width 8 as seq 2 of step 7, where ranks 0, 1, 2 submitted all_gather");
+        Hangs(rank => rank.Run(7, PlannedStep.Of(s_step.Attention)), 0, "rank 0 never submitted seq 2 (all_gather, layer 11, dispatch) of step 7; ranks 1, 2, 3 wait there since");
     }
 
     [Fact]
@@ -96,14 +84,14 @@ public sealed class CclFaultTests
     {
         StandInDevices all = StandInDevices.Of(CclKind.Nccl);
         var waited = Stopwatch.StartNew();
-        using (CclWorld world = CclWorldTests.World(all, s_layout, made: static device => _ = device.Index == 2 ? throw new MachineException("cuda:2 is taken by another process") : 0))
+        using (CclWorld world = CclWorldTests.World(all, PlannedStep.Layout, made: static device => _ = device.Index == 2 ? throw new MachineException("cuda:2 is taken by another process") : 0))
         {
             Assert.Equal("cuda:2 is taken by another process", Assert.Throws<MachineException>(() => world.Run(static _ => { })).Message);
-            Assert.Equal("rank 2 ended in an error: cuda:2 is taken by another process", Assert.Throws<MachineException>(() => world[0].BeginStep(1, s_plan)).Message);
+            Assert.Equal("rank 2 ended in an error: cuda:2 is taken by another process", Assert.Throws<MachineException>(() => world[0].BeginStep(1, s_step.Plan)).Message);
         }
 
         using var late = new ManualResetEventSlim();
-        using (CclWorld world = CclWorldTests.World(all, s_layout, limit: TimeSpan.FromSeconds(0.5), made: device => _ = device.Index == 1 && late.Wait(TimeSpan.FromSeconds(2))))
+        using (CclWorld world = CclWorldTests.World(all, PlannedStep.Layout, limit: TimeSpan.FromSeconds(0.5), made: device => _ = device.Index == 1 && late.Wait(TimeSpan.FromSeconds(2))))
         {
             Assert.Matches(@"^rank 1 of 4 did not open a device within 0\.5 s; rank \d waits$", Assert.Throws<MachineException>(() => world.Run(static _ => { })).Message);
         }
@@ -118,11 +106,11 @@ public sealed class CclFaultTests
         StandInDevices all = StandInDevices.Of(CclKind.Nccl);
         try
         {
-            using CclWorld world = CclWorldTests.World(all, s_layout);
+            using CclWorld world = CclWorldTests.World(all, PlannedStep.Layout);
             var fault = Assert.Throws<MachineException>(() => world.Run(collectives =>
             {
-                var rank = new ScheduledRank(collectives, Schedule.Of(1, s_layout, steps: 1));
-                rank.Run(7, s_plan);
+                var rank = new ScheduledRank(collectives, Schedule.Of(1, PlannedStep.Layout, steps: 1));
+                rank.Run(7, s_step.Plan);
                 all.Fault(6);
                 collectives.Check();
             }));
@@ -139,10 +127,9 @@ public sealed class CclFaultTests
     private static void Differs(long step, CollectivePlan wrong, string expected)
     {
         StandInDevices all = StandInDevices.Of(CclKind.Nccl);
-        using (CclWorld world = CclWorldTests.World(all, s_layout))
+        using (CclWorld world = CclWorldTests.World(all, PlannedStep.Layout))
         {
-            var fault = Assert.Throws<MachineException>(() => world.Run(collectives =>
-                collectives.BeginStep(collectives.Rank == 2 ? step : 7, collectives.Rank == 2 ? wrong : s_plan)));
+            var fault = Assert.Throws<MachineException>(() => world.Run(collectives => s_step.Differ(collectives, step, wrong)));
             Assert.Equal(expected, world.Verdict);
             Assert.Equal(expected, fault.Message);
         }
@@ -153,26 +140,9 @@ public sealed class CclFaultTests
     private static void Strays(PlannedCollective? instead, string pattern)
     {
         StandInDevices all = StandInDevices.Of(CclKind.Nccl);
-        using (CclWorld world = CclWorldTests.World(all, s_layout))
+        using (CclWorld world = CclWorldTests.World(all, PlannedStep.Layout))
         {
-            var fault = Assert.Throws<MachineException>(() => world.Run(collectives =>
-            {
-                var rank = new ScheduledRank(collectives, Schedule.Of(1, s_layout, steps: 1));
-                collectives.BeginStep(7, s_plan);
-                rank.Submit(7, 0, s_attention);
-                if (collectives.Rank != 2)
-                {
-                    rank.Submit(7, 1, s_dispatch);
-                }
-                else if (instead is not null)
-                {
-                    rank.Submit(7, 1, instead);
-                }
-                else
-                {
-                    rank.Run(8, s_plan);
-                }
-            }));
+            var fault = Assert.Throws<MachineException>(() => world.Run(collectives => s_step.Stray(collectives, instead)));
             Assert.Matches(pattern, fault.Message);
         }
 
@@ -186,10 +156,10 @@ public sealed class CclFaultTests
         string fault = Watch(CclKind.Nccl, late, (_, _) => { }, run: collectives =>
         {
             ((RankCollectives)collectives).FollowsPlans = false;
-            var rank = new ScheduledRank(collectives, Schedule.Of(1, s_layout, steps: 1));
+            var rank = new ScheduledRank(collectives, Schedule.Of(1, PlannedStep.Layout, steps: 1));
             if (collectives.Rank != wrongRank)
             {
-                rank.Run(7, s_plan);
+                rank.Run(7, s_step.Plan);
                 return;
             }
 
@@ -207,14 +177,14 @@ public sealed class CclFaultTests
     {
         all ??= StandInDevices.Of(kind);
         _ = all.Aborts();
-        using CclWorld world = CclWorldTests.World(all, s_layout);
-        using var watchdog = new Watchdog(TimeSpan.FromSeconds(0.6), Enumerable.Range(0, s_layout.Ranks).Select(r => world[r].Recorder), world.Dump, world.Abort);
+        using CclWorld world = CclWorldTests.World(all, PlannedStep.Layout);
+        using Watchdog watchdog = world.Watch(TimeSpan.FromSeconds(0.6));
         world[0].TellFault(_ =>
         {
             atFault?.Invoke();
             late.Set();
         });
-        return Assert.Throws<MachineException>(() => world.Run(run ?? (collectives => new ScheduledRank(collectives, Schedule.Of(1, s_layout, steps: 1))
+        return Assert.Throws<MachineException>(() => world.Run(run ?? (collectives => new ScheduledRank(collectives, Schedule.Of(1, PlannedStep.Layout, steps: 1))
         {
             Fault = (_, index) =>
             {
@@ -225,6 +195,6 @@ public sealed class CclFaultTests
 
                 return false;
             },
-        }.Run(7, s_plan)))).Message;
+        }.Run(7, s_step.Plan)))).Message;
     }
 }

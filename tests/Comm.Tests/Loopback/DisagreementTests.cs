@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Lean.Tensors;
 
 namespace Lean.Comm.Tests;
@@ -6,27 +5,16 @@ namespace Lean.Comm.Tests;
 /// <summary>A rank that submits something else is named, whatever finds it: its own plan, the comparison of plans, or the others.</summary>
 public sealed class DisagreementTests
 {
-    private static readonly ParallelLayout s_layout = new(tensor: 2, data: 2, expert: true);
-    private static readonly StepRows s_rows = StepRows.Ragged(26, 30);
-    private static readonly ImmutableArray<int> s_shared = s_rows.Shared(s_layout);
-
-    private static readonly PlannedCollective
-        s_attention = PlannedCollective.AllReduce(s_layout, GroupKind.Tensor, DType.BF16, s_rows.PerReplica(s_layout), 8, 11, CollectivePurpose.Attention),
-        s_dispatch = PlannedCollective.AllGather(s_layout, GroupKind.Expert, DType.BF16, s_shared, 8, 11, CollectivePurpose.Dispatch),
-        s_combine = PlannedCollective.ReduceScatter(s_layout, GroupKind.Expert, DType.BF16, s_shared, 8, 11, CollectivePurpose.Combine),
-        s_dispatchF32 = PlannedCollective.AllGather(s_layout, GroupKind.Expert, DType.F32, s_shared, 8, 11, CollectivePurpose.Dispatch),
-        s_dispatchPadded = PlannedCollective.AllGather(s_layout, GroupKind.Expert, DType.BF16, StepRows.Uniform(26, 30).Shared(s_layout), 8, 11, CollectivePurpose.Dispatch);
-
-    private static readonly CollectivePlan s_plan = new(s_rows, [s_attention, s_dispatch, s_combine]);
+    private static readonly PlannedStep s_step = new(DType.BF16);
 
     [Fact]
     public void A_wrong_count_type_order_or_a_skip_is_named_by_both_sides_without_waiting()
     {
         const string Dispatch = @"all_gather, layer 11, dispatch: bf16 rows \[13, 13, 15, 15\] of 8 over ep";
-        Refuses([s_attention, s_dispatchPadded, s_combine], 2, Either(@"all_gather, layer 11, dispatch: bf16 rows \[15, 15, 15, 15\] of 8 over ep", Dispatch));
-        Refuses([s_attention, s_dispatchF32, s_combine], 1, Either(@"all_gather, layer 11, dispatch: f32 rows \[13, 13, 15, 15\] of 8 over ep", Dispatch));
-        Refuses([s_attention, s_combine, s_dispatch], 3, Either(@"reduce_scatter, layer 11, combine: bf16 rows \[13, 13, 15, 15\] of 8 over ep", Dispatch));
-        Refuses([s_attention, s_combine], 0, Either(@"reduce_scatter, layer 11, combine: bf16 rows \[13, 13, 15, 15\] of 8 over ep", Dispatch));
+        Refuses([s_step.Attention, s_step.DispatchPadded, s_step.Combine], 2, Either(@"all_gather, layer 11, dispatch: bf16 rows \[15, 15, 15, 15\] of 8 over ep", Dispatch));
+        Refuses([s_step.Attention, s_step.DispatchF32, s_step.Combine], 1, Either(@"all_gather, layer 11, dispatch: f32 rows \[13, 13, 15, 15\] of 8 over ep", Dispatch));
+        Refuses([s_step.Attention, s_step.Combine, s_step.Dispatch], 3, Either(@"reduce_scatter, layer 11, combine: bf16 rows \[13, 13, 15, 15\] of 8 over ep", Dispatch));
+        Refuses([s_step.Attention, s_step.Combine], 0, Either(@"reduce_scatter, layer 11, combine: bf16 rows \[13, 13, 15, 15\] of 8 over ep", Dispatch));
 
         static string Either(string wrong, string right) =>
             $"^rank \\d submitted ({wrong} as seq 2 of step 7, where rank \\d submitted {right}|{right} as seq 2 of step 7, where rank \\d submitted {wrong})$";
@@ -34,39 +22,39 @@ public sealed class DisagreementTests
 
     [Fact]
     public void A_skip_at_the_end_of_a_step_is_found_in_the_next() =>
-        Refuses([s_attention, s_dispatch], 2, @"^rank 2 never submitted seq 3 \(reduce_scatter, layer 11, combine\) of step 7, where rank \d waits; it is at step 8, seq 1 \(all_reduce, layer 11, attention\)$");
+        Refuses([s_step.Attention, s_step.Dispatch], 2, @"^rank 2 never submitted seq 3 \(reduce_scatter, layer 11, combine\) of step 7, where rank \d waits; it is at step 8, seq 1 \(all_reduce, layer 11, attention\)$");
 
     [Fact]
     public void A_rank_that_strays_from_its_own_plan_is_stopped_at_once()
     {
-        Strays(s_combine, @"^rank 2 came to reduce_scatter, layer 11, combine as seq 2 of step 7, where the plan has all_gather, layer 11, dispatch$");
-        Strays(s_dispatchF32, @"^rank 2 came to all_gather, layer 11, dispatch as seq 2 of step 7, where the plan has all_gather, layer 11, dispatch$");
+        Strays(s_step.Combine, @"^rank 2 came to reduce_scatter, layer 11, combine as seq 2 of step 7, where the plan has all_gather, layer 11, dispatch$");
+        Strays(s_step.DispatchF32, @"^rank 2 came to all_gather, layer 11, dispatch as seq 2 of step 7, where the plan has all_gather, layer 11, dispatch$");
         Strays(null, @"^rank 2 left step 7 early: it never submitted seq 2 \(all_gather, layer 11, dispatch\), the plan's next of 3$");
     }
 
     [Fact]
     public void Plans_that_differ_are_refused_at_the_head_of_the_step_with_the_first_difference()
     {
-        Differs(7, new CollectivePlan(s_rows, [s_attention, s_dispatchPadded, s_combine]),
+        Differs(7, PlannedStep.Of(s_step.Attention, s_step.DispatchPadded, s_step.Combine),
             "the plan of rank 2 for step 7 is not that of rank 0: seq 2 is all_gather, layer 11, dispatch: bf16 rows [15, 15, 15, 15] of 8 over ep where rank 0 has all_gather, layer 11, dispatch: bf16 rows [13, 13, 15, 15] of 8 over ep");
-        Differs(7, new CollectivePlan(s_rows, [s_attention]),
+        Differs(7, PlannedStep.Of(s_step.Attention),
             "the plan of rank 2 for step 7 is not that of rank 0: seq 2 is missing where rank 0 has all_gather, layer 11, dispatch: bf16 rows [13, 13, 15, 15] of 8 over ep");
-        Differs(7, new CollectivePlan(StepRows.Ragged(27, 30), s_plan.Entries), "the plan of rank 2 for step 7 is not that of rank 0: real rows are [27, 30] where rank 0 has [26, 30]");
-        Differs(7, new CollectivePlan(StepRows.Uniform(26, 30), s_plan.Entries), "the plan of rank 2 for step 7 is not that of rank 0: padded rows are [30, 30] where rank 0 has [26, 30]");
-        Differs(6, s_plan, "rank 2 begins step 6 where rank 0 begins step 7");
+        Differs(7, new CollectivePlan(StepRows.Ragged(27, 30), s_step.Plan.Entries), "the plan of rank 2 for step 7 is not that of rank 0: real rows are [27, 30] where rank 0 has [26, 30]");
+        Differs(7, new CollectivePlan(StepRows.Uniform(26, 30), s_step.Plan.Entries), "the plan of rank 2 for step 7 is not that of rank 0: padded rows are [30, 30] where rank 0 has [26, 30]");
+        Differs(6, s_step.Plan, "rank 2 begins step 6 where rank 0 begins step 7");
     }
 
     [Fact]
     public void A_tensor_of_another_size_than_the_plans_is_named()
     {
-        using var world = new LoopbackWorld(s_layout);
+        using var world = new LoopbackWorld(PlannedStep.Layout);
         using var memory = new HostBuffer(1 << 12);
         var fault = Assert.Throws<MachineException>(() => world.Run(collectives =>
         {
-            collectives.BeginStep(7, new CollectivePlan(s_rows, [s_dispatch]));
+            collectives.BeginStep(7, PlannedStep.Of(s_step.Dispatch));
             // The fault of unpadded sizes against padded tensors: 15 rows where the plan has 13.
-            int rows = collectives.Rank == 1 ? 15 : s_shared[collectives.Rank];
-            collectives.AllGather(s_dispatch, memory.View(DType.BF16, new Shape(rows, 8)), memory.View(DType.BF16, new Shape(56, 8), 1 << 11));
+            int rows = collectives.Rank == 1 ? 15 : PlannedStep.Shared[collectives.Rank];
+            collectives.AllGather(s_step.Dispatch, memory.View(DType.BF16, new Shape(rows, 8)), memory.View(DType.BF16, new Shape(56, 8), 1 << 11));
         }));
         Assert.Equal("rank 1 brings bf16 [15, 8] as the own rows of seq 1 (all_gather, layer 11, dispatch) of step 7, where the plan has 13 rows of 8 bf16", fault.Message);
     }
@@ -121,56 +109,38 @@ public sealed class DisagreementTests
     [Fact]
     public void Counts_that_do_not_fit_the_layout_are_refused()
     {
-        Assert.Throws<ArgumentException>(() => PlannedCollective.AllGather(s_layout, GroupKind.Expert, DType.F32, [1, 2, 3], 8));
-        Assert.Throws<ArgumentException>(() => PlannedCollective.AllGather(s_layout, GroupKind.Expert, DType.F32, [1, 2, 3, -1], 8));
-        Assert.Throws<ArgumentException>(() => PlannedCollective.AllReduce(s_layout, GroupKind.Tensor, DType.F32, [1, 2, 3, 3], 8));
-        Assert.Throws<ArgumentException>(() => PlannedCollective.AllToAll(s_layout, GroupKind.Tensor, DType.F32, [1, 2, 3, 3], 8));
-        Assert.Throws<ArgumentException>(() => PlannedCollective.Broadcast(s_layout, GroupKind.Tensor, 2, DType.F32, [1, 1, 3, 3], 8));
-        Assert.Throws<ArgumentException>(() => PlannedCollective.AllGather(s_layout, GroupKind.Expert, DType.F32, [1, 2, 3, 4], 0));
+        Assert.Throws<ArgumentException>(() => PlannedCollective.AllGather(PlannedStep.Layout, GroupKind.Expert, DType.F32, [1, 2, 3], 8));
+        Assert.Throws<ArgumentException>(() => PlannedCollective.AllGather(PlannedStep.Layout, GroupKind.Expert, DType.F32, [1, 2, 3, -1], 8));
+        Assert.Throws<ArgumentException>(() => PlannedCollective.AllReduce(PlannedStep.Layout, GroupKind.Tensor, DType.F32, [1, 2, 3, 3], 8));
+        Assert.Throws<ArgumentException>(() => PlannedCollective.AllToAll(PlannedStep.Layout, GroupKind.Tensor, DType.F32, [1, 2, 3, 3], 8));
+        Assert.Throws<ArgumentException>(() => PlannedCollective.Broadcast(PlannedStep.Layout, GroupKind.Tensor, 2, DType.F32, [1, 1, 3, 3], 8));
+        Assert.Throws<ArgumentException>(() => PlannedCollective.AllGather(PlannedStep.Layout, GroupKind.Expert, DType.F32, [1, 2, 3, 4], 0));
     }
 
     private static void Refuses(PlannedCollective[] wrong, int wrongRank, string pattern)
     {
-        using var world = new LoopbackWorld(s_layout);
+        using var world = new LoopbackWorld(PlannedStep.Layout);
         var fault = Assert.Throws<MachineException>(() => world.Run(collectives =>
         {
             ((RankCollectives)collectives).FollowsPlans = false;
-            var rank = new ScheduledRank(collectives, Schedule.Of(1, s_layout, steps: 1));
-            rank.Run(7, collectives.Rank == wrongRank ? new CollectivePlan(s_rows, [.. wrong]) : s_plan);
-            rank.Run(8, s_plan);
+            var rank = new ScheduledRank(collectives, Schedule.Of(1, PlannedStep.Layout, steps: 1));
+            rank.Run(7, collectives.Rank == wrongRank ? PlannedStep.Of([.. wrong]) : s_step.Plan);
+            rank.Run(8, s_step.Plan);
         }));
         Assert.Matches(pattern, fault.Message);
     }
 
     private static void Strays(PlannedCollective? instead, string pattern)
     {
-        using var world = new LoopbackWorld(s_layout);
-        var fault = Assert.Throws<MachineException>(() => world.Run(collectives =>
-        {
-            var rank = new ScheduledRank(collectives, Schedule.Of(1, s_layout, steps: 1));
-            collectives.BeginStep(7, s_plan);
-            rank.Submit(7, 0, s_attention);
-            if (collectives.Rank != 2)
-            {
-                rank.Submit(7, 1, s_dispatch);
-            }
-            else if (instead is not null)
-            {
-                rank.Submit(7, 1, instead);
-            }
-            else
-            {
-                rank.Run(8, s_plan);
-            }
-        }));
+        using var world = new LoopbackWorld(PlannedStep.Layout);
+        var fault = Assert.Throws<MachineException>(() => world.Run(collectives => s_step.Stray(collectives, instead)));
         Assert.Matches(pattern, fault.Message);
     }
 
     private static void Differs(long step, CollectivePlan wrong, string expected)
     {
-        using var world = new LoopbackWorld(s_layout);
-        var fault = Assert.Throws<MachineException>(() => world.Run(collectives =>
-            collectives.BeginStep(collectives.Rank == 2 ? step : 7, collectives.Rank == 2 ? wrong : s_plan)));
+        using var world = new LoopbackWorld(PlannedStep.Layout);
+        var fault = Assert.Throws<MachineException>(() => world.Run(collectives => s_step.Differ(collectives, step, wrong)));
         Assert.Equal(expected, fault.Message);
     }
 }

@@ -8,17 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#ifdef ONECCL
-#define NAME(n) oneccl##n
-#define ID_BYTES 4096
-typedef size_t count_t;
-#else
-#define NAME(n) nccl##n
-#define ID_BYTES 128
-typedef int count_t;
-#endif
-
-typedef struct { char bytes[ID_BYTES]; } id_t_;
+#include "library.h"
 
 static char report[1 << 16];
 static size_t length;

@@ -4,18 +4,7 @@
  * library may. Ranks that differ wait for ever, as they would; only an abort lets them out.
  */
 #include "device.h"
-
-#ifdef ONECCL
-#define NAME(n) oneccl##n
-#define ID_BYTES 4096
-typedef size_t count_t;
-#else
-#define NAME(n) nccl##n
-#define ID_BYTES 128
-typedef int count_t;
-#endif
-
-typedef struct { char bytes[ID_BYTES]; } id_t_;
+#include "library.h"
 
 enum { MOST = 8, KIND_ALL_REDUCE = 1, KIND_ALL_GATHER, KIND_REDUCE_SCATTER, KIND_BROADCAST, KIND_EXCHANGE };
 
