@@ -116,8 +116,8 @@ internal sealed class ExchangeBench : IDisposable
     private void Check(ExchangeWay way, int rows, float[] sum, bool exact)
     {
         var faults = new string?[_ranks.Length];
-        Together(rank => faults[rank] = _ranks[rank].Check(way, rows, sum));
-        if (exact && Array.Find(faults, static f => f is not null) is { } fault)
+        Together(rank => faults[rank] = _ranks[rank].Check(way, rows, sum, exact));
+        if (Array.Find(faults, static f => f is not null) is { } fault)
         {
             throw new MachineException(fault);
         }

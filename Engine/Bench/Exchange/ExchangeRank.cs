@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Lean.Comm;
 using Lean.Kernels;
 using Lean.Tensors;
@@ -12,8 +11,9 @@ internal sealed class ExchangeRank : IDisposable
     public const int Exchanges = 50;
 
     private const float Epsilon = 1e-6f;
-    private const int Channel = 2048;
 
+    // Each of seven additions of terms up to 5,000 rounds by at most 0.0024, in either order.
+    private const float Near = 0.04f;
     private static readonly float[] s_sizes = [1, 10, 100, 1000, 10_000];
 
     private readonly CudaDevice _device;
@@ -60,12 +60,15 @@ internal sealed class ExchangeRank : IDisposable
     }
 
     /// <summary>Whether a way takes so many rows.</summary>
-    public bool Takes(ExchangeWay way, int rows) => way is ExchangeWay.Nccl or ExchangeWay.NcclThenNorm
-        ? _group is not null
-        : Numbers(rows, _weight.Shape[0]) <= _peer.MostNumbers;
+    public bool Takes(ExchangeWay way, int rows) => way switch
+    {
+        ExchangeWay.Nccl or ExchangeWay.NcclThenNorm => _group is not null,
+        ExchangeWay.PeerNorm => _peer.TakesNorm(rows, _weight.Shape[0]),
+        _ => rows * _weight.Shape[0] <= _peer.MostNumbers,
+    };
 
     /// <summary>Numbers that rows take in an exchange with a norm: each begins a channel of its own.</summary>
-    public static long Numbers(int rows, long width) => rows * ((width + Channel - 1) / Channel * Channel);
+    public static long Numbers(int rows, long width) => rows * ((width + PeerRank.ChannelNumbers - 1) / PeerRank.ChannelNumbers * PeerRank.ChannelNumbers);
 
     /// <summary>The ranks' parts of the first exchange, as every rank has made them.</summary>
     public static float[] Parts(int ranks, int rows, int width) => [.. Enumerable.Range(0, ranks).SelectMany(r => Values(r, (long)rows * width))];
@@ -97,12 +100,13 @@ internal sealed class ExchangeRank : IDisposable
     /// <summary>Waits for what is queued.</summary>
     public void Synchronize() => _stream.Synchronize();
 
-    /// <summary>Runs one exchange of a way and compares all its bits with what it should give.</summary>
+    /// <summary>Runs one exchange of a way and compares what it gives with what it should give.</summary>
     /// <param name="way">The way.</param>
     /// <param name="rows">Rows.</param>
     /// <param name="sum">The sum of the ranks' parts in their order.</param>
+    /// <param name="exact">Whether all bits must agree; otherwise only as far as another order of so few terms can move them.</param>
     /// <returns>What is wrong, or null.</returns>
-    public string? Check(ExchangeWay way, int rows, float[] sum)
+    public string? Check(ExchangeWay way, int rows, float[] sum, bool exact)
     {
         Tensor data = Rows(_rows, rows, 0), residual = _residual.Rows(0, rows), output = _output.Rows(0, rows), expected = _expected.Rows(0, rows);
         Reset(rows);
@@ -111,7 +115,7 @@ internal sealed class ExchangeRank : IDisposable
         string where = $"{way} of {rows} rows on rank {_peer.Rank}";
         if (way is ExchangeWay.Peer or ExchangeWay.Nccl)
         {
-            return Difference(where, sum, Take(data));
+            return Difference(where, sum, Take(data), exact);
         }
 
         // The card's own add and norm of the sum that is right.
@@ -119,7 +123,7 @@ internal sealed class ExchangeRank : IDisposable
         Send(sum, expected);
         _stream.Fill(_residual, 0);
         _ops.AddRmsNorm.Run(residual, expected, _weight, Epsilon, output);
-        return Difference($"the residual of {where}", Take(residual), residualOf) ?? Difference($"the output of {where}", Take(output), outputOf);
+        return Difference($"the residual of {where}", Take(residual), residualOf, exact) ?? Difference($"the output of {where}", Take(output), outputOf, exact);
     }
 
     /// <inheritdoc/>
@@ -162,10 +166,17 @@ internal sealed class ExchangeRank : IDisposable
 
     private static Tensor Rows(Tensor all, int rows, int exchange) => all.Rows((long)exchange * rows, rows);
 
-    private static string? Difference(string what, ReadOnlySpan<float> expected, ReadOnlySpan<float> found)
+    private static string? Difference(string what, ReadOnlySpan<float> expected, ReadOnlySpan<float> found, bool exact)
     {
-        int same = MemoryMarshal.Cast<float, int>(expected).CommonPrefixLength(MemoryMarshal.Cast<float, int>(found));
-        return same == expected.Length ? null : $"{what}: number {same} is {found[same]:R}, expected {expected[same]:R}";
+        for (int i = 0; i < expected.Length; i++)
+        {
+            if (exact ? BitConverter.SingleToInt32Bits(expected[i]) != BitConverter.SingleToInt32Bits(found[i]) : !(float.Abs(expected[i] - found[i]) <= Near))
+            {
+                return $"{what}: number {i} is {found[i]:R}, expected {expected[i]:R}";
+            }
+        }
+
+        return null;
     }
 
     // Of sizes so different that each addition rounds.

@@ -22,7 +22,7 @@ internal sealed class ExchangeReport(string devices, string nccl, int width, int
         {
             Console.WriteLine($"devices  {devices}");
             Console.WriteLine($"nccl     {nccl}");
-            Console.WriteLine($"µs of one exchange of rows of {width} f32, in a graph of {ExchangeRank.Exchanges}: median (least) of {repeats}; bits compared before and after");
+            Console.WriteLine($"µs of one exchange of rows of {width} f32, in a graph of {ExchangeRank.Exchanges}: median (least) of {repeats}; bits compared before and after (NCCL's of more than two ranks: values)");
             Console.WriteLine($"{"rows",6}{string.Concat(s_ways.Select(static w => $"{w.Name,20}"))}");
         }
 
