@@ -106,7 +106,7 @@ internal static partial class Gates
     private static partial Regex SinceHopper();
 
     // ld and st name global, shared, param or const; what is left is generic, or local.
-    [GeneratedRegex(@"^(ld|st)\.(?!(volatile\.|(relaxed|acquire|release)\.sys\.)?(global|shared|param|const)\b)")]
+    [GeneratedRegex(@"^(ld|st)\.(?!(volatile\.|relaxed\.sys\.)?(global|shared|param|const)\b)")]
     private static partial Regex Generic();
 
     [GeneratedRegex(@"barrier\s*\(")]

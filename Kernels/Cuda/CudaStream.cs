@@ -157,21 +157,10 @@ public sealed unsafe class CudaStream : KernelStream
     }
 
     /// <summary>
-    /// Queues: <paramref name="counter"/> += 1 after all work before, at once visible to the host. It can be captured, so the
-    /// host sees how far a stream has come while it runs a graph, and where it hangs.
+    /// Queues: the count is one more after all work before, at once visible to the host. It can be captured, so the host sees
+    /// how far a stream has come while it runs a graph, and where it hangs.
     /// </summary>
-    /// <param name="counter">i32, one number, in memory of <see cref="CudaDevice.AllocateOnHost"/>; no other stream counts it.</param>
-    public void Count(Tensor counter)
-    {
-        if (counter.Type != DType.I32 || counter.Shape.Count != 1)
-        {
-            throw new ArgumentException($"cannot count {counter}: expected one i32", nameof(counter));
-        }
-
-        CountOneLauncher.Launch(this, counter.Reshape(new Shape(1)), counter.Reshape(new Shape(1)));
-    }
-
-    /// <summary>Likewise, of a count that the device keeps: it does not read the host's memory.</summary>
+    /// <param name="count">This stream's count; no other stream counts it.</param>
     public void Count(StreamCount count)
     {
         ArgumentNullException.ThrowIfNull(count);

@@ -108,8 +108,10 @@ public sealed class PeerExchange : IDisposable
             buffer?.Dispose();
         }
 
-        _host?.Dispose();
+        // Nobody writes to it any more.
+        IDeviceBuffer? host = _host;
         _host = null;
+        host?.Dispose();
     }
 
     // Of a rank's memory the inbox comes first, then the counts, then the addresses of all inboxes.

@@ -10,7 +10,7 @@ namespace Lean.Kernels;
 public sealed class PeerRank
 {
     /// <summary>Numbers of a channel, as in Kernels/Device/Ops/PeerChannel.cs.</summary>
-    internal const long ChannelNumbers = 2048;
+    public const long ChannelNumbers = 2048;
 
     // As in Kernels/Device/Ops/PeerSumNorm.cs.
     private const long WidestRow = 4 * ChannelNumbers;

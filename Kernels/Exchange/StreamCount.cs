@@ -4,7 +4,7 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// How much of its work a CUDA stream has done, counted by the device where the host reads it: while the stream runs a
-/// graph, and while it hangs. <see cref="CudaStream.Count(StreamCount)"/> and the exchanges of <see cref="PeerRank"/> count.
+/// graph, and while it hangs. <see cref="CudaStream.Count"/> and the exchanges of <see cref="PeerRank"/> count.
 /// </summary>
 /// <remarks>The device keeps the count in its own memory and writes it to the host's: it would take longer to read it there.</remarks>
 public sealed class StreamCount : IDisposable

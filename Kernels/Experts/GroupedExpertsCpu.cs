@@ -261,7 +261,7 @@ internal static unsafe class GroupedExpertsBody<V> where V : struct, IVec<V>
         {
             int* places = a->Places + (t * a->TopK);
             float* mix = a->Mix + (t * a->TopK);
-            V gate = a->SharedRows == 0 ? V.Zero : V.Broadcast(V.MaxLane(VecMath<V>.Sigmoid(V.Broadcast(a->GateLogit[t * a->GateStride]))));
+            V gate = a->SharedRows == 0 ? V.Zero : VecMath<V>.Sigmoid(V.Broadcast(a->GateLogit[t * a->GateStride]));
             for (long h = 0; h < a->Hidden; h += IVec<V>.Lanes)
             {
                 int n = (int)long.Min(IVec<V>.Lanes, a->Hidden - h);

@@ -31,7 +31,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
     {
         if (weights.Count == 0)
         {
-            // The sum of nothing.
+            // The sum of nothing, by a kernel: memory that the host shares for checks can only be written by one.
             Shape nothing = new(x.Shape[0], 0);
             ExpertsCombineLauncher.Launch(
                 stream, new Tensor(DType.I32, nothing, scratch.Address), new Tensor(DType.F32, nothing, scratch.Address),

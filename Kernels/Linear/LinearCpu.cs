@@ -82,11 +82,10 @@ internal static unsafe class LinearBody<V> where V : struct, IVec<V>
             for (int r = 0; r < count; r++)
             {
                 long row = first + r;
-                float scale = a->GateLogit == null ? 1f : V.MaxLane(VecMath<V>.Sigmoid(V.Broadcast(a->GateLogit[row * a->GateStride])));
+                V factor = a->GateLogit == null ? V.Broadcast(1f) : VecMath<V>.Sigmoid(V.Broadcast(a->GateLogit[row * a->GateStride]));
                 float* source = products + (r * LinearWeight.BlockRows);
                 float* add = a->Add == null ? null : a->Add + (row * a->YStride) + block.Column;
                 float* target = y + (row * a->YStride);
-                V factor = V.Broadcast(scale);
                 for (int n = 0; n < block.Rows; n += IVec<V>.Lanes)
                 {
                     int some = int.Min(IVec<V>.Lanes, block.Rows - n);

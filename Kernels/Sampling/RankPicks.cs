@@ -6,7 +6,8 @@ namespace Lean.Kernels;
 /// Greedy choices where each rank has the logits of its own tokens: what a rank says of a row is a pick of three words, and
 /// of all ranks' picks the largest logit wins, of equal ones the lowest token. With lᵣ and pᵣ a rank's best logit and its
 /// log-probability among the rank's own, the winner's log-probability is −log Σᵣ exp(lᵣ − l_max − pᵣ), summed in the order of
-/// ranks. A rank whose logits are not finite picks −1, and then the row has no token: −1 and NaN.
+/// ranks. A rank whose logits are not finite picks −1, and then the row has no token: −1 and NaN. Drafts are chosen so; answers'
+/// log-probabilities are not made of it on devices, where their sums are f32.
 /// </summary>
 public abstract class RankPicks
 {

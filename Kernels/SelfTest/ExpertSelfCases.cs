@@ -44,7 +44,7 @@ internal static class ExpertSelfCases
     private static SelfCase Grouped(DType type, int rows, int hidden, int width, int experts, int first, int here, int topK, int prompts, bool isAligned) => new(
         "grouped_experts",
         $"{type.Name()} [{rows}, {hidden}], {topK} of {experts} experts{(here < experts ? $", of which {here} are here" : "")}, {prompts} of prompts{(isAligned ? ", aligned" : "")}",
-        isAligned ? 2 * F32 : F32, (set, memory) =>
+        isAligned && prompts > 0 ? 2 * F32 : F32, (set, memory) =>
         {
             Shape pairs = new(rows, topK), both = new(here, 2 * width, hidden), single = new(here, hidden, width);
             Tensor x = memory.New("x", DType.F32, new Shape(rows, hidden), SelfCases.Normal(22, rows * hidden));

@@ -66,6 +66,7 @@ public static class ExpertsSort
         int firstSlot = TTiles.EveryPlace ? start : (start / TTiles.Rows) + expert;
         if (expert == expertCount - 1)
         {
+            // Entries of other ranks' experts leave places and slots free, which must hold something harmless.
             slots = tileCount - firstSlot;
             for (int free = start + count + thread; free < entries; free += Threads)
             {

@@ -12,7 +12,7 @@ public static class SyntheticWeights
 
     /// <summary>
     /// output[i] = table[12 bits of word n / 4], where word w is SplitMix64 of key + w·γ and n, the value's index in the whole
-    /// tensor, is start + i, or of a slice offset + ⌊(start + i) / width⌋ · stride + (start + i) mod width.
+    /// tensor, is offset + start + i, or where width is not 0 offset + ⌊(start + i) / width⌋ · stride + (start + i) mod width.
     /// </summary>
     [Kernel("synthetic_weights", Threads, groups: "N/2048")]
     public static void Run(

@@ -23,6 +23,14 @@ public static class PartSumCases
             }
         }
 
+        yield return new OpCase("numbers too small to be normal", default, static (set, arena) =>
+        {
+            float[] values = [.. Numbers.Normal(5, 3 * 40).Select(static v => v * 1e-40f)];
+            Tensor output = arena.Output(DType.F32, new Shape(40));
+            set.PartSum.Run(arena.Input(values, new Shape(3, 40)), output);
+            return new Outputs().Add("output", output, exact: true);
+        });
+
         yield return new OpCase("numbers that are none", default, static (set, arena) =>
         {
             float[] values = Numbers.Normal(3, 3 * 40);

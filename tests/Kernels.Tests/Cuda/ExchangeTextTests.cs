@@ -1,3 +1,4 @@
+using System.Text;
 using Lean.Tensors;
 
 namespace Lean.Kernels.Tests;
@@ -19,4 +20,13 @@ public sealed class ExchangeTextTests
         Assert.Equal([7, int.MinValue + 1, 9], kept.AsSpan<int>().ToArray());
         Assert.Equal([7, int.MinValue + 1, 9], shown.AsSpan<int>().ToArray());
     }
+
+    // The model of a card adds as IEEE 754 says; that cards do is in the text alone.
+    [Theory]
+    [InlineData("part_sum")]
+    [InlineData("peer_sum")]
+    [InlineData("peer_sum_norm_narrow")]
+    [InlineData("peer_sum_norm_wide")]
+    public void Parts_are_added_by_an_addition_that_flushes_nothing(string kernel) =>
+        Assert.Contains("add.rn.f32", Encoding.UTF8.GetString(KernelArchive.Read("sm_80", kernel + ".ptx")), StringComparison.Ordinal);
 }

@@ -75,7 +75,7 @@ internal static class PtxArithmetic
         }
     }
 
-    // What stands before it, volatile or release.sys, orders memory among devices, which one thread at a time is.
+    // What stands before it, volatile or relaxed.sys, orders memory among devices, which one thread at a time is.
     private static string Space(string[] words) => Array.Find(words, static w => w is "global" or "shared") ?? words[1];
 
     private static ulong Result(PtxInstruction instruction, string[] words, ulong a, ulong b, ulong c)
