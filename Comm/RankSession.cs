@@ -25,6 +25,9 @@ public sealed class RankSession : IDisposable
     private const int ShortestSecret = 16;
     private const int TerminatedCode = 128 + 15;
 
+    // A registration ends with its object; this one lasts as long as the process.
+    private static PosixSignalRegistration? s_untilTheEnd;
+
     private readonly PosixSignalRegistration _signal;
 
     // Where ranks with devices were brought together by MPI.
@@ -133,7 +136,15 @@ public sealed class RankSession : IDisposable
         }
 
         Control.Dispose();
-        _signal.Dispose();
+        if (isWell)
+        {
+            _signal.Dispose();
+        }
+        else
+        {
+            // Others have ended by now, for which mpirun ends this one: it has yet to say why.
+            s_untilTheEnd = _signal;
+        }
     }
 
     private static RankSession Tested(RankSession session)

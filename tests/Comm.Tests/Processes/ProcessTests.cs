@@ -46,6 +46,14 @@ public sealed class ProcessTests
         Culprit(run, rank);
     }
 
+    // mpirun ends all others as soon as one has ended: here while rank 0 has the verdict and has not said it yet.
+    [Fact]
+    public void A_rank_that_is_told_to_end_still_says_the_verdict()
+    {
+        RankRun run = RankRun.Mpi("fault=stop", "rank=2", "watchdog=2", "slow=0");
+        Assert.Matches(@"^rank 0 ends: rank 2 does not answer since", run.Ends()[0]);
+    }
+
     [Theory]
     [InlineData("kill", "is gone \\(its process ended\\)")]
     [InlineData("stop", "does not answer since \\d+\\.\\d s \\(stopped, or out of reach\\)")]

@@ -52,6 +52,11 @@ try
 }
 catch (Exception fault) when (fault is LeanException or InvalidOperationException)
 {
+    if (me == Number("slow", -1))
+    {
+        Thread.Sleep(TimeSpan.FromSeconds(0.7));
+    }
+
     // In one write: several ranks share what mpirun prints. And in a file: once a rank has ended mpirun may drop what others print.
     byte[] sentence = Encoding.UTF8.GetBytes($"rank {me} ends: {fault.Message}\n");
     if (Environment.GetEnvironmentVariable("LEAN_DUMP_DIR") is { Length: > 0 } folder)
