@@ -142,8 +142,8 @@ public sealed class RankSession : IDisposable
         }
         else
         {
-            // Others have ended by now, for which mpirun ends this one: it has yet to say why.
-            s_untilTheEnd = _signal;
+            // Others have ended by now, for which mpirun ends this one: it has yet to say why, and there is no order to end in.
+            (s_untilTheEnd, Terminated) = (_signal, null);
         }
     }
 
