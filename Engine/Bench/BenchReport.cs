@@ -1,7 +1,7 @@
 using System.Text.Json;
+using Lean.Engine.Caches;
 using Lean.Engine.Cli;
 using Lean.Engine.Models;
-using Lean.Engine.Scheduling;
 
 namespace Lean.Engine.Bench;
 

@@ -1,5 +1,5 @@
+using Lean.Engine.Caches;
 using Lean.Engine.Running;
-using Lean.Engine.Scheduling;
 
 namespace Lean.Engine.Bench;
 

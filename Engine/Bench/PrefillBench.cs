@@ -1,6 +1,6 @@
 using System.Diagnostics;
+using Lean.Engine.Caches;
 using Lean.Engine.Running;
-using Lean.Engine.Scheduling;
 using Lean.Tensors;
 
 namespace Lean.Engine.Bench;

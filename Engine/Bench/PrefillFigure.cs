@@ -1,4 +1,4 @@
-using Lean.Engine.Scheduling;
+using Lean.Engine.Caches;
 
 namespace Lean.Engine.Bench;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Lean.Engine.Drafting;
-using Lean.Engine.Scheduling;
 using Lean.Kernels;
 
 namespace Lean.Engine.Caches;

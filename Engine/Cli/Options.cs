@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Lean.Engine.Caches;
 using Lean.Engine.Drafting;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
-using Lean.Engine.Scheduling;
 using Lean.Kernels;
 using Lean.Tensors;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Lean.Engine.Scheduling;
+using Lean.Engine.Caches;
 
 namespace Lean.Engine.Cli;
 

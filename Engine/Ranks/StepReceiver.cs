@@ -4,7 +4,6 @@ using Lean.Comm;
 using Lean.Engine.Caches;
 using Lean.Engine.Drafting;
 using Lean.Engine.Running;
-using Lean.Engine.Scheduling;
 using Lean.Tensors;
 
 namespace Lean.Engine.Ranks;

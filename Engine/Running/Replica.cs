@@ -30,7 +30,7 @@ internal sealed class Replica
     {
         (_sequences, _blocks, _ended) = (new Sequence?[capacity], plan.Blocks, ended);
         Memory = new SequenceMemory(plan, _sequences, first.Cuts, options.KeepsPrefixes, options.KeepsGenerated);
-        _scheduler = new Scheduler(Memory, stepTokens, plan.Slots, capacity - plan.Slots);
+        _scheduler = new Scheduler(Memory, stepTokens.Alone, plan.Slots, capacity - plan.Slots, stepTokens.Beside);
         _results = new StepResults(config, _scheduler, Memory, _sequences, depth, (place, reason) => End(place, reason)) { Drafts = drafts };
     }
 

@@ -1,5 +1,5 @@
+using Lean.Engine.Caches;
 using Lean.Engine.Models;
-using Lean.Engine.Scheduling;
 using Lean.Kernels;
 
 namespace Lean.Engine.Running;

@@ -35,13 +35,14 @@ internal sealed class Scheduler
     private long _plans;
 
     /// <param name="memory">The caches.</param>
-    /// <param name="stepTokens">Rows a step aims at, at least one cell.</param>
+    /// <param name="maxStepTokens">Rows a step aims at, at least one cell.</param>
     /// <param name="maxSequences">Sequences that run at a time.</param>
     /// <param name="maxQueue">Sequences that wait beside them.</param>
-    public Scheduler(ISequenceMemory memory, in StepTokens stepTokens, int maxSequences, int maxQueue)
+    /// <param name="besideTokens">Rows a step aims at that has generated ones, these included; no more than the others.</param>
+    public Scheduler(ISequenceMemory memory, int maxStepTokens, int maxSequences, int maxQueue, int besideTokens = int.MaxValue)
     {
         (_memory, _maxSequences) = (memory, maxSequences);
-        (MaxPromptRows, _beside) = (int.Max(stepTokens.Alone, Grid.Cell), int.Min(stepTokens.Beside, stepTokens.Alone));
+        (MaxPromptRows, _beside) = (int.Max(maxStepTokens, Grid.Cell), int.Min(besideTokens, maxStepTokens));
         Capacity = checked(maxSequences + maxQueue);
         _all = new ScheduledSequence[Capacity];
         _running = new RankedPlaces(_all, maxSequences);

@@ -1,7 +1,6 @@
 using Lean.Engine.Caches;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
-using Lean.Engine.Scheduling;
 using Lean.Kernels;
 using Lean.Tensors;
 

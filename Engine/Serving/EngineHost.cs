@@ -4,7 +4,6 @@ using Lean.Engine.Caches;
 using Lean.Engine.Models;
 using Lean.Engine.Protocol;
 using Lean.Engine.Running;
-using Lean.Engine.Scheduling;
 using Lean.Engine.Telemetry;
 using Lean.Engine.Text;
 using Lean.Tensors;

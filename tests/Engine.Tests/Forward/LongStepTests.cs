@@ -1,6 +1,5 @@
 using Lean.Engine.Caches;
 using Lean.Engine.Running;
-using Lean.Engine.Scheduling;
 using Lean.Kernels;
 
 namespace Lean.Engine.Tests.Forward;

@@ -93,7 +93,7 @@ public sealed class SchedulerTests
     public void Where_blocks_run_out_the_last_to_come_gives_its_own_back_and_replays_what_it_had()
     {
         var memory = new CountingMemory(slots: 2, blocks: 4);
-        var scheduler = new Scheduler(memory, StepTokens.Given(512), 2, 2);
+        var scheduler = new Scheduler(memory, 512, 2, 2);
         StepPlan plan = PlanFor(scheduler);
         int a = Add(scheduler, 60), b = Add(scheduler, 130);
         Next(scheduler, plan);
@@ -168,7 +168,7 @@ public sealed class SchedulerTests
         {
             const int Tokens = 30;
             var memory = new CountingMemory(slots, blocks);
-            var scheduler = new Scheduler(memory, StepTokens.Given(budget), slots, lengths.Length);
+            var scheduler = new Scheduler(memory, budget, slots, lengths.Length);
             StepPlan plan = PlanFor(scheduler);
             int[] places = [.. lengths.Select((n, i) => Add(scheduler, n, priority: i % 2))];
             int[] left = [.. lengths.Select(_ => Tokens)];
@@ -214,7 +214,7 @@ public sealed class SchedulerTests
     public void Planned_steps_count_before_they_are_committed_and_who_lacks_one_does_not_begin_again()
     {
         var memory = new CountingMemory(slots: 2, blocks: 2);
-        var scheduler = new Scheduler(memory, StepTokens.Given(512), 2, 2);
+        var scheduler = new Scheduler(memory, 512, 2, 2);
         StepPlan plan = PlanFor(scheduler), behind = PlanFor(scheduler);
         Assert.True(scheduler.TryAdd(62, 2, 0, Never, out int a) & scheduler.TryAdd(63, 9, 0, Never, out int b));
         scheduler.Plan(0, plan);
@@ -273,8 +273,8 @@ public sealed class SchedulerTests
         Assert.Throws<InvalidOperationException>(() => plan.Add(new PlannedSegment(1, RowClass.Prompt, 0, 3, true)));
     }
 
-    private static Scheduler Make(int maxStepTokens = 512, int slots = 4, int queue = 8, int? beside = null) =>
-        new(new CountingMemory(slots, blocks: 1000), new StepTokens(maxStepTokens, beside ?? maxStepTokens, "a test's"), slots, queue);
+    private static Scheduler Make(int maxStepTokens = 512, int slots = 4, int queue = 8, int beside = int.MaxValue) =>
+        new(new CountingMemory(slots, blocks: 1000), maxStepTokens, slots, queue, beside);
 
     private static StepPlan PlanFor(Scheduler scheduler) => new(scheduler.Capacity, scheduler.Capacity);
 

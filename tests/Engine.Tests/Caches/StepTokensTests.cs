@@ -1,9 +1,8 @@
 using Lean.Engine.Caches;
 using Lean.Engine.Running;
-using Lean.Engine.Scheduling;
 using Lean.Tensors;
 
-namespace Lean.Engine.Tests.Scheduling;
+namespace Lean.Engine.Tests.Caches;
 
 public sealed class StepTokensTests
 {

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Lean.Kernels;
 
-namespace Lean.Engine.Scheduling;
+namespace Lean.Engine.Caches;
 
 /// <summary>
 /// How many rows a step aims at; prompts are cut to it, on the <see cref="Grid"/>, so no bit depends on it. More rows read each
