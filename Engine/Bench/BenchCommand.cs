@@ -37,6 +37,7 @@ internal sealed class BenchCommand
     private readonly Option<double?> _acceptance = Options.Real(
         new ParameterRange("acceptance", 0, 1, "a number from 0 to 1"), "P", "Count each draft as right so often, whatever the model chose: for random weights, whose tokens then mean nothing");
 
+    private readonly Option<int?> _stepTokens = Options.MaxStepTokens();
     private readonly Option<int[]?> _lengths = Options.Numbers("--tokens", 1, Most, PromptLengths, "Tokens of the prompt");
     private readonly Option<int> _sequences = Options.Number("--sequences", 8, MostSequences, 256, "Sequences that run together");
     private readonly Option<int> _minutes = Options.Number("--minutes", 0, Most, 1, "How long to go on; 0 runs each kind of load once");
@@ -56,7 +57,7 @@ internal sealed class BenchCommand
             "lean bench decode --synthetic qwen3.5-35b-a3b --layers 4 --json",
             "lean bench decode --synthetic qwen3-next-80b-a3b --device cuda --tp 2")
         {
-            _batch, _steps, _context, _text, _drafts, _acceptance,
+            _batch, _steps, _context, _text, _drafts, _acceptance, _stepTokens,
         };
         decode.SetAction(Decode);
         var prefill = new ExampleCommand(
@@ -64,7 +65,7 @@ internal sealed class BenchCommand
             "Tokens a second of a prompt, up to the first token after it",
             "lean bench prefill --model DIR --tokens 128,2048")
         {
-            _lengths,
+            _lengths, _stepTokens,
         };
         prefill.SetAction(Prefill);
         var scheduler = new ExampleCommand(
@@ -119,7 +120,7 @@ internal sealed class BenchCommand
             .. from batch in Given(parsed.GetValue(_batch), Batches)
                from depth in drafts
                select DecodeBench.Measure(model, new DecodeRun(
-                   batch, parsed.GetValue(_context), parsed.GetValue(_steps), parsed.GetValue(_seed), depth, parsed.GetValue(_acceptance), averages, text)),
+                   batch, parsed.GetValue(_context), parsed.GetValue(_steps), parsed.GetValue(_seed), depth, parsed.GetValue(_acceptance), averages, parsed.GetValue(_stepTokens), text)),
         ];
         read.Measure();
         DecodeReport.Print(model, read, figures, parsed.GetValue(_json));
@@ -130,7 +131,7 @@ internal sealed class BenchCommand
     {
         using BenchModel model = OpenOnRanks(parsed, drafts: false);
         int seed = parsed.GetValue(_seed);
-        List<PrefillFigure> figures = [.. Given(parsed.GetValue(_lengths), PromptLengths).Select(t => PrefillBench.Measure(model, t, seed))];
+        List<PrefillFigure> figures = [.. Given(parsed.GetValue(_lengths), PromptLengths).Select(t => PrefillBench.Measure(model, t, seed, parsed.GetValue(_stepTokens)))];
         BenchReport.Prefill(model, seed, figures, parsed.GetValue(_json));
         return 0;
     }

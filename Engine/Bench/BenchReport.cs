@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lean.Engine.Caches;
 using Lean.Engine.Cli;
 using Lean.Engine.Models;
 
@@ -15,6 +16,7 @@ internal static class BenchReport
         if (!asJson)
         {
             Head(model, seed);
+            Steps(figures[0].StepTokens);
             Console.WriteLine($"\n{"tokens",8}{"tokens/s",12}{"ms",12}");
             foreach (PrefillFigure f in figures)
             {
@@ -31,6 +33,7 @@ internal static class BenchReport
             {
                 json.WriteStartObject();
                 json.WriteNumber("tokens", f.Tokens);
+                json.WriteStepTokens(f.StepTokens);
                 json.Figure("tokens_per_s", f.TokensPerSecond, decimals: 3);
                 json.Figure("ms", f.Seconds * 1000, decimals: 6);
                 json.WriteEndObject();
@@ -51,6 +54,9 @@ internal static class BenchReport
             Console.WriteLine($"ranks    {model.Ranks.Layout}; {model.Ranks.Reason}");
         }
     }
+
+    /// <summary>What a table says of the rows that steps aim at.</summary>
+    public static void Steps(in StepTokens steps) => Console.WriteLine($"rows     {steps}");
 
     /// <summary>Prints a benchmark as JSON.</summary>
     public static void Json(string bench, BenchModel model, int seed, Action<Utf8JsonWriter> figures) => JsonLine.Print(json =>

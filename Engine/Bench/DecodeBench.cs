@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Lean.Engine.Running;
+using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Bench;
@@ -8,6 +9,8 @@ namespace Lean.Engine.Bench;
 internal static class DecodeBench
 {
     private const int WarmUpSteps = 2;
+
+    // The least that a step has for prompts where nobody says how many rows it aims at.
     private const int PromptRows = 512;
 
     // Of a text so many pieces are continued at least: a single one may be easier to draft than others.
@@ -20,7 +23,7 @@ internal static class DecodeBench
         GenerationRequest[] requests = run.Text is null ? Random(model, run) : Pieces(model, run, run.Text);
         var options = new EngineOptions
         {
-            MaxStepTokens = PromptRows + run.Batch,
+            MaxStepTokens = run.StepTokens,
             MaxSequences = run.Batch,
             KeepsPrefixes = false,
             Speculate = run.Drafts.Most,
@@ -65,13 +68,14 @@ internal static class DecodeBench
 
         return new DecodeFigure(
             run, run.Averages ? seconds.Average() : BenchPrompts.Median(seconds), StepBytes.Of(model, run.Batch, positions - (run.Steps / 2)),
-            (double)tokens / seconds.Count, StepBytes.Experts(model.Config, run.Batch), engine.Engine.Drafts);
+            (double)tokens / seconds.Count, StepBytes.Experts(model.Config, run.Batch), engine.Engine.Drafts, engine.Engine.StepTokens);
     }
 
     private static GenerationRequest[] Random(BenchModel model, DecodeRun run)
     {
         // Sequences whose prompts come first decode while the others' prompts are computed; all must last until the end.
-        long promptSteps = ((long)run.Batch * run.Context / (PromptRows - Kernels.Grid.Cell)) + 2;
+        int rows = int.Max((run.StepTokens ?? PromptRows) - run.Batch - Grid.Cell, Grid.Cell / 2);
+        long promptSteps = ((long)run.Batch * run.Context / rows) + 2;
         long maxTokens = (promptSteps + WarmUpSteps + run.Steps + 1) * (1 + run.Drafts.Most);
         CheckRoom(model, run, maxTokens);
         return BenchPrompts.Make(model.Config, run.Batch, run.Context, (int)maxTokens, run.Seed);

@@ -1,3 +1,4 @@
+using Lean.Engine.Caches;
 using Lean.Engine.Running;
 
 namespace Lean.Engine.Bench;
@@ -6,13 +7,14 @@ namespace Lean.Engine.Bench;
 /// <param name="Run">What was run.</param>
 /// <param name="StepSeconds">Time of a step: the median, or the mean where steps are not alike.</param>
 /// <param name="Bytes">What a step of one row per sequence must read (see <see cref="StepBytes"/>).</param>
-/// <param name="StepTokens">Tokens that a step gives, all sequences together: with drafts more than one each.</param>
+/// <param name="TokensPerStep">Tokens that a step gives, all sequences together: with drafts more than one each.</param>
 /// <param name="Experts">Experts of a layer that such a step touches, estimated; 0 for a dense model.</param>
 /// <param name="Drafts">How drafts did.</param>
-internal sealed record DecodeFigure(DecodeRun Run, double StepSeconds, double Bytes, double StepTokens, double Experts, DraftStatistics Drafts)
+/// <param name="StepTokens">Rows that steps aimed at.</param>
+internal sealed record DecodeFigure(DecodeRun Run, double StepSeconds, double Bytes, double TokensPerStep, double Experts, DraftStatistics Drafts, StepTokens StepTokens)
 {
     /// <summary>Tokens a second, all sequences together.</summary>
-    public double TokensPerSecond => StepTokens / StepSeconds;
+    public double TokensPerSecond => TokensPerStep / StepSeconds;
 
     /// <summary>Bytes a second that the step's reading comes to.</summary>
     public double BytesPerSecond => Bytes / StepSeconds;

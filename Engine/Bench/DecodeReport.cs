@@ -26,6 +26,7 @@ internal static class DecodeReport
 
         BenchReport.Head(model, run.Seed);
         Console.WriteLine($"memory   {memory.Best / Giga:F1} GB/s, {memory.How}, best of several in this run");
+        BenchReport.Steps(figures[0].StepTokens);
         Console.WriteLine($"context  {run.Context} tokens a sequence{(run.Text is null ? "" : ", of a text")}");
         Console.WriteLine(drafts ? $"drafts   {Accepted(run)}\n" : "");
         Console.WriteLine(
@@ -34,7 +35,7 @@ internal static class DecodeReport
         {
             string depth = drafts ? $"{f.Run.Drafts,8}" : "", experts = sparse ? $"{f.Experts,10:F1}" : "";
             long drafted = f.Drafts.AllDrafted;
-            string right = !drafts ? "" : $"{f.StepTokens / f.Run.Batch,14:F2}{drafted,10}{(drafted == 0 ? "-" : ((double)f.Drafts.AllAccepted / drafted).ToString("F3", CultureInfo.InvariantCulture)),9}";
+            string right = !drafts ? "" : $"{f.TokensPerStep / f.Run.Batch,14:F2}{drafted,10}{(drafted == 0 ? "-" : ((double)f.Drafts.AllAccepted / drafted).ToString("F3", CultureInfo.InvariantCulture)),9}";
             Console.WriteLine(
                 $"{f.Run.Batch,6}{depth}{f.TokensPerSecond,12:F1}{f.StepSeconds * 1000,12:F3}{f.Bytes / Giga,12:F3}{f.BytesPerSecond / (Devices(model) * memory.Best),13:P1}{experts}{right}");
         }
@@ -48,6 +49,7 @@ internal static class DecodeReport
     private static void Write(Utf8JsonWriter json, DecodeRun run, bool sparse, bool drafts, IMemoryRate memory, double read, IReadOnlyList<DecodeFigure> figures)
     {
         json.WriteNumber("context", run.Context);
+        json.WriteStepTokens(figures[0].StepTokens);
         json.WriteString("prompts", run.Text is null ? "random tokens" : "pieces of a text");
         if (drafts)
         {
@@ -64,7 +66,7 @@ internal static class DecodeReport
             json.WriteNumber("batch", f.Run.Batch);
             json.WriteString("speculate", f.Run.Drafts.ToString());
             json.Figure("tokens_per_s", f.TokensPerSecond, decimals: 3);
-            json.Figure("tokens_per_step", f.StepTokens, decimals: 3);
+            json.Figure("tokens_per_step", f.TokensPerStep, decimals: 3);
             json.Figure("step_ms", f.StepSeconds * 1000, decimals: 6);
             json.Figure("bytes_per_step", f.Bytes, decimals: 0);
             json.Figure("experts_per_layer", f.Experts, decimals: 2);

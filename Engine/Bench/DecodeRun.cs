@@ -10,5 +10,6 @@ namespace Lean.Engine.Bench;
 /// <param name="Drafts">How many tokens are drafted ahead of each step.</param>
 /// <param name="Acceptance">How often a draft counts as right, whatever the model chose; null for as often as it is.</param>
 /// <param name="Averages">Whether the mean time of a step counts: steps differ here or in a setting that this one is compared with. Else the median does.</param>
+/// <param name="StepTokens">Rows that a step aims at; null for what suits the device.</param>
 /// <param name="Text">A text whose pieces are the prompts, in tokens; null for random ones.</param>
-internal sealed record DecodeRun(int Batch, int Context, int Steps, int Seed, Speculation Drafts, double? Acceptance, bool Averages, int[]? Text);
+internal sealed record DecodeRun(int Batch, int Context, int Steps, int Seed, Speculation Drafts, double? Acceptance, bool Averages, int? StepTokens, int[]? Text);

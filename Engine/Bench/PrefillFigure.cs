@@ -1,9 +1,12 @@
+using Lean.Engine.Caches;
+
 namespace Lean.Engine.Bench;
 
 /// <summary>How fast a prompt is computed.</summary>
 /// <param name="Tokens">The prompt's tokens.</param>
 /// <param name="Seconds">Median time from the start to the first token chosen.</param>
-internal sealed record PrefillFigure(int Tokens, double Seconds)
+/// <param name="StepTokens">Rows that steps aimed at.</param>
+internal sealed record PrefillFigure(int Tokens, double Seconds, StepTokens StepTokens)
 {
     /// <summary>Prompt tokens a second.</summary>
     public double TokensPerSecond => Tokens / Seconds;

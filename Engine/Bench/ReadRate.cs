@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.InteropServices;
+using Lean.Engine.Weights;
 using Lean.Tensors;
 
 namespace Lean.Engine.Bench;
@@ -11,7 +12,8 @@ internal sealed unsafe class ReadRate : IMemoryRate
     private const long Bytes = 1L << 30;
     private const int Repeats = 3;
 
-    private readonly HostBuffer _buffer = new(Bytes);
+    // In pages as large as those of the weights it is compared with.
+    private readonly SyntheticBuffer _buffer = new(Bytes);
     private readonly int _threads;
     private ulong _sum;
 

@@ -19,6 +19,9 @@ internal sealed record CachePlan(int Blocks, int Slots, int Snapshots, CacheSize
     private const double GiB = 1L << 30;
     private const double MiB = 1L << 20;
 
+    /// <summary>Rows a step aims at, whose activations have room beside the caches.</summary>
+    public StepTokens StepTokens { get; init; } = StepTokens.Usual;
+
     /// <summary>Bytes in all.</summary>
     public long Bytes => (Blocks * Sizes.Block) + ((long)(States + Snapshots) * Sizes.State);
 

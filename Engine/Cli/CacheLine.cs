@@ -2,10 +2,10 @@ using Lean.Engine.Running;
 
 namespace Lean.Engine.Cli;
 
-/// <summary>One line on the terminal that says what the caches hold and take.</summary>
+/// <summary>Lines on the terminal that say what the caches hold and take, and how large steps are.</summary>
 internal static class CacheLine
 {
-    /// <summary>Prints it where somebody watches.</summary>
+    /// <summary>Prints them where somebody watches.</summary>
     /// <param name="engine">Whose caches.</param>
     /// <param name="reusesGenerated">Whether they keep what was generated: that is said in any case.</param>
     public static void Show(GenerationEngine engine, bool reusesGenerated)
@@ -13,6 +13,7 @@ internal static class CacheLine
         if (!Console.IsErrorRedirected)
         {
             Console.Error.WriteLine(engine.Caches);
+            Console.Error.WriteLine(engine.StepTokens);
         }
 
         ShowReuse(reusesGenerated);

@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Lean.Engine.Caches;
 using Lean.Engine.Drafting;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
+using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Cli;
@@ -20,6 +22,11 @@ internal static class Options
     /// <summary>How much memory caches get.</summary>
     public static Option<string?> CacheMemory() => Text(
         "--cache-memory", "SIZE", "Memory for keys, values and states, such as 8GiB, never exceeded; where it runs out, the last to come wait (default: what the prompts can use of what is free)");
+
+    /// <summary>How many rows a step aims at; null where it is not given.</summary>
+    public static Option<int?> MaxStepTokens() => Whole(
+        new ParameterRange("max_step_tokens", Grid.Cell, 1 << 20, $"a whole number from {Grid.Cell} to {1 << 20}"), "N",
+        $"Tokens that one step computes at most; prompts are cut to it in multiples of {Grid.Cell}, and no token depends on it (default: {StepTokens.Usual.Alone} on processors, else what the device's matrix units and memory suit, and a quarter of that where somebody generates beside)");
 
     /// <summary>How far to draft.</summary>
     public static Option<Speculation> Speculate() => new("--speculate")

@@ -34,4 +34,7 @@ internal static partial class ServerLog
 
     [LoggerMessage(10, LogLevel.Information, "{Line}")]
     public static partial void Caches(ILogger log, string line);
+
+    [LoggerMessage(11, LogLevel.Information, "{Line}")]
+    public static partial void Steps(ILogger log, string line);
 }

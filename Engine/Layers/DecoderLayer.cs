@@ -28,6 +28,10 @@ internal sealed class DecoderLayer
         _postAttentionNorm = new ResidualNorm(layer.Parameters.Small(norms.PostAttention), FaultPlace.BeforeMlp(index), layer);
     }
 
+    /// <summary>Bytes of the step's memory that the layer takes beside what it is given.</summary>
+    /// <param name="rows">T.</param>
+    public long Bytes(long rows) => long.Max(_mixer.Bytes(rows), _mlp.Bytes(rows));
+
     /// <summary>Runs the layer.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
     /// <param name="pending">f32 [T, H]: what the layer before adds, or empty.</param>

@@ -20,6 +20,8 @@ internal sealed class DenseMlp : IMlp
         _down = layer.Row(weights.Down, CollectivePurpose.Mlp);
     }
 
+    public long Bytes(long rows) => rows * sizeof(float) * _gateUp.Outputs;
+
     public void Forward(Tensor x, Tensor output, StepContext step)
     {
         ArenaMark mark = step.Arena.Mark();

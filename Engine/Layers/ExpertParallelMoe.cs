@@ -36,6 +36,15 @@ internal sealed class ExpertParallelMoe : IMlp
         _down = layer.Row(shared.Down, CollectivePurpose.SharedExpert);
     }
 
+    // Of all replicas' rows: those on their way, as experts see them and what they make of them, in either order; then sums and shares.
+    public long Bytes(long rows)
+    {
+        long hidden = _layer.Config.Hidden, topK = _layer.Config.TopK, all = rows * _peers.Layout.Data;
+        long travelling = all * (ForwardCollectives.DispatchBytes(_layer.Config) + (sizeof(float) * ((3 * hidden) + (2 * topK))));
+        long own = rows * sizeof(float) * ((2 * hidden) + _router.Outputs + _gateUp.Outputs + 8);
+        return travelling + own + _layer.Ops.GroupedExperts.ScratchBytes(_experts, all, topK);
+    }
+
     public void Forward(Tensor x, Tensor output, StepContext step)
     {
         ArenaMark mark = step.Arena.Mark();

@@ -39,6 +39,8 @@ internal sealed class GatedAttention : IMixer
     /// <summary>Floats of a row's queries.</summary>
     public long QueryWidth => _shape.Heads * _shape.HeadDim;
 
+    public long Bytes(long rows) => rows * sizeof(float) * (ProjectedWidth + (2 * QueryWidth));
+
     public void Forward(Tensor x, Tensor output, StepContext step)
     {
         ArenaMark mark = step.Arena.Mark();

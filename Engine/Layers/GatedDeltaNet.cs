@@ -27,6 +27,8 @@ internal sealed class GatedDeltaNet : IMixer
         _parameters = new DeltaNetParameters(weights.Convolution, weights.Decay, weights.TimeBias, weights.Norm, layer.Config.NormEpsilon);
     }
 
+    public long Bytes(long rows) => rows * sizeof(float) * (_weights.Input.Outputs + _shape.Channels + _shape.ValueWidth);
+
     public void Forward(Tensor x, Tensor output, StepContext step)
     {
         KernelSet ops = _layer.Ops;

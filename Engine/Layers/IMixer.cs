@@ -11,4 +11,8 @@ internal interface IMixer
     /// <param name="output">f32 [T, H].</param>
     /// <param name="step">The step.</param>
     void Forward(Tensor x, Tensor output, StepContext step);
+
+    /// <summary>Bytes of the step's memory that <see cref="Forward"/> takes.</summary>
+    /// <param name="rows">T.</param>
+    long Bytes(long rows);
 }

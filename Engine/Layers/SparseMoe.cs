@@ -13,6 +13,9 @@ namespace Lean.Engine.Layers;
 /// </summary>
 internal sealed class SparseMoe : IMlp
 {
+    // A card's copy engine writes rows that begin at multiples of 16 bytes.
+    private const int Pad = 4;
+
     private readonly LayerContext _layer;
     private readonly LinearWeight _router;     // [E + 1, H]
     private readonly ExpertWeights _experts;   // E × ([I, H], [I, H], [H, I])
@@ -27,14 +30,15 @@ internal sealed class SparseMoe : IMlp
         _sum = new PartialSum(CollectivePurpose.Mlp, layer);
     }
 
+    public long Bytes(long rows) =>
+        (rows * sizeof(float) * (_experts.Count + Pad + (2 * _layer.Config.TopK))) + _layer.Ops.ExpertMixture.ScratchBytes(_experts, _shared, rows, _layer.Config.TopK);
+
     public void Forward(Tensor x, Tensor output, StepContext step)
     {
         KernelSet ops = _layer.Ops;
         long rows = step.Batch.Rows, count = _experts.Count, topK = _layer.Config.TopK;
         ArenaMark mark = step.Arena.Mark();
-
-        // A card's copy engine writes rows that begin at multiples of 16 bytes.
-        Tensor logits = step.Arena.F32(rows, (count + 1 + 3) / 4 * 4).Columns(0, count + 1);
+        Tensor logits = step.Arena.F32(rows, (count + Pad) / Pad * Pad).Columns(0, count + 1);
         Tensor chosen = step.Arena.I32(rows, topK);
         Tensor mix = step.Arena.F32(rows, topK);
         Tensor scratch = step.Arena.Raw(ops.ExpertMixture.ScratchBytes(_experts, _shared, rows, topK));

@@ -9,6 +9,9 @@ namespace Lean.Engine.Models;
 /// <summary>embedding → decoder layers → norm → LM head.</summary>
 internal sealed class DecoderModel
 {
+    // Of a row's tokens, places and faults, and of the tables that say where they come from.
+    private const int IndexColumns = 32;
+
     private readonly LayerContext _layer;
     private readonly VocabularyEmbedding _embedding;
     private readonly DecoderLayer[] _layers;
@@ -56,6 +59,19 @@ internal sealed class DecoderModel
 
     /// <summary>The multi-token-prediction head, or null where the checkpoint has none.</summary>
     public MtpHead? Mtp { get; }
+
+    /// <summary>Bytes of the step's memory that <see cref="Forward"/> and the MTP head take, without what chooses tokens.</summary>
+    /// <param name="rows">T.</param>
+    public long Bytes(long rows)
+    {
+        long most = Mtp?.Bytes(rows) ?? 0;
+        foreach (DecoderLayer layer in _layers)
+        {
+            most = long.Max(most, layer.Bytes(rows));
+        }
+
+        return most + (rows * sizeof(float) * ((3 * Config.Hidden) + Config.Rope.RotaryDim + IndexColumns));
+    }
 
     /// <summary>Computes the step's hidden states after the final norm.</summary>
     /// <param name="step">The step; its arena holds the result until the next one begins.</param>

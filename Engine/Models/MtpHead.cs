@@ -40,6 +40,10 @@ internal sealed class MtpHead
     /// <summary>Which attention cache is the head's.</summary>
     public int CacheOrdinal { get; }
 
+    /// <summary>Bytes of the step's memory that <see cref="Fill"/> takes.</summary>
+    /// <param name="rows">T.</param>
+    public long Bytes(long rows) => rows * sizeof(float) * (_layer.Config.Hidden + long.Max(3 * _layer.Config.Hidden, _layer.Config.Hidden + _attention.ProjectedWidth + _attention.QueryWidth));
+
     /// <summary>One draft step for every row.</summary>
     /// <param name="hidden">f32 [T, H]: the model's hidden states after its final norm, or this head's result one depth before.</param>
     /// <param name="step">Tokens are each row's next token, positions those of the hidden states; prepared by the model.</param>

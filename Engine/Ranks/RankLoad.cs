@@ -11,13 +11,13 @@ namespace Lean.Engine.Ranks;
 /// <param name="Room">What there is room for.</param>
 internal sealed record RankLoad(long WeightBytes, long CopiedBytes, TimeSpan LoadTime, CacheRoom Room)
 {
-    private const int Fields = 10;
+    private const int Fields = 13;
 
     /// <summary>That of a loaded part.</summary>
     /// <param name="model">The part.</param>
     /// <param name="sharing">Ranks that share its memory.</param>
     public static RankLoad Of(LoadedModel model, int sharing) =>
-        new(model.WeightBytes, model.CopiedBytes, model.LoadTime, CacheRoom.Of(model.Model.Config, model.Ops, sharing));
+        new(model.WeightBytes, model.CopiedBytes, model.LoadTime, CacheRoom.Of(model.Model, model.Ops, sharing));
 
     /// <summary>Reads what <see cref="ToBytes"/> wrote.</summary>
     /// <exception cref="Tensors.MachineException">The bytes are none.</exception>
@@ -33,7 +33,8 @@ internal sealed record RankLoad(long WeightBytes, long CopiedBytes, TimeSpan Loa
                 Number(0),
                 Number(1),
                 new TimeSpan(Number(2)),
-                new CacheRoom(Number(3), Number(4), IsHost: Number(9) != 0, list[Fields].GetString()!, new CacheSizes(Number(5), Number(6)), new CacheSizes(Number(7), Number(8))));
+                new CacheRoom(Number(3), Number(4), IsHost: Number(9) != 0, list[Fields].GetString()!, new CacheSizes(Number(5), Number(6)), new CacheSizes(Number(7), Number(8)),
+                    new StepSizes((int)Number(10), Number(11), Number(12))));
         }
         catch (Exception fault) when (fault is JsonException or FormatException or InvalidOperationException)
         {
@@ -49,7 +50,8 @@ internal sealed record RankLoad(long WeightBytes, long CopiedBytes, TimeSpan Loa
         {
             json.WriteStartArray();
             foreach (long number in (ReadOnlySpan<long>)[
-                WeightBytes, CopiedBytes, LoadTime.Ticks, Room.Free, Room.Total, Room.Plain.Block, Room.Plain.State, Room.Drafting.Block, Room.Drafting.State, Room.IsHost ? 1 : 0])
+                WeightBytes, CopiedBytes, LoadTime.Ticks, Room.Free, Room.Total, Room.Plain.Block, Room.Plain.State, Room.Drafting.Block, Room.Drafting.State, Room.IsHost ? 1 : 0,
+                Room.Step.Multiprocessors, Room.Step.Row, Room.Step.Output])
             {
                 json.WriteNumberValue(number);
             }

@@ -44,7 +44,7 @@ internal sealed class StepReceiver(ControlChannel control, ParallelLayout layout
     {
         ReadOnlySpan<byte> message = Receive(out Kind kind);
         return kind == Kind.End ? null
-            : kind == Kind.Caches ? new CachePlan(Int(ref message), Int(ref message), Int(ref message), default, Int(ref message), (DrafterKind)Int(ref message))
+            : kind == Kind.Caches ? new CachePlan(Int(ref message), Int(ref message), Int(ref message), default, Int(ref message), (DrafterKind)Int(ref message)) { StepTokens = StepTokens.Given(Int(ref message)) }
             : throw Broken();
     }
 

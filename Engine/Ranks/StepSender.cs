@@ -19,7 +19,7 @@ internal sealed class StepSender(ControlChannel control)
     public void Begin(CachePlan plan)
     {
         Start(StepReceiver.Kind.Caches);
-        foreach (int number in (ReadOnlySpan<int>)[plan.Blocks, plan.Slots, plan.Snapshots, plan.Drafts, (int)plan.Drafter])
+        foreach (int number in (ReadOnlySpan<int>)[plan.Blocks, plan.Slots, plan.Snapshots, plan.Drafts, (int)plan.Drafter, plan.StepTokens.Alone])
         {
             Int(number);
         }

@@ -4,7 +4,7 @@ namespace Lean.Engine.Running;
 
 /// <summary>
 /// The memory of one step's activations on a device: views are handed out one after the other and given back in the
-/// reverse order. The first steps make it as large as steps need; after that nothing is allocated. A device works
+/// reverse order. The first steps make it as large as steps need where nobody has said; after that nothing is allocated. A device works
 /// through its queue in order, so memory given back may be handed out again at once; only freeing has to wait for it.
 /// </summary>
 internal sealed class Arena : IDisposable
@@ -21,16 +21,18 @@ internal sealed class Arena : IDisposable
 
     /// <param name="device">Where the memory lies.</param>
     /// <param name="queue">The queue of work on it, or null on the host.</param>
-    public Arena(IDevice device, IStream? queue) : this(device.Allocate, queue)
+    /// <param name="bytes">What steps are known to need.</param>
+    public Arena(IDevice device, IStream? queue, long bytes = 0) : this(device.Allocate, queue, bytes)
     {
     }
 
     /// <param name="allocate">Gives memory.</param>
     /// <param name="queue">The queue of work on it, or null on the host.</param>
-    public Arena(Func<long, IDeviceBuffer> allocate, IStream? queue)
+    /// <param name="bytes">What steps are known to need.</param>
+    public Arena(Func<long, IDeviceBuffer> allocate, IStream? queue, long bytes = 0)
     {
         (_allocate, _queue) = (allocate, queue);
-        _blocks.Add(allocate(FirstBytes));
+        _blocks.Add(allocate(FirstBytes + bytes));
     }
 
     /// <summary>Memory of the host.</summary>

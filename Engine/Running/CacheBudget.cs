@@ -6,19 +6,19 @@ using Lean.Tensors;
 
 namespace Lean.Engine.Running;
 
-/// <summary>Decides how much memory the caches get.</summary>
+/// <summary>Decides how much memory the caches get, and how many rows a step may have for its activations to have room beside them.</summary>
 internal static class CacheBudget
 {
     // Blocks beyond this many times what running sequences can fill would only keep prompts nobody asks for again.
     private const int Depth = 4;
 
     /// <summary>Plans an engine's caches.</summary>
-    /// <param name="config">The model, loaded.</param>
+    /// <param name="model">The model, loaded.</param>
     /// <param name="ops">The ops it runs on.</param>
     /// <param name="options">What is wanted; who drafts is lookup where nobody says.</param>
     /// <exception cref="InputException">The memory named is too little for anything.</exception>
     /// <exception cref="MachineException">There is not that much memory, or too little for anything.</exception>
-    public static CachePlan Plan(ModelConfig config, KernelSet ops, EngineOptions options) => Plan(CacheRoom.Of(config, ops), config.MaxPositions, options);
+    public static CachePlan Plan(DecoderModel model, KernelSet ops, EngineOptions options) => Plan(CacheRoom.Of(model, ops), model.Config.MaxPositions, options);
 
     /// <summary>Plans an engine's caches.</summary>
     /// <param name="room">What there is room for: of several ranks, what there is on all of them.</param>
@@ -36,13 +36,27 @@ internal static class CacheBudget
                 $"--cache-memory is {options.CacheMemory:N0} bytes, but {room.Free:N0} of {room.Total:N0} bytes are free on {room.Device}");
         }
 
-        // On the host, pages of mapped weights count as free, and others live there too; a device keeps a tenth for activations.
+        // On the host, pages of mapped weights count as free, and others live there too; a device keeps a tenth for activations,
+        // and more where the smallest steps that are of use take more.
         long budget = options.CacheMemory ?? (room.IsHost ? room.Free / 2 : room.Free / 10 * 9);
         long most = options.MostBlocks ?? (long)options.MaxSequences * Grid.CellsFor(maxPositions) * Depth;
-        CachePlan? plan = CachePlan.Share(sizes, budget, options.MaxSequences, most, options.KeepsPrefixes, options.Speculate);
-        return plan is not null ? plan with { Drafter = options.Drafter ?? DrafterKind.Lookup }
+        StepTokens steps = options.MaxStepTokens is { } rows ? StepTokens.Given(rows)
+            : room.Step.Choose(options.CacheMemory is { } taken ? room.Free - taken : room.Free / 10);
+        CachePlan? plan = Share(budget);
+        if (plan is not null && options.CacheMemory is null && !room.IsHost && room.Free - room.Step.Bytes(steps.Alone, plan.States) is var rest && rest < budget)
+        {
+            plan = Share(rest);
+            if (plan is null && options.MaxStepTokens is { } wanted)
+            {
+                throw new MachineException($"--max-step-tokens {wanted:N0} leaves no room for caches: {room.Device} has {room.Free:N0} bytes free, and activations take {room.Step.Row:N0} a token; fewer need less");
+            }
+        }
+
+        return plan is not null ? plan with { Drafter = options.Drafter ?? DrafterKind.Lookup, StepTokens = steps }
             : throw (options.CacheMemory is { } given
                 ? new InputException($"--cache-memory is {given:N0} bytes, expected at least {least:N0}: one sequence of {Grid.Cell} positions")
                 : new MachineException($"{room.Device} has {room.Free:N0} bytes free, too little for caches: one sequence of {Grid.Cell} positions takes {least:N0}"));
+
+        CachePlan? Share(long bytes) => CachePlan.Share(sizes, bytes, options.MaxSequences, most, options.KeepsPrefixes, options.Speculate);
     }
 }

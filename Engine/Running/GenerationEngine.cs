@@ -32,7 +32,7 @@ internal sealed class GenerationEngine : IDisposable
     /// <exception cref="InputException">The memory named for caches is too little.</exception>
     /// <exception cref="MachineException">There is not enough memory.</exception>
     public GenerationEngine(DecoderModel model, KernelSet ops, EngineOptions options)
-        : this(model, ops, CacheBudget.Plan(model.Config, ops, options.WithDrafter(model)), options)
+        : this(model, ops, CacheBudget.Plan(model, ops, options.WithDrafter(model)), options)
     {
     }
 
@@ -50,7 +50,8 @@ internal sealed class GenerationEngine : IDisposable
     {
         (_runner, _clock, _observer, Caches) = (runner, options.Clock, options.Observer, plan);
         int capacity = checked((plan.Slots * runner.Replicas) + options.MaxQueue);
-        int promptRows = int.Max(options.MaxStepTokens, Grid.Cell), blocks = int.Min(plan.Blocks, Grid.CellsFor(config.MaxPositions));
+        StepTokens = options.MaxStepTokens is { } given ? StepTokens.Given(given) : plan.StepTokens;
+        int promptRows = StepTokens.Alone, blocks = int.Min(plan.Blocks, Grid.CellsFor(config.MaxPositions));
         _steps = new StepFrame[runner.StepsAhead + 1][];
         for (int i = 0; i < _steps.Length; i++)
         {
@@ -65,7 +66,7 @@ internal sealed class GenerationEngine : IDisposable
         _replicas = new Replica[runner.Replicas];
         for (int r = 0; r < _replicas.Length; r++)
         {
-            _replicas[r] = new Replica(config, plan, options, capacity, _steps[0][r], Drafts, _depth, Ended);
+            _replicas[r] = new Replica(config, plan, options, StepTokens, capacity, _steps[0][r], Drafts, _depth, Ended);
         }
 
         _requests = new RequestQueue(config, plan, options, capacity);
@@ -73,6 +74,9 @@ internal sealed class GenerationEngine : IDisposable
 
     /// <summary>How the memory for caches is shared out, on each replica.</summary>
     public CachePlan Caches { get; }
+
+    /// <summary>How many rows a step aims at, and why.</summary>
+    public StepTokens StepTokens { get; }
 
     /// <summary>Sequences that were submitted and have not ended.</summary>
     public int Open => _requests.Open;

@@ -45,7 +45,10 @@ internal sealed class ModelRunner : IStepRunner
         {
             _transfers = new Transfers(ops);
             _outcomes = ops.Device.Allocate(sizeof(int) * outcome.Count);
-            _arena = new Arena(ops.Device, ops.Queue);
+
+            // A device has room for the largest step from the start, or says at once that it has not; the host's grows with steps.
+            _arena = ops.Stream is null ? new Arena(ops.Device, ops.Queue)
+                : new Arena(ops.Device, ops.Queue, StepSizes.Of(model, ops).Activations(plan.StepTokens.Alone, plan.States));
         }
         catch
         {
@@ -74,6 +77,9 @@ internal sealed class ModelRunner : IStepRunner
 
     /// <inheritdoc/>
     public int StepsAhead { get; }
+
+    /// <summary>Bytes held for activations.</summary>
+    public long ActivationBytes => _arena.Bytes;
 
     /// <inheritdoc/>
     public IDeviceBuffer AllocateOnHost(long bytes) => _transfers.AllocateOnHost(bytes);

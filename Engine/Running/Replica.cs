@@ -20,16 +20,17 @@ internal sealed class Replica
     /// <param name="config">The model.</param>
     /// <param name="plan">How large the replica's caches are.</param>
     /// <param name="options">Limits.</param>
+    /// <param name="stepTokens">How many rows a step aims at.</param>
     /// <param name="capacity">The most sequences it can have.</param>
     /// <param name="first">The frame of the first step.</param>
     /// <param name="drafts">Takes note how drafts do.</param>
     /// <param name="depth">Told the same.</param>
     /// <param name="ended">Told of each sequence that has ended.</param>
-    public Replica(ModelConfig config, CachePlan plan, EngineOptions options, int capacity, StepFrame first, DraftStatistics drafts, IDraftDepth depth, Action<Sequence> ended)
+    public Replica(ModelConfig config, CachePlan plan, EngineOptions options, StepTokens stepTokens, int capacity, StepFrame first, DraftStatistics drafts, IDraftDepth depth, Action<Sequence> ended)
     {
         (_sequences, _blocks, _ended) = (new Sequence?[capacity], plan.Blocks, ended);
         Memory = new SequenceMemory(plan, _sequences, first.Cuts, options.KeepsPrefixes, options.KeepsGenerated);
-        _scheduler = new Scheduler(Memory, options.MaxStepTokens, plan.Slots, capacity - plan.Slots);
+        _scheduler = new Scheduler(Memory, stepTokens.Alone, plan.Slots, capacity - plan.Slots, stepTokens.Beside);
         _results = new StepResults(config, _scheduler, Memory, _sequences, depth, (place, reason) => End(place, reason)) { Drafts = drafts };
     }
 

@@ -4,7 +4,7 @@ namespace Lean.Engine.Scheduling;
 
 /// <summary>
 /// Decides what each step computes, from what it was told and nothing else: neither clocks nor tensors. All that run
-/// get their generated row each step; what the budget leaves goes, in the order of service, to prompts (cut on the
+/// get their generated row each step; what the budget (larger where none does) leaves goes, in the order of service, to prompts (cut on the
 /// <see cref="Grid"/>) and to replays, at least one cell a step.
 /// </summary>
 /// <remarks>
@@ -28,6 +28,7 @@ internal sealed class Scheduler
     private readonly RankedPlaces _waiting;
     private readonly int[] _free;
     private readonly int _maxSequences;
+    private readonly int _beside;
     private int _freeCount;
     private long _arrivals;
     private long _nextDeadline = long.MaxValue;
@@ -37,10 +38,11 @@ internal sealed class Scheduler
     /// <param name="maxStepTokens">Rows a step aims at, at least one cell.</param>
     /// <param name="maxSequences">Sequences that run at a time.</param>
     /// <param name="maxQueue">Sequences that wait beside them.</param>
-    public Scheduler(ISequenceMemory memory, int maxStepTokens, int maxSequences, int maxQueue)
+    /// <param name="besideTokens">Rows a step aims at that has generated ones, these included; no more than the others.</param>
+    public Scheduler(ISequenceMemory memory, int maxStepTokens, int maxSequences, int maxQueue, int besideTokens = int.MaxValue)
     {
         (_memory, _maxSequences) = (memory, maxSequences);
-        MaxPromptRows = int.Max(maxStepTokens, Grid.Cell);
+        (MaxPromptRows, _beside) = (int.Max(maxStepTokens, Grid.Cell), int.Min(besideTokens, maxStepTokens));
         Capacity = checked(maxSequences + maxQueue);
         _all = new ScheduledSequence[Capacity];
         _running = new RankedPlaces(_all, maxSequences);
@@ -134,7 +136,7 @@ internal sealed class Scheduler
         {
         }
 
-        int budget = int.Max(MaxPromptRows - Decoding(), Grid.Cell);
+        int decoding = Decoding(), budget = int.Max((decoding == 0 ? MaxPromptRows : _beside) - decoding, Grid.Cell);
         for (int i = 0; i < _running.Count; i++)
         {
             int place = _running[i];

@@ -50,10 +50,11 @@ internal sealed class DraftScorer(Scorer scorer, DecoderModel model, Transfers t
         using var arena = new Arena(ops.Device, ops.Queue);
         using var indices = new Arena();
         var step = new StepContext(caches, arena);
-        for (int begin = 0; begin < peers.Longest - 1; begin += options.StepTokens)
+        int most = options.StepTokens ?? StepTokens.Usual.Alone;
+        for (int begin = 0; begin < peers.Longest - 1; begin += most)
         {
-            int count = int.Clamp(rows - begin, 0, options.StepTokens);
-            peers.BeginDraft(begin, options.StepTokens, depth: 1);
+            int count = int.Clamp(rows - begin, 0, most);
+            peers.BeginDraft(begin, most, depth: 1);
             Begin(arena, indices);
             step.Batch = transfers.ToDevice(FirstDepth(ids, begin, count, shared, indices), arena);
             model.Prepare(step);

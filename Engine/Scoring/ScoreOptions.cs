@@ -20,6 +20,6 @@ internal sealed record ScoreOptions
     /// <summary>How rows come to experts that are placed on ranks; no bit depends on it.</summary>
     public DispatchKind Dispatch { get; init; }
 
-    /// <summary>Rows of a step; a multiple of the grid.</summary>
-    public int StepTokens { get; init; } = 512;
+    /// <summary>Rows of a step, a multiple of the grid; null for what suits the device. Ranks, which have to agree, then take what suits all.</summary>
+    public int? StepTokens { get; init; }
 }

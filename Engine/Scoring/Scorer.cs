@@ -58,7 +58,7 @@ internal sealed class Scorer(LoadedModel loaded)
 
         using var caches = new ModelCaches(ops, config, mtpLayers: 0, blocks, slots: 1);
         using var arena = new Arena(ops.Device, ops.Queue);
-        int most = int.Max(options.StepTokens / Grid.Cell * Grid.Cell, Grid.Cell), number = 1;
+        int most = StepRows(options), number = 1;
         using var builder = new BatchBuilder(most, 1, blocks, drafts: 0, new StateCuts(most, 1, 1), transfers.AllocateOnHost);
         var step = new StepContext(caches, arena);
         var plan = new StepPlan(1, 1);
@@ -141,6 +141,12 @@ internal sealed class Scorer(LoadedModel loaded)
             Check(float.IsNaN(faults) ? new Fault(step, firstPosition + i, head) : null);
         }
     }
+
+    // One device has room for what it takes at a time beside caches and kept logits; ranks have told each other nothing of theirs.
+    private int StepRows(ScoreOptions options) =>
+        options.StepTokens is { } given ? int.Max(given / Grid.Cell * Grid.Cell, Grid.Cell)
+        : _model.Peers is not null || loaded.Ops.Stream is null ? StepTokens.Usual.Alone
+        : StepSizes.Of(_model, loaded.Ops).Choose(loaded.Ops.Device.FreeMemory / 2).Alone;
 
     private void Read(Tensor states, int first, int step, IReadOnlyList<int> ids, Tensor logits, float[] losses, Arena arena, Transfers transfers)
     {

@@ -39,6 +39,9 @@ internal sealed class EngineHost : IDisposable
     /// <summary>Sequences that have not ended.</summary>
     public int Open => _engine.Open;
 
+    /// <summary>How many rows a step aims at, and why.</summary>
+    public StepTokens StepTokens => _engine.StepTokens;
+
     /// <summary>Tokens of one choice that may wait for a client to take them; who lets more come is given up.</summary>
     public int MostUnread { get; init; } = 8192;
 

@@ -39,6 +39,9 @@ public abstract class KernelStream : IStream
     /// <summary>Groups that the device runs side by side when each wants a multiprocessor to itself.</summary>
     internal virtual int Multiprocessors => 1;
 
+    /// <summary>Multiprocessors whose matrix units compute products of prompt rows; 0 where portable kernels do.</summary>
+    public int MatrixMultiprocessors => MatrixUnits == MatrixUnits.None ? 0 : Multiprocessors;
+
     /// <inheritdoc/>
     public abstract void CopyToDevice(Tensor host, Tensor device);
 

@@ -15,6 +15,9 @@ internal static class DotBlock
 /// </summary>
 internal static unsafe class DotBlock<V> where V : struct, IVec<V>
 {
+    // Eight rows of so many bytes and the eight that are fetched meanwhile fit into a first-level cache.
+    private const long ShortTile = 16 << 10;
+
     /// <summary>y[r, n] = x[rows[r]] · W[n] for r = 0 … count − 1, n = 0 … columns − 1.</summary>
     /// <param name="bf16">Whether W is bf16, else f32.</param>
     /// <param name="x">Base of x.</param>
@@ -67,11 +70,11 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
             int n = taken switch
             {
                 6 => Six<W>(tile, w, pitch, columns, k, target, yStride, sums),
-                4 => Four<W>(tile, w, next, pitch, columns, k, target, yStride, sums),
-                3 when V.Registers >= 32 => Three<W>(tile, w, next, pitch, columns, k, target, yStride, sums),
+                4 => Few<W, FourRows>(tile, w, next, pitch, columns, k, target, yStride, sums),
+                3 when V.Registers >= 32 => Few<W, ThreeRows>(tile, w, next, pitch, columns, k, target, yStride, sums),
                 3 => ThreeByTwo<W>(tile, w, pitch, columns, k, target, yStride, sums),
-                2 => Two<W>(tile, w, next, pitch, columns, k, target, yStride, sums),
-                _ => Single<W>(tile[0], w, next, pitch, columns, k, target),
+                2 => Few<W, TwoRows>(tile, w, next, pitch, columns, k, target, yStride, sums),
+                _ => Single<W>(tile, w, next, pitch, columns, k, target, sums),
             };
             for (; n < columns; n++)
             {
@@ -95,7 +98,7 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         int n = 0;
         for (; n + 4 <= columns; n += 4)
         {
-            DotTiles<V, W>.SixByFour(x, w + (n * pitch), pitch, k, sums + 24, sums);
+            PromptTiles<V, W>.SixByFour(x, w + (n * pitch), pitch, k, sums + 24, sums);
             for (int i = 0; i < 6; i++)
             {
                 Vector128.Load(sums + (4 * i)).Store(y + (i * yStride) + n);
@@ -105,30 +108,15 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         return n;
     }
 
-    private static int Four<W>(float** x, byte* w, byte* next, long pitch, int columns, long k, float* y, long yStride, float* sums)
+    private static int Few<W, R>(float** x, byte* w, byte* next, long pitch, int columns, long k, float* y, long yStride, float* sums)
         where W : struct, IWeightFormat<V>
+        where R : struct, IRowCount
     {
         int n = 0;
         for (; n + 4 <= columns; n += 4)
         {
-            DotTiles<V, W>.FourByFour(x, w + (n * pitch), Ahead(n, 4, columns, w, next, pitch), pitch, k, sums);
-            for (int i = 0; i < 4; i++)
-            {
-                Vector128.Load(sums + (4 * i)).Store(y + (i * yStride) + n);
-            }
-        }
-
-        return n;
-    }
-
-    private static int Three<W>(float** x, byte* w, byte* next, long pitch, int columns, long k, float* y, long yStride, float* sums)
-        where W : struct, IWeightFormat<V>
-    {
-        int n = 0;
-        for (; n + 4 <= columns; n += 4)
-        {
-            DotTiles<V, W>.ThreeByFour(x, w + (n * pitch), Ahead(n, 4, columns, w, next, pitch), pitch, k, sums);
-            for (int i = 0; i < 3; i++)
+            DotTiles<V, W>.FewByFour<R>(x, w + (n * pitch), Ahead(n, 4, columns, w, next, pitch), pitch, k, sums);
+            for (int i = 0; i < R.Count; i++)
             {
                 Vector128.Load(sums + (4 * i)).Store(y + (i * yStride) + n);
             }
@@ -143,7 +131,7 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         int n = 0;
         for (; n + 2 <= columns; n += 2)
         {
-            DotTiles<V, W>.ThreeByTwo(x, w + (n * pitch), pitch, k, sums);
+            PromptTiles<V, W>.ThreeByTwo(x, w + (n * pitch), pitch, k, sums);
             for (int i = 0; i < 3; i++)
             {
                 y[(i * yStride) + n] = sums[2 * i];
@@ -154,35 +142,22 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         return n;
     }
 
-    private static int Two<W>(float** x, byte* w, byte* next, long pitch, int columns, long k, float* y, long yStride, float* sums)
+    private static int Single<W>(float** x, byte* w, byte* next, long pitch, int columns, long k, float* y, float* sums)
         where W : struct, IWeightFormat<V>
     {
         int n = 0;
-        for (; n + 4 <= columns; n += 4)
-        {
-            DotTiles<V, W>.TwoByFour(x[0], x[1], w + (n * pitch), Ahead(n, 8, columns, w, next, pitch), pitch, k, sums);
-            Vector128.Load(sums).Store(y + n);
-            Vector128.Load(sums + 4).Store(y + yStride + n);
-        }
-
-        return n;
-    }
-
-    private static int Single<W>(float* x, byte* w, byte* next, long pitch, int columns, long k, float* y)
-        where W : struct, IWeightFormat<V>
-    {
-        int n = 0;
-        if (V.Registers >= 32)
+        if (V.Registers >= 32 && 8 * pitch <= ShortTile)
         {
             for (; n + 8 <= columns; n += 8)
             {
-                DotTiles<V, W>.OneByEight(x, w + (n * pitch), Ahead(n, 8, columns, w, next, pitch), pitch, k, y + n);
+                DotTiles<V, W>.OneByEight(x[0], w + (n * pitch), Ahead(n, 8, columns, w, next, pitch), pitch, k, y + n);
             }
         }
 
         for (; n + 4 <= columns; n += 4)
         {
-            DotTiles<V, W>.OneByFour(x, w + (n * pitch), pitch, k).Store(y + n);
+            DotTiles<V, W>.FewByFour<OneRow>(x, w + (n * pitch), Ahead(n, 4, columns, w, next, pitch), pitch, k, sums);
+            Vector128.Load(sums).Store(y + n);
         }
 
         return n;

@@ -2,13 +2,22 @@ using System.Runtime.InteropServices;
 
 namespace Lean.Tensors;
 
-/// <summary>Brings pages of a mapped file into memory ahead of their use.</summary>
+/// <summary>Tells the system how a mapped file is used, and brings its pages into memory ahead of their use.</summary>
 internal static unsafe partial class MappedPages
 {
     /// <summary>Bytes between two reports; large enough that disks read at full speed, small enough to cancel soon.</summary>
     public const long Stride = 64L << 20;
 
     private const int AdviceWillNeed = 3;
+    private const int AdviceHugePage = 14;
+
+    /// <summary>
+    /// Asks for pages of 2 MiB, which a Linux since 5.18 gives files on file systems that can (ext4, XFS, Btrfs) as it reads them:
+    /// streaming weights through pages of 4 KiB costs a seventh of the memory's rate in page walks. Elsewhere nothing happens.
+    /// </summary>
+    /// <param name="data">The first byte of the mapping.</param>
+    /// <param name="bytes">Its length.</param>
+    public static void PreferHuge(byte* data, long bytes) => Advise(data, bytes, AdviceHugePage);
 
     /// <summary>Reads one byte of each page of <paramref name="bytes"/> bytes, asking the system to read one stride ahead.</summary>
     /// <param name="data">The first byte.</param>
@@ -18,12 +27,12 @@ internal static unsafe partial class MappedPages
     /// <param name="cancellation">Looked at before each stride.</param>
     public static void Prefetch(byte* data, long bytes, long bytesBefore, IProgress<long>? progress, CancellationToken cancellation)
     {
-        Advise(data, long.Min(Stride, bytes));
+        Advise(data, long.Min(Stride, bytes), AdviceWillNeed);
         for (long from = 0; from < bytes;)
         {
             cancellation.ThrowIfCancellationRequested();
             long to = from + long.Min(Stride, bytes - from);
-            Advise(data + to, long.Min(Stride, bytes - to));
+            Advise(data + to, long.Min(Stride, bytes - to), AdviceWillNeed);
             Touch(data + from, data + to);
             progress?.Report(bytesBefore + to);
             from = to;
@@ -40,7 +49,7 @@ internal static unsafe partial class MappedPages
         }
     }
 
-    private static void Advise(byte* from, long bytes)
+    private static void Advise(byte* from, long bytes, int advice)
     {
         if (!OperatingSystem.IsLinux() || bytes <= 0)
         {
@@ -52,7 +61,7 @@ internal static unsafe partial class MappedPages
         try
         {
             // The result is not looked at: advice only saves waiting, the reads that follow bring the pages in anyway.
-            _ = MAdvise(aligned, (nuint)(from - aligned) + (nuint)bytes, AdviceWillNeed);
+            _ = MAdvise(aligned, (nuint)(from - aligned) + (nuint)bytes, advice);
         }
         catch (Exception fault) when (fault is DllNotFoundException or EntryPointNotFoundException)
         {

@@ -33,6 +33,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
         // The reference keeps the pages mapped even if this object is collected undisposed: views cannot hold it alive.
         byte* start = null;
         view.AcquirePointer(ref start);
+        MappedPages.PreferHuge(start, fileBytes);
         try
         {
             long headerBytes = HeaderBytes(path, new ReadOnlySpan<byte>(start, LengthBytes), fileBytes);

@@ -55,7 +55,7 @@ public sealed partial class GenerateTests
     {
         JsonElement found = Assert.Single(LeanRun.Of("generate", "--json", "--prompt-ids", "870,266", "--max-tokens", "5").Json());
         Assert.Equal(
-            ["prompt_ids", "output_ids", "text", "finish_reason", "logprobs", "seed", "timings", "speculation", "device", "host_ops", "launches", "ranks", "collectives"],
+            ["prompt_ids", "output_ids", "text", "finish_reason", "logprobs", "seed", "timings", "speculation", "device", "host_ops", "launches", "step_tokens", "ranks", "collectives"],
             found.EnumerateObject().Select(static p => p.Name));
         Assert.Equal([870, 266], LeanRun.Ids(found.GetProperty("prompt_ids")));
         Assert.Equal(5, found.GetProperty("output_ids").GetArrayLength());

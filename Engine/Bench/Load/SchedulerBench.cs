@@ -95,7 +95,7 @@ internal static class SchedulerBench
         config = config with { MaxPositions = cells * Grid.Cell, EndOfSequence = [] };
         var plan = new CachePlan(2 * cells * sequences, sequences, sequences, default);
         var options = new EngineOptions { MaxStepTokens = PromptBudget + sequences };
-        var runner = new IdleRunner(options.MaxStepTokens + sequences);
+        var runner = new IdleRunner(PromptBudget + (2 * sequences));
         using var engine = new GenerationEngine(config, runner, plan, options);
         var sampling = new SamplingParameters { Temperature = sampled ? 1 : 0, TopP = 0.9 };
         for (int i = 0; i < sequences - (prompts ? 4 : 0); i++)

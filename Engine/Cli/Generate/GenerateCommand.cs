@@ -30,8 +30,7 @@ internal sealed class GenerateCommand
     private readonly Option<bool> _ignoreEnd = Options.Flag("--ignore-eos", "Go on after an end-of-sequence token");
     private readonly Option<string?> _device = Options.Device();
     private readonly Option<bool> _json = Options.Json("Print one JSON object on one line, at the end");
-    private readonly Option<int> _maxStepTokens = Options.Number(
-        "--max-step-tokens", Grid.Cell, Most, 512, $"Tokens that one step computes at most, in multiples of {Grid.Cell}");
+    private readonly Option<int?> _maxStepTokens = Options.MaxStepTokens();
 
     private readonly Option<int> _maxSequences = Options.Number("--max-sequences", 1, Most, 64, "Prompts that run at a time; others wait");
     private readonly Option<string?> _cacheMemory = Options.CacheMemory();
@@ -82,7 +81,7 @@ internal sealed class GenerateCommand
             parsed, folder, tokenizer, parsed.GetValue(_prompt) is not null, parsed.GetValue(_promptIds) is { Length: > 0 });
         var options = new EngineOptions
         {
-            MaxStepTokens = parsed.GetValue(_maxStepTokens) / Grid.Cell * Grid.Cell,
+            MaxStepTokens = parsed.GetValue(_maxStepTokens),
             MaxSequences = parsed.GetValue(_maxSequences),
             Speculate = parsed.GetValue(_speculate).Most,
             AdaptsDepth = parsed.GetValue(_speculate).Adapts,

@@ -70,6 +70,7 @@ internal sealed class GenerationReport(IEngineSource source, GenerationRun run, 
         json.WriteString("device", _model.Ops.Description);
         json.WriteNumber("host_ops", 0);
         json.WriteNumber("launches", _model.Ops.Stream?.Launches ?? 0);
+        json.WriteStepTokens(run.Engine.StepTokens);
         LayoutReport.Write(json, source.Ranks);
         json.WriteEndObject();
     }

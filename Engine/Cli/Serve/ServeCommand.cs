@@ -34,8 +34,7 @@ internal sealed class ServeCommand
     private readonly Option<string?> _certificate = Options.Text("--tls-certificate", "FILE.pem", "Speak TLS, with this certificate and its chain");
     private readonly Option<string?> _certificateKey = Options.Text("--tls-key", "FILE.pem", "The certificate's private key, where it is not in the same file");
     private readonly Option<string?> _template = ChatOptions.TemplateOption();
-    private readonly Option<int> _maxStepTokens = Options.Number(
-        "--max-step-tokens", Grid.Cell, Most, 512, $"Tokens that one step computes at most, in multiples of {Grid.Cell}");
+    private readonly Option<int?> _maxStepTokens = Options.MaxStepTokens();
 
     private readonly Option<int> _maxSequences = Options.Number("--max-sequences", 1, Most, 64, "Sequences that run at a time; others wait");
     private readonly Option<int> _maxQueue = Options.Number("--max-queue", 0, Most, 1024, "Sequences that wait at most; further ones get status 429");
@@ -86,7 +85,7 @@ internal sealed class ServeCommand
         CacheLine.ShowReuse(parsed.GetValue(_reuse));
         using EngineHost host = EngineHost.Create(model, new EngineOptions
         {
-            MaxStepTokens = parsed.GetValue(_maxStepTokens) / Grid.Cell * Grid.Cell,
+            MaxStepTokens = parsed.GetValue(_maxStepTokens),
             MaxSequences = parsed.GetValue(_maxSequences),
             MaxQueue = parsed.GetValue(_maxQueue),
             CacheMemory = parsed.GetValue(_cacheMemory) is { } size ? ByteSize.Parse(_cacheMemory.Name, size) : null,
@@ -111,6 +110,7 @@ internal sealed class ServeCommand
         await using HttpServer server = await HttpServer.Start(options, log => new ServerState(served, host, options, describe) { Log = log, Ranks = ranks });
         ILogger log = server.Log;
         ServerLog.Caches(log, host.Caches.ToString());
+        ServerLog.Steps(log, host.StepTokens.ToString());
         ServerLog.Listening(log, served.Name, server.Address);
         if (options.ApiKeys.Count == 0 && !IPAddress.IsLoopback(options.Address))
         {

@@ -41,6 +41,24 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public void Steps_are_longer_while_nobody_generates()
+    {
+        Scheduler scheduler = Make(maxStepTokens: 1024, beside: 256);
+        StepPlan plan = PlanFor(scheduler);
+        Add(scheduler, 1000);
+        Add(scheduler, 2000);
+        int[] rows = new int[12];
+        for (int step = 0; step < rows.Length; step++)
+        {
+            Next(scheduler, plan);
+            rows[step] = plan.PromptRows;
+        }
+
+        // 24 rows beside the first one's do not make a cell; then it generates, and the second one's last cut is as short as its rest.
+        Assert.Equal([1000, .. Enumerable.Repeat(192, 10), 80], rows);
+    }
+
+    [Fact]
     public void A_deadline_ends_who_runs_and_who_waits()
     {
         Scheduler scheduler = Make(slots: 1);
@@ -255,8 +273,8 @@ public sealed class SchedulerTests
         Assert.Throws<InvalidOperationException>(() => plan.Add(new PlannedSegment(1, RowClass.Prompt, 0, 3, true)));
     }
 
-    private static Scheduler Make(int maxStepTokens = 512, int slots = 4, int queue = 8) =>
-        new(new CountingMemory(slots, blocks: 1000), maxStepTokens, slots, queue);
+    private static Scheduler Make(int maxStepTokens = 512, int slots = 4, int queue = 8, int beside = int.MaxValue) =>
+        new(new CountingMemory(slots, blocks: 1000), maxStepTokens, slots, queue, beside);
 
     private static StepPlan PlanFor(Scheduler scheduler) => new(scheduler.Capacity, scheduler.Capacity);
 
