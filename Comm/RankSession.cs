@@ -94,17 +94,17 @@ public sealed class RankSession : IDisposable
     /// <param name="environment">What the launcher says.</param>
     /// <param name="layout">How ranks are laid out.</param>
     /// <param name="library">What moves the data.</param>
-    /// <param name="open">Opens this rank's device, which the session owns from then on.</param>
+    /// <param name="open">Opens this rank's device, which the session owns from then on; null for a library that works in host memory.</param>
     /// <param name="watchdog">How long a rank may wait in one collective.</param>
     /// <param name="rendezvous">How long ranks may take to come, and again to open their devices and join their groups.</param>
     /// <param name="build">This build, or null for <see cref="BuildIdentity.Current"/>.</param>
     /// <exception cref="InputException">The layout has another number of ranks, or the secret is missing.</exception>
     /// <exception cref="MachineException">A rank did not come, is of another build, has no device, or the self-test failed.</exception>
     public static RankSession Start(
-        RankEnvironment environment, ParallelLayout layout, CclLibrary library, Func<IRankDevice> open, TimeSpan watchdog, TimeSpan rendezvous, string? build = null)
+        RankEnvironment environment, ParallelLayout layout, CclLibrary library, Func<IRankDevice?> open, TimeSpan watchdog, TimeSpan rendezvous, string? build = null)
     {
         (ControlChannel control, MpiProcess? mpi) = Meet(environment, layout, rendezvous, build ?? BuildIdentity.Current, needsMpi: false);
-        var process = new CclProcess(library, layout, control);
+        var process = new CclProcess(library, layout, control, environment.LocalRank);
         control.Attach(process.Collectives, watchdog);
         var session = new RankSession(control, process.Collectives, mpi is not null);
         try

@@ -3,8 +3,8 @@ using Lean.Tensors;
 namespace Lean.Comm;
 
 /// <summary>
-/// A rank with a device, by NCCL or oneCCL. With a stream everything is queued there in the order of the calls, and can be
-/// captured; once warm nothing is allocated. Without one, tensors go through host memory, and calls return when all is done.
+/// A rank by NCCL or oneCCL. With a device everything is queued on its stream in the order of the calls, and can be captured; once
+/// warm nothing is allocated. Without one, tensors lie in host memory, and calls return when all is done.
 /// </summary>
 public sealed class CclCollectives : RankCollectives
 {
@@ -30,19 +30,23 @@ public sealed class CclCollectives : RankCollectives
     public override string Transport { get; }
 
     /// <inheritdoc/>
-    public override bool IsQueued => true;
+    public override bool IsQueued => _device is not null;
 
     /// <inheritdoc/>
-    public override bool CanCapture => Device.Stream != 0;
+    public override IRankMemory? Memory => _device;
 
-    /// <summary>The rank's device.</summary>
-    /// <exception cref="InvalidOperationException">Its thread has not opened it yet.</exception>
-    public IRankDevice Device => _device ?? throw new InvalidOperationException($"rank {Rank} has no device yet");
+    /// <inheritdoc/>
+    public override bool CanCapture => _device is not null;
 
-    /// <summary>Whether it has a device.</summary>
-    internal bool HasDevice => _device is not null;
+    /// <summary>The rank's device; null where tensors lie in host memory, and before the rank's thread has opened it.</summary>
+    public IRankDevice? Device => _device;
+
+    /// <summary>Whether it has its memory.</summary>
+    internal bool IsOpen => _memory is not null;
 
     private protected override string? Fault => _peers.Fault;
+
+    private protected override bool IsCapturing => _device?.IsCapturing == true;
 
     /// <inheritdoc/>
     public override void Abort(string reason) => _peers.Abort(reason);
@@ -51,7 +55,7 @@ public sealed class CclCollectives : RankCollectives
     public override void Check()
     {
         base.Check();
-        if (_memory is CclHostMemory)
+        if (_device is null)
         {
             // There calls return when all is done, and have thrown; one that hangs must not keep who asks.
             return;
@@ -73,16 +77,16 @@ public sealed class CclCollectives : RankCollectives
         }
     }
 
-    /// <summary>Takes the device, and goes on to own it.</summary>
-    internal void Take(IRankDevice device)
+    /// <summary>Takes the device, and goes on to own it; null for host memory.</summary>
+    internal void Take(IRankDevice? device)
     {
         _device = device;
-        _memory = device.Stream == 0 ? new CclHostMemory(device) : new CclDeviceMemory(device);
-        _moves = new CclMoves(_memory);
-        if (device.Stream != 0)
+        if (device is not null)
         {
-            Recorder.Follow(device.Done);
+            Recorder.Follow(device.Counted);
         }
+
+        _moves = new CclMoves(_memory = device is null ? new CclHostMemory() : new CclDeviceMemory(device));
     }
 
     /// <summary>Takes the rank's groups at the library, by <see cref="GroupKind"/>; null where it is alone, the same object where kinds have the same members.</summary>
@@ -122,11 +126,11 @@ public sealed class CclCollectives : RankCollectives
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (disposing && _device is not null)
+        if (disposing && _memory is not null)
         {
-            _device.Enter();
+            _device?.Enter();
             Recorder.Unfollow();
-            if (_ending?.Join(s_end) is not false && IsIdle(_device))
+            if (_ending?.Join(s_end) is not false && (_device is null || IsIdle(_device)))
             {
                 // Groups and memory go when nothing of theirs is under way.
                 foreach (CclGroup group in Distinct())
@@ -134,11 +138,11 @@ public sealed class CclCollectives : RankCollectives
                     group.Dispose();
                 }
 
-                _memory!.Dispose();
-                _device.Dispose();
+                _memory.Dispose();
+                _device?.Dispose();
             }
 
-            _device = null;
+            (_device, _memory) = (null, null);
         }
 
         base.Dispose(disposing);
@@ -156,7 +160,7 @@ public sealed class CclCollectives : RankCollectives
 
     private protected override void Begun(CollectivePlan plan)
     {
-        Device.Enter();
+        _device?.Enter();
         if (plan == _reserved)
         {
             return;
@@ -175,50 +179,51 @@ public sealed class CclCollectives : RankCollectives
 
     private protected override void Move(long step, int seq, PlannedCollective entry, RankGroup group, Tensor source, Tensor target)
     {
-        bool isCounted;
         lock (_calling)
         {
             ThrowIfFaulted();
             try
             {
-                isCounted = Carry(entry, group, source, target);
+                Carry(entry, group, source, target);
             }
             catch (MachineException fault)
             {
                 throw Fail($"rank {Rank}: {fault.Message}");
             }
         }
-
-        if (!isCounted)
-        {
-            Device.Count();
-        }
     }
 
-    private bool Carry(PlannedCollective entry, RankGroup group, Tensor source, Tensor target)
+    /// <inheritdoc/>
+    public override void EndOwn() => CountEnd();
+
+    private void Carry(PlannedCollective entry, RankGroup group, Tensor source, Tensor target)
     {
         CclGroup? members = _groups[(int)entry.Group];
-        if (_memory is CclHostMemory host)
+        if (_device is null)
         {
-            if (entry.Kind == CollectiveKind.SendReceive && group.Place != entry.Root && group.Place != entry.Peer)
-            {
-                return true;
-            }
-
-            Tensor read = host.Bring(source), written = target == source ? read : host.Room(target);
-            _moves!.Run(entry, group, members, SentRows, ReceivedRows, read, written);
-            host.Return(written, target);
-            return true;
+            // The library lets a rank out when all have come and all is done.
+            _moves!.Run(entry, group, members, SentRows, ReceivedRows, source, target);
+            Started();
+            return;
         }
 
-        if (entry is { Kind: CollectiveKind.AllReduce, Type: DType.F32 } && members is not null && source.Shape.Count > 0
-            && Device.TryExchange(entry.Group, source.Reshape(new Shape(entry.Rows[Rank], entry.Width))))
+        if (entry is not { Kind: CollectiveKind.AllReduce, Type: DType.F32 } || members is null || source.Shape.Count == 0
+            || !_device.TryExchange(entry.Group, source.Reshape(new Shape(entry.Rows[Rank], entry.Width))))
         {
-            return true;
+            _device.Count();
+            _moves!.Run(entry, group, members, SentRows, ReceivedRows, source, target);
         }
 
-        _moves!.Run(entry, group, members, SentRows, ReceivedRows, source, target);
-        return false;
+        CountEnd();
+    }
+
+    // In a graph the next one's count, which comes without the host, says that this one is done; behind a step's last one there is none.
+    private void CountEnd()
+    {
+        if (IsLast || !IsCapturing)
+        {
+            _device?.Count();
+        }
     }
 
     private void EndGroups()

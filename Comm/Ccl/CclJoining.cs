@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using Lean.Tensors;
 
 namespace Lean.Comm;
@@ -21,72 +20,112 @@ internal sealed class CclJoining(CclLibrary library, ParallelLayout layout, Time
         return [.. groups.Select(group => group.Size == 1 ? -1 : Array.FindIndex(groups, g => g.Members.SequenceEqual(group.Members)))];
     }
 
-    /// <summary>Joins; returns when all ranks have come to all of the rank's groups.</summary>
+    /// <summary>Joins; returns when all ranks have come to all of the rank's groups. Where they do not, what was joined is left again.</summary>
     /// <param name="rank">The rank.</param>
-    /// <param name="device">Its device.</param>
+    /// <param name="device">Its device; null for host memory.</param>
+    /// <param name="index">The device's number among those of the host's ranks.</param>
     /// <param name="id">Gets the id of a group, the same for all of its members.</param>
     /// <param name="fault">The first fault, here or elsewhere: it ends the waiting.</param>
     /// <returns>By <see cref="GroupKind"/>.</returns>
     /// <exception cref="MachineException">The library failed, or not all have come in time.</exception>
-    public CclGroup?[] Join(int rank, IRankDevice device, Func<RankGroup, byte[]> id, Func<string?> fault)
+    public CclGroup?[] Join(int rank, IRankDevice? device, int index, Func<RankGroup, byte[]> id, Func<string?> fault)
     {
         int[] kinds = Kinds(layout, rank);
         var groups = new CclGroup?[kinds.Length];
+        object gate = new();
         RankGroup? waitsFor = null;
-        ExceptionDispatchInfo? failed = null;
-        using var done = new ManualResetEventSlim();
+        MachineException? failed = null;
+        bool isDone = false, isLeft = false;
 
         // On a thread of its own: the library waits for the others inside a call that nothing ends.
-        var thread = new Thread(() =>
+        new Thread(() =>
         {
             try
             {
-                device.Enter();
-                for (int kind = 0; kind < kinds.Length; kind++)
+                device?.Enter();
+                for (int kind = 0; kind < kinds.Length && !isLeft; kind++)
                 {
+                    CclGroup? joined = null;
                     if (kinds[kind] == kind)
                     {
                         RankGroup group = layout.Group((GroupKind)kind, rank);
                         Volatile.Write(ref waitsFor, group);
-                        groups[kind] = library.Join(id(group), group.Size, group.Place, device.Index, device.Stream);
+                        joined = library.Join(id(group), group.Size, group.Place, index, device?.Stream ?? 0);
                     }
-                    else if (kinds[kind] >= 0)
+
+                    lock (gate)
                     {
-                        groups[kind] = groups[kinds[kind]];
+                        groups[kind] = joined ?? (kinds[kind] >= 0 ? groups[kinds[kind]] : null);
                     }
                 }
             }
             catch (LeanException why)
             {
-                failed = ExceptionDispatchInfo.Capture(new MachineException($"rank {rank} cannot join {waitsFor} on {device.Name}: {why.Message}", why));
+                failed = new MachineException($"rank {rank} cannot join {waitsFor}{(device is null ? "" : $" on {device.Name}")}: {why.Message}", why);
             }
 
-            try
+            lock (gate)
             {
-                done.Set();
+                isDone = true;
+                Monitor.PulseAll(gate);
+                isLeft |= failed is not null;
+                if (!isLeft)
+                {
+                    return;
+                }
             }
-            catch (ObjectDisposedException)
-            {
-                // Nobody waits any more.
-            }
+
+            Leave(groups, gate);
         })
-        { Name = $"joining of rank {rank}", IsBackground = true };
-        thread.Start();
+        { Name = $"joining of rank {rank}", IsBackground = true }.Start();
+        string? reason = null;
         long start = Environment.TickCount64;
-        while (!done.Wait(s_look))
+        lock (gate)
         {
-            if (fault() is { } why)
+            while (!isDone && reason is null)
             {
-                throw new MachineException(why);
+                Monitor.Wait(gate, s_look);
+                reason = fault() ?? (Environment.TickCount64 - start > limit.TotalMilliseconds
+                    ? $"rank {rank} waited {limit.TotalSeconds:0.#} s for the other ranks of {waitsFor} to join it by {library.Description}" : null);
             }
 
-            if (Environment.TickCount64 - start > limit.TotalMilliseconds)
+            if (isDone && failed is null)
             {
-                throw new MachineException($"rank {rank} waited {limit.TotalSeconds:0.#} s for the other ranks of {Volatile.Read(ref waitsFor)} to join it by {library.Description}");
+                return groups;
             }
+
+            isLeft = true;
         }
 
-        failed?.Throw();
-        return groups;
+        // Also while the library still waits for more of them.
+        new Thread(() => Leave(groups, gate)) { Name = $"leaving of rank {rank}", IsBackground = true }.Start();
+        throw failed ?? new MachineException(reason!);
+    }
+
+    private void Leave(CclGroup?[] groups, object gate)
+    {
+        CclGroup[] joined;
+        lock (gate)
+        {
+            joined = [.. groups.OfType<CclGroup>().Distinct()];
+            groups.AsSpan().Clear();
+        }
+
+        foreach (CclGroup group in joined)
+        {
+            try
+            {
+                if (library.CanAbort)
+                {
+                    group.Abort();
+                }
+            }
+            catch (MachineException)
+            {
+                // The fault that ends everything is told already.
+            }
+
+            group.Dispose();
+        }
     }
 }

@@ -111,19 +111,13 @@ internal sealed class CclMoves(ICclMemory memory)
         long First(int place) => long.Min(place * share, count);
         long Length(int place) => First(place + 1) - First(place);
         long own = Length(group.Place);
-        using (new CclBatch(members))
+        Span<Piece> pieces = stackalloc Piece[size];
+        for (int place = 0; place < size; place++)
         {
-            for (int place = 0; place < size; place++)
-            {
-                if (place != group.Place)
-                {
-                    Send(members, type, data.Address + (nint)(First(place) * element), Length(place), place);
-                    Receive(members, type, parts + (nint)(place * own * element), own, place);
-                }
-            }
+            pieces[place] = new Piece(data.Address + (nint)(First(place) * element), Length(place), parts + (nint)(place * own * element), own);
         }
 
-        memory.Copy(data.Address + (nint)(First(group.Place) * element), parts + (nint)(group.Place * own * element), own * element);
+        Exchange(type, group, members, pieces);
         nint sums = shares + (nint)(group.Place * share * element);
         if (own > 0)
         {
@@ -142,26 +136,16 @@ internal sealed class CclMoves(ICclMemory memory)
             return;
         }
 
-        long row = (long)entry.Width * entry.Type.Size();
+        Span<Piece> pieces = stackalloc Piece[group.Size];
         nint at = all.Address;
-        using (new CclBatch(members))
+        for (int place = 0; place < group.Size; place++)
         {
-            for (int place = 0; place < group.Size; place++)
-            {
-                long rows = entry.Rows[group.Members[place]];
-                if (place == group.Place)
-                {
-                    memory.Copy(own.Address, at, rows * row);
-                }
-                else
-                {
-                    Send(members!, entry.Type, own.Address, own.Shape.Count, place);
-                    Receive(members!, entry.Type, at, rows * entry.Width, place);
-                }
-
-                at += (nint)(rows * row);
-            }
+            long count = (long)entry.Rows[group.Members[place]] * entry.Width;
+            pieces[place] = new Piece(own.Address, own.Shape.Count, at, count);
+            at += (nint)(count * entry.Type.Size());
         }
+
+        Exchange(entry.Type, group, members, pieces);
     }
 
     private void ReduceScatter(PlannedCollective entry, RankGroup group, CclGroup? members, Tensor all, Tensor own)
@@ -172,27 +156,16 @@ internal sealed class CclMoves(ICclMemory memory)
             return;
         }
 
-        long row = (long)entry.Width * entry.Type.Size();
-        nint parts = members is null ? 0 : memory.Scratch(own.Bytes * group.Size), at = all.Address;
-        using (new CclBatch(members))
+        nint parts = members is null ? own.Address : memory.Scratch(own.Bytes * group.Size), at = all.Address;
+        Span<Piece> pieces = stackalloc Piece[group.Size];
+        for (int place = 0; place < group.Size; place++)
         {
-            for (int place = 0; place < group.Size; place++)
-            {
-                long rows = entry.Rows[group.Members[place]];
-                if (place == group.Place)
-                {
-                    memory.Copy(at, members is null ? own.Address : parts + (nint)(place * own.Bytes), own.Bytes);
-                }
-                else
-                {
-                    Send(members!, entry.Type, at, rows * entry.Width, place);
-                    Receive(members!, entry.Type, parts + (nint)(place * own.Bytes), own.Shape.Count, place);
-                }
-
-                at += (nint)(rows * row);
-            }
+            long count = (long)entry.Rows[group.Members[place]] * entry.Width;
+            pieces[place] = new Piece(at, count, parts + (nint)(place * own.Bytes), own.Shape.Count);
+            at += (nint)(count * entry.Type.Size());
         }
 
+        Exchange(entry.Type, group, members, pieces);
         if (members is not null && own.Shape.Count > 0)
         {
             memory.Sum(entry.Type, parts, own.Address, group.Size, own.Shape.Count);
@@ -201,41 +174,54 @@ internal sealed class CclMoves(ICclMemory memory)
 
     private void AllToAll(PlannedCollective entry, RankGroup group, CclGroup? members, ReadOnlySpan<int> sentRows, ReadOnlySpan<int> receivedRows, Tensor send, Tensor receive)
     {
-        long row = (long)entry.Width * entry.Type.Size();
+        Span<Piece> pieces = stackalloc Piece[group.Size];
         (nint from, nint to) = (send.Address, receive.Address);
-        using (new CclBatch(members))
+        for (int place = 0; place < group.Size; place++)
         {
-            for (int place = 0; place < group.Size; place++)
+            (long sent, long received) = ((long)sentRows[place] * entry.Width, (long)receivedRows[place] * entry.Width);
+            pieces[place] = new Piece(from, sent, to, received);
+            (from, to) = (from + (nint)(sent * entry.Type.Size()), to + (nint)(received * entry.Type.Size()));
+        }
+
+        Exchange(entry.Type, group, members, pieces);
+    }
+
+    // One operation, in which none waits for another; the rank's own piece is copied.
+    private void Exchange(DType type, RankGroup group, CclGroup? members, ReadOnlySpan<Piece> pieces)
+    {
+        Piece own = pieces[group.Place];
+        memory.Copy(own.From, own.To, own.Received * type.Size());
+        if (members is null)
+        {
+            return;
+        }
+
+        members.BeginBatch();
+        try
+        {
+            for (int place = 0; place < pieces.Length; place++)
             {
-                if (place == group.Place)
+                Piece piece = pieces[place];
+                if (place != group.Place && piece.Sent > 0)
                 {
-                    memory.Copy(from, to, receivedRows[place] * row);
-                }
-                else
-                {
-                    Send(members!, entry.Type, from, (long)sentRows[place] * entry.Width, place);
-                    Receive(members!, entry.Type, to, (long)receivedRows[place] * entry.Width, place);
+                    members.Send(Flat(type, piece.From, piece.Sent), place);
                 }
 
-                from += (nint)(sentRows[place] * row);
-                to += (nint)(receivedRows[place] * row);
+                if (place != group.Place && piece.Received > 0)
+                {
+                    members.Receive(Flat(type, piece.To, piece.Received), place);
+                }
             }
         }
+        catch (MachineException)
+        {
+            members.DropBatch();
+            throw;
+        }
+
+        members.EndBatch();
     }
 
-    private static void Send(CclGroup members, DType type, nint address, long count, int place)
-    {
-        if (count > 0)
-        {
-            members.Send(Flat(type, address, count), place);
-        }
-    }
-
-    private static void Receive(CclGroup members, DType type, nint address, long count, int place)
-    {
-        if (count > 0)
-        {
-            members.Receive(Flat(type, address, count), place);
-        }
-    }
+    // What goes to a member and what comes from it, in elements.
+    private readonly record struct Piece(nint From, long Sent, nint To, long Received);
 }

@@ -16,14 +16,16 @@ internal sealed class CclProcess : ICclPeers
 
     private readonly CclLibrary _library;
     private readonly ControlChannel _control;
+    private readonly int _place;
     private string? _fault;
 
     /// <param name="library">What moves the data.</param>
     /// <param name="layout">How ranks are laid out.</param>
     /// <param name="control">This process's end of the channel.</param>
-    public CclProcess(CclLibrary library, ParallelLayout layout, ControlChannel control)
+    /// <param name="place">The rank, of its host.</param>
+    public CclProcess(CclLibrary library, ParallelLayout layout, ControlChannel control, int place)
     {
-        (_library, _control) = (library, control);
+        (_library, _control, _place) = (library, control, place);
         Collectives = new CclCollectives(this, layout, control.Rank, $"{library.Name} ({library.Description})", FlightRing.DefaultCapacity);
     }
 
@@ -34,18 +36,18 @@ internal sealed class CclProcess : ICclPeers
     public string? Fault => Volatile.Read(ref _fault);
 
     /// <summary>Opens the rank's device and joins its groups.</summary>
-    /// <param name="open">Opens the device, which the rank owns from then on.</param>
+    /// <param name="open">Opens the device, which the rank owns from then on; null for a library that works in host memory.</param>
     /// <param name="limit">How long the others may take.</param>
     /// <exception cref="MachineException">A rank failed, or did not come in time.</exception>
-    public void Join(Func<IRankDevice> open, TimeSpan limit)
+    public void Join(Func<IRankDevice?> open, TimeSpan limit)
     {
         try
         {
-            IRankDevice device = open();
+            IRankDevice? device = open();
             Collectives.Take(device);
-            device.Enter();
+            device?.Enter();
             byte[] ids = Share(device, limit);
-            Collectives.Take(new CclJoining(_library, Collectives.Layout, limit).Join(_control.Rank, device, group => IdOf(ids, group), () => Fault));
+            Collectives.Take(new CclJoining(_library, Collectives.Layout, limit).Join(_control.Rank, device, device?.Index ?? _place, group => IdOf(ids, group), () => Fault));
         }
         catch (LeanException fault)
         {
@@ -89,10 +91,10 @@ internal sealed class CclProcess : ICclPeers
     }
 
     // Rank 0 makes ids once all have their devices: who has none would leave the others inside the library.
-    private byte[] Share(IRankDevice device, TimeSpan limit)
+    private byte[] Share(IRankDevice? device, TimeSpan limit)
     {
         using var timer = new Timer(_ => Abort($"rank {_control.Rank} waited {limit.TotalSeconds:0.#} s until all ranks had opened their devices"), null, limit, Timeout.InfiniteTimeSpan);
-        _ = _control.Report(Devices, System.Text.Encoding.UTF8.GetBytes(device.Name));
+        _ = _control.Report(Devices, System.Text.Encoding.UTF8.GetBytes(device?.Name ?? "host"));
         var ids = new ByteWriter();
         if (_control.Rank == 0)
         {

@@ -23,7 +23,7 @@ public sealed class CclWorld : RankWorld, ICclPeers
 
     private readonly object _lock = new();
     private readonly CclLibrary _library;
-    private readonly Func<int, IRankDevice> _open;
+    private readonly Func<int, IRankDevice?> _open;
     private readonly TimeSpan _limit;
     private readonly CclCollectives[] _ranks;
     private readonly PlanBoard _board;
@@ -34,12 +34,12 @@ public sealed class CclWorld : RankWorld, ICclPeers
     /// <summary>Makes the ranks; their devices are opened when they run.</summary>
     /// <param name="layout">How they are laid out.</param>
     /// <param name="library">What moves the data.</param>
-    /// <param name="open">Opens a rank's device, on the rank's thread. The world disposes it.</param>
+    /// <param name="open">Opens a rank's device, on the rank's thread; null for a library that works in host memory. The world disposes it.</param>
     /// <param name="limit">How long ranks may take to join; null for <see cref="JoinLimit"/>.</param>
     /// <param name="pause">Called by every rank before each collective: tests delay ranks with it.</param>
     /// <param name="recorderCapacity">How many collectives each rank's recorder keeps, a power of two.</param>
     public CclWorld(
-        ParallelLayout layout, CclLibrary library, Func<int, IRankDevice> open, TimeSpan? limit = null, Action<int>? pause = null, int recorderCapacity = FlightRing.DefaultCapacity)
+        ParallelLayout layout, CclLibrary library, Func<int, IRankDevice?> open, TimeSpan? limit = null, Action<int>? pause = null, int recorderCapacity = FlightRing.DefaultCapacity)
         : base(layout, pause)
     {
         (_library, _open, _limit, _board) = (library, open, limit ?? JoinLimit, new PlanBoard(layout));
@@ -75,17 +75,17 @@ public sealed class CclWorld : RankWorld, ICclPeers
     private protected override void Entering(int rank)
     {
         CclCollectives collectives = _ranks[rank];
-        if (collectives.HasDevice)
+        if (collectives.IsOpen)
         {
-            collectives.Device.Enter();
+            collectives.Device?.Enter();
             return;
         }
 
-        IRankDevice device = _open(rank);
+        IRankDevice? device = _open(rank);
         collectives.Take(device);
-        device.Enter();
+        device?.Enter();
         AwaitDevices(rank);
-        collectives.Take(new CclJoining(_library, Layout, _limit).Join(rank, device, Id, () => Fault));
+        collectives.Take(new CclJoining(_library, Layout, _limit).Join(rank, device, device?.Index ?? rank, Id, () => Fault));
     }
 
     private protected override void Faulted(string reason)
@@ -132,7 +132,7 @@ public sealed class CclWorld : RankWorld, ICclPeers
 
                 if (_limit - waited.Elapsed is not { Ticks: > 0 } rest)
                 {
-                    int[] missing = [.. _ranks.Where(static r => !r.HasDevice).Select(static r => r.Rank)];
+                    int[] missing = [.. _ranks.Where(static r => !r.IsOpen).Select(static r => r.Rank)];
                     throw new MachineException($"{Names.Ranks(missing)} of {Layout.Ranks} did not open a device within {_limit.TotalSeconds:0.#} s; rank {rank} waits");
                 }
 

@@ -14,10 +14,16 @@ public static class CommSelfTest
 
     /// <summary>Runs it; every rank does so before its first step.</summary>
     /// <exception cref="MachineException">A collective gave wrong numbers, or a rank did not come.</exception>
-    public static void Run(ICollectives collectives)
+    public static void Run(ICollectives collectives) => Run(collectives, 0);
+
+    /// <summary>Runs it as another step, for what it tries beside that.</summary>
+    /// <param name="collectives">The rank.</param>
+    /// <param name="step">The step's number.</param>
+    /// <exception cref="MachineException">A collective gave wrong numbers, or a rank did not come.</exception>
+    public static void Run(ICollectives collectives, long step)
     {
         CollectivePlan plan = Plan(collectives.Layout);
-        collectives.BeginStep(0, plan);
+        collectives.BeginStep(step, plan);
         foreach (PlannedCollective entry in plan.Entries)
         {
             if (Run(collectives, entry, collectives.Group(entry.Group)) is { } wrong)

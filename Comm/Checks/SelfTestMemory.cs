@@ -6,7 +6,7 @@ namespace Lean.Comm;
 public sealed class SelfTestMemory : IDisposable
 {
     private readonly ICollectives _collectives;
-    private readonly IRankDevice? _device;
+    private readonly IRankMemory? _device;
     private readonly IDeviceBuffer _host;
     private readonly IDeviceBuffer? _there;
     private readonly Tensor _whole;
@@ -19,7 +19,7 @@ public sealed class SelfTestMemory : IDisposable
     /// <param name="width">Elements of a row.</param>
     public SelfTestMemory(ICollectives collectives, DType type, int own, int all, int width)
     {
-        (_collectives, _device) = (collectives, (collectives as CclCollectives)?.Device);
+        (_collectives, _device) = (collectives, collectives.Memory);
 
         // Both begin at a multiple of 16 bytes, as tensors of a device do.
         long second = ((long)own * width * type.Size() + 15) & ~15L, bytes = second + ((long)all * width * type.Size()) + 16;

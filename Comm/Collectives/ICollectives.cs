@@ -37,6 +37,9 @@ public interface ICollectives : IDisposable
     /// </summary>
     bool IsQueued { get; }
 
+    /// <summary>The device's memory, where calls are queued and tensors lie there; null where they lie in host memory.</summary>
+    IRankMemory? Memory => null;
+
     /// <summary>Whether queued work can be captured in a graph, all of a step's on all ranks or nothing of it on any.</summary>
     bool CanCapture { get; }
 
@@ -93,14 +96,20 @@ public interface ICollectives : IDisposable
     /// <param name="data">[rows, width]; read at the sender, written at the receiver.</param>
     void SendReceive(PlannedCollective entry, Tensor data);
 
-    /// <summary>
-    /// The plan's next entries are carried out by work that the caller queues right after: a graph in which they were captured,
-    /// or kernels of its own that exchange. Each entry of it counts itself (<see cref="IRankDevice.Count"/>); those captured by
-    /// the calls above do.
-    /// </summary>
+    /// <summary>The plan's next entries are carried out by a graph in which they were captured, which the caller launches right after.</summary>
     /// <param name="count">How many entries.</param>
     /// <exception cref="MachineException">The plan has not so many more, or a fault came, here or elsewhere.</exception>
     void Replay(int count);
+
+    /// <summary>
+    /// The plan's next entry is carried out by a kernel of the caller's own, which it queues before <see cref="EndOwn"/>, and which
+    /// counts as <see cref="IRankDevice.TryExchange"/> does.
+    /// </summary>
+    /// <exception cref="MachineException">The plan has nothing more, or a fault came, here or elsewhere.</exception>
+    void BeginOwn();
+
+    /// <summary>The kernel is queued.</summary>
+    void EndOwn();
 
     /// <summary>
     /// Throws where there was a fault, here or elsewhere. After a fault queued work ends early, and what it left is worthless: a

@@ -44,6 +44,9 @@ public abstract class RankCollectives : ICollectives
     public virtual bool IsQueued => false;
 
     /// <inheritdoc/>
+    public virtual IRankMemory? Memory => null;
+
+    /// <inheritdoc/>
     public virtual bool CanCapture => false;
 
     /// <summary>Whether plans are compared and followed. Tests plant faults that this would find first.</summary>
@@ -165,27 +168,23 @@ public abstract class RankCollectives : ICollectives
     /// <inheritdoc/>
     public void Replay(int count)
     {
-        ThrowIfFaulted();
-        if (!CanCapture)
-        {
-            throw new InvalidOperationException($"{Transport} carries out collectives at once: nothing of them can be captured");
-        }
-
-        int left = _plan is { } plan ? plan.Entries.Length - _next : 0;
-        if ((uint)count > left)
-        {
-            throw Fail($"rank {Rank} replays {count} collectives from seq {_next + 1} of step {_step} on, where the plan has {left} more");
-        }
-
-        Approach();
+        CheckReplay(count);
         for (int i = 0; i < count; i++)
         {
-            PlannedCollective entry = _plan!.Entries[_next++];
-            if (IsRecording)
-            {
-                _ = Recorder.Submit(_step, _next, entry, Group(entry.Group));
-            }
+            Note(isCaptured: true);
         }
+    }
+
+    /// <inheritdoc/>
+    public void BeginOwn()
+    {
+        CheckReplay(1);
+        Note(IsCapturing);
+    }
+
+    /// <inheritdoc/>
+    public virtual void EndOwn()
+    {
     }
 
     /// <inheritdoc/>
@@ -264,6 +263,12 @@ public abstract class RankCollectives : ICollectives
     /// <summary>Rows from each place of the group in the all_to_all under way.</summary>
     private protected int[] ReceivedRows => _receivedRows;
 
+    /// <summary>Whether the entry under way is the plan's last one.</summary>
+    private protected bool IsLast => _next == _plan?.Entries.Length;
+
+    /// <summary>Whether what is queued goes into a graph.</summary>
+    private protected virtual bool IsCapturing => false;
+
     /// <summary>Notes in the recorder that all members have come.</summary>
     private protected void Started()
     {
@@ -301,6 +306,32 @@ public abstract class RankCollectives : ICollectives
         if (Fault is { } fault)
         {
             throw new MachineException(fault);
+        }
+    }
+
+    private void CheckReplay(int count)
+    {
+        ThrowIfFaulted();
+        if (!CanCapture)
+        {
+            throw new InvalidOperationException($"{Transport} carries out collectives at once: nothing of them can be captured");
+        }
+
+        int left = _plan is { } plan ? plan.Entries.Length - _next : 0;
+        if ((uint)count > left)
+        {
+            throw Fail($"rank {Rank} replays {count} collectives from seq {_next + 1} of step {_step} on, where the plan has {left} more");
+        }
+
+        Approach();
+    }
+
+    private void Note(bool isCaptured)
+    {
+        PlannedCollective entry = _plan!.Entries[_next++];
+        if (IsRecording)
+        {
+            _ = Recorder.Submit(_step, _next, entry, Group(entry.Group), IsLast || !isCaptured);
         }
     }
 
@@ -348,7 +379,7 @@ public abstract class RankCollectives : ICollectives
             return;
         }
 
-        (_ticket, _isFinished) = (Recorder.Submit(_step, seq, entry, group), false);
+        (_ticket, _isFinished) = (Recorder.Submit(_step, seq, entry, group, IsLast || !IsCapturing), false);
         Move(_step, seq, entry, group, source, target);
         Finished();
     }

@@ -22,6 +22,7 @@ public sealed class Coordinator : ControlChannel, IRankStatus
     private readonly string _build;
     private string? _verdict;
     private bool _concluding;
+    private int _differs;
 
     /// <summary>Begins to listen.</summary>
     /// <param name="ranks">How many ranks there are, this one included.</param>
@@ -189,7 +190,7 @@ public sealed class Coordinator : ControlChannel, IRankStatus
 
     private void Note(int rank, long index, long step, ulong digest)
     {
-        if (index >= 0 && _heads.Note(rank, index, step, digest))
+        if (index >= 0 && _heads.Note(rank, index, step, digest) && Interlocked.Exchange(ref _differs, 1) == 0)
         {
             // Not on the caller's thread: it may be the one that reads a plan from its member.
             new Thread(() => Alarm(_heads.Difference(index, s_longestCollection, Ask), isFault: true)) { Name = "plans", IsBackground = true }.Start();

@@ -61,6 +61,9 @@ public sealed class CclGroup : SafeHandle
     /// <exception cref="MachineException">The library failed.</exception>
     public void EndBatch() => CommLibrary.Check(CommLibrary.CclBatchEnd(_library.Handle));
 
+    /// <summary>Ends a batch of which a part was refused: that is the fault to tell, whatever the library says of the rest.</summary>
+    public void DropBatch() => _ = CommLibrary.CclBatchEnd(_library.Handle);
+
     /// <summary>Throws where queued work has failed so far; does not wait.</summary>
     /// <exception cref="MachineException">It has.</exception>
     public void Check() => CommLibrary.Check(CommLibrary.CclCheck(handle));

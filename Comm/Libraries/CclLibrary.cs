@@ -55,7 +55,7 @@ public sealed unsafe class CclLibrary
     /// <param name="ranks">How many they are.</param>
     /// <param name="rank">Which one this is.</param>
     /// <param name="device">The device's number, for oneCCL; NCCL takes the thread's current one.</param>
-    /// <param name="stream">The CUDA stream or SYCL queue everything is queued on; 0 for host memory of oneCCL.</param>
+    /// <param name="stream">The CUDA stream everything is queued on; 0 for host memory of oneCCL.</param>
     /// <exception cref="MachineException">The library failed, or the id is another library's.</exception>
     public CclGroup Join(ReadOnlySpan<byte> id, int ranks, int rank, int device, nint stream)
     {

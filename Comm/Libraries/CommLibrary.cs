@@ -12,7 +12,7 @@ internal static unsafe partial class CommLibrary
 {
     public const int Ok = 0, Missing = 1, Unsupported = 2, Invalid = 3;
 
-    private const int Version = 2;
+    private const int Version = 3;
     private const int TextBytes = 256;
     private const string Library = "lean-comm";
     private const string File = "liblean-comm.so";
@@ -112,12 +112,6 @@ internal static unsafe partial class CommLibrary
 
     [LibraryImport(Library, EntryPoint = "lean_comm_ccl_batch_end")]
     public static partial int CclBatchEnd(nint library);
-
-    [LibraryImport(Library, EntryPoint = "lean_comm_sycl_queue", StringMarshalling = StringMarshalling.Utf8)]
-    public static partial int SyclQueue(string? file, nint context, nint device, nint list, out nint queue);
-
-    [LibraryImport(Library, EntryPoint = "lean_comm_sycl_release", StringMarshalling = StringMarshalling.Utf8)]
-    public static partial int SyclRelease(string? file, nint queue);
 
     private static string? Probe()
     {

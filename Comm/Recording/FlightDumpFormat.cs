@@ -10,13 +10,13 @@ namespace Lean.Comm;
 internal static class FlightDumpFormat
 {
     /// <summary>Of the layout below. A dump of another version is refused.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     /// <summary>The most records of one rank.</summary>
     public const int MostRecords = 1 << 16;
 
     private const int MostText = 2000;
-    private const int RecordBytes = 64;
+    private const int RecordBytes = 72;
 
     private static ReadOnlySpan<byte> Magic => "LEANRING"u8;
 
@@ -81,7 +81,7 @@ internal static class FlightDumpFormat
         foreach (FlightRecord r in report.Records)
         {
             bytes.Long(r.Step).Int(r.Seq).Byte((byte)r.Kind).Byte((byte)r.Group).Byte((byte)r.Type).Byte((byte)r.Purpose)
-                .Int(r.Layer).Int(r.Rows).Int(r.TotalRows).Int(r.Width).Long((long)r.Digest).Long(r.Submitted).Long(r.Started).Long(r.Finished);
+                .Int(r.Layer).Int(r.Rows).Int(r.TotalRows).Int(r.Width).Long((long)r.Digest).Long(r.Submitted).Long(r.Reached).Long(r.Started).Long(r.Finished);
         }
     }
 
@@ -99,7 +99,7 @@ internal static class FlightDumpFormat
                 bytes.Long("a step"), bytes.Int("a seq"), bytes.Enum<CollectiveKind>("a kind"), bytes.Enum<GroupKind>("a group"),
                 bytes.Enum<DType>("a type"), bytes.Enum<CollectivePurpose>("a purpose"), bytes.Int("a layer"),
                 bytes.Int("rows"), bytes.Int("all rows"), bytes.Int("a width"), (ulong)bytes.Long("a digest"),
-                bytes.Long("a time"), bytes.Long("a time"), bytes.Long("a time"));
+                bytes.Long("a time"), bytes.Long("a time"), bytes.Long("a time"), bytes.Long("a time"));
         }
 
         return new RankReport(rank, state, now, ImmutableArray.Create(records));

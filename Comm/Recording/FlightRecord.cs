@@ -18,14 +18,18 @@ namespace Lean.Comm;
 /// <param name="Width">Elements of a row.</param>
 /// <param name="Digest">Of the planned entry: ranks with another digest submitted something else.</param>
 /// <param name="Submitted">When the rank came to it.</param>
+/// <param name="Reached">When the rank's device was seen to have come to it, where it is queued; elsewhere as <paramref name="Submitted"/>.</param>
 /// <param name="Started">When all members had come, as far as the rank can tell.</param>
 /// <param name="Finished">When the rank's part was done.</param>
 public readonly record struct FlightRecord(
     long Step, int Seq, CollectiveKind Kind, GroupKind Group, DType Type, CollectivePurpose Purpose, int Layer,
-    int Rows, int TotalRows, int Width, ulong Digest, long Submitted, long Started, long Finished)
+    int Rows, int TotalRows, int Width, ulong Digest, long Submitted, long Reached, long Started, long Finished)
 {
     /// <summary>Where it stands in the order of everything a rank submits.</summary>
     internal (long Step, int Seq) Position => (Step, Seq);
+
+    /// <summary>Since when the rank waits in it for others.</summary>
+    internal long Waits => long.Max(Submitted, Reached);
 
     /// <summary>What it is, as messages print it: all_gather, layer 11, dispatch.</summary>
     public string Use => Names.Use(Kind, Layer, Purpose);

@@ -7,9 +7,10 @@ namespace Lean.Comm;
 /// A rank's flight recorder: the last collectives it submitted, always on. One thread writes, without locks and without
 /// allocating; any thread may read meanwhile, also while the writer hangs.
 /// <para>
-/// Of collectives that are queued on a device the writer knows only when it submitted them. The device counts those that are
-/// done, in order; whoever reads the ring reads that count, so a device that hangs still tells where. They were finished, then,
-/// by the time at which the count was last seen to change, and how long each took is not known.
+/// Of collectives that are queued on a device the writer knows only when it submitted them. The device counts as it comes to
+/// each, and behind it, in graphs only behind a step's last one, to save time; whoever reads the ring reads that count, so a device
+/// that hangs still tells where. One is finished once the device has counted again, by the time at which the count was last seen to
+/// change; how long each took is not known.
 /// </para>
 /// </summary>
 public sealed unsafe class FlightRing
@@ -22,8 +23,10 @@ public sealed unsafe class FlightRing
     private readonly Lock _following = new();
     private long _submitted;
     private long _finished;
+    private long _marks;
     private int* _count;
     private int _counted;
+    private long _passed;
     private long _changed;
 
     /// <summary>Makes an empty ring.</summary>
@@ -55,8 +58,13 @@ public sealed unsafe class FlightRing
     public static long Now => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
 
     /// <summary>Notes that the rank came to a collective.</summary>
+    /// <param name="step">The step.</param>
+    /// <param name="seq">The collective's number within it.</param>
+    /// <param name="entry">What the plan has there.</param>
+    /// <param name="group">The rank's group.</param>
+    /// <param name="countsEnd">Whether a device counts behind it too.</param>
     /// <returns>The ticket for <see cref="Start"/> and <see cref="Finish"/>.</returns>
-    internal long Submit(long step, int seq, PlannedCollective entry, RankGroup group)
+    internal long Submit(long step, int seq, PlannedCollective entry, RankGroup group, bool countsEnd = true)
     {
         long ticket = _submitted;
         ref Slot slot = ref _slots[ticket & _mask];
@@ -68,6 +76,8 @@ public sealed unsafe class FlightRing
         slot.Group = group;
         slot.Step = step;
         slot.Seq = seq;
+        slot.Mark = _marks + 1;
+        _marks += countsEnd ? 2 : 1;
         slot.Started = 0;
         slot.Finished = 0;
         slot.Submitted = Stopwatch.GetTimestamp();
@@ -90,8 +100,8 @@ public sealed unsafe class FlightRing
         Volatile.Write(ref _finished, _finished + 1);
     }
 
-    /// <summary>From now on, what is finished is what a device counts.</summary>
-    /// <param name="count">i32 [1] in host memory, see <see cref="IRankDevice.Done"/>.</param>
+    /// <summary>From now on a device's count says what is reached and what is finished.</summary>
+    /// <param name="count">i32 [1] in host memory, see <see cref="IRankDevice.Counted"/>.</param>
     internal void Follow(Tensor count)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(count.Type, DType.I32, nameof(count));
@@ -138,7 +148,7 @@ public sealed unsafe class FlightRing
         return new RankReport(Rank, RankState.Answered, Now, [.. records]);
     }
 
-    // How many are done. A device's count goes round after 2³² of them.
+    // How many are done.
     private long Finished()
     {
         if (!IsFollowing)
@@ -148,13 +158,33 @@ public sealed unsafe class FlightRing
 
         lock (_following)
         {
-            if (_count is not null && Volatile.Read(ref *_count) is var now && now != _counted)
+            long passed = Passed();
+            for (long end = Volatile.Read(ref _submitted); _finished < end; _finished++)
             {
-                (_finished, _counted) = (_finished + (uint)(now - _counted), now);
-                Volatile.Write(ref _changed, Stopwatch.GetTimestamp());
+                // One that the writer has gone round since is done: nothing is submitted so far ahead of a device.
+                ref Slot slot = ref _slots[_finished & _mask];
+                if (Volatile.Read(ref slot.Version) == _finished + 1 && slot.Mark >= passed)
+                {
+                    break;
+                }
             }
 
             return _finished;
+        }
+    }
+
+    // The marks that the device has passed. Its count goes round after 2³² of them.
+    private long Passed()
+    {
+        lock (_following)
+        {
+            if (_count is not null && Volatile.Read(ref *_count) is var now && now != _counted)
+            {
+                (_passed, _counted) = (_passed + (uint)(now - _counted), now);
+                Volatile.Write(ref _changed, Stopwatch.GetTimestamp());
+            }
+
+            return _passed;
         }
     }
 
@@ -174,15 +204,17 @@ public sealed unsafe class FlightRing
             return null;
         }
 
+        long reached = copy.Submitted;
         if (IsFollowing)
         {
-            copy.Finished = ticket < Finished() ? long.Max(copy.Submitted, Volatile.Read(ref _changed)) : 0;
+            long passed = Passed(), seen = long.Max(copy.Submitted, Volatile.Read(ref _changed));
+            (reached, copy.Finished) = (copy.Mark <= passed ? seen : 0, copy.Mark < passed ? seen : 0);
         }
 
         (int own, int total) = Rows(entry, group);
         return new FlightRecord(
             copy.Step, copy.Seq, entry.Kind, entry.Group, entry.Type, entry.Purpose, entry.Layer, own, total, entry.Width, entry.Digest,
-            Nanoseconds(copy.Submitted), Nanoseconds(copy.Started), Nanoseconds(copy.Finished));
+            Nanoseconds(copy.Submitted), Nanoseconds(reached), Nanoseconds(copy.Started), Nanoseconds(copy.Finished));
     }
 
     private (int Own, int Total) Rows(PlannedCollective entry, RankGroup group)
@@ -216,6 +248,7 @@ public sealed unsafe class FlightRing
         public RankGroup? Group;
         public long Step;
         public int Seq;
+        public long Mark;
         public long Submitted;
         public long Started;
         public long Finished;

@@ -6,8 +6,9 @@ namespace Lean.Comm;
 
 /// <summary>
 /// The reasoning behind a <see cref="Verdict"/>. All ranks submit the same collectives in one order, so the earliest place
-/// where they differ, or where one is missing, is where the fault began; what others wait for later only follows from it. Where rings show nothing of the kind, the reason
-/// for which they were collected is all there is.
+/// where they differ, or where one is missing, is where the fault began; what others wait for later only follows from it. One that is
+/// queued on a device is missing until the device has come to it. Where rings show nothing of the kind, the reason for which they were
+/// collected is all there is.
 /// </summary>
 internal sealed partial class VerdictFinder(FlightDump dump)
 {
@@ -82,25 +83,31 @@ internal sealed partial class VerdictFinder(FlightDump dump)
     private Verdict? Waiting()
     {
         Verdict? transport = null;
-        long longest = _pending.Select((p, rank) => p is FlightRecord r ? dump.Reports[rank].Now - r.Submitted : 0).DefaultIfEmpty().Max();
+        long longest = _pending.Select((p, rank) => p is FlightRecord r ? dump.Reports[rank].Now - r.Waits : 0).DefaultIfEmpty().Max();
         foreach ((FlightRecord at, int rank) in _pending.Select(static (p, rank) => (p, rank)).Where(static x => x.p is not null).Select(static x => (x.p!.Value, x.rank)).OrderBy(static x => x.Value.Position))
         {
             RankGroup group = dump.Layout.Group(at.Group, rank);
-            int[] there = [.. group.Members.Where(m => _pending[m]?.Position == at.Position)];
-            int[] missing = [.. group.Members.Where(m => !Submitted(dump.Reports[m], at.Position))];
-            long since = there.Max(r => dump.Reports[r].Now - _pending[r]!.Value.Submitted);
+            int[] pending = [.. group.Members.Where(m => _pending[m]?.Position == at.Position)], behind = [.. group.Members.Where(m => IsBehind(m, at.Position))];
+            int[] missing = [.. group.Members.Where(m => !Submitted(dump.Reports[m], at.Position))], there = [.. pending.Except(behind)];
+            long since = (there.Length > 0 ? there : pending).Max(r => dump.Reports[r].Now - _pending[r]!.Value.Waits);
             string what = $"seq {at.Seq} ({at.Use}) of step {at.Step}";
+            string wait = there.Length == 0 ? "" : $"; {Names.Ranks(there)} {(there.Length == 1 ? "waits" : "wait")} there since {Seconds(since)}";
             if (missing.Length > 0)
             {
-                return new Verdict(
-                    $"{Names.Ranks(missing)} never submitted {what}; {Names.Ranks(there)} {(there.Length == 1 ? "waits" : "wait")} there since {Seconds(since)}; {string.Join("; ", missing.Select(Position))}",
-                    [.. missing], at.Step, at.Seq);
+                return new Verdict($"{Names.Ranks(missing)} never submitted {what}{wait}; {string.Join("; ", missing.Select(Position))}", [.. missing], at.Step, at.Seq);
             }
 
             // All have come. One that was caught on its way through has nothing to do with why others wait for so long.
             if (since * 2 < longest)
             {
                 continue;
+            }
+
+            if (behind.Length > 0)
+            {
+                return new Verdict(
+                    $"{Names.Ranks(behind)} submitted {what}, but {(behind.Length == 1 ? "its device has" : "their devices have")} not come to it{wait}; {string.Join("; ", behind.Select(Place))}",
+                    [.. behind], at.Step, at.Seq);
             }
 
             string came = $"every rank of {group} submitted {what}, but {Names.Ranks(there)} did not finish it since {Seconds(since)}";
@@ -116,6 +123,8 @@ internal sealed partial class VerdictFinder(FlightDump dump)
         return transport;
     }
 
+    private bool IsBehind(int rank, (long, int) position) => dump.Reports[rank].Records.Any(r => r.Position == position && r.Reached == 0);
+
     private static bool Submitted(RankReport report, (long, int) position) =>
         report.Records.Any(r => r.Position == position)
         // A ring that has gone round no longer holds the entry, but what came after it.
@@ -128,6 +137,11 @@ internal sealed partial class VerdictFinder(FlightDump dump)
         _ => $"rank {rank} has submitted nothing yet",
     };
 
+    // What stands still there came after all that the device has come to.
+    private string Place(int rank) => dump.Reports[rank].Records.Where(static r => r.Reached != 0).OrderBy(static r => r.Position).ToArray() is [.., FlightRecord last]
+        ? $"the device of rank {rank} stands behind seq {last.Seq} ({last.Use}) of step {last.Step}, which it came to {Seconds(dump.Reports[rank].Now - last.Waits)} ago"
+        : $"the device of rank {rank} has come to no collective yet";
+
     private FlightRecord? Earliest() => _pending.Where(static p => p is not null).OrderBy(static p => p!.Value.Position).FirstOrDefault();
 
     private string WaitingAt(FlightRecord at) =>
@@ -135,7 +149,7 @@ internal sealed partial class VerdictFinder(FlightDump dump)
 
     private int[] At(FlightRecord at) => [.. Enumerable.Range(0, _pending.Length).Where(r => _pending[r]?.Position == at.Position)];
 
-    private long Longest(FlightRecord at) => At(at).Max(r => dump.Reports[r].Now - _pending[r]!.Value.Submitted);
+    private long Longest(FlightRecord at) => At(at).Max(r => dump.Reports[r].Now - _pending[r]!.Value.Waits);
 
     private static string Whole(FlightRecord r) => $"{r.Use}: {Tensors.DTypes.Name(r.Type)} rows {r.Rows} of {r.TotalRows}, width {r.Width}";
 

@@ -8,9 +8,8 @@ namespace Lean.Comm;
 /// end's bits; each call waits for the device.
 /// </summary>
 /// <param name="inner">The back end in host memory, which stays the caller's.</param>
-/// <param name="queue">The device's queue.</param>
-/// <param name="allocate">Gives host memory that copies are quickest with.</param>
-public sealed class StagedCollectives(ICollectives inner, IStream queue, Func<long, IDeviceBuffer> allocate) : ICollectives
+/// <param name="memory">The device's memory and its queue, which stay the caller's.</param>
+public sealed class StagedCollectives(ICollectives inner, IRankMemory memory) : ICollectives
 {
     private IDeviceBuffer? _first;
     private IDeviceBuffer? _second;
@@ -29,6 +28,9 @@ public sealed class StagedCollectives(ICollectives inner, IStream queue, Func<lo
 
     /// <inheritdoc/>
     public bool IsQueued => true;
+
+    /// <inheritdoc/>
+    public IRankMemory? Memory => memory;
 
     /// <inheritdoc/>
     public bool CanCapture => false;
@@ -99,6 +101,12 @@ public sealed class StagedCollectives(ICollectives inner, IStream queue, Func<lo
     public void Replay(int count) => inner.Replay(count);
 
     /// <inheritdoc/>
+    public void BeginOwn() => inner.BeginOwn();
+
+    /// <inheritdoc/>
+    public void EndOwn() => inner.EndOwn();
+
+    /// <inheritdoc/>
     public void Check() => inner.Check();
 
     /// <inheritdoc/>
@@ -107,7 +115,7 @@ public sealed class StagedCollectives(ICollectives inner, IStream queue, Func<lo
     /// <summary>Frees the memory of the host, once nothing queued reads it any more; the other back end stays.</summary>
     public void Dispose()
     {
-        queue.Synchronize();
+        memory.Synchronize();
         _first?.Dispose();
         _second?.Dispose();
     }
@@ -117,13 +125,13 @@ public sealed class StagedCollectives(ICollectives inner, IStream queue, Func<lo
     {
         if (device.Shape.Count == 0)
         {
-            queue.Synchronize();
+            memory.Synchronize();
             return device;
         }
 
         Tensor host = Room(ref _first, device);
-        queue.CopyToHost(device, host);
-        queue.Synchronize();
+        memory.CopyToHost(device, host);
+        memory.Synchronize();
         return host;
     }
 
@@ -131,7 +139,7 @@ public sealed class StagedCollectives(ICollectives inner, IStream queue, Func<lo
     {
         if (device.Shape.Count > 0)
         {
-            queue.CopyToDevice(host, device);
+            memory.CopyToDevice(host, device);
         }
     }
 
@@ -144,11 +152,11 @@ public sealed class StagedCollectives(ICollectives inner, IStream queue, Func<lo
 
         if (buffer is null || buffer.Bytes < tensor.Bytes)
         {
-            queue.Synchronize();
+            memory.Synchronize();
             long bytes = long.Max(tensor.Bytes, 2 * (buffer?.Bytes ?? 0));
             buffer?.Dispose();
             buffer = null;
-            buffer = allocate(bytes);
+            buffer = memory.AllocateOnHost(bytes);
         }
 
         return buffer.View(tensor.Type, tensor.Shape);

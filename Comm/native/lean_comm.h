@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LEAN_COMM_VERSION 2
+#define LEAN_COMM_VERSION 3
 #define LEAN_COMM_API __attribute__((visibility("default")))
 
 enum lean_comm_code {
@@ -57,7 +57,7 @@ LEAN_COMM_API int lean_comm_ccl_leave(lean_comm_group *group);
 LEAN_COMM_API int lean_comm_ccl_abort(lean_comm_group *group);
 /* Whether queued work has failed so far. */
 LEAN_COMM_API int lean_comm_ccl_check(lean_comm_group *group);
-/* type and op are the libraries' own numbers, which are the same in both. stream: a CUstream or a SYCL queue, or NULL. */
+/* type and op are the libraries' own numbers, which are the same in both. stream: a CUstream, or NULL for host memory of oneCCL. */
 LEAN_COMM_API int lean_comm_ccl_all_reduce(lean_comm_group *group, const void *send, void *receive, size_t count, int type, int op, void *stream);
 LEAN_COMM_API int lean_comm_ccl_all_gather(lean_comm_group *group, const void *send, void *receive, size_t count, int type, void *stream);
 LEAN_COMM_API int lean_comm_ccl_reduce_scatter(lean_comm_group *group, const void *send, void *receive, size_t count, int type, int op, void *stream);
@@ -67,12 +67,5 @@ LEAN_COMM_API int lean_comm_ccl_receive(lean_comm_group *group, void *data, size
 /* What lies between the two is one operation: sends and receives of an all-to-all, of any counts. */
 LEAN_COMM_API int lean_comm_ccl_batch_begin(lean_comm_ccl *library);
 LEAN_COMM_API int lean_comm_ccl_batch_end(lean_comm_ccl *library);
-
-/*
- * A SYCL queue on an immediate, in-order command list of Level Zero, for oneCCL's stream; all handles stay the caller's. Made by
- * liblean-sycl.so, which is built only where DPC++ is found; file is its path, or NULL for its name.
- */
-LEAN_COMM_API int lean_comm_sycl_queue(const char *file, void *context, void *device, void *list, void **queue);
-LEAN_COMM_API int lean_comm_sycl_release(const char *file, void *queue);
 
 #endif

@@ -34,7 +34,7 @@ internal sealed class DiagnoseCommand
         Console.WriteLine(Clean($"{dump.Created:yyyy-MM-dd HH:mm:ss} UTC, {dump.Layout} by {dump.Transport}, build {dump.Build}"));
         Console.WriteLine(Clean($"collected because {dump.Reason}"));
         Console.WriteLine();
-        Console.WriteLine("rank  step   seq  group  collective                               rows of all  width  type   submitted  met  finished");
+        Console.WriteLine("rank  step   seq  group  collective                               rows of all  width  type   submitted  reached  met  finished");
         foreach (RankReport report in dump.Reports)
         {
             if (report.Records.IsEmpty)
@@ -54,7 +54,7 @@ internal sealed class DiagnoseCommand
     private static string Line(RankReport report, FlightRecord r)
     {
         string times = report.State == RankState.Answered
-            ? $"{Ago(report, r.Submitted)}  {Ago(report, r.Started)}  {Ago(report, r.Finished)}"
+            ? $"{Ago(report, r.Submitted)}  {Ago(report, r.Reached)}  {Ago(report, r.Started)}  {Ago(report, r.Finished)}"
             : State(report);
         return string.Create(
             CultureInfo.InvariantCulture,

@@ -123,8 +123,9 @@ internal sealed class Peers(ICollectives collectives)
 
         _left = null;
         _ = Next(CollectiveKind.AllReduce, left.Group, left.Purpose, left.Layer);
-        collectives.Replay(1);
+        collectives.BeginOwn();
         ResidualSum!.Run(left.Group, residual, delta, norm, normed, faults);
+        collectives.EndOwn();
         return true;
     }
 

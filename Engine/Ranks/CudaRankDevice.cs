@@ -16,7 +16,7 @@ internal sealed class CudaRankDevice : IRankDevice, IResidualSum
     private readonly KernelSet _ops;
     private readonly CudaStream _stream;
     private readonly CudaDevice _device;
-    private readonly StreamCount _done;
+    private readonly StreamCount _count;
 
     /// <param name="device">The device, a CUDA one.</param>
     /// <param name="rank">The rank, of the world.</param>
@@ -25,7 +25,7 @@ internal sealed class CudaRankDevice : IRankDevice, IResidualSum
     {
         (_ops, _stream, _rank, _peers) = (device.Ops, (CudaStream)device.Ops.Stream!, rank, peers);
         _device = (CudaDevice)_stream.Device;
-        _done = new StreamCount(_device);
+        _count = new StreamCount(_device);
         peers?.Add(rank, _device);
     }
 
@@ -42,7 +42,7 @@ internal sealed class CudaRankDevice : IRankDevice, IResidualSum
     public bool IsCapturing => _stream.IsCapturing;
 
     /// <inheritdoc/>
-    public Tensor Done => _done.Shown;
+    public Tensor Counted => _count.Shown;
 
     /// <inheritdoc/>
     public void Enter() => _device.Enter();
@@ -73,10 +73,10 @@ internal sealed class CudaRankDevice : IRankDevice, IResidualSum
     }
 
     /// <inheritdoc/>
-    public void Count() => _stream.Count(_done);
+    public void Count() => _stream.Count(_count);
 
     /// <inheritdoc/>
-    public bool TryExchange(GroupKind group, Tensor data) => Exchange(group)?.TrySum(_stream, data, _done) == true;
+    public bool TryExchange(GroupKind group, Tensor data) => Exchange(group)?.TrySum(_stream, data, _count) == true;
 
     /// <inheritdoc/>
     public bool Takes(GroupKind group, long rows, long width) => Exchange(group)?.TakesNorm(rows, width) == true;
@@ -84,7 +84,7 @@ internal sealed class CudaRankDevice : IRankDevice, IResidualSum
     /// <inheritdoc/>
     public void Run(GroupKind group, Tensor residual, Tensor delta, in NormWeight norm, Tensor normed, Tensor faults)
     {
-        if (Exchange(group)?.TrySumNorm(_stream, residual, delta, norm.Weight, norm.Epsilon, normed, faults, norm.Place, _done) != true)
+        if (Exchange(group)?.TrySumNorm(_stream, residual, delta, norm.Weight, norm.Epsilon, normed, faults, norm.Place, _count) != true)
         {
             throw new InvalidOperationException($"{Name} cannot sum and norm {delta}");
         }
@@ -94,7 +94,7 @@ internal sealed class CudaRankDevice : IRankDevice, IResidualSum
     public void Abort() => _peers?.Abort();
 
     /// <inheritdoc/>
-    public void Dispose() => _done.Dispose();
+    public void Dispose() => _count.Dispose();
 
     private PeerRank? Exchange(GroupKind group)
     {

@@ -40,14 +40,13 @@ internal static class RankDevices
         return (options.Sharing + devices - 1) / devices;
     }
 
-    /// <summary>A rank's device as the library that connects ranks takes it.</summary>
+    /// <summary>A rank's device as the library that connects ranks takes it; null where that works in host memory.</summary>
     /// <param name="options">The ranks.</param>
     /// <param name="device">The device, which stays the caller's.</param>
     /// <param name="rank">The rank, of the world.</param>
-    /// <param name="place">The rank, of this host.</param>
     /// <param name="peers">The other ranks' devices, where they are in this process.</param>
-    public static IRankDevice Connect(RankOptions options, ComputeDevice device, int rank, int place, CudaPeers? peers = null) =>
-        options.Library == CclKind.Nccl ? new CudaRankDevice(device, rank, peers) : new StagedRankDevice(device, place);
+    public static IRankDevice? Connect(RankOptions options, ComputeDevice device, int rank, CudaPeers? peers = null) =>
+        options.Library == CclKind.Nccl ? new CudaRankDevice(device, rank, peers) : null;
 
     private static (string Kind, int First, int Count) Devices(RankOptions options)
     {

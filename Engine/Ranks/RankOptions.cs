@@ -62,10 +62,10 @@ internal sealed record RankOptions
         device = opened;
         return session;
 
-        IRankDevice Open()
+        IRankDevice? Open()
         {
             opened = RankDevices.Open(this, environment.LocalRank);
-            return RankDevices.Connect(this, opened, environment.Rank, environment.LocalRank);
+            return RankDevices.Connect(this, opened, environment.Rank);
         }
     }
 }

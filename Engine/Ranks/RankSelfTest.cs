@@ -47,12 +47,7 @@ internal sealed class RankSelfTest(RankOptions options, bool drills, TextWriter 
             using (threads)
             using (threads.World.Watch(options.Watchdog))
             {
-                output.WriteLine($"{options.Layout} by {threads.World.Transport}");
-                threads.World.Run(collectives =>
-                {
-                    CommSelfTest.Run(collectives);
-                    Try(collectives, threads.Devices[collectives.Rank]);
-                });
+                threads.World.Run(collectives => Try(collectives, threads.Devices[collectives.Rank], ""));
             }
         }
         finally
@@ -70,12 +65,7 @@ internal sealed class RankSelfTest(RankOptions options, bool drills, TextWriter 
         try
         {
             using RankSession session = options.Join(out device);
-            if (session.Collectives.Rank == 0)
-            {
-                output.WriteLine($"{options.Layout} by {session.Collectives.Transport}, {options.Environment!.Ranks} processes of {options.Environment.Launcher}");
-            }
-
-            Try(session.Collectives, device);
+            Try(session.Collectives, device, $", {options.Environment!.Ranks} processes of {options.Environment.Launcher}");
         }
         finally
         {
@@ -83,12 +73,17 @@ internal sealed class RankSelfTest(RankOptions options, bool drills, TextWriter 
         }
     }
 
-    private void Try(ICollectives collectives, ComputeDevice? device)
+    // On the rank's device, as steps of a model would be.
+    private void Try(ICollectives own, ComputeDevice? opened, string processes)
     {
-        TextWriter lines = collectives.Rank == 0 ? output : TextWriter.Null;
+        using RankPlace? place = options.OnDevice ? RankPlace.Open(own, options, opened) : null;
+        (ICollectives collectives, ComputeDevice? device) = (place?.Collectives ?? own, place?.Device);
+        TextWriter lines = own.Rank == 0 ? output : TextWriter.Null;
+        lines.WriteLine($"{options.Layout} by {collectives.Transport}{processes}");
+        CommSelfTest.Run(collectives, 1);
         lines.WriteLine($"{"self-test",-44} ok      {CommSelfTest.Plan(options.Layout).Entries.Length} collectives");
         var graphs = new List<KernelGraph>();
-        var times = new CommTimes(collectives, 1, device?.Ops.Stream is { CanCapture: true } stream ? work => Capture(stream, work, graphs) : null);
+        var times = new CommTimes(collectives, 2, device?.Ops.Stream is { CanCapture: true } stream ? work => Capture(stream, work, graphs) : null);
         times.Run(timing => lines.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{timing.Name,-44} ok      {timing.Rows,5} × {timing.Width}: {timing.Microseconds,8:F1} µs{(timing.Captured is { } captured ? $", in a graph {captured,8:F1} µs" : "")}")));

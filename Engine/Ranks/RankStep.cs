@@ -13,6 +13,7 @@ namespace Lean.Engine.Ranks;
 internal sealed class RankStep
 {
     private readonly List<StepRows> _drafting = [];
+    private readonly bool[] _repeats;
     private readonly int[] _counts = new int[Enum.GetValues<CollectiveKind>().Length];
 
     /// <param name="layout">The layout.</param>
@@ -24,14 +25,20 @@ internal sealed class RankStep
     {
         int[] rows = new int[replicas.Length], prompts = new int[replicas.Length], results = new int[replicas.Length], outputs = new int[replicas.Length];
         var choices = new ChoiceShape[replicas.Length];
-        IsRepeatable = form.OnDevice;
+        var repeats = new bool[replicas.Length];
         for (int r = 0; r < replicas.Length; r++)
         {
             (rows[r], prompts[r], choices[r], results[r]) = (replicas[r].Rows, replicas[r].PromptRows, replicas[r].Choices, replicas[r].ResultWords(plan.Slots));
             outputs[r] = choices[r].Outputs;
-            IsRepeatable &= replicas[r].Shape != 0;
+            repeats[r] = form.OnDevice && replicas[r].Shape != 0;
         }
 
+        if (form.JoinsReplicas(layout))
+        {
+            repeats.AsSpan().Fill(!repeats.AsSpan().Contains(false));
+        }
+
+        _repeats = repeats;
         (Replicas, Rows, PromptRows, ResultWords) = ([.. replicas], StepRows.Ragged(rows), [.. prompts], [.. results]);
         ForwardCollectives collectives = new ForwardCollectives(layout, config, form.Dispatch).Model(Rows);
         _ = form.OnDevice ? collectives.WholeLogits(outputs) : collectives.Choices(choices);
@@ -49,6 +56,10 @@ internal sealed class RankStep
         foreach (PlannedCollective entry in Plan.Entries)
         {
             _counts[(int)entry.Kind]++;
+            if (entry.Group != GroupKind.Tensor && layout.Data > 1 && !form.JoinsReplicas(layout))
+            {
+                throw new InvalidOperationException($"{entry} is a collective of replicas, of which {layout} has none here");
+            }
         }
     }
 
@@ -65,10 +76,11 @@ internal sealed class RankStep
     public ImmutableArray<int> PromptRows { get; }
 
     /// <summary>
-    /// Whether a step as large as this one always queues the same work on every rank's device: the ranks then capture it
-    /// together, or none does.
+    /// Whether a step as large as this one always queues the same work on the devices of a replica's ranks, and of all whose
+    /// collectives they share: those capture it together, or none does.
     /// </summary>
-    public bool IsRepeatable { get; }
+    /// <param name="replica">The replica.</param>
+    public bool Repeats(int replica) => _repeats[replica];
 
     /// <summary>Words of what comes of the step, by replica.</summary>
     public ImmutableArray<int> ResultWords { get; }

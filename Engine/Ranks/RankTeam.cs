@@ -19,7 +19,7 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
     private readonly LoadedModel?[] _models = new LoadedModel?[layout.Ranks];
     private readonly ICollectives?[] _ranks = new ICollectives?[layout.Ranks];
     private readonly CancellationTokenSource _lost = new();
-    private readonly RankAgreement _agreement = new(locals);
+    private readonly RankAgreement[] _agreements = Agreements(layout, locals, form);
     private readonly bool _isWhole = locals == layout.Ranks;
     private TeamStep[] _steps = [];
     private CachePlan? _plan;
@@ -75,9 +75,10 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
 
     private void Run(ICollectives collectives, LoadedModel model, CachePlan plan)
     {
-        using var worker = new RankWorker(model, plan, form, model.Model.Peers!.CanCapture && _isWhole ? AnyOf : null, _acceptance?.Copy());
-        Note(ref _ready);
         int replica = layout.DataRank(collectives.Rank);
+        RankAgreement agreement = _agreements[replica];
+        using var worker = new RankWorker(model, plan, form, model.Model.Peers!.CanCapture && _isWhole ? mine => AnyOf(agreement, mine) : null, _acceptance?.Copy());
+        Note(ref _ready);
         for (int number = 1; Next(number) is { } step; number++)
         {
             worker.Run(number, step.Known!, step.Frames[replica].Image, Receivers(step, collectives.Rank), ref step.Marks[collectives.Rank]);
@@ -99,7 +100,11 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
             Monitor.PulseAll(_gate);
         }
 
-        _agreement.End();
+        foreach (RankAgreement agreement in _agreements)
+        {
+            agreement.End();
+        }
+
         _lost.Cancel();
     }
 
@@ -194,20 +199,23 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
     {
         foreach (TeamStep step in _steps)
         {
-            foreach (ref IDeviceEvent? mark in step.Marks.AsSpan())
-            {
-                mark?.Dispose();
-                mark = null;
-            }
+            step.LeaveDevices();
         }
     }
 
     /// <summary>To be called when all threads have ended and nobody can fail any more.</summary>
     public void Dispose() => _lost.Dispose();
 
-    private bool AnyOf(bool mine)
+    // By replica: those whose ranks share collectives agree together.
+    private static RankAgreement[] Agreements(ParallelLayout layout, int locals, StepForm form)
     {
-        if (_agreement.TryAnyOf(mine, out bool any))
+        RankAgreement all = new(locals);
+        return [.. Enumerable.Range(0, layout.Data).Select(_ => layout.Data == 1 || form.JoinsReplicas(layout) ? all : new RankAgreement(layout.Tensor))];
+    }
+
+    private bool AnyOf(RankAgreement agreement, bool mine)
+    {
+        if (agreement.TryAnyOf(mine, out bool any))
         {
             return any;
         }
@@ -300,18 +308,5 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
 
             _fault?.Throw();
         }
-    }
-
-    private sealed class TeamStep(ParallelLayout layout)
-    {
-        public StepFrame[] Frames { get; } = new StepFrame[layout.Data];
-
-        // The end of each rank's work on its device, where one works on its own.
-        public IDeviceEvent?[] Marks { get; } = new IDeviceEvent?[layout.Ranks];
-
-        public RankStep? Known { get; set; }
-
-        // Ranks that are not done with it.
-        public int Open { get; set; }
     }
 }

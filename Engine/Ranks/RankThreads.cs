@@ -38,10 +38,10 @@ internal sealed class RankThreads : IDisposable
         }
     }
 
-    private IRankDevice Open(int rank)
+    private IRankDevice? Open(int rank)
     {
         ComputeDevice device = RankDevices.Open(_options, rank);
         _devices[rank] = device;
-        return RankDevices.Connect(_options, device, rank, rank, _peers);
+        return RankDevices.Connect(_options, device, rank, _peers);
     }
 }

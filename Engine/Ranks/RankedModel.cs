@@ -92,19 +92,12 @@ internal sealed class RankedModel : IEngineSource
     /// <param name="opened">The rank's device, where what connects the ranks has opened it.</param>
     public static LoadedModel Part(Func<ComputeDevice, ICollectives, LoadedModel> load, ICollectives collectives, RankOptions options, ComputeDevice? opened = null)
     {
-        if (opened is not null)
-        {
-            LoadedModel part = load(opened, collectives);
-            part.Model.Peers!.ResidualSum = (collectives as CclCollectives)?.Device as IResidualSum;
-            return part;
-        }
-
-        ComputeDevice device = RankDevices.Open(options, options.Environment?.LocalRank ?? collectives.Rank);
-        StagedCollectives? staged = device.Ops.Stream is { } stream ? new StagedCollectives(collectives, stream, stream.Device.AllocateOnHost) : null;
+        RankPlace place = RankPlace.Open(collectives, options, opened);
         try
         {
-            LoadedModel model = load(device, staged ?? collectives);
-            if (staged is not null)
+            LoadedModel model = load(place.Device, place.Collectives);
+            model.Model.Peers!.ResidualSum ??= (collectives as CclCollectives)?.Device as IResidualSum;
+            if (place.Staged is { } staged)
             {
                 model.Keep(staged);
             }
@@ -113,8 +106,7 @@ internal sealed class RankedModel : IEngineSource
         }
         catch
         {
-            staged?.Dispose();
-            device.Dispose();
+            place.Dispose();
             throw;
         }
     }

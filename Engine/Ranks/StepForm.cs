@@ -1,3 +1,4 @@
+using Lean.Comm;
 using Lean.Engine.Models;
 
 namespace Lean.Engine.Ranks;
@@ -9,4 +10,9 @@ namespace Lean.Engine.Ranks;
 /// </param>
 /// <param name="SharesResults">Ranks are threads beside whoever reads their results, so nothing has to be gathered for it.</param>
 /// <param name="Dispatch">How rows come to experts.</param>
-internal readonly record struct StepForm(bool OnDevice, bool SharesResults, DispatchKind Dispatch);
+internal readonly record struct StepForm(bool OnDevice, bool SharesResults, DispatchKind Dispatch)
+{
+    /// <summary>Whether replicas take part in each other's collectives: they send rows to each other's experts, or results to rank 0.</summary>
+    /// <param name="layout">The layout.</param>
+    public bool JoinsReplicas(ParallelLayout layout) => layout.Data > 1 && (layout.Expert || !SharesResults);
+}

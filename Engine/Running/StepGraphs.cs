@@ -8,14 +8,15 @@ namespace Lean.Engine.Running;
 /// Captured decode steps. A step of the same shapes at the same addresses queues the same launches with the same
 /// arguments, so from its second time on it is one launch; whatever differs lies in the index tensors.
 /// <para>
-/// Libraries want a collective to be captured on all ranks or on none. Ranks see the same steps, so they capture the same ones
-/// as long as they also forget together: after each step that was not captured they tell each other whether memory moved.
+/// Libraries want a collective to be captured on all its ranks or on none. Ranks see the same steps, so those that share collectives
+/// capture the same ones as long as they also forget together: after each step that was not captured they tell each other whether
+/// memory moved.
 /// </para>
 /// </summary>
 /// <param name="stream">Where steps are queued.</param>
 /// <param name="arena">The memory of their activations.</param>
 /// <param name="peers">The other ranks, or null where there is one.</param>
-/// <param name="anyOf">Whether something holds on any rank, given whether it holds on this one; all ranks call it together. Null with one rank.</param>
+/// <param name="anyOf">Whether something holds on any rank, given whether it holds on this one; all ranks that share collectives call it together. Null with one rank.</param>
 internal sealed class StepGraphs(KernelStream stream, Arena arena, Peers? peers, Func<bool, bool>? anyOf) : IDisposable
 {
     // A batch's sizes and the lengths of its contexts come back; a service that runs for weeks must not keep all.
@@ -33,7 +34,7 @@ internal sealed class StepGraphs(KernelStream stream, Arena arena, Peers? peers,
     public StepOutput Run(in StepShape? shape, Func<StepOutput> compute)
     {
         RankStep? step = peers?.Step;
-        if (shape is not { } known || step is { IsRepeatable: false })
+        if (shape is not { } known || step?.Repeats(peers!.Layout.DataRank(peers.Rank)) == false)
         {
             StepOutput output = compute();
             Forget();

@@ -1,3 +1,5 @@
+using Lean.Kernels;
+
 namespace Lean.Engine.Sampling;
 
 /// <summary>

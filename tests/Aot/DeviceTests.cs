@@ -60,6 +60,11 @@ public sealed class DeviceTests
         Assert.Matches("^self-test +ok +28 collectives$", lines[1]);
         Assert.All(lines[2..^1], static line => Assert.Matches(@"^(all_reduce|all_gather|reduce_scatter|all_to_all|broadcast) (f32|bf16) over world \{0, 1\} +ok +\d+ × 2048: +\d+\.\d µs$", line));
         Assert.Matches(@"^drill +ok +after \d+\.\d s every rank ends with: rank 1 never submitted seq 1 \(all_reduce\) of step \d+; rank 0 waits there", lines[^1]);
+        if (LeanRun.Of("devices").Good().Output.Contains("opencl:0", StringComparison.Ordinal))
+        {
+            Assert.StartsWith("TP 2 × DP 1 by loopback, through host memory\n", LeanRun.With(Path(), "selftest", "--tp", "2", "--device", "opencl").Good().Output, StringComparison.Ordinal);
+        }
+
         LeanRun.Of("selftest", "--drill").Fails(2, "--drill lets a rank stay away from the others, expected --tp or --dp of 2 or more");
         LeanRun.Of("selftest", "--tp", "2", "--filter", "rms").Fails(2, "--filter and --shard choose among kernels, and TP 2 × DP 1 checks what connects ranks: leave them out");
     }

@@ -21,7 +21,7 @@ public sealed class DiagnoseTests
             lines[0]);
         Assert.Equal("1970-01-01 00:00:00 UTC, TP 2 × DP 2 + EP by mpi, build 0.1.0/test", lines[2]);
         Assert.Equal("collected because rank 0 waited 12 s", lines[3]);
-        Assert.Equal("   0  1207    41  ep     all_gather, layer 11, dispatch             13 of 56      2048  bf16   12000.0 ms ago  never  never", lines[6]);
+        Assert.Equal("   0  1207    41  ep     all_gather, layer 11, dispatch             13 of 56      2048  bf16   12000.0 ms ago  12000.0 ms ago  never  never", lines[6]);
         Assert.StartsWith("   2  1206   212  ep     all_gather, layer 11, combine", lines[8], StringComparison.Ordinal);
         Assert.Equal(10, lines.Length);
     }
@@ -36,7 +36,7 @@ public sealed class DiagnoseTests
     }
 
     private static FlightRecord Record(long step, int seq, CollectivePurpose purpose, long submitted, long finished) => new(
-        step, seq, CollectiveKind.AllGather, GroupKind.Expert, DType.BF16, purpose, 11, 13, 56, 2048, (ulong)seq, submitted, finished, finished);
+        step, seq, CollectiveKind.AllGather, GroupKind.Expert, DType.BF16, purpose, 11, 13, 56, 2048, (ulong)seq, submitted, submitted, finished, finished);
 
     private static string[] Diagnose(Func<int, RankReport> report, string reason = "rank 0 waited 12 s")
     {

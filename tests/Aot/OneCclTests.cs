@@ -19,7 +19,7 @@ public sealed class OneCclTests : IDisposable
         Assert.SkipWhen(!LeanRun.Of("devices").Good().Output.Contains("opencl:0", StringComparison.Ordinal), "this machine has no OpenCL device");
         Build();
         string[] lines = Run("selftest", "--tp", "2", "--device", "opencl", "--comm", "oneccl").Good().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal("TP 2 × DP 1 by oneccl (oneCCL 22.0.1)", lines[0]);
+        Assert.Equal("TP 2 × DP 1 by oneccl (oneCCL 22.0.1), through host memory", lines[0]);
         Assert.Equal(2 + (3 * 5), lines.Length);
         string[] request = ["generate", "ROMEO:", "--max-tokens", "8", "--json", "--tp", "2", "--device", "opencl"];
         Assert.Equal(Text("loopback"), Text("oneccl"));

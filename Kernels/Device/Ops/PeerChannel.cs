@@ -124,24 +124,18 @@ public static class PeerChannel
         }
     }
 
-    /// <summary>The stream's count with this exchange, in the first group.</summary>
+    /// <summary>
+    /// Counts this exchange and shows the count to the host, by the first group's first thread: kept += 1, shown = kept. Behind
+    /// <see cref="Send"/>, which nobody then waits longer for, and before <see cref="Sum"/>: where a rank waits for ever, the host sees
+    /// that it came.
+    /// </summary>
     /// <param name="kept">i32 [1], or empty.</param>
-    public static int Count(ArrayView<int> kept)
+    /// <param name="shown">i32 [1] in the host's memory, or empty.</param>
+    public static void Count(ArrayView<int> kept, ArrayView<int> shown)
     {
-        int count = 0;
-        if (Grid.IdxX == 0 && kept.Length > 0)
+        if (Grid.IdxX == 0 && Group.IdxX == 0 && kept.Length > 0)
         {
-            count = WideAccess.Fresh(ref kept[0]) + 1;
-        }
-
-        return count;
-    }
-
-    /// <summary>Keeps the count and shows it to the host, where this is the first group's first thread.</summary>
-    public static void Show(ArrayView<int> kept, ArrayView<int> shown, int count)
-    {
-        if (Grid.IdxX == 0 && kept.Length > 0)
-        {
+            int count = WideAccess.Fresh(ref kept[0]) + 1;
             kept[0] = count;
             SystemMemory.Post(ref shown[0], count);
         }

@@ -10,7 +10,7 @@ public static class PeerSum
 
     /// <summary>
     /// data = ((rank 0's + rank 1's) + …) on every rank. Any N and any alignment: a thread has four numbers 512 apart.
-    /// The first channel's end counts: kept += 1, shown = kept, as <see cref="CountOne"/>.
+    /// The first channel counts before it waits: kept += 1, shown = kept, as <see cref="CountOne"/>.
     /// </summary>
     [Kernel("peer_sum", Threads, groups: "N/2048", Unroll = true)]
     [Cuda("sm_80")]
@@ -30,7 +30,7 @@ public static class PeerSum
         int channel = Grid.IdxX, first = (channel * PeerChannel.Numbers) + Group.IdxX;
         long inbox = SystemMemory.Address(ref inboxes[2 * rank]);
         DependentLaunch.Wait();
-        int epoch = WideAccess.Fresh(ref epochs[channel]) + 1, count = PeerChannel.Count(kept);
+        int epoch = WideAccess.Fresh(ref epochs[channel]) + 1;
         var sum = new float[4];
         for (int i = 0; i < 4; i++)
         {
@@ -38,6 +38,7 @@ public static class PeerSum
         }
 
         PeerChannel.Send(inboxes, rank, ranks, PeerChannel.Place(epoch, channel, channels, rank, ranks), epoch, sum[0], sum[1], sum[2], sum[3]);
+        PeerChannel.Count(kept, shown);
         PeerChannel.Sum(sum, 0, inbox, rank, ranks, PeerChannel.Place(epoch, channel, channels, 0, ranks), epoch, abort);
         for (int i = 0; i < 4; i++)
         {
@@ -47,12 +48,11 @@ public static class PeerSum
             }
         }
 
-        // All threads have read the count.
+        // All threads have read the exchange's number.
         Group.Barrier();
         if (Group.IdxX == 0)
         {
             epochs[channel] = epoch;
-            PeerChannel.Show(kept, shown, count);
         }
     }
 }

@@ -14,7 +14,7 @@ public static class PeerSumNorm
 
     /// <summary>
     /// residual += ((rank 0's delta + rank 1's) + …), then as <see cref="AddRmsNormRow"/>, with what it asks of H and
-    /// alignment. delta stays as it is; the first row's end counts.
+    /// alignment. delta stays as it is; the first row counts before it waits.
     /// </summary>
     [Kernel("peer_sum_norm", Threads, groups: "T", Unroll = true)]
     [Instance("narrow", typeof(OneRowPart))]
@@ -47,7 +47,6 @@ public static class PeerSumNorm
         var weights = new float[TParts.Parts * Four];
         AddRmsNormRow.Weights<TParts>(weights, weight, first, width);
         DependentLaunch.Wait();
-        int count = PeerChannel.Count(kept);
         var epoch = new int[TParts.Parts];
         var x = new float[TParts.Parts * Four];
         var before = new float[TParts.Parts * Four];
@@ -78,6 +77,7 @@ public static class PeerSumNorm
             }
         }
 
+        PeerChannel.Count(kept, shown);
         for (int part = 0; part < TParts.Parts; part++)
         {
             int h = first + (part * Threads * Four), at = part * Four;
@@ -95,7 +95,7 @@ public static class PeerSumNorm
             }
         }
 
-        // Its barriers come after all threads have read the counts.
+        // Its barriers come after all threads have read the exchanges' numbers.
         int noted = faults.Length > 0 ? faults[Grid.IdxX] : 0;
         AddRmsNormRow.Finish<TParts>(sums, x, weights, width, output, (long)Grid.IdxX * outputStride, faults, noted, epsilon, place);
         for (int part = 0; part < TParts.Parts; part++)
@@ -104,11 +104,6 @@ public static class PeerSumNorm
             {
                 epochs[channel + part] = epoch[part];
             }
-        }
-
-        if (Group.IdxX == 0)
-        {
-            PeerChannel.Show(kept, shown, count);
         }
     }
 

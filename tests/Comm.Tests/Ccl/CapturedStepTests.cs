@@ -27,7 +27,7 @@ public sealed class CapturedStepTests
         {
             world.Run(collectives =>
             {
-                var device = (StandInDevice)((CclCollectives)collectives).Device;
+                var device = (StandInDevice)((CclCollectives)collectives).Device!;
                 using var step = new Step(collectives, device);
                 nint graph = 0;
                 for (int number = 1; number <= Steps; number++)
@@ -66,6 +66,67 @@ public sealed class CapturedStepTests
         Assert.Empty(all.Report());
     }
 
+    // What sums, adds and norms in one launch is a kernel of the caller's own, also where it ends the step.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_recorder_follows_kernels_of_the_callers_own_at_once_and_in_graphs(bool captured)
+    {
+        PlannedCollective sum = s_plan.Entries[0];
+        var plan = new CollectivePlan(s_rows, [sum, sum]);
+        StandInDevices all = StandInDevices.Of(CclKind.Nccl);
+        using (CclWorld world = CclWorldTests.World(all, s_layout, mostExchanged: 3 * Width))
+        {
+            world.Run(collectives =>
+            {
+                var device = (StandInDevice)((CclCollectives)collectives).Device!;
+                using IDeviceBuffer memory = device.Allocate(1 << 10);
+                Tensor data = memory.View(DType.F32, new Shape(3, Width));
+                nint graph = 0;
+                for (int number = 1; number <= 4; number++)
+                {
+                    data.AsSpan<float>().Fill(collectives.Rank);
+                    collectives.BeginStep(number, plan);
+                    if (graph != 0)
+                    {
+                        collectives.Replay(plan.Entries.Length);
+                    }
+                    else if (captured)
+                    {
+                        graph = device.Capture(Submit);
+                    }
+                    else
+                    {
+                        Submit();
+                    }
+
+                    if (captured)
+                    {
+                        all.Launch(graph);
+                    }
+
+                    device.Synchronize();
+                    collectives.Check();
+                    Assert.All(data.AsSpan<float>().ToArray(), static value => Assert.Equal(6f * 4, value));
+                    Assert.Equal((number, 2), ((int)collectives.Recorder.Last()!.Value.Step, collectives.Recorder.Last()!.Value.Seq));
+                    Assert.All(collectives.Recorder.Report().Records, static r => Assert.True(r.Reached > 0 && r.Finished > 0));
+                }
+
+                void Submit()
+                {
+                    for (int i = 0; i < plan.Entries.Length; i++)
+                    {
+                        collectives.BeginOwn();
+                        Assert.True(device.TryExchange(GroupKind.Tensor, data));
+                        collectives.EndOwn();
+                    }
+                }
+            });
+        }
+
+        Assert.Empty(all.Report());
+    }
+
     [Fact]
     public void Sizes_of_steps_give_known_numbers_at_once_and_from_graphs()
     {
@@ -76,7 +137,7 @@ public sealed class CapturedStepTests
         {
             world.Run(collectives =>
             {
-                var device = (StandInDevice)((CclCollectives)collectives).Device;
+                var device = (StandInDevice)((CclCollectives)collectives).Device!;
                 CommSelfTest.Run(collectives);
                 new CommTimes(collectives, 1, Capture, [1, 140], calls: 2).Run(collectives.Rank == 0 ? timings.Add : static _ => { });
 
@@ -130,7 +191,7 @@ public sealed class CapturedStepTests
         {
             world.Run(collectives =>
             {
-                var device = (StandInDevice)((CclCollectives)collectives).Device;
+                var device = (StandInDevice)((CclCollectives)collectives).Device!;
                 using var step = new Step(collectives, device);
                 for (int number = 1; number <= 300; number++)
                 {

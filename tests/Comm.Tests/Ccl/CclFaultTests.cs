@@ -51,17 +51,17 @@ public sealed class CclFaultTests
     }
 
     [Fact]
-    public void A_device_that_stands_still_is_found_though_its_rank_has_submitted_everything()
+    public void A_device_that_stands_still_before_its_collective_is_named_though_its_rank_has_submitted_everything()
     {
         StandInDevices all = StandInDevices.Of(CclKind.Nccl);
         string fault = Watch(CclKind.Nccl, new ManualResetEventSlim(), (rank, _) =>
         {
             if (rank.Rank == 3)
             {
-                ((StandInDevice)rank.Device).Hold();
+                ((StandInDevice)rank.Device!).Hold();
             }
         }, all.LetGo);
-        Assert.Matches(@"^every rank of ep \{0, 1, 2, 3\} submitted seq 2 \(all_gather, layer 11, dispatch\) of step 7, but ranks 0, 1, 2, 3 did not finish it since \d+\.\d s: nccl \(NCCL 2\.28\.9, NVLink multicast off\) does not move the data", fault);
+        Assert.Matches(@"^rank 3 submitted seq 2 \(all_gather, layer 11, dispatch\) of step 7, but its device has not come to it; ranks 0, 1, 2 wait there since \d+\.\d s; the device of rank 3 stands behind seq 1 \(all_reduce, layer 11, attention\) of step 7, which it came to \d+\.\d s ago \(see", fault);
         Assert.Empty(all.Report());
     }
 

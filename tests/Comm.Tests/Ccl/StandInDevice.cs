@@ -3,7 +3,7 @@ using Lean.Tensors;
 
 namespace Lean.Comm.Tests;
 
-/// <summary>A rank's device that is host memory, with a stream, or without one for a library that works on the host.</summary>
+/// <summary>A rank's device that is host memory, with a stream.</summary>
 internal sealed unsafe class StandInDevice : IRankDevice
 {
     private const int Host = -1;
@@ -14,7 +14,7 @@ internal sealed unsafe class StandInDevice : IRankDevice
     private readonly int _mostExchanged;
     private readonly int _world;
     private readonly nint _stream;
-    private readonly IDeviceBuffer _done;
+    private readonly IDeviceBuffer _count;
     private readonly int* _ended;
 
     /// <summary>Makes it.</summary>
@@ -27,10 +27,10 @@ internal sealed unsafe class StandInDevice : IRankDevice
     {
         (_all, _layout, _rank, _mostExchanged, _world) = (all, layout, rank, mostExchanged, world);
         _stream = all.Stream(rank);
-        _done = AllocateOnHost(sizeof(int));
+        _count = AllocateOnHost(sizeof(int));
         _ended = (int*)NativeMemory.AllocZeroed(sizeof(int));
-        Done = _done.View(DType.I32, new Shape(1));
-        Done.AsSpan<int>()[0] = int.MaxValue - 5;
+        Counted = _count.View(DType.I32, new Shape(1));
+        Counted.AsSpan<int>()[0] = int.MaxValue - 5;
     }
 
     /// <inheritdoc/>
@@ -40,16 +40,13 @@ internal sealed unsafe class StandInDevice : IRankDevice
     public int Index => _rank;
 
     /// <inheritdoc/>
-    public nint Stream => _all.Library.Kind == CclKind.Nccl ? _stream : 0;
+    public nint Stream => _stream;
 
     /// <inheritdoc/>
     public bool IsCapturing { get; private set; }
 
     /// <inheritdoc/>
-    public Tensor Done { get; }
-
-    /// <summary>Whether the stream will never end: the test left it hanging.</summary>
-    internal bool Hangs { get; set; }
+    public Tensor Counted { get; }
 
     /// <summary>How often it exchanged by itself.</summary>
     internal int Exchanges { get; private set; }
@@ -79,7 +76,7 @@ internal sealed unsafe class StandInDevice : IRankDevice
     public void Sum(Tensor parts, Tensor target) => _all.Sum(_stream, parts.Address, target.Address, (int)(parts.Shape.Count / target.Shape.Count), target.Shape.Count);
 
     /// <inheritdoc/>
-    public void Count() => _all.Count(_stream, Done.Address);
+    public void Count() => _all.Count(_stream, Counted.Address);
 
     /// <inheritdoc/>
     public bool TryExchange(GroupKind group, Tensor data)
@@ -90,7 +87,7 @@ internal sealed unsafe class StandInDevice : IRankDevice
         }
 
         RankGroup members = _layout.Group(group, _rank);
-        _all.Exchange(_stream, (((_world * 16) + (int)group) * 16) + members.Members[0], members.Size, members.Place, data.Address, data.Shape.Count, (nint)_ended, Done.Address);
+        _all.Exchange(_stream, (((_world * 16) + (int)group) * 16) + members.Members[0], members.Size, members.Place, data.Address, data.Shape.Count, (nint)_ended, Counted.Address);
         Exchanges++;
         return true;
     }
@@ -118,8 +115,8 @@ internal sealed unsafe class StandInDevice : IRankDevice
     // The word that ends exchanges stays: a stream that hangs may still read it.
     public void Dispose()
     {
-        _all.EndStream(_stream, Hangs);
-        _done.Dispose();
+        _all.EndStream(_stream);
+        _count.Dispose();
     }
 
     private Buffer Allocate(int device, long bytes) =>

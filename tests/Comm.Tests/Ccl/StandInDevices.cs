@@ -9,7 +9,7 @@ internal sealed unsafe class StandInDevices : StandInLibrary
     private readonly delegate* unmanaged<nint, void> _free;
     private readonly delegate* unmanaged<int, void> _enter;
     private readonly delegate* unmanaged<int, nint> _stream;
-    private readonly delegate* unmanaged<nint, int, void> _streamEnd;
+    private readonly delegate* unmanaged<nint, void> _streamEnd;
     private readonly delegate* unmanaged<nint, void> _wait;
     private readonly delegate* unmanaged<nint, nint, int, nint, int, nuint, void> _copy;
     private readonly delegate* unmanaged<nint, nint, nint, int, nuint, void> _sum;
@@ -30,7 +30,7 @@ internal sealed unsafe class StandInDevices : StandInLibrary
         _free = (delegate* unmanaged<nint, void>)Export("standin_free");
         _enter = (delegate* unmanaged<int, void>)Export("standin_enter");
         _stream = (delegate* unmanaged<int, nint>)Export("standin_stream");
-        _streamEnd = (delegate* unmanaged<nint, int, void>)Export("standin_stream_end");
+        _streamEnd = (delegate* unmanaged<nint, void>)Export("standin_stream_end");
         _wait = (delegate* unmanaged<nint, void>)Export("standin_wait");
         _copy = (delegate* unmanaged<nint, nint, int, nint, int, nuint, void>)Export("standin_copy");
         _sum = (delegate* unmanaged<nint, nint, nint, int, nuint, void>)Export("standin_sum");
@@ -69,7 +69,7 @@ internal sealed unsafe class StandInDevices : StandInLibrary
 
     internal nint Stream(int device) => _stream(device);
 
-    internal void EndStream(nint stream, bool hangs) => _streamEnd(stream, hangs ? 1 : 0);
+    internal void EndStream(nint stream) => _streamEnd(stream);
 
     internal void Wait(nint stream) => _wait(stream);
 

@@ -93,6 +93,31 @@ public sealed class CclTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Of_a_batch_that_fails_twice_the_first_error_is_told_and_the_batch_is_ended(CclKind kind)
+    {
+        using StandInLibrary standIn = Compile(kind);
+        CclLibrary library = CclLibrary.Open(kind, standIn.File);
+        using CclGroup group = library.Join(library.NewId(), 2, 0, 0, Stream);
+        var layout = new ParallelLayout(2, 1, expert: false);
+        PlannedCollective entry = PlannedCollective.AllToAll(layout, GroupKind.Tensor, DType.F32, [1, 1, 1, 1], 4);
+        using var memory = new CclHostMemory();
+        using var rows = new HostBuffer(64);
+        Tensor sent = rows.View(DType.F32, new Shape(2, 4)), received = rows.View(DType.F32, new Shape(2, 4), 32);
+        string call = kind == CclKind.Nccl ? "nccl" : "oneccl";
+        foreach ((int send, int end, string told) in new[] { (3, 5, "Send failed: internal error (3)"), (3, 0, "Send failed: internal error (3)"), (0, 3, "GroupEnd failed: internal error (3)") })
+        {
+            _ = standIn.Report();
+            standIn.Refuse(send, end);
+            Assert.StartsWith(call + told, Assert.Throws<MachineException>(
+                () => new CclMoves(memory).Run(entry, layout.Group(GroupKind.Tensor, 0), group, [1, 1], [1, 1], sent, received)).Message, StringComparison.Ordinal);
+            Assert.Equal("GroupEnd", standIn.Report()[^1]);
+        }
+
+        standIn.Refuse(0, 0);
+    }
+
     [Fact]
     public void A_library_that_is_missing_or_another_one_is_named()
     {
@@ -109,21 +134,6 @@ public sealed class CclTests
         Assert.Equal(CommLibrary.Unsupported, CommLibrary.MpiOpen(standIn.File, (nint)text, 256));
         Assert.StartsWith("this MPI is 'MPICH Version:      4.0.2", CommLibrary.LastError(), StringComparison.Ordinal);
         Assert.EndsWith("expected Open MPI 4 or 5", CommLibrary.LastError(), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void A_SYCL_queue_is_made_where_the_build_has_SYCL_and_refused_by_name_elsewhere()
-    {
-        Assert.SkipWhen(CommLibrary.WhyUnavailable is not null, CommLibrary.WhyUnavailable ?? "");
-        Assert.StartsWith("the SYCL part of Lean (liblean-sycl.so, built where DPC++ is found) cannot be loaded: /nowhere.so", Assert.Throws<MachineException>(() => SyclQueue.Of(1, 2, 3, "/nowhere.so")).Message, StringComparison.Ordinal);
-        using var standIn = new StandInLibrary("sycl.c");
-        using (SyclQueue queue = SyclQueue.Of(1, 2, 3, standIn.File))
-        {
-            Assert.Equal(0x1234, queue.Stream);
-        }
-
-        Assert.Equal(["queue context=1 device=2 list=3", "release 1234"], standIn.Report());
-        Assert.Equal("SYCL takes no queue of Level Zero: no such context", Assert.Throws<MachineException>(() => SyclQueue.Of(0, 2, 3, standIn.File)).Message);
     }
 
     private static StandInLibrary Compile(CclKind kind) => new("ccl.c", kind == CclKind.OneCcl ? ["-DONECCL"] : []);

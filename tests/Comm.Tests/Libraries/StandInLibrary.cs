@@ -31,6 +31,9 @@ internal unsafe class StandInLibrary : IDisposable
     /// <summary>The code that calls return from now on.</summary>
     internal void Fault(int code) => ((delegate* unmanaged<int, void>)Export("standin_fault"))(code);
 
+    /// <summary>The codes that sends and the ends of batches return from now on.</summary>
+    internal void Refuse(int send, int end) => ((delegate* unmanaged<int, int, void>)Export("standin_refuse"))(send, end);
+
     /// <summary>A function of it.</summary>
     private protected nint Export(string name) => NativeLibrary.GetExport(_handle, name);
 

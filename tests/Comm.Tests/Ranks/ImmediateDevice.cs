@@ -4,21 +4,20 @@ namespace Lean.Comm.Ranks;
 
 /// <summary>A rank's device that is the host, and does everything at once.</summary>
 /// <param name="rank">The rank.</param>
-/// <param name="hasStream">Whether the library reaches its memory.</param>
-internal sealed class ImmediateDevice(int rank, bool hasStream) : IRankDevice
+internal sealed class ImmediateDevice(int rank) : IRankDevice
 {
     private readonly IStream _stream = CpuDevice.Shared.CreateStream();
-    private readonly HostBuffer _done = new(sizeof(int));
+    private readonly HostBuffer _count = new(sizeof(int));
 
     public string Name => $"host:{rank}";
 
     public int Index => rank;
 
-    public nint Stream => hasStream ? 1 : 0;
+    public nint Stream => 1;
 
     public bool IsCapturing => false;
 
-    public Tensor Done => _done.View(DType.I32, new Shape(1));
+    public Tensor Counted => _count.View(DType.I32, new Shape(1));
 
     public void Enter()
     {
@@ -51,7 +50,7 @@ internal sealed class ImmediateDevice(int rank, bool hasStream) : IRankDevice
         added.CopyTo(sums);
     }
 
-    public void Count() => Done.AsSpan<int>()[0]++;
+    public void Count() => Counted.AsSpan<int>()[0]++;
 
     public bool TryExchange(GroupKind group, Tensor data) => false;
 
@@ -62,6 +61,6 @@ internal sealed class ImmediateDevice(int rank, bool hasStream) : IRankDevice
     public void Dispose()
     {
         _stream.Dispose();
-        _done.Dispose();
+        _count.Dispose();
     }
 }

@@ -27,8 +27,8 @@ try
         CclKind kind = Argument("comm", "nccl") == "nccl" ? CclKind.Nccl : CclKind.OneCcl;
         return RankSession.Start(environment, layout, CclLibrary.Open(kind, library), Open, watchdog, rendezvous, build);
 
-        ImmediateDevice Open() => isCulprit && Argument("fault", "") == "device"
-            ? throw new MachineException($"the device of rank {me} is taken") : new ImmediateDevice(environment.LocalRank, kind == CclKind.Nccl);
+        ImmediateDevice? Open() => isCulprit && Argument("fault", "") == "device"
+            ? throw new MachineException($"the device of rank {me} is taken") : kind == CclKind.Nccl ? new ImmediateDevice(environment.LocalRank) : null;
     }
 
     var fault = isCulprit ? new PlantedFault(Argument("fault", ""), (Number("step", 1), Number("index", 2))) : null;

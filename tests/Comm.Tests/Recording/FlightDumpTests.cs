@@ -66,7 +66,7 @@ public sealed class FlightDumpTests : IDisposable
     {
         byte[] whole = FlightDumpFormat.ToBytes(Sample());
         whole[8] = 9;
-        Assert.Contains("version 9, this build reads version 1", Assert.Throws<InputException>(() => FlightDumpFormat.Read(whole, "dump")).Message, StringComparison.Ordinal);
+        Assert.Contains("version 9, this build reads version 2", Assert.Throws<InputException>(() => FlightDumpFormat.Read(whole, "dump")).Message, StringComparison.Ordinal);
     }
 
     public void Dispose() => File.Delete(_path);

@@ -17,7 +17,7 @@ public sealed class FlightRingTests
         ring.Finish(ticket);
         FlightRecord record = Assert.Single(ring.Report().Records);
         Assert.Equal(
-            new FlightRecord(5, 2, CollectiveKind.AllGather, GroupKind.Tensor, DType.F32, CollectivePurpose.Dispatch, 2, 1, 4, 4, s_entry.Digest, record.Submitted, record.Started, record.Finished), record);
+            new FlightRecord(5, 2, CollectiveKind.AllGather, GroupKind.Tensor, DType.F32, CollectivePurpose.Dispatch, 2, 1, 4, 4, s_entry.Digest, record.Submitted, record.Submitted, record.Started, record.Finished), record);
         Assert.True(before <= record.Submitted && record.Submitted <= record.Started && record.Started <= record.Finished && record.Finished <= ring.Report().Now);
     }
 
@@ -31,6 +31,40 @@ public sealed class FlightRingTests
         }
 
         Assert.Equal(Enumerable.Range(13, 8), ring.Report().Records.Select(static r => r.Seq));
+    }
+
+    // The count goes up as the device comes to a collective, behind the last one of a graph, and over its largest number.
+    [Fact]
+    public void What_a_device_counts_says_what_it_has_reached_and_what_it_has_finished()
+    {
+        RankGroup group = s_layout.Group(GroupKind.Tensor, 0);
+        using var memory = new HostBuffer(sizeof(int));
+        Tensor count = memory.View(DType.I32, new Shape(1));
+        count.AsSpan<int>()[0] = int.MaxValue - 1;
+        var ring = new FlightRing(0, 4);
+        ring.Follow(count);
+        for (int step = 1; step <= 3; step++)
+        {
+            _ = ring.Submit(step, 1, s_entry, group, countsEnd: false);
+            _ = ring.Submit(step, 2, s_entry, group);
+            Expect(step, (1, false, false), (2, false, false));
+            Assert.Equal(1, ring.Last()!.Value.Seq);
+            count.AsSpan<int>()[0]++;
+            Expect(step, (1, true, false), (2, false, false));
+            count.AsSpan<int>()[0]++;
+            Expect(step, (1, true, true), (2, true, false));
+            Assert.Equal((2, 0L), (ring.Last()!.Value.Seq, ring.Last()!.Value.Finished));
+            long progress = ring.Progress;
+            count.AsSpan<int>()[0]++;
+            Expect(step, (1, true, true), (2, true, true));
+            Assert.True(ring.Progress > progress && ring.Last()!.Value.Finished > 0);
+        }
+
+        ring.Unfollow();
+        Expect(3, (1, true, true), (2, true, true));
+
+        void Expect(int step, params (int Seq, bool Reached, bool Finished)[] expected) =>
+            Assert.Equal(expected, ring.Report().Records.Where(r => r.Step == step).Select(static r => (r.Seq, r.Reached > 0, r.Finished > 0)));
     }
 
     [Fact]

@@ -54,6 +54,35 @@ public sealed class VerdictTests
         Assert.Empty(verdict.Culprits);
     }
 
+    // All is queued long before devices come to it; what follows waits with it.
+    [Fact]
+    public void A_device_that_stands_still_before_its_collective_is_told_from_those_that_wait_there()
+    {
+        FlightRecord before = Record(5, 8, CollectiveKind.AllReduce, GroupKind.Tensor, CollectivePurpose.Attention, Now - (40 * Second)) with { Reached = Now - (31 * Second) };
+        FlightRecord stuck = Record(5, 9, CollectiveKind.AllGather, GroupKind.Expert, CollectivePurpose.Dispatch, Now - (40 * Second)) with { Reached = Now - (30 * Second) };
+        FlightRecord later = Record(5, 10, CollectiveKind.ReduceScatter, GroupKind.Expert, CollectivePurpose.Combine, Now - (40 * Second)) with { Reached = 0 };
+        FlightRecord passed = before with { Finished = Now - (30 * Second) };
+        Verdict verdict = Of([passed, stuck, later], [passed, stuck, later], [before, stuck with { Reached = 0 }, later], [passed, stuck, later]);
+        Assert.Equal(
+            "rank 2 submitted seq 9 (all_gather, layer 11, dispatch) of step 5, but its device has not come to it; ranks 0, 1, 3 wait there since 30.0 s; the device of rank 2 stands behind seq 8 (all_reduce, layer 11, attention) of step 5, which it came to 31.0 s ago",
+            verdict.Sentence);
+        Assert.Equal([2], verdict.Culprits);
+        Assert.Equal((5, 9), (verdict.Step, verdict.Seq));
+
+        Assert.StartsWith("ranks 0, 1, 2, 3 submitted seq 9 (all_gather, layer 11, dispatch) of step 5, but their devices have not come to it; the device of rank 0 has come to no collective yet",
+            Of([.. Enumerable.Repeat<FlightRecord[]>([stuck with { Reached = 0 }], 4)]).Sentence, StringComparison.Ordinal);
+    }
+
+    // The device counts as it comes to a collective: whether it is through with the last one it came to, others tell.
+    [Fact]
+    public void A_rank_that_goes_no_further_than_what_all_others_have_finished_is_named_by_what_it_did_not_submit()
+    {
+        FlightRecord before = Record(5, 8, CollectiveKind.AllGather, GroupKind.Expert, CollectivePurpose.Attention, Now - (31 * Second));
+        FlightRecord stuck = Record(5, 9, CollectiveKind.AllGather, GroupKind.Expert, CollectivePurpose.Dispatch, Now - (30 * Second));
+        FlightRecord passed = before with { Finished = Now - (30 * Second) };
+        Assert.StartsWith("rank 2 never submitted seq 9", Of([passed, stuck], [passed, stuck], [before], [passed, stuck]).Sentence, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_rank_that_submitted_something_else_is_told_from_the_many()
     {
@@ -86,7 +115,7 @@ public sealed class VerdictTests
         Assert.Equal("because", Of([], [], [], []).Sentence);
 
     internal static FlightRecord Record(long step, int seq, CollectiveKind kind, GroupKind group, CollectivePurpose purpose, long submitted, long finished = 0) =>
-        new(step, seq, kind, group, DType.BF16, purpose, 11, 13, 56, 2048, (ulong)((step * 1000) + seq), submitted, finished, finished);
+        new(step, seq, kind, group, DType.BF16, purpose, 11, 13, 56, 2048, (ulong)((step * 1000) + seq), submitted, submitted, finished, finished);
 
     internal static FlightDump Dump(ImmutableArray<RankReport> reports) => new(DateTimeOffset.UnixEpoch, "0.1.0/test", s_layout, "mpi", "because", reports);
 

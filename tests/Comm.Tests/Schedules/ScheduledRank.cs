@@ -98,7 +98,7 @@ internal sealed class ScheduledRank(ICollectives collectives, Schedule schedule)
     }
 
     // A device's memory is the host's here.
-    private IRankDevice? Device => (collectives as CclCollectives)?.Device;
+    private IRankMemory? Device => collectives.Memory;
 
     private IDeviceBuffer Allocate(long bytes) => Device?.Allocate(bytes) ?? new HostBuffer(bytes);
 

@@ -123,7 +123,7 @@ public sealed partial class RankViewTests
     private sealed class Stage : IRankStatus
     {
         private static readonly FlightRecord s_waits = new(
-            7, 3, CollectiveKind.AllGather, GroupKind.Tensor, DType.I8, CollectivePurpose.Dispatch, 2, 1, 2, 8, 1, Submitted: 5, Started: 0, Finished: 0);
+            7, 3, CollectiveKind.AllGather, GroupKind.Tensor, DType.I8, CollectivePurpose.Dispatch, 2, 1, 2, 8, 1, Submitted: 5, Reached: 5, Started: 0, Finished: 0);
 
         public ParallelLayout Layout { get; } = new(2, 1, expert: false);
 

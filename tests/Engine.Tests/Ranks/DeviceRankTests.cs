@@ -84,15 +84,52 @@ public sealed class DeviceRankTests
 
         Assert.All(sums, s => Assert.Equal((tensor > 1, sums[0].Runs), (s.Runs > 0, s.Runs)));
 
-        LoadedModel Load(ComputeDevice device, ICollectives staged)
+        LoadedModel Load(ComputeDevice device, ICollectives staged) => Captured(folder, device, staged, streams, sums);
+    }
+
+    [Fact]
+    public void What_connects_ranks_on_a_device_is_tried_there()
+    {
+        Assert.SkipWhen(OpenCLDevices.List(out string? declined).Count == 0, declined ?? "there is no OpenCL device");
+        using var output = new StringWriter();
+        new RankSelfTest(new RankOptions { Layout = new ParallelLayout(2, 1, expert: false), Device = "opencl", Watchdog = TimeSpan.FromMinutes(2) }, drills: false, output).Run();
+        string[] lines = output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal("TP 2 × DP 1 by loopback, through host memory", lines[0]);
+        Assert.Equal(2 + (3 * 5), lines.Length);
+        Assert.All(lines[1..], static line => Assert.Contains(" ok ", line, StringComparison.Ordinal));
+    }
+
+    // Without experts across them replicas share no collective, and what one of them queues anew each time is nothing to the others.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_step_that_cannot_be_captured_on_one_replica_keeps_those_from_it_that_share_its_collectives(bool expert)
+    {
+        Assert.SkipWhen(OpenCLDevices.List(out string? declined).Count == 0, declined ?? "there is no OpenCL device");
+        string folder = Layouts.Folder("qwen3.5-moe");
+        var ranks = new RankOptions { Layout = new ParallelLayout(1, 2, expert), Device = "opencl", Watchdog = TimeSpan.FromMinutes(2) };
+        GenerationRequest plain = RankedRequests.All(ModelConfigReader.Read(folder).Vocabulary)[0] with { MaxTokens = 24, Speculate = 0 };
+        GenerationRequest penalised = plain with { Sampling = plain.Sampling with { RepetitionPenalty = 1.2 } };
+        var streams = new ReplayStream[2];
+        using (RankedModel model = RankedModel.Open((device, staged) => Captured(folder, device, staged, streams, new TwoInOne[2]), ranks))
+        using (GenerationEngine engine = model.Start(new EngineOptions { CacheMemory = RankedRequests.Memory, MaxSequences = 3 }))
         {
-            var stream = new ReplayStream(device.Ops.Stream!);
-            streams[staged.Rank] = stream;
-            var queued = new QueuedCollectives(staged, stream);
-            LoadedModel part = LoadedModel.Open(folder, ComputeDevice.Of(stream, device), queued);
-            part.Model.Peers!.ResidualSum = sums[staged.Rank] = new TwoInOne(queued, part.Ops);
-            return part;
+            _ = RankedRequests.Run(engine, plain, penalised);
         }
+
+        int[] captures = [.. streams.Select(static s => s.Captures).Order()];
+        Assert.Equal(0, captures[0]);
+        Assert.Equal(!expert, captures[1] > 0);
+    }
+
+    private static LoadedModel Captured(string folder, ComputeDevice device, ICollectives staged, ReplayStream[] streams, TwoInOne[] sums)
+    {
+        var stream = new ReplayStream(device.Ops.Stream!);
+        streams[staged.Rank] = stream;
+        var queued = new QueuedCollectives(staged, stream);
+        LoadedModel part = LoadedModel.Open(folder, ComputeDevice.Of(stream, device), queued);
+        part.Model.Peers!.ResidualSum = sums[staged.Rank] = new TwoInOne(queued, part.Ops);
+        return part;
     }
 
     private static Sequence[] OnOneDevice(string folder, GenerationRequest[] requests)

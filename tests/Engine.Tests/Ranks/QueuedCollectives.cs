@@ -34,8 +34,8 @@ internal sealed class QueuedCollectives(ICollectives inner, ReplayStream stream)
 
     public void AllReduce(PlannedCollective entry, Tensor data) => Queue(() => inner.AllReduce(entry, data));
 
-    /// <summary>Carries out the sum that was replayed last.</summary>
-    public void SumReplayed(Tensor data)
+    /// <summary>Carries out the sum for which there is a kernel of the caller's own.</summary>
+    public void SumOwn(Tensor data)
     {
         PlannedCollective entry = _plan!.Entries[_next - 1];
         stream.Do(() => inner.AllReduce(entry, data));
@@ -56,6 +56,12 @@ internal sealed class QueuedCollectives(ICollectives inner, ReplayStream stream)
 
     // What is queued next comes to the entries itself.
     public void Replay(int count) => _next += count;
+
+    public void BeginOwn() => _next++;
+
+    public void EndOwn()
+    {
+    }
 
     public void Check() => inner.Check();
 

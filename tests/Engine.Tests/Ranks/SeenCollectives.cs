@@ -76,6 +76,10 @@ internal sealed class SeenCollectives(ICollectives inner) : ICollectives
 
     public void Replay(int count) => inner.Replay(count);
 
+    public void BeginOwn() => inner.BeginOwn();
+
+    public void EndOwn() => inner.EndOwn();
+
     public void Check() => inner.Check();
 
     public void Abort(string reason) => inner.Abort(reason);

@@ -20,7 +20,7 @@ internal sealed class TwoInOne(QueuedCollectives collectives, KernelSet ops) : I
     public void Run(GroupKind group, Tensor residual, Tensor delta, in NormWeight norm, Tensor normed, Tensor faults)
     {
         Runs++;
-        collectives.SumReplayed(delta);
+        collectives.SumOwn(delta);
         ops.AddRmsNorm.Run(residual, delta, norm.Weight, norm.Epsilon, normed, faults, norm.Place);
     }
 }

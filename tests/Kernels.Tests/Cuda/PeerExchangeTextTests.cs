@@ -141,7 +141,7 @@ public sealed class PeerExchangeTextTests
         }
 
         Assert.False(model.Run());
-        Assert.Equal((1, 1, 1), (model.Count(0).Value, model.Count(1).Value, model.Count(2).Value));
+        Assert.Equal((2, 1, 2), (model.Count(0).Value, model.Count(1).Value, model.Count(2).Value));
         model.Abort();
         Assert.True(model.Run());
         Assert.Equal((2, 1, 2), (model.Count(0).Value, model.Count(1).Value, model.Count(2).Value));

@@ -12,7 +12,7 @@
 
 static char report[1 << 16];
 static size_t length;
-static int communicators[8], next, fault;
+static int communicators[8], next, fault, send_fault, end_fault;
 
 static int note(const char *format, ...) {
     va_list arguments;
@@ -32,6 +32,7 @@ const char *standin_report(void) {
 }
 
 void standin_fault(int code) { fault = code; }
+void standin_refuse(int send, int end) { send_fault = send, end_fault = end; }
 
 static const char *who(void *comm) {
     for (int i = 0; i < next; i++)
@@ -88,10 +89,10 @@ int NAME(Broadcast)(const void *send, void *receive, size_t count, int type, int
     return note("Broadcast %zu type=%d root=%d inplace=%d %s stream=%zu\n", count, type, root, send == receive, who(comm), (size_t)stream);
 }
 int NAME(Send)(const void *data, size_t count, int type, int peer, void *comm, void *stream) {
-    return note("Send %zu type=%d peer=%d at=%zu %s stream=%zu\n", count, type, peer, (size_t)data, who(comm), (size_t)stream);
+    return note("Send %zu type=%d peer=%d at=%zu %s stream=%zu\n", count, type, peer, (size_t)data, who(comm), (size_t)stream) | send_fault;
 }
 int NAME(Recv)(void *data, size_t count, int type, int peer, void *comm, void *stream) {
     return note("Recv %zu type=%d peer=%d at=%zu %s stream=%zu\n", count, type, peer, (size_t)data, who(comm), (size_t)stream);
 }
 int NAME(GroupStart)(void) { return note("GroupStart\n"); }
-int NAME(GroupEnd)(void) { return note("GroupEnd\n"); }
+int NAME(GroupEnd)(void) { return note("GroupEnd\n") | end_fault; }

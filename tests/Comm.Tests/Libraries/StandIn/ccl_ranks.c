@@ -177,7 +177,7 @@ static void run_batch(struct op *op) {
     }
 }
 
-/* --- the exchange that devices may have of their own: in the order of ranks, and it counts --- */
+/* --- the exchange that devices may have of their own: in the order of ranks, and it counts before it waits --- */
 static struct world *named(struct world **list, int id, int ranks) {
     struct world *w = *list;
     while (w && w->id != id) w = w->next;
@@ -193,8 +193,8 @@ struct exchange { struct world *world; int rank; const int *ended; int *counter;
 
 static void run_exchange(struct op *op) {
     struct exchange *x = op->a;
-    if (*x->ended == LIVES) meet(x->world, x->rank, (struct call){KIND_EXCHANGE, 7, 0, op->count, op->b, op->b}, x->ended);
     __atomic_fetch_add(x->counter, 1, __ATOMIC_SEQ_CST);
+    if (*x->ended == LIVES) meet(x->world, x->rank, (struct call){KIND_EXCHANGE, 7, 0, op->count, op->b, op->b}, x->ended);
 }
 
 void standin_exchange(struct stream *s, int group, int ranks, int rank, void *data, size_t count, const int *ended, int *counter) {

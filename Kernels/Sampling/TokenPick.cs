@@ -1,6 +1,4 @@
-using Lean.Kernels;
-
-namespace Lean.Engine.Sampling;
+namespace Lean.Kernels;
 
 /// <summary>
 /// What a rank says of the tokens it holds, for one row: the most likely of them, its logit, and its log-probability among
@@ -10,7 +8,7 @@ namespace Lean.Engine.Sampling;
 /// <param name="Token">The token, or −1.</param>
 /// <param name="Logit">Its logit.</param>
 /// <param name="LogProbability">Its logit less ln Σ exp over the rank's logits; of several ranks' picks, over all.</param>
-internal readonly record struct TokenPick(int Token, float Logit, float LogProbability)
+public readonly record struct TokenPick(int Token, float Logit, float LogProbability)
 {
     /// <summary>32-bit words of a pick on its way to other ranks, those of <see cref="RankPicks"/>.</summary>
     public const int Words = RankPicks.Words;
