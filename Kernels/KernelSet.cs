@@ -44,6 +44,9 @@ public sealed class KernelSet
     /// <summary>Matrix product with weights of the checkpoint.</summary>
     public Linear Linear { get => field ?? Missing<Linear>("linear"); init; }
 
+    /// <summary>Matrix product with a rounded copy of weights, for drafts; null where drafts take the weights themselves.</summary>
+    public RoundedLinear? RoundedLinear { get; init; }
+
     /// <summary>cos and sin of a step's positions.</summary>
     public RotaryTable RotaryTable { get => field ?? Missing<RotaryTable>("rotary_table"); init; }
 

@@ -56,12 +56,13 @@ internal sealed class VocabularyHead
     /// <param name="promptRows">How many rows are a prompt's.</param>
     /// <param name="tokens">i32 [R]: receives the tokens, −1 where logits are not finite.</param>
     /// <param name="values">f32 [R]: receives their log-probabilities.</param>
+    /// <param name="rounded">What <see cref="Rounded"/> made, to choose by it; or null.</param>
     /// <param name="arena">Memory.</param>
-    public void Pick(Tensor hidden, long promptRows, Tensor tokens, Tensor values, Arena arena)
+    public void Pick(Tensor hidden, long promptRows, Tensor tokens, Tensor values, RoundedWeight? rounded, Arena arena)
     {
         long rows = hidden.Shape[0];
         ArenaMark mark = arena.Mark();
-        Tensor logits = Part(hidden, promptRows, arena);
+        Tensor logits = rounded is null ? Part(hidden, promptRows, arena) : Part(hidden, rounded, arena);
         if (rows > 0)
         {
             _layer.Ops.GreedyPick.Run(logits, tokens, values);
@@ -77,6 +78,10 @@ internal sealed class VocabularyHead
 
         arena.Release(mark);
     }
+
+    /// <summary>The rank's rows in eight bits, for drafts; null where the ops have no use for that.</summary>
+    /// <exception cref="MachineException">There is not enough memory.</exception>
+    public RoundedWeight? Rounded() => _layer.Ops.RoundedLinear is null ? null : new RoundedWeight(_weight);
 
     /// <summary>Logits of all tokens; the ranks of a replica call it together, and each gets all of them.</summary>
     /// <param name="hidden">f32 [R, H].</param>
@@ -114,6 +119,13 @@ internal sealed class VocabularyHead
     {
         Tensor logits = arena.F32(hidden.Shape[0], _weight.Outputs);
         _layer.Ops.Linear.Run(hidden, _weight, logits, promptRows);
+        return logits;
+    }
+
+    private Tensor Part(Tensor hidden, RoundedWeight rounded, Arena arena)
+    {
+        Tensor logits = arena.F32(hidden.Shape[0], rounded.Outputs);
+        _layer.Ops.RoundedLinear!.Run(hidden, rounded, logits);
         return logits;
     }
 

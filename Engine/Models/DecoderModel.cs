@@ -2,6 +2,7 @@ using Lean.Engine.Layers;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 using Lean.Engine.Weights;
+using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Models;
@@ -127,7 +128,11 @@ internal sealed class DecoderModel
     }
 
     /// <inheritdoc cref="VocabularyHead.Pick"/>
-    public void Pick(Tensor hidden, long promptRows, Tensor tokens, Tensor values, Arena arena) => _head.Pick(hidden, promptRows, tokens, values, arena);
+    public void Pick(Tensor hidden, long promptRows, Tensor tokens, Tensor values, RoundedWeight? rounded, Arena arena) =>
+        _head.Pick(hidden, promptRows, tokens, values, rounded, arena);
+
+    /// <inheritdoc cref="VocabularyHead.Rounded"/>
+    public RoundedWeight? RoundedHead() => _head.Rounded();
 
     /// <inheritdoc cref="VocabularyHead.Logits"/>
     public Tensor Logits(Tensor hidden, long promptRows, Arena arena) => _head.Logits(hidden, promptRows, arena);

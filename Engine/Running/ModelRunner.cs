@@ -49,18 +49,19 @@ internal sealed class ModelRunner : IStepRunner
             // A device has room for the largest step from the start, or says at once that it has not; the host's grows with steps.
             _arena = ops.Stream is null ? new Arena(ops.Device, ops.Queue)
                 : new Arena(ops.Device, ops.Queue, StepSizes.Of(model, ops).Activations(plan.StepTokens.Alone, plan.States));
+            _outcome = _outcomes.View(DType.I32, outcome);
+            _drafter = plan.RunsHead ? new Drafter(model, ops, _outcome) : null;
         }
         catch
         {
+            _arena?.Dispose();
             _outcomes?.Dispose();
             _transfers?.Dispose();
             _caches.Dispose();
             throw;
         }
 
-        _outcome = _outcomes.View(DType.I32, outcome);
         _step = new StepContext(_caches, _arena);
-        _drafter = plan.RunsHead ? new Drafter(model, ops, _outcome) : null;
         _graphs = ops.Stream is { CanCapture: true } stream && (model.Peers is null || anyOf is not null) ? new StepGraphs(stream, _arena, model.Peers, anyOf) : null;
         _compute = Compute;
     }
@@ -172,6 +173,7 @@ internal sealed class ModelRunner : IStepRunner
         // Steps that nobody collected are still in the queue: the arena waits for them before their memory goes.
         _graphs?.Dispose();
         _arena.Dispose();
+        _drafter?.Dispose();
         _outcomes.Dispose();
         _transfers.Dispose();
         _caches.Dispose();

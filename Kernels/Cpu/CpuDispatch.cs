@@ -88,6 +88,12 @@ internal static unsafe class CpuDispatch<V> where V : struct, IVec<V>
             case CpuKernel.PartSum:
                 PartSumBody<V>.Run((PartSumArguments*)arguments, begin, end);
                 break;
+            case CpuKernel.RoundRows:
+                RoundedLinearBody<V>.RoundRows((RoundedLinearArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.RoundedLinear:
+                RoundedLinearBody<V>.Run((RoundedLinearArguments*)arguments, begin, end);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(kernel), kernel, "not a CPU kernel");
         }

@@ -30,4 +30,6 @@ internal enum CpuKernel
     DrawToken,
     Probe,
     PartSum,
+    RoundRows,
+    RoundedLinear,
 }

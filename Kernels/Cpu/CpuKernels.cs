@@ -20,6 +20,7 @@ public static class CpuKernels
             PartSum = new PartSumCpu(backend),
             GatedRmsNorm = norm,
             Linear = new LinearCpu(backend),
+            RoundedLinear = new RoundedLinearCpu(backend),
             RotaryTable = new RotaryTableCpu(backend),
             PrepareAttention = new PrepareAttentionCpu(backend),
             PagedAttention = new PagedAttentionCpu(backend),

@@ -20,6 +20,7 @@ public static class ReferenceKernels
         PartSum = new PartSumReference(),
         GatedRmsNorm = new GatedRmsNormReference(),
         Linear = new LinearReference(),
+        RoundedLinear = new RoundedLinearReference(),
         RotaryTable = new RotaryTableReference(),
         PrepareAttention = new PrepareAttentionReference(cacheType),
         PagedAttention = new PagedAttentionReference(cacheType),

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
 namespace Lean.Aot.Tests;
@@ -54,6 +55,30 @@ public sealed class KernelBenchTests
         JsonElement figure = Assert.Single(run.RootElement.GetProperty("figures").EnumerateArray());
         Assert.InRange(figure.GetProperty("experts_touched").GetDouble(), 4, 8);
         Assert.Contains("grouped_experts", XDocument.Parse(File.ReadAllText(chart)).Root!.Value, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_is_put_beside_another_one_and_held_to_gates()
+    {
+        using var folder = new TemporaryFolder();
+        string json = folder.At("run.json"), gate = folder.At("gate.json"), roofline = folder.At("roofline.svg");
+        string[] run = ["bench", "kernels", "--quick", "--filter", "router", "--rows", "2"];
+        LeanRun.Of([.. run, "--json", json, "--save-gate", gate, "--roofline", roofline]).Good();
+        Assert.Equal("native binary", JsonDocument.Parse(File.ReadAllText(json)).RootElement.GetProperty("program").GetString());
+        Assert.Contains("router 17×256", XDocument.Parse(File.ReadAllText(roofline)).Root!.Value, StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^ +2 +[\d.]+ +[\d.]+ +[\d.E-]+  router 17×256, native binary$", LeanRun.Of([.. run, "--peers", json]).Good().Output);
+
+        // Whatever this machine does, it reaches a millionth of a share, and not a million times as much.
+        string saved = File.ReadAllText(gate);
+        LeanRun.Of([.. run, "--gate", folder.Write("low.json", Regex.Replace(saved, @"""share"":[\d.E-]+,", "\"share\":1E-9,"))]).Good();
+        LeanRun fallen = LeanRun.Of([.. run, "--gate", folder.Write("high.json", Regex.Replace(saved, @"""share"":[\d.E-]+,", "\"share\":1E9,"))]);
+        Assert.Equal(1, fallen.ExitCode);
+        Assert.Matches(@"(?m)^router 17×256, 2 generated rows: [\d.]+ % of the ceiling, expected at least ", fallen.Error);
+        Assert.Matches(@"\nlean: [12] of [12] ops fell below --gate '[^\n]*'\n$", fallen.Error);
+
+        const string Another = "its figures are of 'NVIDIA H200', and this run is on 'cpu";
+        LeanRun.Of([.. run, "--peers", Path.Combine(Repository.Root, "bench/peers/h200.json")]).Fails(2, Another);
+        LeanRun.Of([.. run, "--gate", Path.Combine(Repository.Root, "bench/gates/h200.json")]).Fails(2, Another);
     }
 
     [Fact]

@@ -42,6 +42,10 @@ internal sealed class KernelBenchCommand
     };
 
     private readonly Option<string?> _chart = Options.Text("--chart", "FILE.svg", "Draw a chart");
+    private readonly Option<string?> _roofline = Options.Text("--roofline", "FILE.svg", "Draw each op's rate over its arithmetic intensity, below the ceilings");
+    private readonly Option<string?> _peers = Options.Text(PeerSet.Option, "FILE.json", "Put others' times beside: peers', as in bench/peers, or those of another run's --json");
+    private readonly Option<string?> _gate = Options.Text(OpGate.Option, "FILE.json", "Fail where an op reaches less of the ceiling than this file says, with a sentence for each");
+    private readonly Option<string?> _saveGate = Options.Text("--save-gate", "FILE.json", "Write what the ops reach as such a file");
 
     /// <summary>The command.</summary>
     public Command Build()
@@ -50,9 +54,10 @@ internal sealed class KernelBenchCommand
             "kernels",
             "Each op of the forward pass alone, checked against f64 first, beside what the device does at best",
             "lean bench kernels --device opencl --rows 1,16,64",
-            "lean bench kernels --filter experts --json experts.json --chart experts.svg")
+            "lean bench kernels --filter experts --json experts.json --chart experts.svg",
+            "lean bench kernels --device cuda --peers bench/peers/h200.json --gate bench/gates/h200.json --roofline roofline.svg")
         {
-            _device, _models, _filter, _rows, _class, _contexts, _repeats, _memory, _quick, _json, _chart,
+            _device, _models, _filter, _rows, _class, _contexts, _repeats, _memory, _quick, _json, _chart, _roofline, _peers, _gate, _saveGate,
         };
         command.SetAction(Run);
         return command;
@@ -70,6 +75,11 @@ internal sealed class KernelBenchCommand
         using OutputFile? jsonFile = jsonPath is null || toOutput ? null : OutputFile.Open("--json", jsonPath);
         using OutputFile? chartFile = parsed.GetValue(_chart) is { } chartPath ? OutputFile.Open("--chart", chartPath) : null;
 
+        using OutputFile? rooflineFile = parsed.GetValue(_roofline) is { } rooflinePath ? OutputFile.Open(_roofline.Name, rooflinePath) : null;
+        using OutputFile? gateFile = parsed.GetValue(_saveGate) is { } gatePath ? OutputFile.Open(_saveGate.Name, gatePath) : null;
+        PeerSet? peers = parsed.GetValue(_peers) is { } peersPath ? PeerSet.Read(peersPath) : null;
+        OpGate? gate = parsed.GetValue(_gate) is { } heldPath ? OpGate.Read(heldPath) : null;
+
         using ComputeDevice device = DeviceChoice.Open(parsed.GetValue(_device));
         KernelSet ops = device.Ops;
         long budget = Budget(asked, ops.Device), rotation = long.Min(quick ? QuickRotation : Rotation, budget / 3);
@@ -84,20 +94,44 @@ internal sealed class KernelBenchCommand
         var run = new OpRun(
             ops.Description, ops.Device.Name, [.. models.Select(static m => m.Name)], quick, repeats, budget, rotation, kernels is not null,
             Ceilings.Measure(ops, memory, rotation, timer), plan.Missing);
+        peers?.Check(run);
+        gate?.Check(run);
         progress.Clear();
         OpTable? table = toOutput ? null : new OpTable(Console.Out, run);
         table?.Head();
         List<OpFigure> figures = Measure(plan, new OpRunner(ops, memory, timer, kernels), table, progress);
         if (toOutput)
         {
-            JsonLine.Print(json => OpJson.Write(json, run, figures));
+            JsonLine.Print(json => OpJson.Write(json, run, figures, peers));
+        }
+        else if (peers is not null)
+        {
+            PeerTable.Print(Console.Out, peers, peers.Beside(figures));
         }
 
-        jsonFile?.Write(JsonLine.Bytes(json => OpJson.Write(json, run, figures)));
-        chartFile?.Write(Encoding.UTF8.GetBytes(SvgWriter.Write(OpChart.Of(run, figures))));
+        jsonFile?.Write(JsonLine.Bytes(json => OpJson.Write(json, run, figures, peers)));
+        chartFile?.Write(Encoding.UTF8.GetBytes(SvgWriter.Write(OpChart.Of(run, figures, peers))));
+        rooflineFile?.Write(Encoding.UTF8.GetBytes(RooflineWriter.Write(OpRoofline.Of(run, figures))));
+        gateFile?.Write(JsonLine.Bytes(json => OpGate.Write(json, run, figures)));
         OpFigure[] red = [.. figures.Where(static f => f.Fault is not null)];
-        return red.Length == 0 ? 0 : throw new MachineException(
-            $"{red.Length} of {figures.Count} checks were red and have no figures, the first: {red[0].Name} {red[0].Shape}, {red[0].Rows} rows: {red[0].Fault}");
+        return red.Length > 0
+            ? throw new MachineException($"{red.Length} of {figures.Count} checks were red and have no figures, the first: {red[0].Name} {red[0].Shape}, {red[0].Rows} rows: {red[0].Fault}")
+            : Hold(gate, figures, run.Ceilings);
+    }
+
+    private static int Hold(OpGate? gate, List<OpFigure> figures, Ceilings ceilings)
+    {
+        if (gate?.Fallen(figures, ceilings, out int held) is not { Count: > 0 } fallen)
+        {
+            return 0;
+        }
+
+        foreach (string sentence in fallen)
+        {
+            Console.Error.WriteLine(sentence);
+        }
+
+        throw new MachineException($"{fallen.Count} of {held} ops fell below {OpGate.Option} '{gate.Path}'");
     }
 
     private static List<OpFigure> Measure(OpPlan plan, OpRunner runner, OpTable? table, OpProgress progress)

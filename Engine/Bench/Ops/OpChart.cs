@@ -7,20 +7,28 @@ internal static class OpChart
 {
     private const double Giga = 1e9, Tera = 1e12, Micro = 1e6;
 
+    private const double LongestRatio = 2;
+
     /// <summary>The figures that there are.</summary>
-    public static BarChart Of(OpRun run, IReadOnlyList<OpFigure> figures)
+    /// <param name="run">The run.</param>
+    /// <param name="figures">Its figures.</param>
+    /// <param name="peers">Whose times are put beside them in a panel of their own, or null.</param>
+    public static BarChart Of(OpRun run, IReadOnlyList<OpFigure> figures, PeerSet? peers = null)
     {
         OpFigure[] measured = [.. figures.Where(static f => f.Seconds is not null)];
         double share = measured.Select(f => f.Share(run.Ceilings) ?? 0).Append(1.1).Max(), flops = measured.Select(static f => f.Flops ?? 0).Append(1).Max();
         Ceilings c = run.Ceilings;
+        IReadOnlyList<PeerFigure> beside = peers?.Beside(figures) ?? [];
         return new BarChart(
             $"Kernels at the shapes of {string.Join(" and ", run.Models)}, bf16 weights",
             [
                 run.Device,
                 $"measured in the same run: read {c.Read / Giga:F1} GB/s, copy {c.Copy / Giga:F1} GB/s, f32 multiply-adds {c.Flops / Tera:F2} TFLOP/s",
+                .. peers is null ? (string[])[] : [$"peers on {peers.Device}: {peers.Source}"],
                 .. run.Quick ? (string[])["small shapes, short repeats: these figures say nothing about speed"] : [],
             ],
-            [new BarPanel("least time that the ceilings allow / median (µs)", share, Mark: 1), new BarPanel("TFLOP/s of the formula", flops / Tera)],
+            [new BarPanel("least time that the ceilings allow / median (µs)", share, Mark: 1), new BarPanel("TFLOP/s of the formula", flops / Tera),
+                .. peers is null ? (BarPanel[])[] : [new BarPanel("median / the best peer's time", LongestRatio, Mark: 1)]],
             [
                 .. measured.GroupBy(static f => (f.Name, f.Shape)).Select(op => new BarGroup(
                     op.Key.Name, op.Key.Shape, [.. op.Select(f => new Bar(
@@ -28,7 +36,15 @@ internal static class OpChart
                         [
                             new BarValue(f.Share(c), $"{f.Share(c):P0} · {OpTable.Number(f.Seconds!.Value.Median * Micro)}"),
                             f.Work.Flops > 0 ? new BarValue(f.Flops / Tera, OpTable.Number(f.Flops!.Value / Tera)) : new BarValue(null, "moves data only"),
+                            .. peers is null ? (BarValue[])[] : [Beside(beside, f)],
                         ]))])),
             ]);
+    }
+
+    // Of an op alone: times of several together have no bar here.
+    private static BarValue Beside(IReadOnlyList<PeerFigure> peers, OpFigure figure)
+    {
+        PeerFigure? best = peers.Where(p => p.Entry.Ops.Count == 1 && p.Entry.Matches(figure)).MinBy(static p => p.Entry.Seconds);
+        return best is null ? new BarValue(null, "") : new BarValue(best.Ratio, $"{OpTable.Number(best.Ratio)} · {OpTable.Number(best.Entry.Seconds * Micro)}");
     }
 }

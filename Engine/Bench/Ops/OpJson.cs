@@ -6,15 +6,24 @@ namespace Lean.Engine.Bench.Ops;
 /// <summary>A run as JSON. Figures that are not there are null.</summary>
 internal static class OpJson
 {
+    /// <summary>What the JSON of all benchmarks calls this one.</summary>
+    public const string Bench = "kernels";
+
     private const double Giga = 1e9, Tera = 1e12, Micro = 1e6;
 
     /// <summary>Writes a run.</summary>
-    public static void Write(Utf8JsonWriter json, OpRun run, IReadOnlyList<OpFigure> figures)
+    /// <param name="json">Where to.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="figures">What came of it.</param>
+    /// <param name="peers">Whose figures are put beside them, or null.</param>
+    public static void Write(Utf8JsonWriter json, OpRun run, IReadOnlyList<OpFigure> figures, PeerSet? peers = null)
     {
         json.WriteStartObject();
-        json.WriteString("bench", "kernels");
+        json.WriteString("bench", Bench);
+        json.WriteString("program", run.Program);
         json.WriteString("device", run.Device);
         json.WriteString("device_name", run.DeviceName);
+        json.WriteString("device_kind", run.DeviceKind);
         json.WriteBoolean("quick", run.Quick);
         Strings(json, "models", run.Models);
         json.WriteString("weights", "bf16");
@@ -39,6 +48,11 @@ internal static class OpJson
         }
 
         json.WriteEndArray();
+        if (peers is not null)
+        {
+            PeerTable.Write(json, peers, peers.Beside(figures));
+        }
+
         json.WriteEndObject();
     }
 

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using Lean.Engine.Running;
+
 namespace Lean.Engine.Bench.Ops;
 
 /// <summary>What is known of a run besides its figures.</summary>
@@ -13,4 +16,13 @@ namespace Lean.Engine.Bench.Ops;
 /// <param name="Missing">Ops that the device lacks.</param>
 internal sealed record OpRun(
     string Device, string DeviceName, IReadOnlyList<string> Models, bool Quick, int Repeats, long Budget, long Rotation, bool KernelClock,
-    Ceilings Ceilings, IReadOnlyList<string> Missing);
+    Ceilings Ceilings, IReadOnlyList<string> Missing)
+{
+    /// <summary>How the program that ran was compiled: before, for one processor, or while it runs.</summary>
+    public string Program { get; init; } = RuntimeFeature.IsDynamicCodeCompiled ? "JIT" : "native binary";
+
+    /// <summary>The device as other runs on its kind call it too: a card without its number and driver, a processor with its threads.</summary>
+    public string DeviceKind => Device.StartsWith($"{DeviceName} ", StringComparison.Ordinal) && DeviceName != DeviceChoice.Cpu
+        ? Device[(DeviceName.Length + 1)..].Split(',')[0]
+        : Device;
+}

@@ -4,7 +4,6 @@ using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 using Lean.Engine.Text;
-using Lean.Kernels;
 
 namespace Lean.Engine.Cli.Generate;
 

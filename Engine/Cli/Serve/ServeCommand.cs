@@ -8,7 +8,6 @@ using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Engine.Serving;
 using Lean.Engine.Telemetry;
-using Lean.Kernels;
 using Lean.Tensors;
 using Microsoft.Extensions.Logging;
 

@@ -45,18 +45,25 @@ public sealed class TokenPickTests
 
             hidden.Rows(rows - 1, 1).AsSpan<float>()[0] = float.NaN;
             loaded.Model.Peers!.Begin(
-                new ForwardCollectives(world.Layout, loaded.Model.Shard.Whole).Logits([rows]).Picks([rows]).Plan(StepRows.Ragged(rows)), [0]);
+                new ForwardCollectives(world.Layout, loaded.Model.Shard.Whole).Logits([rows]).Picks([rows]).Picks([rows]).Plan(StepRows.Ragged(rows)), [0]);
             Tensor logits = loaded.Model.Logits(hidden, promptRows: 0, arena);
             Tensor best = arena.I32(rows, 1).Reshape(new Shape(rows)), expected = arena.F32(rows, 1).Reshape(new Shape(rows));
             loaded.Ops.GreedyPick.Run(logits, best, expected);
             Tensor tokens = arena.I32(rows, 1).Reshape(new Shape(rows)), values = arena.F32(rows, 1).Reshape(new Shape(rows));
-            loaded.Model.Pick(hidden, promptRows: 0, tokens, values, arena);
+            loaded.Model.Pick(hidden, promptRows: 0, tokens, values, rounded: null, arena);
             Assert.Equal(best.AsSpan<int>().ToArray(), tokens.AsSpan<int>().ToArray());
             Assert.Equal(-1, tokens.AsSpan<int>()[rows - 1]);
             for (int row = 0; row < rows - 1; row++)
             {
                 Assert.Equal(expected.AsSpan<float>()[row], values.AsSpan<float>()[row], 1e-5f);
             }
+
+            // By the rounded head too, which is rounded row by row: however it is divided, drafts are the same.
+            using LoadedModel alone = LoadedModel.Open(Layouts.Folder(model), ComputeDevice.Of(CpuBackends.Open(null, "1")));
+            using RoundedWeight? whole = alone.Model.RoundedHead(), part = loaded.Model.RoundedHead();
+            alone.Model.Pick(hidden, promptRows: 0, best, expected, whole, arena);
+            loaded.Model.Pick(hidden, promptRows: 0, tokens, values, part, arena);
+            Assert.Equal(best.AsSpan<int>().ToArray(), tokens.AsSpan<int>().ToArray());
         });
     }
 

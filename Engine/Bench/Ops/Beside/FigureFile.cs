@@ -1,0 +1,57 @@
+using System.Text.Json;
+using Lean.Engine.Cli;
+using Lean.Tensors;
+
+namespace Lean.Engine.Bench.Ops;
+
+/// <summary>Reads the files of figures that runs are put beside: peers', gates', and other runs'. Whoever wrote them may have erred, so every field is looked at.</summary>
+internal static class FigureFile
+{
+    /// <summary>The file's object.</summary>
+    /// <param name="option">The option that names it, for messages.</param>
+    /// <param name="path">Its path.</param>
+    /// <exception cref="InputException">It cannot be read, or is no JSON object.</exception>
+    public static JsonElement Read(string option, string path)
+    {
+        JsonElement root = InputFile.Json($"{option} '{path}'", InputFile.Text(path));
+        return root.ValueKind == JsonValueKind.Object ? root : throw Wrong(option, path, "expected a JSON object");
+    }
+
+    /// <summary>An object's list of objects.</summary>
+    public static IEnumerable<JsonElement> Objects(this JsonElement root, string name, string place) =>
+        root.TryGetProperty(name, out JsonElement list) && list.ValueKind == JsonValueKind.Array
+            ? list.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Object ? item : throw new InputException($"{place}: {name} holds something else than objects"))
+            : throw new InputException($"{place}: expected a list '{name}'");
+
+    /// <summary>A text, or null where it is absent.</summary>
+    public static string? Text(this JsonElement item, string name, string place) =>
+        !item.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null ? null : InputFile.String($"{place}: {name}", value);
+
+    /// <summary>A text that has to be there.</summary>
+    public static string Needed(this JsonElement item, string name, string place) => item.Text(name, place) ?? throw new InputException($"{place}: expected a text '{name}'");
+
+    /// <summary>A finite number above zero, or null where it is absent or null.</summary>
+    public static double? Positive(this JsonElement item, string name, string place) =>
+        !item.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null ? null
+        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number > 0 && double.IsFinite(number) ? number
+        : throw new InputException($"{place}: {name} is {InputFile.Shown(value)}, expected a number above 0");
+
+    /// <summary>A number of rows.</summary>
+    public static int Rows(this JsonElement item, string place) =>
+        item.TryGetProperty("rows", out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int rows) && rows > 0
+            ? rows
+            : throw new InputException($"{place}: expected 'rows', a whole number of at least 1");
+
+    /// <summary>Checks that figures are of the device that runs.</summary>
+    /// <exception cref="InputException">They are another's.</exception>
+    public static void CheckDevice(string option, string path, string device, OpRun run)
+    {
+        if (device.Length == 0 || !run.Device.Contains(device, StringComparison.Ordinal))
+        {
+            throw Wrong(option, path, $"its figures are of '{device}', and this run is on '{run.Device}': only ratios on one device mean anything");
+        }
+    }
+
+    /// <summary>What is wrong with a file.</summary>
+    public static InputException Wrong(string option, string path, string fault) => new($"{option} '{path}': {fault}");
+}
