@@ -15,7 +15,7 @@ namespace Lean.Comm;
 /// </summary>
 public sealed class RankSession : IDisposable
 {
-    // How long a process that is told to end still waits to learn why.
+    // How long a process that is told to end still waits to learn that there is a reason, and then to say it.
     private static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(1.5);
 
     // Collecting rings takes a second where a rank is silent.
@@ -46,9 +46,13 @@ public sealed class RankSession : IDisposable
 
             // mpirun ends all processes as soon as one has died; the verdict that names it is on its way.
             context.Cancel = true;
-            new Thread(static () =>
+            new Thread(() =>
             {
-                Thread.Sleep(s_lastWords);
+                if (control.AwaitVerdict(s_lastWords) || (control.IsConcluding && control.AwaitVerdict(s_verdict)))
+                {
+                    Thread.Sleep(s_lastWords);
+                }
+
                 Environment.Exit(TerminatedCode);
             })
             { IsBackground = true }.Start();

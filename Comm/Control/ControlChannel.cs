@@ -14,7 +14,7 @@ public abstract class ControlChannel : IDisposable
     private protected const int HeartbeatsPerLimit = 8;
 
     private readonly ManualResetEventSlim _ended = new();
-    private readonly ManualResetEventSlim _concluded = new();
+    private readonly TaskCompletionSource _concluded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly PlanHistory _plans = new();
     private Watchdog? _watchdog;
     private Thread? _heart;
@@ -55,7 +55,12 @@ public abstract class ControlChannel : IDisposable
     /// After a fault, waits until all ranks were told and the dump is written: launchers end all processes as soon as one has
     /// ended, whether they have said why or not.
     /// </summary>
-    public void AwaitVerdict(TimeSpan limit) => _concluded.Wait(limit);
+    /// <param name="limit">For how long.</param>
+    /// <returns>Whether they were.</returns>
+    public bool AwaitVerdict(TimeSpan limit) => _concluded.Task.Wait(limit);
+
+    /// <summary>Whether something went wrong, as far as this rank knows, and rank 0 is finding out what.</summary>
+    public bool IsConcluding { get; private protected set; }
 
     /// <summary>Tells all ranks of this rank's fault.</summary>
     public void Alarm(string fault) => Alarm(fault, isFault: true);
@@ -95,7 +100,6 @@ public abstract class ControlChannel : IDisposable
             _watchdog?.Dispose();
             _heart?.Join();
             _ended.Dispose();
-            _concluded.Dispose();
         }
     }
 
@@ -104,7 +108,7 @@ public abstract class ControlChannel : IDisposable
     {
         if (!HasEnded)
         {
-            _concluded.Set();
+            _ = _concluded.TrySetResult();
         }
     }
 

@@ -196,6 +196,7 @@ public sealed class ControlMember : ControlChannel
 
                 return true;
             case ControlMessage.Collect:
+                IsConcluding = true;
                 Send(ControlMessage.Ring, Ring());
                 return true;
             case ControlMessage.ShowPlan:

@@ -21,7 +21,6 @@ public sealed class Coordinator : ControlChannel, IRankStatus
     private readonly PlanHeads _heads;
     private readonly string _build;
     private string? _verdict;
-    private bool _concluding;
     private int _differs;
 
     /// <summary>Begins to listen.</summary>
@@ -138,12 +137,12 @@ public sealed class Coordinator : ControlChannel, IRankStatus
     {
         lock (_lock)
         {
-            if (_concluding || HasEnded)
+            if (IsConcluding || HasEnded)
             {
                 return;
             }
 
-            _concluding = true;
+            IsConcluding = true;
         }
 
         // Not on the caller's thread: it may be the one that reads a ring from its member.

@@ -6,6 +6,9 @@ namespace Lean.Aot.Tests.Ranks;
 /// <summary>Ranks that are processes: what threads give, and what becomes of requests where one of them is lost.</summary>
 public sealed class RankTests
 {
+    // Seconds: what waits for the watchdog does not wait long, and what does not is not to meet it on a busy machine.
+    private const string Soon = "3", Never = "60";
+
     private static readonly string s_fixture = Path.Combine(Repository.Root, "tests/Engine.Tests/Data/fixtures/qwen3.5-moe");
 
     [Theory]
@@ -42,7 +45,7 @@ public sealed class RankTests
     [InlineData(3, "STOP", @"rank 3 does not answer since \d+\.\d s \(stopped, or out of reach\)")]
     public async Task A_worker_that_is_lost_ends_streams_with_the_verdict(int rank, string signal, string why)
     {
-        using MpiRun run = Serve();
+        using MpiRun run = Serve(signal == "KILL" ? Never : Soon);
         using HttpClient client = await run.Client();
         using HttpResponseMessage answer = await Begin(client, tokens: 3000);
         Assert.True(answer.IsSuccessStatusCode);
@@ -76,7 +79,7 @@ public sealed class RankTests
     [Fact]
     public async Task A_worker_that_stops_while_nobody_asks_anything_is_noticed_all_the_same()
     {
-        using MpiRun run = Serve();
+        using MpiRun run = Serve(Soon);
         using HttpClient client = await run.Client();
         run.Signal(3, "STOP");
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -110,7 +113,7 @@ public sealed class RankTests
     [Fact]
     public async Task A_lost_coordinator_is_named_by_every_worker()
     {
-        using MpiRun run = Serve();
+        using MpiRun run = Serve(Never);
         using HttpClient client = await run.Client();
         using HttpResponseMessage answer = await Begin(client, tokens: 3000);
         run.Signal(0, "KILL");
@@ -122,7 +125,7 @@ public sealed class RankTests
     [Fact]
     public async Task SIGTERM_to_rank_0_lets_streams_end_and_then_all_ranks()
     {
-        using MpiRun run = Serve();
+        using MpiRun run = Serve(Never);
         using HttpClient client = await run.Client();
         using HttpResponseMessage answer = await Begin(client, tokens: 40);
         run.Signal(0, "TERM");
@@ -160,7 +163,7 @@ public sealed class RankTests
         Assert.Equal("", ended.Output);
     }
 
-    private static MpiRun Serve() => MpiRun.Start(4, "serve", "--port", "0", "--tp", "2", "--dp", "2", "--ep", "--cache-memory", "8MiB", "--watchdog", "2");
+    private static MpiRun Serve(string watchdog) => MpiRun.Start(4, "serve", "--port", "0", "--tp", "2", "--dp", "2", "--ep", "--cache-memory", "8MiB", "--watchdog", watchdog);
 
     private static async Task<HttpResponseMessage> Begin(HttpClient client, int tokens)
     {

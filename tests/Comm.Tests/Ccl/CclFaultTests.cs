@@ -38,7 +38,7 @@ public sealed class CclFaultTests
     [Fact]
     public void A_rank_that_does_not_come_is_named_and_what_waits_for_it_is_aborted_on_every_device()
     {
-        string fault = Watch(CclKind.Nccl, new ManualResetEventSlim(), (rank, late) =>
+        string fault = Watch(CclKind.Nccl, 1, new ManualResetEventSlim(), (rank, late) =>
         {
             if (rank.Rank == 1)
             {
@@ -54,7 +54,7 @@ public sealed class CclFaultTests
     public void A_device_that_stands_still_before_its_collective_is_named_though_its_rank_has_submitted_everything()
     {
         StandInDevices all = StandInDevices.Of(CclKind.Nccl);
-        string fault = Watch(CclKind.Nccl, new ManualResetEventSlim(), (rank, _) =>
+        string fault = Watch(CclKind.Nccl, 3, new ManualResetEventSlim(), (rank, _) =>
         {
             if (rank.Rank == 3)
             {
@@ -69,7 +69,7 @@ public sealed class CclFaultTests
     public void Without_an_abort_the_run_ends_though_ranks_stay_in_the_library()
     {
         // A library of its own: what stays in it is not for other tests.
-        string fault = Watch(CclKind.OneCcl, new ManualResetEventSlim(), (rank, late) =>
+        string fault = Watch(CclKind.OneCcl, 1, new ManualResetEventSlim(), (rank, late) =>
         {
             if (rank.Rank == 1)
             {
@@ -90,9 +90,22 @@ public sealed class CclFaultTests
             Assert.Equal("rank 2 ended in an error: cuda:2 is taken by another process", Assert.Throws<MachineException>(() => world[0].BeginStep(1, s_step.Plan)).Message);
         }
 
+        // The limit begins for all others at once, however late their threads are.
         using var late = new ManualResetEventSlim();
-        using (CclWorld world = CclWorldTests.World(all, PlannedStep.Layout, limit: TimeSpan.FromSeconds(0.5), made: device => _ = device.Index == 1 && late.Wait(TimeSpan.FromSeconds(2))))
+        using var others = new CountdownEvent(3);
+        using (CclWorld world = CclWorldTests.World(all, PlannedStep.Layout, limit: TimeSpan.FromSeconds(0.5), made: device =>
         {
+            if (device.Index == 1)
+            {
+                _ = late.Wait(CclWorld.JoinLimit);
+                return;
+            }
+
+            _ = others.Signal();
+            others.Wait();
+        }))
+        {
+            world[0].TellFault(_ => late.Set());
             Assert.Matches(@"^rank 1 of 4 did not open a device within 0\.5 s; rank \d waits$", Assert.Throws<MachineException>(() => world.Run(static _ => { })).Message);
         }
 
@@ -153,10 +166,21 @@ public sealed class CclFaultTests
     {
         StandInDevices all = StandInDevices.Of(CclKind.Nccl);
         using var late = new ManualResetEventSlim();
-        string fault = Watch(CclKind.Nccl, late, (_, _) => { }, run: collectives =>
+        string fault = Watch(CclKind.Nccl, wrongRank, late, (_, _) => { }, run: (collectives, watch) =>
         {
             ((RankCollectives)collectives).FollowsPlans = false;
-            var rank = new ScheduledRank(collectives, Schedule.Of(1, PlannedStep.Layout, steps: 1));
+            var rank = new ScheduledRank(collectives, Schedule.Of(1, PlannedStep.Layout, steps: 1))
+            {
+                Fault = (_, index) =>
+                {
+                    if (index == 1 && collectives.Rank == wrongRank)
+                    {
+                        watch.Stand();
+                    }
+
+                    return false;
+                },
+            };
             if (collectives.Rank != wrongRank)
             {
                 rank.Run(7, s_step.Plan);
@@ -164,6 +188,7 @@ public sealed class CclFaultTests
             }
 
             wrong(rank);
+            watch.Stand();
             late.Wait();
             collectives.Check();
         });
@@ -173,28 +198,34 @@ public sealed class CclFaultTests
 
     // Runs step 7 under a watchdog; gives the sentence in which the run ended.
     private static string Watch(
-        CclKind kind, ManualResetEventSlim late, Action<CclCollectives, ManualResetEventSlim> beforeDispatch, Action? atFault = null, Action<ICollectives>? run = null, StandInDevices? all = null)
+        CclKind kind, int wrong, ManualResetEventSlim late, Action<CclCollectives, ManualResetEventSlim> beforeDispatch, Action? atFault = null, Action<ICollectives, Standstill>? run = null, StandInDevices? all = null)
     {
         all ??= StandInDevices.Of(kind);
         _ = all.Aborts();
         using CclWorld world = CclWorldTests.World(all, PlannedStep.Layout);
-        using Watchdog watchdog = world.Watch(TimeSpan.FromSeconds(0.6));
+        using var watch = new Standstill(world, wrong, () => world.Watch(TimeSpan.FromSeconds(0.3)));
         world[0].TellFault(_ =>
         {
             atFault?.Invoke();
             late.Set();
         });
-        return Assert.Throws<MachineException>(() => world.Run(run ?? (collectives => new ScheduledRank(collectives, Schedule.Of(1, PlannedStep.Layout, steps: 1))
+        run ??= (collectives, _) => new ScheduledRank(collectives, Schedule.Of(1, PlannedStep.Layout, steps: 1))
         {
             Fault = (_, index) =>
             {
                 if (index == 1)
                 {
+                    if (collectives.Rank == wrong)
+                    {
+                        watch.Stand();
+                    }
+
                     beforeDispatch((CclCollectives)collectives, late);
                 }
 
                 return false;
             },
-        }.Run(7, s_step.Plan)))).Message;
+        }.Run(7, s_step.Plan);
+        return Assert.Throws<MachineException>(() => world.Run(collectives => run(collectives, watch))).Message;
     }
 }

@@ -38,7 +38,7 @@ public sealed class CclProcessTests
     [InlineData("plan", 1, "the plan of rank 1 for step 2 is not that of rank 0: seq 3 is all_gather")]
     public void A_rank_that_misbehaves_is_named_by_all_others(string fault, int rank, string why)
     {
-        RankRun run = Torch("nccl", $"fault={fault}", $"rank={rank}", "watchdog=2", "delay=600");
+        RankRun run = Torch("nccl", $"fault={fault}", $"rank={rank}", "watchdog=10");
         Assert.NotEqual(0, run.ExitCode);
         string[] ends = run.Ends();
         Assert.All(ends, end => Assert.Matches($@"^rank \d ends: {why}", end));
@@ -49,7 +49,7 @@ public sealed class CclProcessTests
     [Fact]
     public void A_rank_without_a_device_ends_all_before_they_join()
     {
-        RankRun run = Torch("nccl", "fault=device", "rank=2", "watchdog=2");
+        RankRun run = Torch("nccl", "fault=device", "rank=2", "watchdog=10");
         Assert.Equal(1, run.ExitCode);
         Assert.Equal(4, run.Ends().Length);
         Assert.All(run.Ends(), static end => Assert.Matches(@"^rank \d ends: the device of rank 2 is taken", end));
@@ -58,7 +58,7 @@ public sealed class CclProcessTests
     [Fact]
     public void Without_an_abort_processes_say_why_and_end()
     {
-        RankRun run = Torch("oneccl", "fault=kill", "rank=2", "watchdog=2");
+        RankRun run = Torch("oneccl", "fault=kill", "rank=2", "watchdog=10");
         Assert.NotEqual(0, run.ExitCode);
         foreach (int rank in new[] { 0, 1, 3 })
         {
@@ -67,7 +67,7 @@ public sealed class CclProcessTests
     }
 
     private static RankRun Torch(string comm, params string[] arguments) => Use(comm, library =>
-        RankRun.Torch([0, 1, 2, 3], 4, RendezvousTests.FreePort(), static _ => Secret, [$"library={library}", $"comm={comm}", .. arguments]));
+        RankRun.Torch([0, 1, 2, 3], 4, static _ => Secret, [$"library={library}", $"comm={comm}", .. arguments]));
 
     private static RankRun Use(string comm, Func<string, RankRun> run)
     {

@@ -10,7 +10,7 @@ public sealed class DisagreeingProcessTests
     [InlineData("type")]
     public void A_rank_that_submits_something_else_is_named_by_those_it_meets(string fault)
     {
-        RankRun run = RankRun.Mpi($"fault={fault}", "rank=3", "unplanned=1", "watchdog=2");
+        RankRun run = RankRun.Mpi($"fault={fault}", "rank=3", "unplanned=1", "watchdog=3");
         Assert.NotEqual(0, run.ExitCode);
         string[] ends = run.Ends();
         Assert.NotEmpty(ends);
@@ -23,7 +23,7 @@ public sealed class DisagreeingProcessTests
     [InlineData("stray", @"rank 1 came to all_gather.* as seq 3 of step 2, where the plan has ")]
     public void A_rank_with_another_plan_or_that_strays_from_it_is_named_by_all(string fault, string why)
     {
-        RankRun run = RankRun.Mpi($"fault={fault}", "rank=1", "watchdog=2");
+        RankRun run = RankRun.Mpi($"fault={fault}", "rank=1", "watchdog=10");
         Assert.NotEqual(0, run.ExitCode);
         Assert.Equal(4, run.Ends().Length);
         Assert.All(run.Ends(), end => Assert.Matches($@"^rank \d ends: {why}", end));

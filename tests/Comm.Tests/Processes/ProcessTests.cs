@@ -32,7 +32,7 @@ public sealed class ProcessTests
     public void A_rank_that_is_killed_stopped_or_late_is_named_by_all_others(string fault, int rank, CollectiveKind kind)
     {
         (int seed, int index) = Place(kind);
-        RankRun run = RankRun.Mpi($"fault={fault}", $"rank={rank}", "watchdog=2", "delay=600", $"seed={seed}", $"index={index}");
+        RankRun run = RankRun.Mpi($"fault={fault}", $"rank={rank}", $"watchdog={Watchdog(fault)}", "delay=600", $"seed={seed}", $"index={index}");
         string why = fault switch
         {
             "kill" => $@"rank {rank} is gone \(its process ended\); ranks? .* wait.* in seq \d+ \(.*\) of step 2 since",
@@ -50,7 +50,7 @@ public sealed class ProcessTests
     [Fact]
     public void A_rank_that_is_told_to_end_still_says_the_verdict()
     {
-        RankRun run = RankRun.Mpi("fault=stop", "rank=2", "watchdog=2", "slow=0");
+        RankRun run = RankRun.Mpi("fault=stop", "rank=2", $"watchdog={Watchdog("stop")}", "slow=0");
         Assert.Matches(@"^rank 0 ends: rank 2 does not answer since", run.Ends()[0]);
     }
 
@@ -59,11 +59,14 @@ public sealed class ProcessTests
     [InlineData("stop", "does not answer since \\d+\\.\\d s \\(stopped, or out of reach\\)")]
     public void A_coordinator_that_is_killed_or_stopped_is_named_by_every_member(string fault, string why)
     {
-        RankRun run = RankRun.Mpi($"fault={fault}", "rank=0", "watchdog=2");
+        RankRun run = RankRun.Mpi($"fault={fault}", "rank=0", $"watchdog={Watchdog(fault)}");
         Assert.NotEqual(0, run.ExitCode);
         Assert.Contains(run.Ends(), end => System.Text.RegularExpressions.Regex.IsMatch(end, $@"^rank [123] ends: the coordinator is lost: rank 0 {why}; rank \d waits in seq \d+ \(.*\) of step 2 since"));
         Culprit(run, 0);
     }
+
+    // Seconds: longer than ranks take to start beside each other on a busy machine. Who is killed is noticed at once.
+    private static int Watchdog(string fault) => fault == "kill" ? 10 : 3;
 
     // A collective of all ranks, so that all others wait, and the second one of its step or later.
     private static (int Seed, int Index) Place(CollectiveKind kind)

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 
 namespace Lean.Comm.Tests;
 
@@ -12,8 +14,8 @@ internal sealed record RankRun(int ExitCode, string Output, string Error, string
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
-    // Longer than a rank takes to hear of a verdict.
-    private static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(5);
+    // Longer than a rank takes to hear of a verdict, on a busy machine too; nobody waits for it where all end.
+    private static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(30);
 
     private static string Program { get; } = Path.GetFullPath(Path.Combine(
         AppContext.BaseDirectory, "../../../Ranks/bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0/Lean.Comm.Ranks.dll"));
@@ -26,27 +28,47 @@ internal sealed record RankRun(int ExitCode, string Output, string Error, string
     internal static RankRun Mpi(params string[] arguments)
     {
         Assert.SkipWhen(WhyNoMpi is not null, WhyNoMpi ?? "");
-        string[] options = ["--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none", "--mca", "odls_base_sigkill_timeout", "2", "-n", "4"];
+        string[] options = ["--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism", "none", "--mca", "odls_base_sigkill_timeout", "4", "-n", "4"];
         using var run = new Running();
         run.Start("mpirun", [], [.. options, "dotnet", Program, .. arguments]);
         return run.End();
     }
 
-    /// <summary>Ranks started one by one, as torchrun does.</summary>
+    /// <summary>Ranks started one by one, as torchrun does. Rank 0 comes when all others are there, so that its limits are theirs too.</summary>
     /// <param name="ranks">The ranks that are started.</param>
     /// <param name="count">How many there should be.</param>
-    /// <param name="port">Where rank 0 listens.</param>
     /// <param name="secret">What a rank takes for the secret.</param>
     /// <param name="arguments">What all ranks get.</param>
-    internal static RankRun Torch(int[] ranks, int count, int port, Func<int, string?> secret, params string[] arguments)
+    internal static RankRun Torch(int[] ranks, int count, Func<int, string?> secret, params string[] arguments)
     {
-        using var run = new Running();
-        foreach (int rank in ranks)
+        // A port may be taken between its choice and its use.
+        for (int attempt = 1; ; attempt++)
         {
-            run.Start("dotnet", [("RANK", $"{rank}"), ("WORLD_SIZE", $"{count}"), ("LOCAL_RANK", $"{rank}"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", $"{port}"), ("LEAN_COMM_SECRET", secret(rank) ?? "")], [Program, .. arguments]);
-        }
+            using var run = new Running();
+            int port = FreePort();
+            foreach (int rank in ranks.OrderDescending())
+            {
+                if (rank == 0)
+                {
+                    run.AwaitAll();
+                }
 
-        return run.End();
+                run.Start("dotnet", [("RANK", $"{rank}"), ("WORLD_SIZE", $"{count}"), ("LOCAL_RANK", $"{rank}"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", $"{port}"), ("LEAN_COMM_SECRET", secret(rank) ?? "")], [Program, .. arguments]);
+            }
+
+            RankRun ended = run.End();
+            if (attempt == 5 || !ended.Error.Contains("rank 0 cannot listen at", StringComparison.Ordinal))
+            {
+                return ended;
+            }
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)listener.LocalEndPoint!).Port;
     }
 
     /// <summary>Why each rank ended that did not end well.</summary>
@@ -71,6 +93,17 @@ internal sealed record RankRun(int ExitCode, string Output, string Error, string
 
             Process process = Process.Start(start)!;
             _processes.Add((process, process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync()));
+        }
+
+        /// <summary>Waits until all that were started run.</summary>
+        public void AwaitAll()
+        {
+            var waited = Stopwatch.StartNew();
+            while (_dumps.EnumerateFiles("*.up").Count() < _processes.Count)
+            {
+                Assert.True(waited.Elapsed < s_patience, "ranks did not start");
+                Thread.Sleep(20);
+            }
         }
 
         public RankRun End()

@@ -13,14 +13,20 @@ int Number(string name, int fallback) => int.Parse(Argument(name, fallback.ToStr
 TimeSpan Seconds(string name, string fallback) => TimeSpan.FromSeconds(double.Parse(Argument(name, fallback), CultureInfo.InvariantCulture));
 
 int me = -1;
+string? folder = Environment.GetEnvironmentVariable("LEAN_DUMP_DIR") is { Length: > 0 } named ? named : null;
 try
 {
     RankEnvironment environment = RankEnvironment.Read() ?? throw new InputException("no launcher started this rank");
     me = environment.Rank;
+    if (folder is not null)
+    {
+        File.WriteAllBytes(Path.Combine(folder, $"{me}.up"), []);
+    }
+
     var layout = new ParallelLayout(Number("tp", 2), Number("dp", 2), Number("ep", 1) == 1);
     bool isCulprit = me == Number("rank", -1);
     string build = isCulprit ? Argument("build", "this/build") : "this/build";
-    (TimeSpan watchdog, TimeSpan rendezvous) = (Seconds("watchdog", "60"), Seconds("rendezvous", "60"));
+    (TimeSpan watchdog, TimeSpan rendezvous) = (Seconds("watchdog", "60"), me == 0 ? Seconds("rendezvous", "60") : TimeSpan.FromSeconds(60));
     using RankSession session = given.TryGetValue("library", out string? file) ? Devices(file) : RankSession.Start(environment, layout, watchdog, rendezvous, build);
     RankSession Devices(string library)
     {
@@ -59,7 +65,7 @@ catch (Exception fault) when (fault is LeanException or InvalidOperationExceptio
 
     // In one write: several ranks share what mpirun prints. And in a file: once a rank has ended mpirun may drop what others print.
     byte[] sentence = Encoding.UTF8.GetBytes($"rank {me} ends: {fault.Message}\n");
-    if (Environment.GetEnvironmentVariable("LEAN_DUMP_DIR") is { Length: > 0 } folder)
+    if (folder is not null)
     {
         File.WriteAllBytes(Path.Combine(folder, $"{Environment.ProcessId}.end"), sentence);
     }

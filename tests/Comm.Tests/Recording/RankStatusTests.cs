@@ -42,9 +42,21 @@ public sealed class RankStatusTests
             using var memory = new HostBuffer(16);
             for (int step = 0; step < 5; step++)
             {
+                Follow(step, 0);
                 collectives.BeginStep(step, plan);
-                Thread.Sleep(collectives.Rank == 1 ? 20 : 0);
+                Follow(step, 1);
                 collectives.AllReduce(sum, memory.View(DType.F32, new Shape(1, 4)));
+
+                // Rank 0 is always there first, and for a while.
+                void Follow(int step, int seq)
+                {
+                    while (collectives.Rank == 1 && !(world[0].Recorder.Last() is { } at && (at.Step, at.Seq) == (step, seq)))
+                    {
+                        Thread.Sleep(1);
+                    }
+
+                    Thread.Sleep(collectives.Rank == 1 ? 10 : 0);
+                }
             }
         });
         ImmutableArray<RankStatus> ranks = world.Ranks();
@@ -74,8 +86,8 @@ public sealed class RankStatusTests
         Task<ControlMember> joining = Task.Run(() => new ControlMember(1, 2, [new IPEndPoint(IPAddress.Loopback, coordinator.Port)], secret, "build", TimeSpan.FromSeconds(20)), TestContext.Current.CancellationToken);
         coordinator.Gather(TimeSpan.FromSeconds(20));
         ControlMember member = await joining;
-        coordinator.Attach((RankCollectives)world[0], TimeSpan.FromSeconds(20));
-        member.Attach((RankCollectives)world[1], TimeSpan.FromSeconds(0.4));
+        coordinator.Attach((RankCollectives)world[0], TimeSpan.FromSeconds(4));
+        member.Attach((RankCollectives)world[1], TimeSpan.FromSeconds(4));
         PlannedCollective sum = PlannedCollective.AllReduce(layout, GroupKind.Tensor, DType.F32, [1, 1], 4, 3, CollectivePurpose.Mlp);
         world.Run(collectives =>
         {

@@ -13,7 +13,7 @@ public sealed class WatchdogTests
     {
         ulong[] calm = LoopbackTests.Run(s_schedule, null);
         using var world = new LoopbackWorld(s_layout);
-        using Watchdog watchdog = Watch(world, TimeSpan.FromSeconds(60), out _);
+        using Watchdog watchdog = world.Watch(TimeSpan.FromSeconds(60));
         ulong[] results = new ulong[s_layout.Ranks];
         world.Run(collectives =>
         {
@@ -39,7 +39,7 @@ public sealed class WatchdogTests
     public void A_rank_above_the_limit_is_named_and_all_others_end(int late)
     {
         using var world = new LoopbackWorld(s_layout);
-        using Watchdog watchdog = Watch(world, TimeSpan.FromSeconds(0.3), out Func<FlightDump?> dump);
+        using Standstill watch = Watch(world, late, out Func<FlightDump?> dump);
         using var stopped = new ManualResetEventSlim();
         int ended = 0;
         var fault = Assert.Throws<MachineException>(() => world.Run(collectives =>
@@ -52,6 +52,7 @@ public sealed class WatchdogTests
                     {
                         if (step == 2 && index == 3 && collectives.Rank == late)
                         {
+                            watch.Stand();
                             stopped.Wait();
                         }
 
@@ -78,16 +79,18 @@ public sealed class WatchdogTests
     {
         using var released = new ManualResetEventSlim();
         int pauses = 0;
+        Standstill? watch = null;
 
         // The second pause of a collective is within it.
         using var world = new LoopbackWorld(s_layout, rank =>
         {
             if (rank == 1 && ++pauses == 8)
             {
+                watch!.Stand();
                 released.Wait();
             }
         });
-        using Watchdog watchdog = Watch(world, TimeSpan.FromSeconds(0.3), out Func<FlightDump?> dump);
+        using Standstill watching = watch = Watch(world, 1, out Func<FlightDump?> dump);
         world[0].TellFault(_ => released.Set());
         var fault = Assert.Throws<MachineException>(() => world.Run(collectives => new ScheduledRank(collectives, s_schedule).Run()));
         Assert.Matches(@"^every rank of .* submitted seq 3 \(.*\) of step 0, but rank 1 did not finish it since \d+\.\d s: it stands still in it", fault.Message);
@@ -98,7 +101,7 @@ public sealed class WatchdogTests
     public void A_self_test_that_hangs_says_what_usually_helps()
     {
         using var world = new LoopbackWorld(s_layout);
-        using Watchdog watchdog = Watch(world, TimeSpan.FromSeconds(0.3), out _);
+        using Standstill watch = Watch(world, 1, out _);
         using var stopped = new ManualResetEventSlim();
         int ended = 0;
         var fault = Assert.Throws<MachineException>(() => world.Run(collectives =>
@@ -108,6 +111,7 @@ public sealed class WatchdogTests
                 if (collectives.Rank == 1)
                 {
                     collectives.BeginStep(0, CommSelfTest.Plan(s_layout));
+                    watch.Stand();
                     stopped.Wait();
                 }
 
@@ -148,10 +152,11 @@ public sealed class WatchdogTests
         File.Delete(path);
     }
 
-    private static Watchdog Watch(LoopbackWorld world, TimeSpan limit, out Func<FlightDump?> kept)
+    private static Standstill Watch(LoopbackWorld world, int late, out Func<FlightDump?> kept)
     {
         FlightDump? dump = null;
         kept = () => dump;
-        return new Watchdog(limit, Enumerable.Range(0, s_layout.Ranks).Select(rank => world[rank].Recorder), reason => dump = world.Dump(reason), world.Abort);
+        return new Standstill(world, late, () => new Watchdog(
+            TimeSpan.FromSeconds(0.3), Enumerable.Range(0, s_layout.Ranks).Select(rank => world[rank].Recorder), reason => dump = world.Dump(reason), world.Abort));
     }
 }

@@ -1,4 +1,5 @@
 using Lean.Comm;
+using Lean.Comm.Tests;
 using Lean.Engine.Models;
 using Lean.Engine.Ranks;
 using Lean.Engine.Running;
@@ -60,18 +61,22 @@ public sealed class RankedFaultTests
     public void A_rank_that_comes_too_late_ends_all_requests_with_the_verdict(int pause, string verdict)
     {
         using var released = new ManualResetEventSlim();
+        Standstill? watch = null;
         using RankedModel model = RankedModel.Open(TestData.Demo, new RankOptions
         {
             Layout = s_four,
-            Watchdog = TimeSpan.FromSeconds(1),
+            Watchdog = TimeSpan.FromMinutes(2),
             Pause = rank =>
             {
                 if (rank == 2 && --pause == 0)
                 {
+                    watch!.Stand();
                     released.Wait();
                 }
             },
         });
+        var world = (RankWorld)model.Status;
+        using Standstill watching = watch = new Standstill(world, 2, () => world.Watch(TimeSpan.FromSeconds(0.5)));
         using GenerationEngine engine = model.Start(new EngineOptions { CacheMemory = RankedRequests.Memory });
         GenerationRequest request = RankedRequests.Greedy(9, model.Config.Vocabulary, seed: 1) with { MaxTokens = 1000 };
         Assert.True(engine.TrySubmit(request, null, out Sequence? sequence));

@@ -279,8 +279,9 @@ static int ends(void *comm, int state) {
 int onecclSetDevice(uint32_t device) { next_device = (int)device; return 0; }
 #else
 int ncclCommAbort(void *comm) {
+    int code = ends(comm, ABORTED);
     __atomic_fetch_add(&aborts, 1, __ATOMIC_SEQ_CST);
-    return ends(comm, ABORTED);
+    return code;
 }
 int ncclCommGetAsyncError(void *comm, int *state) {
     pthread_mutex_lock(&lock);
