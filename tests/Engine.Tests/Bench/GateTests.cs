@@ -51,6 +51,10 @@ public sealed class GateTests
     {
         OpGate gate = Saved([Figure("router", 1, 4)]);
         Assert.Contains("NVIDIA H200", Assert.Throws<InputException>(() => gate.Check(Run with { Device = "cpu avx512, 2 threads" })).Message, StringComparison.Ordinal);
+        OpRun rounded = Run with { Device = $"{Run.Device}, bf16 activations" };
+        Assert.Equal("NVIDIA H200, bf16 activations", rounded.DeviceKind);
+        gate.Check(rounded);
+        Assert.Throws<InputException>(() => (gate with { Device = rounded.DeviceKind }).Check(Run));
         Assert.Contains("--quick", Assert.Throws<InputException>(() => gate.Check(Run with { Quick = true })).Message, StringComparison.Ordinal);
         Assert.Contains("none of its 1 ops", Assert.Throws<InputException>(() => gate.Fallen([Figure("router", 2, 4)], Best, out _)).Message, StringComparison.Ordinal);
     }

@@ -46,7 +46,7 @@ internal static class FigureFile
     /// <exception cref="InputException">They are another's.</exception>
     public static void CheckDevice(string option, string path, string device, OpRun run)
     {
-        if (device.Length == 0 || !run.Device.Contains(device, StringComparison.Ordinal))
+        if (device.Length == 0 || !run.DeviceKind.Contains(device, StringComparison.Ordinal))
         {
             throw Wrong(option, path, $"its figures are of '{device}', and this run is on '{run.Device}': only ratios on one device mean anything");
         }
