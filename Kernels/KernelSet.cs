@@ -26,6 +26,9 @@ public sealed class KernelSet
     /// <summary>The element type of the KV cache.</summary>
     public DType CacheType => PrepareAttention.CacheType;
 
+    /// <summary>What products with bf16 weights take of their rows: f32, or bf16 (<c>--activations</c>).</summary>
+    public DType Activations { get; init => field = RoundedActivations.Check(value); } = DType.F32;
+
     /// <summary>Token embedding.</summary>
     public EmbeddingLookup Embedding { get => field ?? Missing<EmbeddingLookup>("embedding"); init; }
 
@@ -43,6 +46,9 @@ public sealed class KernelSet
 
     /// <summary>Matrix product with weights of the checkpoint.</summary>
     public Linear Linear { get => field ?? Missing<Linear>("linear"); init; }
+
+    /// <summary>The same where rows are never rounded: routers and gates.</summary>
+    public Linear GateLinear { get => field ?? Linear; init; }
 
     /// <summary>Matrix product with a rounded copy of weights, for drafts; null where drafts take the weights themselves.</summary>
     public RoundedLinear? RoundedLinear { get; init; }

@@ -19,6 +19,19 @@ internal static class Options
     /// <summary>Where to run.</summary>
     public static Option<string?> Device() => Text("--device", "cpu|cuda[:i]|opencl[:i]|ze[:i]", "Where to run: that device or an error, never another one (default: cpu)");
 
+    /// <summary>What products take of their rows.</summary>
+    public static Option<string?> Activations() => Text(
+        "--activations", "f32|bf16", "What matrix products with bf16 weights take of their rows: f32, or bf16, for which each number is rounded first: less work for a GPU's tensor cores, and logits that are off by what the guide says (default: f32)");
+
+    /// <summary>What products take, as given.</summary>
+    /// <exception cref="InputException">It is neither.</exception>
+    public static DType ReadActivations(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) switch
+    {
+        null or "f32" => DType.F32,
+        "bf16" => DType.BF16,
+        { } other => throw new InputException($"{option.Name} is '{other}', expected f32 or bf16"),
+    };
+
     /// <summary>How much memory caches get.</summary>
     public static Option<string?> CacheMemory() => Text(
         "--cache-memory", "SIZE", "Memory for keys, values and states, such as 8GiB, never exceeded; where it runs out, the last to come wait (default: what the prompts can use of what is free)");

@@ -43,7 +43,7 @@ internal sealed class SparseMoe : IMlp
         Tensor mix = step.Arena.F32(rows, topK);
         Tensor scratch = step.Arena.Raw(ops.ExpertMixture.ScratchBytes(_experts, _shared, rows, topK));
 
-        ops.Linear.Run(x, _router, logits, step.Batch.PromptRows);
+        ops.GateLinear.Run(x, _router, logits, step.Batch.PromptRows);
         ops.ExpertRouter.Run(logits.Columns(0, count), _layer.Config.RenormaliseTopK, chosen, mix);
         ops.ExpertMixture.Run(x, _experts, _shared, chosen, mix, logits.Columns(count, 1), scratch, output, step.Batch.PromptRows);
         _sum.CompleteForNorm(output);

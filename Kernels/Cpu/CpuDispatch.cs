@@ -94,6 +94,9 @@ internal static unsafe class CpuDispatch<V> where V : struct, IVec<V>
             case CpuKernel.RoundedLinear:
                 RoundedLinearBody<V>.Run((RoundedLinearArguments*)arguments, begin, end);
                 break;
+            case CpuKernel.RoundActivations:
+                RoundRowsBody.Run((RoundRowsArguments*)arguments, begin, end);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(kernel), kernel, "not a CPU kernel");
         }

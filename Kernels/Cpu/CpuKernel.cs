@@ -32,4 +32,5 @@ internal enum CpuKernel
     PartSum,
     RoundRows,
     RoundedLinear,
+    RoundActivations,
 }

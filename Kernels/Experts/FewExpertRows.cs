@@ -6,14 +6,16 @@ namespace Lean.Kernels;
 /// Experts of few generated rows on the matrix units, in two launches, straight from the rows' choice: the routed experts, and
 /// the shared one beside them where there is one. The bits are those of the launches for more rows.
 /// </summary>
-internal sealed class FewExpertRows(KernelStream stream)
+/// <param name="stream">The device.</param>
+/// <param name="rounds">Whether activations are rounded to bf16.</param>
+internal sealed class FewExpertRows(KernelStream stream, bool rounds)
 {
     // As in Kernels/Device/Ops, MixtureRows.cs and MixtureDownRows.cs. Beyond so many pairs so many rows share experts that grouping them pays.
     private const long MostPairs = 40;
     private const long MostItems = 128;
     private const long MostInputs = 6144;
 
-    private readonly RowUnits _units = new(stream);
+    private readonly RowUnits _units = new(stream, rounds);
 
     /// <summary>Bytes of what stands between the two launches: f32 [T, K·I + J]; 0 for rows that are too many.</summary>
     /// <param name="rows">T.</param>

@@ -7,7 +7,9 @@ namespace Lean.Kernels;
 /// How k is cut follows from K; the instance for 8, 16 or 32 rows at a time follows from the number of rows and changes
 /// no bit.
 /// </summary>
-internal sealed class RowUnits(KernelStream stream)
+/// <param name="stream">The device.</param>
+/// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>
+internal sealed class RowUnits(KernelStream stream, bool rounds = false)
 {
     private const int LineOutputs = 16;
     private const int Warps = 8;
@@ -20,6 +22,8 @@ internal sealed class RowUnits(KernelStream stream)
 
     // Groups that stay for all their outputs, on a multiprocessor: as many as it holds.
     private const int GroupsTogether = 2;
+
+    private readonly RowLaunches _launches = rounds ? new RoundedRowLaunches(stream) : new SplitRowLaunches(stream);
 
     /// <summary>Whether a weight's products run here; what decides is the same for every number of rows.</summary>
     public bool Takes(in Tensor x, in Tensor weight) =>
@@ -44,27 +48,7 @@ internal sealed class RowUnits(KernelStream stream)
 
         int columns = Count(weight.Shape[0], Warps / Slices(inputs) * LineOutputs), tileRows = TileRows(rows, columns);
         int rowTiles = Count(rows, tileRows), groups = columns * rowTiles;
-        switch (tileRows, Slices(inputs))
-        {
-            case (16, 2):
-                LinearRowsWideSixteenSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-            case (16, 4):
-                LinearRowsWideSixteenSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-            case (16, _):
-                LinearRowsWideSixteenSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-            case (_, 2):
-                LinearRowsWideThirtytwoSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-            case (_, 4):
-                LinearRowsWideThirtytwoSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-            default:
-                LinearRowsWideThirtytwoSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-        }
+        _launches.Linear(tileRows, Slices(inputs), x, weight, gate, add, output, rowTiles, groups);
     }
 
     /// <summary>inner = silu(x·gateᵀ) · (x·upᵀ).</summary>
@@ -73,36 +57,7 @@ internal sealed class RowUnits(KernelStream stream)
         long rows = x.Shape[0], inputs = gate.Shape[1];
         int columns = Count(gate.Shape[0], Warps / Slices(inputs) * LineOutputs), tileRows = rows <= 8 ? 8 : TileRows(rows, columns);
         int rowTiles = Count(rows, tileRows), groups = columns * rowTiles;
-        switch (tileRows, Slices(inputs))
-        {
-            case (8, 2):
-                GateUpRowsEightSlices2xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (8, 4):
-                GateUpRowsEightSlices4xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (8, _):
-                GateUpRowsEightSlices8xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (16, 2):
-                GateUpRowsSixteenSlices2xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (16, 4):
-                GateUpRowsSixteenSlices4xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (16, _):
-                GateUpRowsSixteenSlices8xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (_, 2):
-                GateUpRowsThirtytwoSlices2xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (_, 4):
-                GateUpRowsThirtytwoSlices4xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            default:
-                GateUpRowsThirtytwoSlices8xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-        }
+        _launches.GateUp(tileRows, Slices(inputs), x, gate, up, inner, rowTiles, groups);
     }
 
     /// <summary>inner[place] = silu(x·gate) · (x·up) of each place's row and expert.</summary>
@@ -110,18 +65,7 @@ internal sealed class RowUnits(KernelStream stream)
     {
         long inputs = x.Shape[1];
         int count = (int)tiles.Shape[0], groups = Count(inner.Shape[1], Warps / Slices(inputs) * LineOutputs) * count;
-        switch (Slices(inputs))
-        {
-            case 2:
-                ExpertGateUpRowsSlices2xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, groups);
-                break;
-            case 4:
-                ExpertGateUpRowsSlices4xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, groups);
-                break;
-            default:
-                ExpertGateUpRowsSlices8xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, groups);
-                break;
-        }
+        _launches.ExpertGateUp(Slices(inputs), x, inner, rows, tiles, gate, up, count, groups);
     }
 
     /// <summary>parts[place] = inner[place]·down of each place's expert.</summary>
@@ -129,18 +73,7 @@ internal sealed class RowUnits(KernelStream stream)
     {
         long inputs = inner.Shape[1];
         int count = (int)tiles.Shape[0], groups = Count(parts.Shape[1], Warps / Slices(inputs) * LineOutputs) * count;
-        switch (Slices(inputs))
-        {
-            case 2:
-                ExpertDownRowsSlices2xLauncher.Launch(stream, inner, parts, tiles, down, count, groups);
-                break;
-            case 4:
-                ExpertDownRowsSlices4xLauncher.Launch(stream, inner, parts, tiles, down, count, groups);
-                break;
-            default:
-                ExpertDownRowsSlices8xLauncher.Launch(stream, inner, parts, tiles, down, count, groups);
-                break;
-        }
+        _launches.ExpertDown(Slices(inputs), inner, parts, tiles, down, count, groups);
     }
 
     /// <summary>The first half of a mixture of experts for few rows: each rank's gates and ups, and the shared expert's, of which there may be none.</summary>
@@ -148,18 +81,7 @@ internal sealed class RowUnits(KernelStream stream)
         in Tensor x, in Tensor experts, in Tensor inner, in Tensor gate, in Tensor up, in Tensor sharedGate, in Tensor sharedUp, int width)
     {
         int groups = (int)long.Min(experts.Shape.Count * width, GroupsTogether * stream.Multiprocessors);
-        switch (Slices(x.Shape[1]))
-        {
-            case 2:
-                MixtureGateUpRowsSlices2xLauncher.Launch(stream, x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
-                break;
-            case 4:
-                MixtureGateUpRowsSlices4xLauncher.Launch(stream, x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
-                break;
-            default:
-                MixtureGateUpRowsSlices8xLauncher.Launch(stream, x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
-                break;
-        }
+        _launches.MixtureGateUp(Slices(x.Shape[1]), x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
     }
 
     /// <summary>The second half: every rank's down and, where there is a logit, the shared expert's, weighted and added up.</summary>
@@ -167,18 +89,7 @@ internal sealed class RowUnits(KernelStream stream)
         in Tensor inner, in Tensor experts, in Tensor mix, in Tensor gateLogit, in Tensor output, in Tensor down, in Tensor sharedDown, int width)
     {
         int groups = (int)long.Min(output.Shape[0] * Count(output.Shape[1], LineOutputs), stream.Multiprocessors);
-        switch (Slices(width))
-        {
-            case 2:
-                MixtureDownRowsSlices2xLauncher.Launch(stream, inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
-                break;
-            case 4:
-                MixtureDownRowsSlices4xLauncher.Launch(stream, inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
-                break;
-            default:
-                MixtureDownRowsSlices8xLauncher.Launch(stream, inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
-                break;
-        }
+        _launches.MixtureDown(Slices(width), inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
     }
 
     // More than eight rows: sixteen a tile as long as all groups run at once, since multiprocessors have nothing to do
@@ -195,38 +106,17 @@ internal sealed class RowUnits(KernelStream stream)
         int tileRows = ManyRows(rows), rowTiles = Count(rows, tileRows), groups = Count(weight.Shape[0], ManyOutputs) * rowTiles;
         int blocks = Count(inputs, BlocksOf) * (BlocksOf / Block), slices = Slices(inputs);
         long pieces = (long)rowTiles * (tileRows / 8) * blocks;
-        nint memory = stream.Scratch(pieces * TermWords * sizeof(int)).Address;
-        RowTermsLauncher.Launch(stream, x, new Tensor(DType.I32, new Shape(pieces, TermWords), memory), blocks, Count(pieces, Warps));
-        var terms = new Tensor(DType.BF16, new Shape(pieces, 2 * TermWords), memory);
-        switch (tileRows)
-        {
-            case 16:
-                LinearRowsManySixteenLauncher.Launch(stream, terms, weight, output, gate, add, rowTiles, blocks, slices, groups);
-                break;
-            case 32:
-                LinearRowsManyThirtytwoLauncher.Launch(stream, terms, weight, output, gate, add, rowTiles, blocks, slices, groups);
-                break;
-            default:
-                LinearRowsManySixtyfourLauncher.Launch(stream, terms, weight, output, gate, add, rowTiles, blocks, slices, groups);
-                break;
-        }
+        int words = rounds ? TermWords / 2 : TermWords;
+        nint memory = stream.Scratch(pieces * words * sizeof(int)).Address;
+        _launches.Terms(x, new Tensor(DType.I32, new Shape(pieces, words), memory), blocks, Count(pieces, Warps));
+        var terms = new Tensor(DType.BF16, new Shape(pieces, 2 * words), memory);
+        _launches.Many(tileRows, terms, weight, gate, add, output, rowTiles, blocks, slices, groups);
     }
 
     private void Few(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
     {
         int groups = (int)long.Min(weight.Shape[0], GroupsTogether * stream.Multiprocessors);
-        switch (Slices(weight.Shape[1]))
-        {
-            case 2:
-                LinearRowsFewSlices2xLauncher.Launch(stream, x, weight, gate, add, output, groups);
-                break;
-            case 4:
-                LinearRowsFewSlices4xLauncher.Launch(stream, x, weight, gate, add, output, groups);
-                break;
-            default:
-                LinearRowsFewSlices8xLauncher.Launch(stream, x, weight, gate, add, output, groups);
-                break;
-        }
+        _launches.Few(Slices(weight.Shape[1]), x, weight, gate, add, output, groups);
     }
 
     // Few outputs need many warps each, long sums can feed them; a slice has at least eight blocks of 32.

@@ -25,6 +25,7 @@ internal sealed class KernelBenchCommand
     private static readonly string[] DefaultModels = ["qwen3.5-35b-a3b", "qwen3-next-80b-a3b"];
 
     private readonly Option<string?> _device = Options.Device();
+    private readonly Option<string?> _activations = Options.Activations();
     private readonly Option<string[]> _models = Options.Texts("--model", "NAME", $"A published model's shapes (default: {string.Join(" and ", DefaultModels)}); several with several --model");
     private readonly Option<string?> _filter = Options.Text("--filter", "TEXT", "Only ops whose name or shape contains it");
     private readonly Option<int[]?> _rows = Options.Numbers("--rows", 1, MostRows, AllRows, "Rows of a launch");
@@ -57,7 +58,7 @@ internal sealed class KernelBenchCommand
             "lean bench kernels --filter experts --json experts.json --chart experts.svg",
             "lean bench kernels --device cuda --peers bench/peers/h200.json --gate bench/gates/h200.json --roofline roofline.svg")
         {
-            _device, _models, _filter, _rows, _class, _contexts, _repeats, _memory, _quick, _json, _chart, _roofline, _peers, _gate, _saveGate,
+            _device, _activations, _models, _filter, _rows, _class, _contexts, _repeats, _memory, _quick, _json, _chart, _roofline, _peers, _gate, _saveGate,
         };
         command.SetAction(Run);
         return command;
@@ -80,7 +81,7 @@ internal sealed class KernelBenchCommand
         PeerSet? peers = parsed.GetValue(_peers) is { } peersPath ? PeerSet.Read(peersPath) : null;
         OpGate? gate = parsed.GetValue(_gate) is { } heldPath ? OpGate.Read(heldPath) : null;
 
-        using ComputeDevice device = DeviceChoice.Open(parsed.GetValue(_device));
+        using ComputeDevice device = DeviceChoice.Open(parsed.GetValue(_device), Options.ReadActivations(parsed, _activations));
         KernelSet ops = device.Ops;
         long budget = Budget(asked, ops.Device), rotation = long.Min(quick ? QuickRotation : Rotation, budget / 3);
         OpPlan plan = OpPlan.Make(models, ops, [.. rows.Distinct()], rowClass, [.. contexts.Distinct()], rotation, parsed.GetValue(_filter));

@@ -23,11 +23,14 @@ public static class MixtureDownRows
     /// there is a logit. A tile is 16 outputs of a row; a warp has slices of its experts' shares, one after the other.
     /// </summary>
     [Kernel("mixture_down_rows", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("slices2x", typeof(TwoSlices))]
-    [Instance("slices4x", typeof(FourSlices))]
-    [Instance("slices8x", typeof(EightSlices))]
+    [Instance("slices2x", typeof(TwoSlices), typeof(SplitTerms))]
+    [Instance("slices4x", typeof(FourSlices), typeof(SplitTerms))]
+    [Instance("slices8x", typeof(EightSlices), typeof(SplitTerms))]
+    [Instance("slices2x_rounded", typeof(TwoSlices), typeof(SingleTerm))]
+    [Instance("slices4x_rounded", typeof(FourSlices), typeof(SingleTerm))]
+    [Instance("slices8x_rounded", typeof(EightSlices), typeof(SingleTerm))]
     [Cuda("sm_80", SharedBytes = WeightBytes + (RowProducts.Warps * ChunkBytes), GroupsTogether = 2)]
-    public static void Run<TSlices>(
+    public static void Run<TSlices, TTerms>(
         [Shape("T", "W")] ArrayView<float> inner,
         [Shape("T", "K")] ArrayView<int> experts,
         [Shape("T", "K")] ArrayView<float> mix,
@@ -44,6 +47,7 @@ public static class MixtureDownRows
         [RowStride("down")] int downStride,
         int width)
         where TSlices : struct, ISlices
+        where TTerms : struct, IActivationTerms
     {
         DependentLaunch.Allow();
         ArrayView<float> sums = SharedMemory.Allocate<float>(MostItems * Side);
@@ -100,9 +104,11 @@ public static class MixtureDownRows
                 Accumulators.Clear4(4);
                 for (int chunk = 0; chunk < chunks; chunk++)
                 {
-                    RowProducts.Split(words, 0, x0, x1, inside);
+                    RowProducts.Split<TTerms>(words, 0, x0, x1, inside);
                     CudaShared.Store4(store, RowStream.Words(words, 0));
-                    CudaShared.Store4(store + (OneRow.BlockBytes / 2), RowStream.Words(words, 4));
+
+                    // A single term is stored twice, which costs less than a branch.
+                    CudaShared.Store4(store + (uint)((TTerms.Count - 1) * (OneRow.BlockBytes / 2)), RowStream.Words(words, (TTerms.Count - 1) * 4));
 
                     // What comes next.
                     place = DownPlace.After(place, chunks, items, lines);
@@ -118,7 +124,7 @@ public static class MixtureDownRows
                     ArrayView<ushort> weight = place.Tiles > 0 && rank == topK ? sharedDown : down;
                     for (int part = 0; part < RowStream.Parts; part++)
                     {
-                        OneRow.Multiply(read, part, word);
+                        OneRow.Multiply<TTerms>(read, part, word);
                         if (place.Tiles > 0)
                         {
                             RowStream.Bring(write, part, 0, Side, weight, start, outputs - (place.Line * Side), block + (part * RowStream.PartBlocks), inputs);

@@ -31,11 +31,14 @@ public static class MixtureRows
     /// A group has first its share of the shared expert's outputs, then that of the ranks'.
     /// </summary>
     [Kernel("mixture_gate_up_rows", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("slices2x", typeof(TwoSlices))]
-    [Instance("slices4x", typeof(FourSlices))]
-    [Instance("slices8x", typeof(EightSlices))]
+    [Instance("slices2x", typeof(TwoSlices), typeof(SplitTerms))]
+    [Instance("slices4x", typeof(FourSlices), typeof(SplitTerms))]
+    [Instance("slices8x", typeof(EightSlices), typeof(SplitTerms))]
+    [Instance("slices2x_rounded", typeof(TwoSlices), typeof(SingleTerm))]
+    [Instance("slices4x_rounded", typeof(FourSlices), typeof(SingleTerm))]
+    [Instance("slices8x_rounded", typeof(EightSlices), typeof(SingleTerm))]
     [Cuda("sm_80", SharedBytes = WeightBytes + TermBytes, GroupsTogether = 2)]
-    public static void Run<TSlices>(
+    public static void Run<TSlices, TTerms>(
         [Shape("T", "H")] ArrayView<float> x,
         [Shape("T", "K")] ArrayView<int> experts,
         [Shape("T", "W")] ArrayView<float> inner,
@@ -53,6 +56,7 @@ public static class MixtureRows
         [RowStride("up")] int upStride,
         int width)
         where TSlices : struct, ISlices
+        where TTerms : struct, IActivationTerms
     {
         ArrayView<float> sums = SharedMemory.Allocate<float>(Rounds * RowProducts.Warps * Side);
         ArrayView<int> choice = SharedMemory.Allocate<int>(MostPairs);
@@ -107,7 +111,7 @@ public static class MixtureRows
             if (split != row)
             {
                 Group.Barrier();
-                Split(terms, x, (long)row * xStride, inputs);
+                Split<TTerms>(terms, x, (long)row * xStride, inputs);
                 Group.Barrier();
                 split = row;
             }
@@ -153,7 +157,7 @@ public static class MixtureRows
                 ArrayView<ushort> gates = fromShared ? sharedGate : gate, ups = fromShared ? sharedUp : up;
                 for (int part = 0; part < RowStream.Parts; part++)
                 {
-                    OneRow.Multiply(read, part, word);
+                    OneRow.Multiply<TTerms>(read, part, word);
                     RowStream.Bring(write, part, 0, Eight, gates, gateStart, rowsThere, block + (part * RowStream.PartBlocks), inputs);
                     RowStream.Bring(write, part, Eight, Eight, ups, upStart, rowsThere, block + (part * RowStream.PartBlocks), inputs);
                     CopyAsync.Commit();
@@ -183,17 +187,21 @@ public static class MixtureRows
     }
 
     // A row's terms for all warps; a barrier must follow.
-    private static void Split(uint terms, ArrayView<float> x, long row, int inputs)
+    private static void Split<TTerms>(uint terms, ArrayView<float> x, long row, int inputs)
+        where TTerms : struct, IActivationTerms
     {
         var words = new uint[Eight];
         for (int i = Group.IdxX; i < RowProducts.Blocks(inputs) * 4; i += RowProducts.Threads)
         {
             bool inside = i * Eight < inputs;
             long at = row + (inside ? i * Eight : 0);
-            RowProducts.Split(words, 0, WideAccess.Load(ref x[at]), WideAccess.Load(ref x[at + 4]), inside);
+            RowProducts.Split<TTerms>(words, 0, WideAccess.Load(ref x[at]), WideAccess.Load(ref x[at + 4]), inside);
             uint to = terms + (uint)((i / 4 * OneRow.BlockBytes) + (i % 4 * 16));
             CudaShared.Store4(to, RowStream.Words(words, 0));
-            CudaShared.Store4(to + (OneRow.BlockBytes / 2), RowStream.Words(words, 4));
+            if (TTerms.Count == 2)
+            {
+                CudaShared.Store4(to + (OneRow.BlockBytes / 2), RowStream.Words(words, 4));
+            }
         }
     }
 

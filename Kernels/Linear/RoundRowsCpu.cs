@@ -1,0 +1,61 @@
+using System.Runtime.InteropServices;
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>Rounds rows on the CPU before a product: an item is a row.</summary>
+internal static unsafe class RoundRowsCpu
+{
+    // Grows to the largest rows that the thread has rounded; pinned, so that bodies may have its address.
+    [ThreadStatic]
+    private static float[]? t_rows;
+
+    /// <summary>Rounds rows on the CPU, into memory of the calling thread that the next call takes again.</summary>
+    /// <param name="backend">Whose threads do it.</param>
+    /// <param name="x">f32 [T, K], rows may be strided.</param>
+    /// <returns>f32 [T, K].</returns>
+    public static Tensor Run(CpuBackend backend, in Tensor x)
+    {
+        long width = x.Shape[1];
+        RoundRowsArguments arguments = new()
+        {
+            X = (float*)x.Address,
+            XStride = x.RowStride,
+            K = width,
+            Y = Memory(checked((int)x.Shape.Count)),
+        };
+        backend.Run(CpuKernel.RoundActivations, &arguments, (int)x.Shape[0], width / 2);
+        return new Tensor(DType.F32, x.Shape, (nint)arguments.Y);
+    }
+
+    private static float* Memory(int count)
+    {
+        if (t_rows is null || t_rows.Length < count)
+        {
+            t_rows = GC.AllocateUninitializedArray<float>(count, pinned: true);
+        }
+
+        return (float*)Marshal.UnsafeAddrOfPinnedArrayElement(t_rows, 0);
+    }
+}
+
+/// <summary>What <see cref="RoundRowsBody"/> reads.</summary>
+internal unsafe struct RoundRowsArguments
+{
+    public float* X;
+    public long XStride;
+    public long K;
+    public float* Y;
+}
+
+/// <summary>The body of <see cref="RoundRowsCpu.Run"/>: an item is a row.</summary>
+internal static unsafe class RoundRowsBody
+{
+    public static void Run(RoundRowsArguments* a, int begin, int end)
+    {
+        for (long t = begin; t < end; t++)
+        {
+            RoundedActivations.Round(a->X + (t * a->XStride), a->Y + (t * a->K), a->K);
+        }
+    }
+}
