@@ -23,7 +23,6 @@ internal static class OpJson
         json.WriteString("program", run.Program);
         json.WriteString("device", run.Device);
         json.WriteString("device_name", run.DeviceName);
-        json.WriteString("device_kind", run.DeviceKind);
         json.WriteBoolean("quick", run.Quick);
         Strings(json, "models", run.Models);
         json.WriteString("weights", "bf16");

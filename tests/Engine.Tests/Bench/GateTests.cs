@@ -95,7 +95,7 @@ public sealed class GateTests
         Assert.Contains("router + experts 257×2048, two", text.ToString(), StringComparison.Ordinal);
 
         // Another run, say by the JIT, is a peer too.
-        string json = Encoding.UTF8.GetString(JsonLine.Bytes(j => OpJson.Write(j, Run, figures, peers)));
+        string json = Encoding.UTF8.GetString(JsonLine.Bytes(j => OpJson.Write(j, Run with { Ceilings = new(1e11, 1e11, 1e12, 1) }, figures, peers)));
         Assert.Equal(3, JsonDocument.Parse(json).RootElement.GetProperty("peers").GetProperty("figures").GetArrayLength());
         PeerSet other = OfText(json, PeerSet.Read);
         Assert.Equal([("JIT", 0.5), ("JIT", 2.0)], other.Beside([Figure("router", 1, 2), Figure("experts", 64, 32)]).Select(static f => (f.Entry.Peer, f.Ratio)));

@@ -1,7 +1,6 @@
 using Lean.Comm;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
-using Lean.Engine.Sampling;
 using Lean.Kernels;
 using Lean.Tensors;
 using StepRows = Lean.Comm.StepRows;
