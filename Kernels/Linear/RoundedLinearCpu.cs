@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -6,6 +7,7 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>Products of rounded weights on the CPU in two launches: x is rounded, an item a row; an item is a block of rows of W against all rows of x.</summary>
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "Ops live as long as their set, and a host buffer is a safe handle: it frees itself with the last who holds it.")]
 internal sealed unsafe class RoundedLinearCpu(CpuBackend backend) : RoundedLinear
 {
     // What a step's rows are rounded to; as large as the largest launch so far.

@@ -167,6 +167,7 @@ public sealed class KernelBenchTests
         bool onDevice = device != "cpu";
         Assert.Equal(onDevice ? JsonValueKind.Number : JsonValueKind.Null, figure.GetProperty("kernel_us").ValueKind);
         Assert.Equal(onDevice, figure.GetProperty("kernels").GetInt32() > 0);
+        Assert.Equal(figure.GetProperty("kernels").GetInt32(), figure.GetProperty("kernel_times").GetArrayLength());
     }
 
     private static string Name(JsonElement figure) => figure.GetProperty("op").GetString()!;
