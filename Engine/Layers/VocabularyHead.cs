@@ -79,6 +79,9 @@ internal sealed class VocabularyHead
         arena.Release(mark);
     }
 
+    /// <summary>Bytes of what <see cref="Rounded"/> makes.</summary>
+    public long RoundedBytes => _layer.Ops.RoundedLinear is null ? 0 : RoundedWeight.BytesOf(_weight);
+
     /// <summary>The rank's rows in eight bits, for drafts; null where the ops have no use for that.</summary>
     /// <exception cref="MachineException">There is not enough memory.</exception>
     public RoundedWeight? Rounded() => _layer.Ops.RoundedLinear is null ? null : new RoundedWeight(_weight);

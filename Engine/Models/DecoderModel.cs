@@ -134,6 +134,9 @@ internal sealed class DecoderModel
     /// <inheritdoc cref="VocabularyHead.Rounded"/>
     public RoundedWeight? RoundedHead() => _head.Rounded();
 
+    /// <summary>Bytes that it takes.</summary>
+    public long RoundedHeadBytes => _head.RoundedBytes;
+
     /// <inheritdoc cref="VocabularyHead.Logits"/>
     public Tensor Logits(Tensor hidden, long promptRows, Arena arena) => _head.Logits(hidden, promptRows, arena);
 }

@@ -25,9 +25,8 @@ public sealed unsafe class RoundedWeight : IDisposable
     /// <exception cref="MachineException">There is not enough memory.</exception>
     public RoundedWeight(LinearWeight weight)
     {
-        (Inputs, Outputs) = (weight.Inputs, weight.Outputs);
-        Pitch = (Inputs + Alignment - 1) / Alignment * Alignment;
-        _values = new HostBuffer((Outputs + Tile - 1) / Tile * Tile * Pitch);
+        (Inputs, Outputs, Pitch) = (weight.Inputs, weight.Outputs, PitchOf(weight.Inputs));
+        _values = HostBuffer.Streamed(ValueBytes(weight));
         try
         {
             _scales = new HostBuffer(Outputs * sizeof(float));
@@ -49,8 +48,8 @@ public sealed unsafe class RoundedWeight : IDisposable
     /// <summary>K, input features.</summary>
     public long Inputs { get; }
 
-    /// <summary>Bytes it takes.</summary>
-    public long Bytes => _values.Bytes + _scales.Bytes;
+    /// <summary>Bytes that a weight's copy takes.</summary>
+    public static long BytesOf(LinearWeight weight) => ValueBytes(weight) + (weight.Outputs * sizeof(float));
 
     /// <summary>q, row by row.</summary>
     internal sbyte* Values => (sbyte*)_values.Address;
@@ -70,6 +69,10 @@ public sealed unsafe class RoundedWeight : IDisposable
 
     /// <summary>What numbers are multiplied with before they are rounded: 0 where they are all 0, next to 0, or not finite.</summary>
     internal static float Factor(int levels, float largest) => float.IsFinite(levels / largest) ? levels / largest : 0;
+
+    private static long PitchOf(long inputs) => (inputs + Alignment - 1) / Alignment * Alignment;
+
+    private static long ValueBytes(LinearWeight weight) => (weight.Outputs + Tile - 1) / Tile * Tile * PitchOf(weight.Inputs);
 
     private void Round(LinearWeight.Part block, DType type)
     {
