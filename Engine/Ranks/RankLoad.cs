@@ -34,7 +34,10 @@ internal sealed record RankLoad(long WeightBytes, long CopiedBytes, TimeSpan Loa
                 Number(1),
                 new TimeSpan(Number(2)),
                 new CacheRoom(Number(3), Number(4), IsHost: Number(9) != 0, list[Fields].GetString()!, new CacheSizes(Number(5), Number(6)), new CacheSizes(Number(7), Number(8)),
-                    new StepSizes((int)Number(10), Number(11), Number(12))) { DraftHead = Number(13) });
+                    new StepSizes((int)Number(10), Number(11), Number(12)))
+                {
+                    DraftHead = Number(13),
+                });
         }
         catch (Exception fault) when (fault is JsonException or FormatException or InvalidOperationException)
         {
