@@ -30,7 +30,7 @@ internal readonly record struct CacheRoom(long Free, long Total, bool IsHost, st
         CacheSizes.Of(model.Config, ops.CacheType, withMtp: true),
         StepSizes.Of(model, ops))
     {
-        DraftHead = model.RoundedHeadBytes,
+        DraftHead = model.EightBitHeadBytes,
     };
 
     /// <summary>What there is room for on each of two ranks.</summary>

@@ -5,9 +5,9 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// A linear's weight [N, K] in eight bits: row n is scale[n] · q[n], q = round(127 · w / largest |w| of the row), a copy in half
-/// the bytes of bf16. What is computed from it only guesses: see <see cref="RoundedLinear"/>.
+/// the bytes of bf16. What is computed from it only guesses: see <see cref="EightBitLinear"/>.
 /// </summary>
-public sealed unsafe class RoundedWeight : IDisposable
+public sealed unsafe class EightBitWeight : IDisposable
 {
     /// <summary>The largest magnitude of q.</summary>
     internal const int Largest = 127;
@@ -23,7 +23,7 @@ public sealed unsafe class RoundedWeight : IDisposable
     /// <summary>Rounds a weight, on all processors.</summary>
     /// <param name="weight">bf16 or f32, in memory of the host.</param>
     /// <exception cref="MachineException">There is not enough memory.</exception>
-    public RoundedWeight(LinearWeight weight)
+    public EightBitWeight(LinearWeight weight)
     {
         (Inputs, Outputs, Pitch) = (weight.Inputs, weight.Outputs, PitchOf(weight.Inputs));
         _values = HostBuffer.Streamed(ValueBytes(weight));
