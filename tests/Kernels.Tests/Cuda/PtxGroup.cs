@@ -210,6 +210,28 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
                 _loads.Dequeue()();
             }
         }
+        else if (operation.StartsWith("cp.async.bulk.shared", StringComparison.Ordinal))
+        {
+            (ulong to, ulong from, int bytes, Barrier barrier) = (Value(thread, o[0]), Value(thread, o[1]), (int)Value(thread, o[2]), _barriers[Value(thread, o[3])]);
+            if (to % 16 != 0 || from % 16 != 0 || bytes % 16 != 0)
+            {
+                throw PtxMachine.Fault(instruction, $"{bytes} bytes from {from} to {to}, expected multiples of 16");
+            }
+
+            _loads.Enqueue(() =>
+            {
+                for (int i = 0; i < bytes; i += 16)
+                {
+                    machine.Global(from + (ulong)i, 16, instruction).CopyTo(PtxMachine.Shared(shared, to + (ulong)i, 16, instruction));
+                }
+
+                barrier.Come(-bytes);
+            });
+            if (!machine.LateCopies)
+            {
+                _loads.Dequeue()();
+            }
+        }
         else if (operation.StartsWith("mbarrier.init", StringComparison.Ordinal))
         {
             _barriers[Value(thread, o[0])] = new Barrier((int)Value(thread, o[1]));
@@ -280,8 +302,18 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
         }
         else if (instruction.Operation.StartsWith("wgmma.mma", StringComparison.Ordinal))
         {
-            (ulong a, ulong b, bool add) = (Value(four[0], o[1]), Value(four[0], o[2]), Value(four[0], o[3]) != 0);
-            groups[^1].Add(() => PtxWarp.Multiply(instruction, four, a, b, add, shared));
+            (ulong b, bool add) = (Value(four[0], o[2]), Value(four[0], o[3]) != 0);
+            if (o[1].Parts.Length == 4)
+            {
+                // Registers are read when the product is made: who changes them before has changed it.
+                groups[^1].Add(() => PtxWarp.Multiply(instruction, four, PtxWarp.Registers(four, o[1], Value), b, add, shared));
+            }
+            else
+            {
+                ulong a = Value(four[0], o[1]);
+                groups[^1].Add(() => PtxWarp.Multiply(instruction, four, PtxWarp.Matrix(a, 64, shared, instruction), b, add, shared));
+            }
+
             if (!machine.LateProducts)
             {
                 groups[^1][^1]();

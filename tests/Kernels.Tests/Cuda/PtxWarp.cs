@@ -92,11 +92,11 @@ internal static class PtxWarp
         }
     }
 
-    /// <summary>wgmma: a of 64 rows, b of as many as a thread has sums, twice; both described by where they lie.</summary>
-    public static void Multiply(PtxInstruction instruction, PtxThread[] four, ulong a, ulong b, bool add, byte[] shared)
+    /// <summary>wgmma: a of 64 rows by 16, b of as many as a thread has sums, twice, described by where it lies.</summary>
+    public static void Multiply(PtxInstruction instruction, PtxThread[] four, float[] left, ulong b, bool add, byte[] shared)
     {
         PtxOperand[] sums = instruction.Operands[0].Parts;
-        float[] left = Matrix(a, 64), right = Matrix(b, sums.Length * 2);
+        float[] right = Matrix(b, sums.Length * 2, shared, instruction);
         foreach (PtxThread thread in four)
         {
             int t = thread.Number % 128;
@@ -112,22 +112,46 @@ internal static class PtxWarp
                 thread.Registers[sums[i].Register] = BitConverter.SingleToUInt32Bits((float)sum);
             }
         }
+    }
 
-        // 128-byte swizzle; eight rows of 128 bytes, then the next eight a stride further on.
-        float[] Matrix(ulong descriptor, int rows)
+    /// <summary>
+    /// A matrix of 16 columns of bf16 that a descriptor describes: with a swizzle of 128 bytes, eight rows of 128 bytes, then the next
+    /// eight a stride further on; without, pieces of eight rows of 16 bytes, with a stride to the next eight columns and one
+    /// to the next eight rows.
+    /// </summary>
+    public static float[] Matrix(ulong descriptor, int rows, byte[] shared, PtxInstruction instruction)
+    {
+        bool swizzled = descriptor >> 62 == 1;
+        Check(swizzled || descriptor >> 62 == 0, instruction);
+        ulong start = (descriptor & 0x3fff) << 4, leading = ((descriptor >> 16) & 0x3fff) << 4, stride = ((descriptor >> 32) & 0x3fff) << 4;
+        var matrix = new float[rows * 16];
+        for (int i = 0; i < matrix.Length; i++)
         {
-            Check(descriptor >> 62 == 1, instruction);
-            ulong start = (descriptor & 0x3fff) << 4, stride = ((descriptor >> 32) & 0x3fff) << 4;
-            var matrix = new float[rows * 16];
-            for (int i = 0; i < matrix.Length; i++)
-            {
-                int row = i / 16, k = i % 16;
-                ulong at = start + ((ulong)(row / 8) * stride) + (ulong)((row % 8 * 128) + (k * 2));
-                matrix[i] = Widen(MemoryMarshal.Read<ushort>(PtxMachine.Shared(shared, Swizzled(at), 2, instruction)));
-            }
-
-            return matrix;
+            int row = i / 16, k = i % 16;
+            ulong eight = start + ((ulong)(row / 8) * stride);
+            ulong at = swizzled ? Swizzled(eight + (ulong)((row % 8 * 128) + (k * 2))) : eight + ((ulong)(k / 8) * leading) + (ulong)((row % 8 * 16) + (k % 8 * 2));
+            matrix[i] = Widen(MemoryMarshal.Read<ushort>(PtxMachine.Shared(shared, at, 2, instruction)));
         }
+
+        return matrix;
+    }
+
+    /// <summary>A matrix of 64 rows by 16 that four warps hold, 16 rows each.</summary>
+    public static float[] Registers(PtxThread[] four, PtxOperand operand, Func<PtxThread, PtxOperand, ulong> value)
+    {
+        var matrix = new float[64 * 16];
+        foreach (PtxThread thread in four)
+        {
+            int t = thread.Number % 128, row = (t / 32 * 16) + (t % 32 / 4), k = t % 4 * 2;
+            for (int i = 0; i < 4; i++)
+            {
+                uint pair = (uint)value(thread, operand.Parts[i]);
+                int at = ((row + (i % 2 * 8)) * 16) + k + (i / 2 * 8);
+                (matrix[at], matrix[at + 1]) = (Widen(pair & 0xffff), Widen(pair >> 16));
+            }
+        }
+
+        return matrix;
     }
 
     /// <summary>Address bits 4…6 are mixed with bits 7…9.</summary>
