@@ -112,6 +112,7 @@ internal static class PtxArithmetic
             "shr" when words[1] == "s64" => (ulong)((long)a >> (int)b),
             "shr" when words[1] == "u64" => a >> (int)b,
             "shr" when words[1] == "u32" => (uint)a >> (int)b,
+            "popc" => (ulong)System.Numerics.BitOperations.PopCount((uint)a),
             "selp" => c != 0 ? a : b,
             "not" => words[1] == "pred" ? (a == 0 ? 1ul : 0) : ~a,
             "setp" when words[2] == "f32" => Holds(words[1], Float(a), Float(b)) ? 1ul : 0,
