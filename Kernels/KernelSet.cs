@@ -50,8 +50,8 @@ public sealed class KernelSet
     /// <summary>The same where rows are never rounded: routers and gates.</summary>
     public Linear GateLinear { get => field ?? Linear; init; }
 
-    /// <summary>Matrix product with a rounded copy of weights, for drafts; null where drafts take the weights themselves.</summary>
-    public RoundedLinear? RoundedLinear { get; init; }
+    /// <summary>Matrix product with a copy of weights in eight bits, for drafts; null where drafts take the weights themselves.</summary>
+    public EightBitLinear? EightBitLinear { get; init; }
 
     /// <summary>cos and sin of a step's positions.</summary>
     public RotaryTable RotaryTable { get => field ?? Missing<RotaryTable>("rotary_table"); init; }

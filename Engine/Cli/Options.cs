@@ -39,7 +39,7 @@ internal static class Options
     /// <summary>How many rows a step aims at; null where it is not given.</summary>
     public static Option<int?> MaxStepTokens() => Whole(
         new ParameterRange("max_step_tokens", Grid.Cell, 1 << 20, $"a whole number from {Grid.Cell} to {1 << 20}"), "N",
-        $"Tokens that one step computes at most; prompts are cut to it in multiples of {Grid.Cell}, and no token depends on it (default: {StepTokens.Usual.Alone} on processors, else what the device's matrix units and memory suit, and a quarter of that where somebody generates beside)");
+        $"Tokens that one step computes at most; prompts are cut to it in multiples of {Grid.Cell}, and no token depends on it (default: {StepTokens.Usual.Alone} on processors, else what the device's matrix units and memory suit, and fewer where somebody generates beside)");
 
     /// <summary>How far to draft.</summary>
     public static Option<Speculation> Speculate() => new("--speculate")

@@ -12,10 +12,14 @@ internal sealed class Arena : IDisposable
     private const long Alignment = 64;
     private const long FirstBytes = 1 << 20;
 
+    // What is added where less was known than steps need: doubling that would take what caches have.
+    private const long MoreBytes = 64 << 20;
+
     // A step that needs more than there is takes further blocks; Begin replaces them by one that holds them all.
     private readonly List<IDeviceBuffer> _blocks = [];
     private readonly Func<long, IDeviceBuffer> _allocate;
     private readonly IStream? _queue;
+    private readonly bool _isSet;
     private int _block;
     private long _used;
 
@@ -31,7 +35,7 @@ internal sealed class Arena : IDisposable
     /// <param name="bytes">What steps are known to need.</param>
     public Arena(Func<long, IDeviceBuffer> allocate, IStream? queue, long bytes = 0)
     {
-        (_allocate, _queue) = (allocate, queue);
+        (_allocate, _queue, _isSet) = (allocate, queue, bytes > 0);
         _blocks.Add(allocate(FirstBytes + bytes));
     }
 
@@ -102,7 +106,7 @@ internal sealed class Arena : IDisposable
         {
             if (++_block == _blocks.Count)
             {
-                _blocks.Add(_allocate(long.Max(bytes, Bytes)));
+                _blocks.Add(_allocate(long.Max(bytes, _isSet ? MoreBytes : Bytes)));
                 Version++;
             }
 

@@ -26,7 +26,7 @@ public static class CpuKernels
             GatedRmsNorm = norm,
             Linear = new LinearCpu(backend, activations),
             GateLinear = new LinearCpu(backend, DType.F32),
-            RoundedLinear = new RoundedLinearCpu(backend),
+            EightBitLinear = new EightBitLinearCpu(backend),
             RotaryTable = new RotaryTableCpu(backend),
             PrepareAttention = new PrepareAttentionCpu(backend),
             PagedAttention = new PagedAttentionCpu(backend),

@@ -24,6 +24,11 @@ internal static class AmpereText
     public static string Of(string hopper)
     {
         int body = hopper.IndexOf("\n{", StringComparison.Ordinal) + 2, target = hopper.IndexOf(Directive + Source, StringComparison.Ordinal) + Directive.Length;
+        if (body < 2 || target < Directive.Length)
+        {
+            throw new ArgumentException($"expected PTX of one entry for {Source}", nameof(hopper));
+        }
+
         string text = string.CompareOrdinal(hopper, body, Prologue, 0, Prologue.Length) == 0 ? hopper.Remove(body, Prologue.Length) : hopper;
         return WithoutOverlap(text.Remove(target, Source.Length).Insert(target, Target));
     }

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Lean.Tensors;
 
 namespace Lean.Kernels;
@@ -6,9 +5,9 @@ namespace Lean.Kernels;
 /// <summary>Rounds rows on the CPU before a product: an item is a row.</summary>
 internal static unsafe class RoundRowsCpu
 {
-    // Grows to the largest rows that the thread has rounded; pinned, so that bodies may have its address.
+    // Grows to the largest rows that the thread has rounded.
     [ThreadStatic]
-    private static float[]? t_rows;
+    private static HostBuffer? t_rows;
 
     /// <summary>Rounds rows on the CPU, into memory of the calling thread that the next call takes again.</summary>
     /// <param name="backend">Whose threads do it.</param>
@@ -22,20 +21,22 @@ internal static unsafe class RoundRowsCpu
             X = (float*)x.Address,
             XStride = x.RowStride,
             K = width,
-            Y = Memory(checked((int)x.Shape.Count)),
+            Y = Memory(checked(x.Shape.Count * sizeof(float))),
         };
         backend.Run(CpuKernel.RoundActivations, &arguments, (int)x.Shape[0], width / 2);
         return new Tensor(DType.F32, x.Shape, (nint)arguments.Y);
     }
 
-    private static float* Memory(int count)
+    private static float* Memory(long bytes)
     {
-        if (t_rows is null || t_rows.Length < count)
+        if (t_rows is null || t_rows.Bytes < bytes)
         {
-            t_rows = GC.AllocateUninitializedArray<float>(count, pinned: true);
+            t_rows?.Dispose();
+            t_rows = null;
+            t_rows = new HostBuffer(bytes);
         }
 
-        return (float*)Marshal.UnsafeAddrOfPinnedArrayElement(t_rows, 0);
+        return (float*)t_rows.Address;
     }
 }
 

@@ -23,7 +23,7 @@ public static class ReferenceKernels
         GatedRmsNorm = new GatedRmsNormReference(),
         Linear = new LinearReference(activations),
         GateLinear = new LinearReference(),
-        RoundedLinear = new RoundedLinearReference(),
+        EightBitLinear = new EightBitLinearReference(),
         RotaryTable = new RotaryTableReference(),
         PrepareAttention = new PrepareAttentionReference(cacheType),
         PagedAttention = new PagedAttentionReference(cacheType),

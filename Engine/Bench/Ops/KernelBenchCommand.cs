@@ -70,11 +70,15 @@ internal sealed class KernelBenchCommand
         (string Name, ModelConfig Config)[] models = Models(parsed.GetValue(_models) ?? [], quick);
         RowClass? rowClass = Class(parsed.GetValue(_class));
         long? asked = parsed.GetValue(_memory) is { } size ? ByteSize.Parse("--memory", size) : null;
-        using OpOutputs outputs = new(parsed.GetValue(_json), File(parsed, _chart), File(parsed, _roofline), File(parsed, _saveGate))
+        PeerSet? peers = parsed.GetValue(_peers) is { } peersPath ? PeerSet.Read(peersPath) : null;
+        OpGate? gate = parsed.GetValue(_gate) is { } heldPath ? OpGate.Read(heldPath) : null;
+        if (parsed.GetValue(_from) is { } read && parsed.GetValue(_json) is { } written and not OpOutputs.StandardOutput && Path.GetFullPath(read) == Path.GetFullPath(written))
         {
-            Peers = parsed.GetValue(_peers) is { } peersPath ? PeerSet.Read(peersPath) : null,
-            Gate = parsed.GetValue(_gate) is { } heldPath ? OpGate.Read(heldPath) : null,
-        };
+            throw new InputException($"{_json.Name} is {_from.Name}'s own file, which holds more than is read of it: expected another one");
+        }
+
+        using OutputFile? chart = File(parsed, _chart), roofline = File(parsed, _roofline), saved = File(parsed, _saveGate);
+        using OpOutputs outputs = new(parsed.GetValue(_json), chart, roofline, saved) { Peers = peers, Gate = gate };
         if (parsed.GetValue(_from) is { } former)
         {
             Option? other = ((Option[])[_device, _activations, _models, _filter, _rows, _class, _contexts, _repeats, _memory, _quick]).FirstOrDefault(o => parsed.GetResult(o) is { Implicit: false });

@@ -1,4 +1,5 @@
 using Lean.Kernels;
+using Lean.Tensors;
 
 namespace Lean.Engine.Bench.Ops;
 
@@ -9,7 +10,7 @@ internal sealed class KernelTimes : IDisposable
 
     private readonly KernelStream _stream;
 
-    private KernelTimes(KernelStream stream) => (_stream, Ops) = (stream, DeviceKernelSet.Create(stream));
+    private KernelTimes(KernelStream stream, DType activations) => (_stream, Ops) = (stream, DeviceKernelSet.Create(stream, activations));
 
     /// <summary>The ops on a stream that profiles.</summary>
     public KernelSet Ops { get; }
@@ -24,7 +25,7 @@ internal sealed class KernelTimes : IDisposable
 
         try
         {
-            return new KernelTimes(device.CreateStream(profile: true));
+            return new KernelTimes(device.CreateStream(profile: true), ops.Activations);
         }
         catch (NotSupportedException)
         {

@@ -73,19 +73,20 @@ internal sealed class OpOutputs(string? json, OutputFile? chart, OutputFile? roo
         _json?.Write(JsonLine.Bytes(j => OpJson.Write(j, run, figures, Peers)));
         chart?.Write(Encoding.UTF8.GetBytes(SvgWriter.Write(OpChart.Of(run, figures, Peers))));
         roofline?.Write(Encoding.UTF8.GetBytes(RooflineWriter.Write(OpRoofline.Of(run, figures))));
-        saved?.Write(JsonLine.Bytes(j => OpGate.Write(j, run, figures)));
         OpFigure[] red = [.. figures.Where(static f => f.Fault is not null)];
         return red.Length > 0
             ? throw new MachineException($"{red.Length} of {figures.Count} checks were red and have no figures, the first: {red[0].Name} {red[0].Shape}, {red[0].Rows} rows: {red[0].Fault}")
-            : Hold(figures, run.Ceilings);
+            : Save(run, figures);
     }
 
-    public void Dispose()
+    public void Dispose() => _json?.Dispose();
+
+    // Only what is right, and what the gate let through, is what later runs are held to.
+    private int Save(OpRun run, IReadOnlyList<OpFigure> figures)
     {
-        _json?.Dispose();
-        chart?.Dispose();
-        roofline?.Dispose();
-        saved?.Dispose();
+        int code = Hold(figures, run.Ceilings);
+        saved?.Write(JsonLine.Bytes(j => OpGate.Write(j, run, figures)));
+        return code;
     }
 
     private int Hold(IReadOnlyList<OpFigure> figures, Ceilings ceilings)

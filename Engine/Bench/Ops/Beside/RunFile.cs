@@ -73,9 +73,9 @@ internal static class RunFile
     }
 
     private static double Amount(JsonElement item, string name, string place) =>
-        item.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number is >= 0 and < long.MaxValue
+        item.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number is 0 or (>= 1 and < long.MaxValue)
             ? number
-            : throw new InputException($"{place}: expected '{name}', a number of at least 0");
+            : throw new InputException($"{place}: expected '{name}', 0 or a number of at least 1");
 
     private static int Count(JsonElement item, string name, string place) => (int)double.Min(Amount(item, name, place), int.MaxValue);
 
