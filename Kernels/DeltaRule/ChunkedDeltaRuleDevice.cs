@@ -34,34 +34,17 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream) : GatedDeltaRu
 
         // Each sequence may end inside a cell, so this is how many there can be.
         long cells = (convolved.Shape[0] + ((Grid.Cell - 1) * segments.Shape[0])) / Grid.Cell, most = long.Min(cells, MostCells);
-
-        // What the walk over some cells reads must stay while the next ones are prepared beside it.
-        bool ahead = stream.CellsAhead > 0 && stream.MatrixUnits == MatrixUnits.WarpGroup;
-        most = ahead ? long.Min(most, stream.CellsAhead) : most;
         long ofKeys = most * shape.KeyHeads * VectorWords, ofTriangles = most * shape.ValueHeads * TriangleWords, ofGates = most * shape.ValueHeads * GateWords;
-        long bytes = ((2 * (ofKeys + ofTriangles)) + ofGates) * sizeof(float);
-        nint memory = stream.Scratch((ahead ? 2 : 1) * bytes).Address;
+        nint memory = stream.Scratch(((2 * (ofKeys + ofTriangles)) + ofGates) * sizeof(float)).Address;
         for (long first = 0; first < cells; first += most)
         {
             long count = long.Min(most, cells - first);
-            nint at = memory + (nint)(ahead && (first / most) % 2 == 1 ? bytes : 0);
+            nint at = memory;
             Tensor keys = Take(ref at, new Shape(count, shape.KeyHeads, VectorWords)), queries = Take(ref at, new Shape(count, shape.KeyHeads, VectorWords));
             Tensor solving = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords)), reading = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords));
             Tensor gates = Take(ref at, new Shape(count, shape.ValueHeads, GateWords));
-            if (ahead && first > 0)
-            {
-                DeltaRuleCellsAheadLauncher.Launch(stream, convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, (int)first);
-            }
-            else
-            {
-                DeltaRuleCellsLauncher.Launch(stream, convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, (int)first);
-            }
-
-            if (ahead)
-            {
-                DeltaRuleScanAheadLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
-            }
-            else if (stream.MatrixUnits == MatrixUnits.WarpGroup)
+            DeltaRuleCellsLauncher.Launch(stream, convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, (int)first);
+            if (stream.MatrixUnits == MatrixUnits.WarpGroup)
             {
                 DeltaRuleScanLargeLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
             }

@@ -40,15 +40,6 @@ public abstract class KernelStream : IStream
     public PromptExpertForm PromptExperts { get; set; } =
         Enum.TryParse(Environment.GetEnvironmentVariable(PromptExpertsVariable), ignoreCase: true, out PromptExpertForm form) ? form : PromptExpertForm.Warps;
 
-    /// <summary>Names what <see cref="CellsAhead"/> is at first.</summary>
-    public const string CellsAheadVariable = "LEAN_CELLS_AHEAD";
-
-    /// <summary>
-    /// How many of the delta rule's cells are prepared while it walks over as many before them, on Hopper; 0 for one after the
-    /// other. Changes no bit.
-    /// </summary>
-    public int CellsAhead { get; set; } = int.TryParse(Environment.GetEnvironmentVariable(CellsAheadVariable), out int cells) && cells is >= 0 and <= 64 ? cells : 0;
-
     /// <summary>What products of prompt rows run on.</summary>
     internal virtual MatrixUnits MatrixUnits => MatrixUnits.None;
 

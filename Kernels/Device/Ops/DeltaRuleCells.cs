@@ -46,66 +46,6 @@ public static class DeltaRuleCells
         [RowStride("a")] int aStride,
         int firstCell)
     {
-        Prepare(
-            convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, channels, keyHeads, heads, sequences, bStride, aStride, firstCell);
-    }
-
-    /// <summary>
-    /// The same beside the walk over the cells before, on Hopper: it follows <see cref="DeltaRuleScan.RunAhead"/>, which lets it
-    /// start when the cells before are prepared, so all that it reads is there, and the walk before that one has ended, so
-    /// nobody reads where it writes. It ends after the kernel before it has, so that whoever waits for this has waited for both.
-    /// </summary>
-    [Kernel("delta_rule_cells_ahead", Threads, groups: "Cells*KeyHeads", Unroll = true)]
-    [Cuda("sm_90a", SharedBytes = SharedBytes, GroupsTogether = 2)]
-    public static void RunAhead(
-        [Shape("T", "C")] ArrayView<float> convolved,
-        [Shape("T", "Heads")] ArrayView<float> b,
-        [Shape("T", "Heads")] ArrayView<float> a,
-        [Shape("Heads")] ArrayView<float> decay,
-        [Shape("Heads")] ArrayView<float> timeBias,
-        [Shape("S", "4")] ArrayView<int> segments,
-        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> keys,
-        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> queries,
-        [Shape("Cells", "Heads", "2560")] ArrayView<float> solving,
-        [Shape("Cells", "Heads", "2560")] ArrayView<float> reading,
-        [Shape("Cells", "Heads", "128")] ArrayView<float> gates,
-        [Extent("C")] int channels,
-        [Extent("KeyHeads")] int keyHeads,
-        [Extent("Heads")] int heads,
-        [Extent("S")] int sequences,
-        [RowStride("b")] int bStride,
-        [RowStride("a")] int aStride,
-        int firstCell)
-    {
-        DependentLaunch.Allow();
-        Prepare(
-            convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, channels, keyHeads, heads, sequences, bStride, aStride, firstCell);
-        if (Grid.IdxX == 0)
-        {
-            DependentLaunch.Wait();
-        }
-    }
-
-    private static void Prepare(
-        ArrayView<float> convolved,
-        ArrayView<float> b,
-        ArrayView<float> a,
-        ArrayView<float> decay,
-        ArrayView<float> timeBias,
-        ArrayView<int> segments,
-        ArrayView<float> keys,
-        ArrayView<float> queries,
-        ArrayView<float> solving,
-        ArrayView<float> reading,
-        ArrayView<float> gates,
-        int channels,
-        int keyHeads,
-        int heads,
-        int sequences,
-        int bStride,
-        int aStride,
-        int firstCell)
-    {
         ArrayView<float> bothGates = SharedMemory.Allocate<float>(Together * CellGates.Words);
         int prepared = Grid.IdxX / keyHeads, keyHead = Grid.IdxX % keyHeads, cell = firstCell + prepared;
         var segment = DeltaRuleSegment.Of(segments, sequences, cell);

@@ -75,32 +75,6 @@ public static class DeltaRuleScan
         int firstCell) =>
         Walk<LargeScan>(convolved, segments, keys, queries, solving, reading, gates, state, output, channels, cells, keyHeads, heads, valueDim, firstCell);
 
-    /// <summary>The same, which lets the next cells be prepared meanwhile: <see cref="DeltaRuleCells.RunAhead"/>.</summary>
-    [Kernel("delta_rule_scan_ahead", Threads, groups: "S*Heads", groupsY: "Dv/32", Unroll = true)]
-    [Cuda("sm_90a", SharedBytes = ScanLayout.LargeBytes)]
-    public static void RunAhead(
-        [Shape("T", "C")] ArrayView<float> convolved,
-        [Shape("S", "4")] ArrayView<int> segments,
-        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> keys,
-        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> queries,
-        [Shape("Cells", "Heads", "2560")] ArrayView<float> solving,
-        [Shape("Cells", "Heads", "2560")] ArrayView<float> reading,
-        [Shape("Cells", "Heads", "128")] ArrayView<float> gates,
-        [Shape("Slots", "Heads", "128", "Dv")] ArrayView<float> state,
-        [Shape("T", "Heads*Dv")] ArrayView<float> output,
-        [Extent("C")] int channels,
-        [Extent("Cells")] int cells,
-        [Extent("KeyHeads")] int keyHeads,
-        [Extent("Heads")] int heads,
-        [Extent("Dv")] int valueDim,
-        int firstCell)
-    {
-        // In this order: who comes next counts on what this has waited for.
-        DependentLaunch.Wait();
-        DependentLaunch.Allow();
-        Walk<LargeScan>(convolved, segments, keys, queries, solving, reading, gates, state, output, channels, cells, keyHeads, heads, valueDim, firstCell);
-    }
-
     private static void Walk<TScan>(
         ArrayView<float> convolved,
         ArrayView<int> segments,

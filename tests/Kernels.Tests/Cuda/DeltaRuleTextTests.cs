@@ -36,16 +36,6 @@ public sealed class DeltaRuleTextTests
         Assert.All(Run(Shape, parts).Zip(Run(Shape, parts, MatrixUnits.Warp)), pair => Assert.Null(Compare.Bits(pair.First, pair.Second)));
     }
 
-    // Cells of two sequences, one and two at a time.
-    [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public void Cells_prepared_ahead_give_the_same_bits(int cells)
-    {
-        DeltaRuleCases.Part[] parts = [Part(8, Shape, 0, 131), Part(9, Shape, 64, 70)];
-        Assert.All(Run(Shape, parts).Zip(Run(Shape, parts, cellsAhead: cells)), pair => Assert.Null(Compare.Bits(pair.First, pair.Second)));
-    }
-
     [Fact]
     public void Heads_and_columns_lie_where_they_belong() => Check(new(2, 4, 128, 64), Part(3, new(2, 4, 128, 64), 64, 66));
 
@@ -95,19 +85,11 @@ public sealed class DeltaRuleTextTests
         }
     }
 
-    private static Outputs[] Run(DeltaRuleShape shape, DeltaRuleCases.Part[] parts, MatrixUnits units = MatrixUnits.WarpGroup, int cellsAhead = 0)
+    private static Outputs[] Run(DeltaRuleShape shape, DeltaRuleCases.Part[] parts, MatrixUnits units = MatrixUnits.WarpGroup)
     {
-        using var stream = new PtxStream(units) { CellsAhead = cellsAhead };
+        using var stream = new PtxStream(units);
         using var arena = new Arena();
         Outputs[] outputs = DeltaRuleCases.Run(DeviceKernelSet.Create(stream), arena, RowClass.Prompt, shape, parts, 3, aligned: true);
-        if (cellsAhead > 0)
-        {
-            string[] round = ["delta_rule_cells_ahead", "delta_rule_scan_ahead"];
-            Assert.Equal(["delta_rule_cells", .. round[1..], .. round], stream.Ran.Take(4));
-            Assert.All(stream.Ran.Skip(4).Chunk(2), more => Assert.Equal(round, more));
-            return outputs;
-        }
-
         Assert.Equal(["delta_rule_cells", units == MatrixUnits.Warp ? "delta_rule_scan" : "delta_rule_scan_large"], stream.Ran);
         return outputs;
     }
