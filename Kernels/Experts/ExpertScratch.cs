@@ -17,7 +17,7 @@ internal readonly struct ExpertScratch
         Skip(ref free, long.Max(Inner.Bytes, InnerTerms.Bytes));
         Parts = new Tensor(DType.F32, new Shape(entries, weights.Hidden), (nint)free);
         Terms = units.Terms((nint)free, rows, weights.Hidden);
-        Skip(ref free, long.Max(Parts.Bytes, units.TermBytes(entries, weights.Hidden)));
+        Skip(ref free, long.Max(Parts.Bytes, Terms.Bytes));
         Rows = Take(ref free, DType.I32, new Shape(entries));
         Order = Take(ref free, DType.I32, new Shape(entries));
         Tiles = Take(ref free, DType.I32, new Shape(slots, TileColumns));

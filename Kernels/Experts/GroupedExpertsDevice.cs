@@ -15,7 +15,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
     private readonly RowUnits _rowUnits = new(stream, activations == DType.BF16);
     private readonly FewExpertRows _few = new(stream, activations == DType.BF16);
     private readonly LinearMatrixUnits _units = new(stream, activations == DType.BF16);
-    private readonly PromptExperts _prompt = new(stream, activations);
+    private readonly PromptExperts _prompt = new(stream, activations == DType.BF16);
 
     public override long ScratchBytes(ExpertWeights weights, long rows, long topK)
     {

@@ -6,7 +6,9 @@ namespace Lean.Kernels;
 /// A prompt's routed experts by wgmma, on Hopper (Kernels/Device/Ops/ExpertsWarpGroup.cs): where weights and rows lie decides
 /// whether they run there, never how many rows there are.
 /// </summary>
-internal sealed class PromptExperts(KernelStream stream, DType activations)
+/// <param name="stream">The device.</param>
+/// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>
+internal sealed class PromptExperts(KernelStream stream, bool rounds)
 {
     // As in ExpertTiles of Kernels/Device, and the columns of its tiles.
     private const int TileRows = 128;
@@ -14,14 +16,14 @@ internal sealed class PromptExperts(KernelStream stream, DType activations)
     private const int Outputs = 256;
     private const int PlanColumns = 4;
 
-    private readonly LinearMatrixUnits _units = new(stream);
+    private readonly LinearMatrixUnits _units = new(stream, rounds);
 
     /// <summary>What the plan of so many entries takes.</summary>
     public static Shape Plan(long entries, long experts) => new((entries / TileRows) + experts + 1, PlanColumns);
 
     /// <summary>Whether these experts can go this way: the copy engine reaches their matrices, whose rows lie on one grid.</summary>
     public bool Takes(in Tensor x, ExpertWeights weights, in Tensor gates, in Tensor ups, in Tensor downs, in Tensor output) =>
-        stream.PromptExperts != PromptExpertForm.Warps && activations == DType.F32 && stream.MatrixUnits == MatrixUnits.WarpGroup
+        stream.MatrixUnits == MatrixUnits.WarpGroup
         && _units.Takes(gates, weights.Hidden) && _units.Takes(ups, weights.Hidden) && _units.Takes(downs, weights.Width)
         && gates.RowStride % weights.Hidden == 0 && ups.RowStride % weights.Hidden == 0 && downs.RowStride % weights.Width == 0
         && IsAligned(x) && IsAligned(output);
@@ -52,20 +54,20 @@ internal sealed class PromptExperts(KernelStream stream, DType activations)
         ExpertsSortWarpLauncher.Launch(stream, experts, places, scratch.Rows, scratch.Counts, weights.First);
         ExpertsPlanLauncher.Launch(stream, scratch.Counts, plan);
         Tensor gate = Matrix(gates, hidden, width), up = Matrix(ups, hidden, width), down = Matrix(downs, width, hidden);
-        int gateStep = Step(gates, hidden), upStep = Step(ups, hidden), groups = Groups(plan, width, Inners);
-        if (stream.PromptExperts == PromptExpertForm.Sorted)
+        int gateStep = Step(gates, hidden), upStep = Step(ups, hidden), downStep = Step(downs, width);
+        int inners = Groups(plan, width, Inners), outputs = Groups(plan, hidden, Outputs);
+        _units.Split(x, scratch.Terms);
+        if (rounds)
         {
-            Tensor terms = _units.Terms(parts.Address, parts.Shape[0], hidden);
-            ActivationTermsGatheredLauncher.Launch(stream, x, scratch.Rows, terms);
-            ExpertGateUpSortedSplitLauncher.Launch(stream, gate, up, inner, terms, inner, plan, gateStep, upStep, (int)width, groups);
+            ExpertGateUpWarpgroupRoundedLauncher.Launch(stream, gate, up, inner, inner, plan, scratch.Rows, scratch.Terms, gateStep, upStep, (int)width, inners);
+            ExpertDownWarpgroupRoundedLauncher.Launch(stream, down, down, parts, inner, parts, plan, downStep, outputs);
         }
         else
         {
-            _units.Split(x, scratch.Terms);
-            ExpertGateUpGatheredSplitLauncher.Launch(stream, gate, up, inner, inner, plan, scratch.Rows, scratch.Terms, gateStep, upStep, (int)width, groups);
+            ExpertGateUpWarpgroupSplitLauncher.Launch(stream, gate, up, inner, inner, plan, scratch.Rows, scratch.Terms, gateStep, upStep, (int)width, inners);
+            ExpertDownWarpgroupSplitLauncher.Launch(stream, down, down, parts, inner, parts, plan, downStep, outputs);
         }
 
-        ExpertDownWarpgroupSplitLauncher.Launch(stream, down, down, parts, inner, parts, plan, Step(downs, width), Groups(plan, hidden, Outputs));
         ExpertsCombineWideLauncher.Launch(stream, places, mix, parts, output);
     }
 

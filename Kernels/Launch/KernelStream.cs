@@ -33,13 +33,6 @@ public abstract class KernelStream : IStream
     /// <exception cref="MachineException">The device failed.</exception>
     public virtual KernelGraph Capture(Action work) => throw new NotSupportedException($"{DeviceName} cannot capture work");
 
-    /// <summary>Names what <see cref="PromptExperts"/> is at first.</summary>
-    public const string PromptExpertsVariable = "LEAN_PROMPT_EXPERTS";
-
-    /// <summary>What makes a prompt's routed experts on Hopper: a process has one, but for measurements.</summary>
-    public PromptExpertForm PromptExperts { get; set; } =
-        Enum.TryParse(Environment.GetEnvironmentVariable(PromptExpertsVariable), ignoreCase: true, out PromptExpertForm form) ? form : PromptExpertForm.Warps;
-
     /// <summary>What products of prompt rows run on.</summary>
     internal virtual MatrixUnits MatrixUnits => MatrixUnits.None;
 

@@ -65,8 +65,6 @@ internal static class OpCatalog
                 () => new LinearBench("router", c.Experts + sharedGate, c.Hidden, rows, rowClass, isGate: true),
                 () => new RouterBench(c.Experts, c.TopK, rows),
                 () => new ExpertsBench(ops, c.Hidden, c.ExpertWidth, c.Experts, c.TopK, rows, rowClass),
-                .. (rowClass == RowClass.Prompt && ops.Stream is not null ? Enum.GetValues<PromptExpertForm>() : [])
-                    .Select(form => (Func<OpBench>)(() => new ExpertsBench(ops, c.Hidden, c.ExpertWidth, c.Experts, c.TopK, rows, rowClass, form))),
             ]);
         }
 

@@ -36,37 +36,6 @@ public static class ActivationTermsWide
         [RowStride("x")] int xStride) =>
         SplitTo<SingleTerm>(x, terms, rows, inputs, packed, xStride);
 
-    /// <summary>As <see cref="Split"/>, of rows by place.</summary>
-    /// <param name="x">f32.</param>
-    /// <param name="places">The row of each place.</param>
-    /// <param name="terms">bf16.</param>
-    /// <param name="count">N.</param>
-    /// <param name="inputs">K.</param>
-    /// <param name="packed">P.</param>
-    /// <param name="xStride">Elements from a row to the next.</param>
-    [Kernel("activation_terms_gathered", Threads, groups: "N*P/4096")]
-    [Cuda("sm_80")]
-    public static void Gather(
-        [Shape("T", "K")] ArrayView<float> x,
-        [Shape("N")] ArrayView<int> places,
-        [Shape("N", "P")] ArrayView<ushort> terms,
-        [Extent("N")] int count,
-        [Extent("K")] int inputs,
-        [Extent("P")] int packed,
-        [RowStride("x")] int xStride)
-    {
-        int half = packed / 2, eights = half / Own, own = (Grid.IdxX * Threads) + Group.IdxX, place = own / eights, k = (own - (place * eights)) * Own;
-        if (place < count)
-        {
-            // Past the end zeros follow.
-            long from = ((long)places[place] * xStride) + Math.Min(k, inputs - Own), to = ((long)place * packed) + k;
-            U4 first = WideAccess.Load(ref x[from]), second = WideAccess.Load(ref x[from + 4]);
-            bool exists = k < inputs;
-            Store<SplitTerms>(terms, to, half, Word(first.X, exists), Word(first.Y, exists), Word(first.Z, exists), Word(first.W, exists),
-                Word(second.X, exists), Word(second.Y, exists), Word(second.Z, exists), Word(second.W, exists));
-        }
-    }
-
     /// <summary>As <see cref="GatedMlpTerms.Inner"/>; I is a multiple of 8.</summary>
     [Kernel("mlp_terms_wide", Threads, groups: "T*P/4096")]
     [Cuda("sm_80")]

@@ -36,10 +36,11 @@ public static class ExpertsWarpGroup
     /// <param name="gateStep">Rows from an expert's first gate to the next one's.</param>
     /// <param name="upStep">Likewise.</param>
     /// <param name="width">I.</param>
-    [Kernel("expert_gate_up_gathered", WarpGroupTiles.Threads, groups: "*", Unroll = true)]
+    [Kernel("expert_gate_up_warpgroup", WarpGroupTiles.Threads, groups: "*", Unroll = true)]
     [Cuda("sm_90a", SharedBytes = WarpGroupTiles.SharedBytes)]
     [Instance("split", typeof(SplitTerms))]
-    public static void GateUpGathered<TTerms>(
+    [Instance("rounded", typeof(SingleTerm))]
+    public static void GateUp<TTerms>(
         [Shape("G", "H"), Tile(WeightRows)] TensorMap<ushort> gate,
         [Shape("U", "H"), Tile(WeightRows)] TensorMap<ushort> up,
         [Shape("N", "Q"), Tile(OwnRows)] TensorMap<ushort> inner,
@@ -54,39 +55,7 @@ public static class ExpertsWarpGroup
         int width)
         where TTerms : struct, IActivationTerms
     {
-        Work<GateUpProduct, TTerms, GatheredRows>(plan, places, x, rows, default, packed, innerPacked, gateStep, upStep, width);
-    }
-
-    /// <summary>The same of rows whose terms lie by place.</summary>
-    /// <param name="gate">As above.</param>
-    /// <param name="up">As above.</param>
-    /// <param name="inner">As above.</param>
-    /// <param name="x">Terms of each place's row.</param>
-    /// <param name="rows">As above.</param>
-    /// <param name="plan">As above.</param>
-    /// <param name="packed">P.</param>
-    /// <param name="innerPacked">Q.</param>
-    /// <param name="gateStep">As above.</param>
-    /// <param name="upStep">As above.</param>
-    /// <param name="width">I.</param>
-    [Kernel("expert_gate_up_sorted", WarpGroupTiles.Threads, groups: "*", Unroll = true)]
-    [Cuda("sm_90a", SharedBytes = WarpGroupTiles.SharedBytes)]
-    [Instance("split", typeof(SplitTerms))]
-    public static void GateUpSorted<TTerms>(
-        [Shape("G", "H"), Tile(WeightRows)] TensorMap<ushort> gate,
-        [Shape("U", "H"), Tile(WeightRows)] TensorMap<ushort> up,
-        [Shape("N", "Q"), Tile(OwnRows)] TensorMap<ushort> inner,
-        [Shape("N", "P"), Tile(OwnRows)] TensorMap<ushort> x,
-        [Shape("N", "Q")] ArrayView<ushort> rows,
-        [Shape("Entries", "4")] ArrayView<int> plan,
-        [Extent("P")] int packed,
-        [Extent("Q")] int innerPacked,
-        int gateStep,
-        int upStep,
-        int width)
-        where TTerms : struct, IActivationTerms
-    {
-        Work<GateUpProduct, TTerms, NeighbourRows>(plan, default, default, rows, default, packed, innerPacked, gateStep, upStep, width);
+        Work<GateUpProduct, TTerms>(plan, places, x, rows, default, packed, innerPacked, gateStep, upStep, width);
     }
 
     /// <summary>parts[place, h] = inner·down_h of the place's expert.</summary>
@@ -102,6 +71,7 @@ public static class ExpertsWarpGroup
     [Kernel("expert_down_warpgroup", WarpGroupTiles.Threads, groups: "*", Unroll = true)]
     [Cuda("sm_90a", SharedBytes = WarpGroupTiles.SharedBytes)]
     [Instance("split", typeof(SplitTerms))]
+    [Instance("rounded", typeof(SingleTerm))]
     public static void Down<TTerms>(
         [Shape("D", "I"), Tile(WeightRows)] TensorMap<ushort> down,
         [Shape("D", "I"), Tile(WeightRows)] TensorMap<ushort> beside,
@@ -114,10 +84,10 @@ public static class ExpertsWarpGroup
         int downStep)
         where TTerms : struct, IActivationTerms
     {
-        Work<DownProduct, TTerms, NeighbourRows>(plan, default, default, default, sums, packed, outputs, downStep, downStep, outputs);
+        Work<DownProduct, TTerms>(plan, default, default, default, sums, packed, outputs, downStep, downStep, outputs);
     }
 
-    private static void Work<TProduct, TTerms, TRows>(
+    private static void Work<TProduct, TTerms>(
         ArrayView<int> plan,
         ArrayView<int> places,
         ArrayView<ushort> x,
@@ -130,35 +100,33 @@ public static class ExpertsWarpGroup
         int width)
         where TProduct : struct, IExpertProduct
         where TTerms : struct, IActivationTerms
-        where TRows : struct, IRowSource
     {
         uint memory = WarpGroupTiles.Memory();
         int thread = Group.IdxX, group = Lanes.First(thread >> 7), tileColumns = TProduct.IsGateUp ? Inners : Outputs;
         int columnTiles = (width + tileColumns - 1) / tileColumns, padded = packed / TTerms.Count;
 
         // A place is filled by the thread that had the copy engine start, and by all that gather.
-        WarpGroupTiles.Start(memory, WarpGroupTiles.Stages<WideTile, TTerms>(), TRows.IsGathered ? 129 : 1);
+        WarpGroupTiles.Start(memory, WarpGroupTiles.Stages<WideTile, TTerms>(), TProduct.IsGathered ? 129 : 1);
         int units = plan[0] * columnTiles;
         if (group == 0)
         {
             WarpGroup.ReleaseRegisters(72);
-            if (TRows.IsGathered || thread == 0)
+            if (TProduct.IsGathered || thread == 0)
             {
-                Bring<TProduct, TTerms, TRows>(memory, plan, places, x, units, columnTiles, packed, step, upStep);
+                Bring<TProduct, TTerms>(memory, plan, places, x, units, columnTiles, packed, step, upStep);
             }
         }
         else
         {
             WarpGroup.TakeRegisters(216);
-            Multiply<TProduct, TTerms, TRows>(memory, plan, inner, parts, units, columnTiles, padded / Depth, group, stride, width);
+            Multiply<TProduct, TTerms>(memory, plan, inner, parts, units, columnTiles, padded / Depth, group, stride, width);
         }
     }
 
-    private static void Bring<TProduct, TTerms, TRows>(
+    private static void Bring<TProduct, TTerms>(
         uint memory, ArrayView<int> plan, ArrayView<int> places, ArrayView<ushort> x, int units, int columnTiles, int packed, int step, int upStep)
         where TProduct : struct, IExpertProduct
         where TTerms : struct, IActivationTerms
-        where TRows : struct, IRowSource
     {
         int padded = packed / TTerms.Count, line = Group.IdxX >> 3, chunk = Group.IdxX & 7;
         var from = new long[OwnLines];
@@ -170,7 +138,7 @@ public static class ExpertsWarpGroup
             ExpertTile tile = At(plan, unit, columnTiles);
             int halves = ExpertTiles.Halves(tile.Rows), column = tile.Across * (TProduct.IsGateUp ? Inners : Outputs);
             int weight = (tile.Expert * step) + column, beside = TProduct.IsGateUp ? (tile.Expert * upStep) + column : weight + WeightRows;
-            if (TRows.IsGathered)
+            if (TProduct.IsGathered)
             {
                 for (int i = 0; i < OwnLines; i++)
                 {
@@ -186,10 +154,10 @@ public static class ExpertsWarpGroup
                 AsyncBarrier.Wait(WarpGroupTiles.Empty(memory, place.Stage), place.Parity);
                 if (Group.IdxX == 0)
                 {
-                    Copy<TProduct, TTerms, TRows>(at, full, tile.Place, halves, weight, beside, k, padded);
+                    Copy<TProduct, TTerms>(at, full, tile.Place, halves, weight, beside, k, padded);
                 }
 
-                if (TRows.IsGathered)
+                if (TProduct.IsGathered)
                 {
                     uint to = at + TileLayout.Wide(line, chunk);
                     Gather<TTerms>(to, x, from, 0, k, padded);
@@ -205,7 +173,7 @@ public static class ExpertsWarpGroup
             }
         }
 
-        if (TRows.IsGathered)
+        if (TProduct.IsGathered)
         {
             // Nobody leaves copies behind.
             CopyAsync.Commit();
@@ -220,14 +188,13 @@ public static class ExpertsWarpGroup
     }
 
     // Whole boxes count, whatever of them is outside of the tensor.
-    private static void Copy<TProduct, TTerms, TRows>(uint at, uint full, int row, int halves, int weight, int beside, int k, int padded)
+    private static void Copy<TProduct, TTerms>(uint at, uint full, int row, int halves, int weight, int beside, int k, int padded)
         where TProduct : struct, IExpertProduct
         where TTerms : struct, IActivationTerms
-        where TRows : struct, IRowSource
     {
-        int boxes = TRows.IsGathered ? 0 : TTerms.Count * halves;
+        int boxes = TProduct.IsGathered ? 0 : TTerms.Count * halves;
         AsyncBarrier.ArriveExpecting(full, (2 * HalfTile) + (boxes * OwnTile));
-        if (!TRows.IsGathered)
+        if (!TProduct.IsGathered)
         {
             for (int term = 0; term < TTerms.Count; term++)
             {
@@ -257,11 +224,10 @@ public static class ExpertsWarpGroup
         }
     }
 
-    private static void Multiply<TProduct, TTerms, TRows>(
+    private static void Multiply<TProduct, TTerms>(
         uint memory, ArrayView<int> plan, ArrayView<ushort> inner, ArrayView<float> parts, int units, int columnTiles, int blocks, int group, int stride, int width)
         where TProduct : struct, IExpertProduct
         where TTerms : struct, IActivationTerms
-        where TRows : struct, IRowSource
     {
         RingPlace place = default;
         for (int round = 0, unit = ExpertTiles.Unit(0, Grid.IdxX, Grid.DimX); unit < units; unit = ExpertTiles.Unit(round, Grid.IdxX, Grid.DimX))
@@ -271,7 +237,7 @@ public static class ExpertsWarpGroup
             int first = (group - 1) * OwnRows, rows = Lanes.First(tile.Rows - first);
             if (rows > 0)
             {
-                place = WarpGroupTiles.Multiply<WideTile, TTerms, TRows>(memory, place, blocks, group);
+                place = WarpGroupTiles.Multiply<WideTile, TTerms, TProduct>(memory, place, blocks, group);
                 if ((Group.IdxX & 127) == 0)
                 {
                     // Boxes of the tile before may have gone by threads, which no copy counts.

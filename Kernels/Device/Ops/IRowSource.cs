@@ -13,10 +13,3 @@ public struct NeighbourRows : IRowSource
     /// <inheritdoc/>
     public static bool IsGathered => false;
 }
-
-/// <summary>Rows that lie anywhere.</summary>
-public struct GatheredRows : IRowSource
-{
-    /// <inheritdoc/>
-    public static bool IsGathered => true;
-}

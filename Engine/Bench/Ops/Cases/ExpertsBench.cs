@@ -3,22 +3,18 @@ using Lean.Tensors;
 
 namespace Lean.Engine.Bench.Ops;
 
-/// <summary>
-/// The routed experts; each turn has a random routing of its own, uniform over the experts. A form names the kernels of a
-/// prompt's rows; without one they are those of the process.
-/// </summary>
+/// <summary>The routed experts; each turn has a random routing of its own, uniform over the experts.</summary>
 internal sealed class ExpertsBench : OpBench
 {
     private readonly int _hidden, _width, _experts, _topK, _turns, _gateUp, _down, _x, _mix, _chosen, _scratch, _y;
     private readonly int[] _routing;
     private readonly double _touched;
-    private readonly PromptExpertForm? _form;
     private ExpertWeights? _weights;
 
-    public ExpertsBench(KernelSet ops, int hidden, int width, int experts, int topK, int rows, RowClass rowClass, PromptExpertForm? form = null)
-        : base(form is null ? "grouped_experts" : $"grouped_experts_{form.Value.ToString().ToLowerInvariant()}", $"{experts}×({2 * width}×{hidden} + {hidden}×{width}), top {topK}", rows, rowClass)
+    public ExpertsBench(KernelSet ops, int hidden, int width, int experts, int topK, int rows, RowClass rowClass)
+        : base("grouped_experts", $"{experts}×({2 * width}×{hidden} + {hidden}×{width}), top {topK}", rows, rowClass)
     {
-        (_hidden, _width, _experts, _topK, _form) = (hidden, width, experts, topK, form);
+        (_hidden, _width, _experts, _topK) = (hidden, width, experts, topK);
         Shape both = new(experts, 2 * width, hidden), single = new(experts, hidden, width);
         (_gateUp, _down) = (Fixed.Add(DType.BF16, both), Fixed.Add(DType.BF16, single));
         (_x, _mix, _y) = (Random(rows, hidden), Random(rows, topK), Output(rows, hidden));
@@ -37,21 +33,8 @@ internal sealed class ExpertsBench : OpBench
     public override Work Work => new(
         (_touched * 3 * _width * _hidden * 2) + (sizeof(float) * (double)Rows * ((2 * _hidden) + (2 * _topK))), 6.0 * Rows * _topK * _hidden * _width);
 
-    public override void Launch(KernelSet ops, int turn)
-    {
-        PromptExpertForm before = ops.Stream?.PromptExperts ?? default;
-        if (_form is { } form && ops.Stream is { } stream)
-        {
-            stream.PromptExperts = form;
-        }
-
-        ops.GroupedExperts.Run(
-            Data.Own(_x), _weights!, Data.Own(_chosen).Rows(turn % _turns * (long)Rows, Rows), Data.Own(_mix), Data.Own(_scratch), Data.Own(_y), PromptRows);
-        if (ops.Stream is { } same)
-        {
-            same.PromptExperts = before;
-        }
-    }
+    public override void Launch(KernelSet ops, int turn) => ops.GroupedExperts.Run(
+        Data.Own(_x), _weights!, Data.Own(_chosen).Rows(turn % _turns * (long)Rows, Rows), Data.Own(_mix), Data.Own(_scratch), Data.Own(_y), PromptRows);
 
     public override void Check(CheckRun check)
     {
