@@ -103,7 +103,7 @@ internal sealed class BenchCommand
 
         return new Command("bench", "Measures how fast a model runs on this machine")
         {
-            decode, prefill, scheduler, load, new ServeBenchCommand().Build(), new KernelBenchCommand().Build(), new ExchangeBenchCommand().Build(),
+            decode, prefill, scheduler, load, new ServeBenchCommand().Build(), new KernelBenchCommand().Build(), new ExchangeBenchCommand().Build(), new TrialBenchCommand().Build(),
         };
     }
 

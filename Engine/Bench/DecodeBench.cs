@@ -8,7 +8,8 @@ namespace Lean.Engine.Bench;
 /// <summary>Times decode steps: every sequence of a batch gets a token, or more where drafts are right.</summary>
 internal static class DecodeBench
 {
-    private const int WarmUpSteps = 2;
+    /// <summary>Steps that do not count.</summary>
+    internal const int WarmUpSteps = 2;
 
     // The least that a step has for prompts where nobody says how many rows it aims at.
     private const int PromptRows = 512;
@@ -21,13 +22,8 @@ internal static class DecodeBench
     public static DecodeFigure Measure(BenchModel model, DecodeRun run)
     {
         GenerationRequest[] requests = run.Text is null ? Random(model, run) : Pieces(model, run, run.Text);
-        var options = new EngineOptions
+        EngineOptions options = Options(run) with
         {
-            MaxStepTokens = run.StepTokens,
-            MaxSequences = run.Batch,
-            KeepsPrefixes = false,
-            Speculate = run.Drafts.Most,
-            AdaptsDepth = run.Drafts.Adapts,
             ForcedAcceptance = run.Acceptance is { } rate ? new ForcedAcceptance(rate, run.Seed, model.Config.Vocabulary) : null,
         };
         using var engine = new GenerationBatch(model.Source, requests, options);
@@ -71,7 +67,18 @@ internal static class DecodeBench
             (double)tokens / seconds.Count, StepBytes.Experts(model.Config, run.Batch), engine.Engine.Drafts, engine.Engine.StepTokens);
     }
 
-    private static GenerationRequest[] Random(BenchModel model, DecodeRun run)
+    /// <summary>What the engine of a run may do.</summary>
+    internal static EngineOptions Options(DecodeRun run) => new()
+    {
+        MaxStepTokens = run.StepTokens,
+        MaxSequences = run.Batch,
+        KeepsPrefixes = false,
+        Speculate = run.Drafts.Most,
+        AdaptsDepth = run.Drafts.Adapts,
+    };
+
+    /// <summary>A run's requests, of random tokens.</summary>
+    internal static GenerationRequest[] Random(BenchModel model, DecodeRun run)
     {
         // Sequences whose prompts come first decode while the others' prompts are computed; all must last until the end.
         int rows = int.Max((run.StepTokens ?? PromptRows) - run.Batch - Grid.Cell, Grid.Cell / 2);

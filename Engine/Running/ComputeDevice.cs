@@ -9,6 +9,9 @@ internal sealed class ComputeDevice : IDisposable
 
     private ComputeDevice(KernelSet ops, int threads, params IDisposable[] owned) => (Ops, Threads, _owned) = (ops, threads, owned);
 
+    /// <summary>Whether devices opened from now on time each kernel, which then neither overlap nor are captured.</summary>
+    public static bool Profiles { get; set; }
+
     /// <summary>The ops.</summary>
     public KernelSet Ops { get; }
 
@@ -21,7 +24,7 @@ internal sealed class ComputeDevice : IDisposable
     /// <summary>A device that runs kernels, which is then owned.</summary>
     public static ComputeDevice Of(KernelDevice device)
     {
-        KernelStream stream = device.CreateStream(profile: false);
+        KernelStream stream = device.CreateStream(profile: Profiles);
         return new ComputeDevice(DeviceKernelSet.Create(stream), threads: 1, stream, device);
     }
 
