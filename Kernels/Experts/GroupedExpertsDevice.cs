@@ -58,6 +58,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
         if (generated > 0)
         {
             long free = scratch.Address;
+            bool byExpert = Trials.Tiles && EightSlots(weights, generated * topK) < generated * topK;
             var buffers = new Buffers(ref free, weights, generated, topK, generated * topK);
             Tensor chosen = experts.Rows(promptRows, generated);
             Tensor mine = x.Rows(promptRows, generated), shares = mix.Rows(promptRows, generated), sums = output.Rows(promptRows, generated);
@@ -68,9 +69,19 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
 
             if (_rowUnits.Takes(mine, gates) && _rowUnits.Takes(mine, ups) && _rowUnits.Takes(buffers.Inner, downs) && weights.Hidden % 8 == 0 && weights.Width % 8 == 0)
             {
-                ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
-                _rowUnits.ExpertGateUp(mine, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
-                _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, buffers.Tiles, downs);
+                Tensor tiles = buffers.Tiles;
+                if (byExpert)
+                {
+                    tiles = tiles.Rows(0, EightSlots(weights, generated * topK));
+                    ExpertsSortEightByExpertLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
+                }
+                else
+                {
+                    ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
+                }
+
+                _rowUnits.ExpertGateUp(mine, buffers.Inner, buffers.Rows, tiles, gates, ups);
+                _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, tiles, downs);
             }
             else
             {
@@ -117,6 +128,8 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
             ExpertsDownGeneratedF32Launcher.Launch(stream, buffers.Inner, buffers.Parts, buffers.Tiles, downs);
         }
     }
+
+    private static long EightSlots(ExpertWeights weights, long entries) => (entries / 8) + weights.Count;
 
     private static long PromptSlots(ExpertWeights weights, long entries) => (entries / PromptTileRows) + weights.Count;
 
