@@ -113,13 +113,16 @@ internal sealed class RowUnits(KernelStream stream)
         switch (Slices(inputs))
         {
             case 2:
-                ExpertGateUpRowsSlices2xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, groups);
+    // How far ahead L2 is asked for experts' weights: a third of the groups that run at a time.
+    private int Later => Trials.AskedWeights ? stream.Multiprocessors : 0;
+
+                ExpertGateUpRowsSlices2xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, Later, groups);
                 break;
             case 4:
-                ExpertGateUpRowsSlices4xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, groups);
+                ExpertGateUpRowsSlices4xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, Later, groups);
                 break;
             default:
-                ExpertGateUpRowsSlices8xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, groups);
+                ExpertGateUpRowsSlices8xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, Later, groups);
                 break;
         }
     }
@@ -132,13 +135,13 @@ internal sealed class RowUnits(KernelStream stream)
         switch (Slices(inputs))
         {
             case 2:
-                ExpertDownRowsSlices2xLauncher.Launch(stream, inner, parts, tiles, down, count, groups);
+                ExpertDownRowsSlices2xLauncher.Launch(stream, inner, parts, tiles, down, count, Later, groups);
                 break;
             case 4:
-                ExpertDownRowsSlices4xLauncher.Launch(stream, inner, parts, tiles, down, count, groups);
+                ExpertDownRowsSlices4xLauncher.Launch(stream, inner, parts, tiles, down, count, Later, groups);
                 break;
             default:
-                ExpertDownRowsSlices8xLauncher.Launch(stream, inner, parts, tiles, down, count, groups);
+                ExpertDownRowsSlices8xLauncher.Launch(stream, inner, parts, tiles, down, count, Later, groups);
                 break;
         }
     }
