@@ -57,7 +57,8 @@ internal sealed class GatedDeltaNet : IMixer
         Tensor prompts = read.Rows(0, batch.PromptRows);
         ops.GatedRmsNorm.Run(prompts, z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts);
         ops.GeneratedDeltaNet.Run(
-            _shape, _parameters, new DeltaNetInputs(qkv, z, b, a), cache.History, cache.State, batch.Generated, convolved, read, batch.PromptRows);
+            _shape, _parameters, new DeltaNetInputs(qkv, z, b, a), cache.History, cache.State, batch.Generated, convolved, read, batch.PromptRows,
+            settled: batch.PromptRows == 0);
         _weights.Output.Run(read, output, batch.PromptRows);
         step.Arena.Release(mark);
     }
