@@ -38,7 +38,11 @@ internal sealed class RowUnits(KernelStream stream)
 
         if (rows <= 8)
         {
-            Few(x, weight, gate, add, output);
+            if (!Trials.Whole || !gate.IsEmpty || !add.IsEmpty || !TryWhole(x, weight, output))
+            {
+                Few(x, weight, gate, add, output);
+            }
+
             return;
         }
 
@@ -244,3 +248,25 @@ internal sealed class RowUnits(KernelStream stream)
 
     private static bool IsAligned(nint address, long rowBytes) => address % 16 == 0 && rowBytes % 16 == 0;
 }
+    /// <summary>output = x·weightᵀ of up to eight rows, where a group has room for all its weights: of eight outputs for each line of warps, and slices of sixteen blocks.</summary>
+    internal bool TryWhole(in Tensor x, in Tensor weight, in Tensor output)
+    {
+        long outputs = weight.Shape[0], inputs = weight.Shape[1];
+        int slices = Slices(inputs), groups = (int)long.Min(outputs, GroupsTogether * stream.Multiprocessors);
+        if (slices == 4 || Count(inputs, BlocksOf) * 8 > slices * 16 || Count(outputs, groups) > Warps / slices * 8)
+        {
+            return false;
+        }
+
+        if (slices == 2)
+        {
+            LinearRowsWholeSlices2xLauncher.Launch(stream, x, weight, output, groups);
+        }
+        else
+        {
+            LinearRowsWholeSlices8xLauncher.Launch(stream, x, weight, output, groups);
+        }
+
+        return true;
+    }
+
