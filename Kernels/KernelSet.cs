@@ -83,6 +83,9 @@ public sealed class KernelSet
     /// <summary>Greedy choice of a token.</summary>
     public GreedyPick GreedyPick { get => field ?? Missing<GreedyPick>("greedy_pick"); init; }
 
+    /// <summary>Routed experts and the shared one, from the router's logits on.</summary>
+    public RoutedMixture RoutedMixture { get => field ?? Missing<RoutedMixture>("routed_mixture"); init; }
+
     /// <summary>Greedy choices of ranks that divide the vocabulary.</summary>
     public RankPicks RankPicks { get => field ?? Missing<RankPicks>("merge_picks"); init; }
 

@@ -31,7 +31,7 @@ internal sealed class SparseMoe : IMlp
     }
 
     public long Bytes(long rows) =>
-        (rows * sizeof(float) * (_experts.Count + Pad + (2 * _layer.Config.TopK))) + _layer.Ops.ExpertMixture.ScratchBytes(_experts, _shared, rows, _layer.Config.TopK);
+        (rows * sizeof(float) * (_experts.Count + Pad)) + _layer.Ops.RoutedMixture.ScratchBytes(_experts, _shared, rows, _layer.Config.TopK);
 
     public void Forward(Tensor x, Tensor output, StepContext step)
     {
@@ -39,13 +39,11 @@ internal sealed class SparseMoe : IMlp
         long rows = step.Batch.Rows, count = _experts.Count, topK = _layer.Config.TopK;
         ArenaMark mark = step.Arena.Mark();
         Tensor logits = step.Arena.F32(rows, (count + Pad) / Pad * Pad).Columns(0, count + 1);
-        Tensor chosen = step.Arena.I32(rows, topK);
-        Tensor mix = step.Arena.F32(rows, topK);
-        Tensor scratch = step.Arena.Raw(ops.ExpertMixture.ScratchBytes(_experts, _shared, rows, topK));
+        Tensor scratch = step.Arena.Raw(ops.RoutedMixture.ScratchBytes(_experts, _shared, rows, topK));
 
         ops.Linear.Run(x, _router, logits, step.Batch.PromptRows);
-        ops.ExpertRouter.Run(logits.Columns(0, count), _layer.Config.RenormaliseTopK, chosen, mix);
-        ops.ExpertMixture.Run(x, _experts, _shared, chosen, mix, logits.Columns(count, 1), scratch, output, step.Batch.PromptRows);
+        ops.RoutedMixture.Run(
+            x, _experts, _shared, logits.Columns(0, count), topK, _layer.Config.RenormaliseTopK, logits.Columns(count, 1), scratch, output, step.Batch.PromptRows);
         _sum.CompleteForNorm(output);
         step.Arena.Release(mark);
     }

@@ -11,6 +11,8 @@ public static class CpuKernels
         GatedDeltaRule rule = new RecurrentDeltaRuleCpu(backend);
         GroupedExperts experts = new GroupedExpertsCpu(backend);
         GatedMlp mlp = new GatedMlpCpu(backend);
+        ExpertRouter router = new ExpertRouterCpu(backend);
+        ExpertMixture mixture = new ExpertMixtureCpu(backend, new ExpertMixtureInTwo(experts, mlp));
         return new KernelSet
         {
             Description = $"cpu {backend.InstructionSet}, {backend.Threads} thread{(backend.Threads == 1 ? "" : "s")}",
@@ -28,10 +30,11 @@ public static class CpuKernels
             PromptDeltaRule = new ChunkedDeltaRuleCpu(backend),
             GeneratedDeltaRule = rule,
             GeneratedDeltaNet = new GeneratedDeltaNetInThree(convolution, rule, norm),
-            ExpertRouter = new ExpertRouterCpu(backend),
+            ExpertRouter = router,
             GroupedExperts = experts,
             GatedMlp = mlp,
-            ExpertMixture = new ExpertMixtureCpu(backend, new ExpertMixtureInTwo(experts, mlp)),
+            ExpertMixture = mixture,
+            RoutedMixture = new RoutedMixtureInTwo(router, mixture),
             GreedyPick = new GreedyPickCpu(backend),
             RankPicks = new RankPicksReference(),
             AdjustLogits = new AdjustLogitsCpu(backend),

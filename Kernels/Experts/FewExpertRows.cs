@@ -35,11 +35,49 @@ internal sealed class FewExpertRows(KernelStream stream)
     public bool TryRun(
         in Tensor x, ExpertWeights weights, SharedExpert? shared, in Tensor experts, in Tensor mix, in Tensor gateLogit, nint scratch, in Tensor output)
     {
-        long rows = x.Shape[0], topK = experts.Shape[1], hidden = weights.Hidden, width = weights.Width;
+        if (TryArrange(x, weights, shared, experts.Shape[1], scratch) is not { } call)
+        {
+            return false;
+        }
+
+        _units.MixtureGateUp(x, experts, call.Inner, call.Gates, call.Ups, call.SharedGate, call.SharedUp, (int)weights.Width);
+        _units.MixtureDown(call.Inner, experts, mix, gateLogit, output, call.Downs, call.SharedDown, (int)weights.Width);
+        return true;
+    }
+
+    /// <summary>As <see cref="TryRun"/>, for rows that have yet to choose: the launches do so themselves.</summary>
+    /// <param name="x">f32 [T, H].</param>
+    /// <param name="weights">The routed experts.</param>
+    /// <param name="shared">The shared expert.</param>
+    /// <param name="logits">f32 [T, E].</param>
+    /// <param name="topK">K.</param>
+    /// <param name="renormalise">Whether the chosen weights are scaled to sum to one.</param>
+    /// <param name="gateLogit">f32 [T, 1].</param>
+    /// <param name="scratch">As many bytes as <see cref="ScratchBytes"/>.</param>
+    /// <param name="output">f32 [T, H].</param>
+    public bool TryRoute(
+        in Tensor x, ExpertWeights weights, SharedExpert shared, in Tensor logits, long topK, bool renormalise, in Tensor gateLogit, nint scratch,
+        in Tensor output)
+    {
+        if (!_units.Routes(x.Shape[0], weights.Count, topK, weights.Hidden, weights.Width, shared.Down.Inputs)
+            || TryArrange(x, weights, shared, topK, scratch) is not { } call)
+        {
+            return false;
+        }
+
+        _units.RoutedGateUp(x, logits, call.Inner, call.Gates, call.Ups, call.SharedGate, call.SharedUp, (int)topK, (int)weights.Width, renormalise);
+        _units.RoutedDown(call.Inner, logits, gateLogit, output, call.Downs, call.SharedDown, (int)topK, (int)weights.Width, renormalise);
+        return true;
+    }
+
+    // What the launches take, or null where others must run.
+    private Call? TryArrange(in Tensor x, ExpertWeights weights, SharedExpert? shared, long topK, nint scratch)
+    {
+        long rows = x.Shape[0], hidden = weights.Hidden, width = weights.Width;
         if (rows * topK > MostPairs || hidden > MostInputs || weights.IsPart || !weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
             || shared is { } one && (one.GateUp.Parts.Length != 1 || one.Down.Parts.Length != 1))
         {
-            return false;
+            return null;
         }
 
         // Without a shared expert its matrices have no rows and no columns.
@@ -48,15 +86,12 @@ internal sealed class FewExpertRows(KernelStream stream)
         Tensor sharedUp = shared?.GateUp.Rows(sharedWidth, sharedWidth) ?? sharedGate;
         Tensor sharedDown = shared?.Down.Rows(0, hidden) ?? new Tensor(gates.Type, new Shape(hidden, 0), gates.Address);
         var inner = new Tensor(DType.F32, new Shape(rows, (topK * width) + sharedWidth), scratch);
-        if (hidden % 8 != 0 || width % 8 != 0 || !_units.Takes(x, gates) || !_units.Takes(x, ups) || !_units.Takes(inner, downs)
+        return hidden % 8 != 0 || width % 8 != 0 || !_units.Takes(x, gates) || !_units.Takes(x, ups) || !_units.Takes(inner, downs)
             || (topK + (shared is null ? 0 : 1)) * RowUnits.Slices(width) > MostItems
-            || shared is not null && (!_units.Takes(x, sharedGate) || !_units.Takes(x, sharedUp) || !_units.Takes(inner, sharedDown) || !RowUnits.IsCutAlike(width, sharedWidth)))
-        {
-            return false;
-        }
-
-        _units.MixtureGateUp(x, experts, inner, gates, ups, sharedGate, sharedUp, (int)width);
-        _units.MixtureDown(inner, experts, mix, gateLogit, output, downs, sharedDown, (int)width);
-        return true;
+            || shared is not null && (!_units.Takes(x, sharedGate) || !_units.Takes(x, sharedUp) || !_units.Takes(inner, sharedDown) || !RowUnits.IsCutAlike(width, sharedWidth))
+            ? null
+            : new Call(inner, gates, ups, downs, sharedGate, sharedUp, sharedDown);
     }
+
+    private readonly record struct Call(Tensor Inner, Tensor Gates, Tensor Ups, Tensor Downs, Tensor SharedGate, Tensor SharedUp, Tensor SharedDown);
 }

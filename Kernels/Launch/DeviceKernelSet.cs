@@ -12,6 +12,8 @@ public static class DeviceKernelSet
         GatedDeltaRule rule = new RecurrentDeltaRuleDevice(stream);
         GroupedExperts experts = new GroupedExpertsDevice(stream);
         GatedMlp mlp = new GatedMlpDevice(stream);
+        ExpertRouter router = new ExpertRouterDevice(stream);
+        ExpertMixture mixture = new ExpertMixtureDevice(stream, experts, mlp);
         return new KernelSet
         {
             Description = $"{stream.DeviceName} {stream.Device.Description}",
@@ -25,10 +27,11 @@ public static class DeviceKernelSet
             PromptDeltaRule = new ChunkedDeltaRuleDevice(stream),
             GeneratedDeltaRule = rule,
             GeneratedDeltaNet = new GeneratedDeltaNetDevice(stream, new GeneratedDeltaNetInThree(convolution, rule, norm)),
-            ExpertRouter = new ExpertRouterDevice(stream),
+            ExpertRouter = router,
             GroupedExperts = experts,
             GatedMlp = mlp,
-            ExpertMixture = new ExpertMixtureDevice(stream, experts, mlp),
+            ExpertMixture = mixture,
+            RoutedMixture = new RoutedMixtureDevice(stream, new RoutedMixtureInTwo(router, mixture)),
             RotaryTable = new RotaryTableDevice(stream),
             PrepareAttention = new PrepareAttentionDevice(stream),
             PagedAttention = new PagedAttentionDevice(stream),

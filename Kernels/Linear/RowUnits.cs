@@ -18,6 +18,10 @@ internal sealed class RowUnits(KernelStream stream)
     private const int Block = 32;
     private const int BlocksOf = 8 * Block;
 
+    // As in RowChoice; the widest of the kernels that choose.
+    private const int MostChosen = 32;
+    private const int MostExperts = 512;
+
     // Groups that stay for all their outputs, on a multiprocessor: as many as it holds.
     private const int GroupsTogether = 2;
 
@@ -109,6 +113,9 @@ internal sealed class RowUnits(KernelStream stream)
         }
     }
 
+    // How far ahead L2 is asked for experts' weights: a third of the groups that run at a time.
+    private int Later => Trials.AskedWeights ? stream.Multiprocessors : 0;
+
     /// <summary>inner[place] = silu(x·gate) · (x·up) of each place's row and expert.</summary>
     public void ExpertGateUp(in Tensor x, in Tensor inner, in Tensor rows, in Tensor tiles, in Tensor gate, in Tensor up)
     {
@@ -117,9 +124,6 @@ internal sealed class RowUnits(KernelStream stream)
         switch (Slices(inputs))
         {
             case 2:
-    // How far ahead L2 is asked for experts' weights: a third of the groups that run at a time.
-    private int Later => Trials.AskedWeights ? stream.Multiprocessors : 0;
-
                 ExpertGateUpRowsSlices2xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, Later, groups);
                 break;
             case 4:
@@ -154,7 +158,7 @@ internal sealed class RowUnits(KernelStream stream)
     public void MixtureGateUp(
         in Tensor x, in Tensor experts, in Tensor inner, in Tensor gate, in Tensor up, in Tensor sharedGate, in Tensor sharedUp, int width)
     {
-        int groups = (int)long.Min(experts.Shape.Count * width, GroupsTogether * stream.Multiprocessors);
+        int groups = MixtureGroups(experts.Shape.Count, width);
         switch (Slices(x.Shape[1]))
         {
             case 2:
@@ -188,6 +192,49 @@ internal sealed class RowUnits(KernelStream stream)
         }
     }
 
+    /// <summary>Whether a mixture's launches choose for themselves: as many experts and rows as they can, and of the shared expert a share for each group.</summary>
+    /// <param name="rows">T.</param>
+    /// <param name="experts">E.</param>
+    /// <param name="topK">K.</param>
+    /// <param name="hidden">H.</param>
+    /// <param name="width">I.</param>
+    /// <param name="sharedWidth">J.</param>
+    public bool Routes(long rows, long experts, long topK, long hidden, long width, long sharedWidth) =>
+        stream.MatrixUnits != MatrixUnits.None && rows <= Warps && experts <= MostExperts && topK <= MostChosen && Slices(hidden) == 8 && Slices(width) == 2
+        && rows * sharedWidth >= MixtureGroups(rows * topK, width);
+
+    /// <summary>As <see cref="MixtureGateUp"/>, from the logits on.</summary>
+    public void RoutedGateUp(
+        in Tensor x, in Tensor logits, in Tensor inner, in Tensor gate, in Tensor up, in Tensor sharedGate, in Tensor sharedUp, int topK, int width, bool renormalise)
+    {
+        int groups = MixtureGroups(x.Shape[0] * topK, width), scale = renormalise ? 1 : 0;
+        if (logits.Shape[1] <= 256)
+        {
+            RoutedGateUpRowsFewLauncher.Launch(stream, x, logits, inner, gate, up, sharedGate, sharedUp, topK, width, scale, groups);
+        }
+        else
+        {
+            RoutedGateUpRowsManyLauncher.Launch(stream, x, logits, inner, gate, up, sharedGate, sharedUp, topK, width, scale, groups);
+        }
+    }
+
+    /// <summary>As <see cref="MixtureDown"/>, from the logits on.</summary>
+    public void RoutedDown(
+        in Tensor inner, in Tensor logits, in Tensor gateLogit, in Tensor output, in Tensor down, in Tensor sharedDown, int topK, int width, bool renormalise)
+    {
+        int groups = (int)long.Min(output.Shape[0] * Count(output.Shape[1], LineOutputs), stream.Multiprocessors), scale = renormalise ? 1 : 0;
+        if (logits.Shape[1] <= 256)
+        {
+            RoutedDownRowsFewLauncher.Launch(stream, inner, logits, gateLogit, output, down, sharedDown, topK, width, scale, groups);
+        }
+        else
+        {
+            RoutedDownRowsManyLauncher.Launch(stream, inner, logits, gateLogit, output, down, sharedDown, topK, width, scale, groups);
+        }
+    }
+
+    private int MixtureGroups(long pairs, long width) => (int)long.Min(pairs * width, GroupsTogether * stream.Multiprocessors);
+
     // More than eight rows: sixteen a tile as long as all groups run at once, since multiprocessors have nothing to do
     // otherwise; beyond that 32, for which weights are read half as often.
     private int TileRows(long rows, int columns) =>
@@ -219,6 +266,28 @@ internal sealed class RowUnits(KernelStream stream)
         }
     }
 
+    /// <summary>output = x·weightᵀ of up to eight rows, where a group has room for all its weights: of eight outputs for each line of warps, and slices of sixteen blocks.</summary>
+    internal bool TryWhole(in Tensor x, in Tensor weight, in Tensor output)
+    {
+        long outputs = weight.Shape[0], inputs = weight.Shape[1];
+        int slices = Slices(inputs), groups = (int)long.Min(outputs, GroupsTogether * stream.Multiprocessors);
+        if (slices == 4 || Count(inputs, BlocksOf) * 8 > slices * 16 || Count(outputs, groups) > Warps / slices * 8)
+        {
+            return false;
+        }
+
+        if (slices == 2)
+        {
+            LinearRowsWholeSlices2xLauncher.Launch(stream, x, weight, output, groups);
+        }
+        else
+        {
+            LinearRowsWholeSlices8xLauncher.Launch(stream, x, weight, output, groups);
+        }
+
+        return true;
+    }
+
     private void Few(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
     {
         int groups = (int)long.Min(weight.Shape[0], GroupsTogether * stream.Multiprocessors);
@@ -248,25 +317,3 @@ internal sealed class RowUnits(KernelStream stream)
 
     private static bool IsAligned(nint address, long rowBytes) => address % 16 == 0 && rowBytes % 16 == 0;
 }
-    /// <summary>output = x·weightᵀ of up to eight rows, where a group has room for all its weights: of eight outputs for each line of warps, and slices of sixteen blocks.</summary>
-    internal bool TryWhole(in Tensor x, in Tensor weight, in Tensor output)
-    {
-        long outputs = weight.Shape[0], inputs = weight.Shape[1];
-        int slices = Slices(inputs), groups = (int)long.Min(outputs, GroupsTogether * stream.Multiprocessors);
-        if (slices == 4 || Count(inputs, BlocksOf) * 8 > slices * 16 || Count(outputs, groups) > Warps / slices * 8)
-        {
-            return false;
-        }
-
-        if (slices == 2)
-        {
-            LinearRowsWholeSlices2xLauncher.Launch(stream, x, weight, output, groups);
-        }
-        else
-        {
-            LinearRowsWholeSlices8xLauncher.Launch(stream, x, weight, output, groups);
-        }
-
-        return true;
-    }
-

@@ -32,6 +32,7 @@ public static class ReferenceKernels
         GroupedExperts = new GroupedExpertsReference(),
         GatedMlp = new GatedMlpReference(),
         ExpertMixture = new ExpertMixtureInTwo(new GroupedExpertsReference(), new GatedMlpReference()),
+        RoutedMixture = new RoutedMixtureInTwo(new ExpertRouterReference(), new ExpertMixtureInTwo(new GroupedExpertsReference(), new GatedMlpReference())),
         GreedyPick = new GreedyPickReference(),
         RankPicks = new RankPicksReference(),
         AdjustLogits = new AdjustLogitsReference(),

@@ -43,8 +43,61 @@ public static class MixtureDownRows
         [RowStride("gateLogit")] int gateStride,
         [RowStride("down")] int downStride,
         int width)
+        where TSlices : struct, ISlices => Run<TSlices, MadeChoice>(
+            inner, experts, mix, inner, gateLogit, output, down, sharedDown, rows, 0, topK, outputs, innerWidth, sharedWidth, 0, gateStride, downStride, width);
+
+    /// <summary>As the other, behind MixtureRows.Routed: each group chooses as that did, while the first half still runs.</summary>
+    [Kernel("routed_down_rows", RowProducts.Threads, groups: "*", Unroll = true)]
+    [Instance("few", typeof(TwoSlices), typeof(UpTo256Experts))]
+    [Instance("many", typeof(TwoSlices), typeof(UpTo512Experts))]
+    [Cuda("sm_80", SharedBytes = WeightBytes + (RowProducts.Warps * ChunkBytes), GroupsTogether = 2)]
+    public static void Routed<TSlices, TChoice>(
+        [Shape("T", "W")] ArrayView<float> inner,
+        [Shape("T", "E")] ArrayView<float> logits,
+        [Shape("T", "1")] ArrayView<float> gateLogit,
+        [Shape("T", "H")] ArrayView<float> output,
+        [Shape("E", "HI")] ArrayView<ushort> down,
+        [Shape("H", "J")] ArrayView<ushort> sharedDown,
+        [Extent("T")] int rows,
+        [Extent("E")] int count,
+        [Extent("H")] int outputs,
+        [Extent("W")] int innerWidth,
+        [Extent("J")] int sharedWidth,
+        [RowStride("logits")] int logitStride,
+        [RowStride("gateLogit")] int gateStride,
+        [RowStride("down")] int downStride,
+        int topK,
+        int width,
+        int renormalise)
         where TSlices : struct, ISlices
+        where TChoice : struct, IMixtureChoice => Run<TSlices, TChoice>(
+            inner, default, default, logits, gateLogit, output, down, sharedDown, rows, count, topK, outputs, innerWidth, sharedWidth, logitStride, gateStride,
+            downStride, width, renormalise);
+
+    private static void Run<TSlices, TChoice>(
+        ArrayView<float> inner,
+        ArrayView<int> experts,
+        ArrayView<float> mix,
+        ArrayView<float> logits,
+        ArrayView<float> gateLogit,
+        ArrayView<float> output,
+        ArrayView<ushort> down,
+        ArrayView<ushort> sharedDown,
+        int rows,
+        int expertCount,
+        int topK,
+        int outputs,
+        int innerWidth,
+        int sharedWidth,
+        int logitStride,
+        int gateStride,
+        int downStride,
+        int width,
+        int renormalise = 0)
+        where TSlices : struct, ISlices
+        where TChoice : struct, IMixtureChoice
     {
+        var given = new float[TChoice.Lines * RowChoice.Line];
         DependentLaunch.Allow();
         ArrayView<float> sums = SharedMemory.Allocate<float>(MostItems * Side);
         ArrayView<int> choice = SharedMemory.Allocate<int>(MixtureRows.MostPairs);
@@ -57,7 +110,17 @@ public static class MixtureDownRows
 
         // This warp's terms of a chunk: a lane makes those of eight along k, and all read those of every block.
         uint terms = memory + (uint)(WeightBytes + (warp * ChunkBytes)), store = terms + (uint)((lane / 4 * OneRow.BlockBytes) + (lane % 4 * 16)), word = terms + (uint)(lane % 4 * 16);
-        if (Group.IdxX < rows * topK)
+        if (!TChoice.IsMade)
+        {
+            RowChoice.LoadFresh<TChoice>(given, logits, (long)Math.Min(warp, rows - 1) * logitStride, expertCount);
+            ChosenExpert own = RowChoice.Choose<TChoice>(given, expertCount, topK, renormalise);
+            if (warp < rows && lane < topK)
+            {
+                choice[(warp * topK) + lane] = own.Expert;
+                shares[(warp * topK) + lane] = own.Weight;
+            }
+        }
+        else if (Group.IdxX < rows * topK)
         {
             // Nothing but the first half's work is left to wait for when the sums are there.
             choice[Group.IdxX] = WideAccess.Fresh(ref experts[Group.IdxX]);

@@ -52,8 +52,68 @@ public static class MixtureRows
         [RowStride("gate")] int gateStride,
         [RowStride("up")] int upStride,
         int width)
+        where TSlices : struct, ISlices => Run<TSlices, MadeChoice>(
+            x, experts, x, inner, gate, up, sharedGate, sharedUp, rows, 0, topK, inputs, innerWidth, sharedWidth, xStride, 0, gateStride, upStride, width);
+
+    /// <summary>
+    /// As the other, and each group chooses the rows' experts for itself, from their logits, while its weights of the
+    /// shared expert come: the launch that would choose for all takes longer. Every group has a share of the shared expert;
+    /// T is at most the warps of a group.
+    /// </summary>
+    [Kernel("routed_gate_up_rows", RowProducts.Threads, groups: "*", Unroll = true)]
+    [Instance("few", typeof(EightSlices), typeof(UpTo256Experts))]
+    [Instance("many", typeof(EightSlices), typeof(UpTo512Experts))]
+    [Cuda("sm_80", SharedBytes = WeightBytes + TermBytes, GroupsTogether = 2)]
+    public static void Routed<TSlices, TChoice>(
+        [Shape("T", "H")] ArrayView<float> x,
+        [Shape("T", "E")] ArrayView<float> logits,
+        [Shape("T", "W")] ArrayView<float> inner,
+        [Shape("E", "IH")] ArrayView<ushort> gate,
+        [Shape("E", "IH")] ArrayView<ushort> up,
+        [Shape("J", "H")] ArrayView<ushort> sharedGate,
+        [Shape("J", "H")] ArrayView<ushort> sharedUp,
+        [Extent("T")] int rows,
+        [Extent("E")] int count,
+        [Extent("H")] int inputs,
+        [Extent("W")] int innerWidth,
+        [Extent("J")] int sharedWidth,
+        [RowStride("x")] int xStride,
+        [RowStride("logits")] int logitStride,
+        [RowStride("gate")] int gateStride,
+        [RowStride("up")] int upStride,
+        int topK,
+        int width,
+        int renormalise)
         where TSlices : struct, ISlices
+        where TChoice : struct, IMixtureChoice => Run<TSlices, TChoice>(
+            x, default, logits, inner, gate, up, sharedGate, sharedUp, rows, count, topK, inputs, innerWidth, sharedWidth, xStride, logitStride, gateStride,
+            upStride, width, renormalise);
+
+    private static void Run<TSlices, TChoice>(
+        ArrayView<float> x,
+        ArrayView<int> experts,
+        ArrayView<float> logits,
+        ArrayView<float> inner,
+        ArrayView<ushort> gate,
+        ArrayView<ushort> up,
+        ArrayView<ushort> sharedGate,
+        ArrayView<ushort> sharedUp,
+        int rows,
+        int expertCount,
+        int topK,
+        int inputs,
+        int innerWidth,
+        int sharedWidth,
+        int xStride,
+        int logitStride,
+        int gateStride,
+        int upStride,
+        int width,
+        int renormalise = 0)
+        where TSlices : struct, ISlices
+        where TChoice : struct, IMixtureChoice
     {
+        var given = new float[TChoice.Lines * RowChoice.Line];
         ArrayView<float> sums = SharedMemory.Allocate<float>(Rounds * RowProducts.Warps * Side);
         ArrayView<int> choice = SharedMemory.Allocate<int>(MostPairs);
         ArrayView<int> targets = SharedMemory.Allocate<int>(Rounds);
@@ -65,7 +125,7 @@ public static class MixtureRows
         // Outputs of all rows are counted through, the shared expert's and the ranks' apart.
         int routed = RowStream.Begin(rows * topK * width, Grid.IdxX), routedEnd = RowStream.Begin(rows * topK * width, Grid.IdxX + 1);
         int next = RowStream.Begin(rows * sharedWidth, Grid.IdxX), end = RowStream.Begin(rows * sharedWidth, Grid.IdxX + 1);
-        bool isShared = next < end;
+        bool isShared = !TChoice.IsMade || next < end;
         if (!isShared)
         {
             // The choice is another kernel's output; the shared expert's weights are nobody's.
@@ -95,12 +155,28 @@ public static class MixtureRows
         // Only after the wait may the next kernel start: it reads the choice without waiting.
         DependentLaunch.Wait();
         DependentLaunch.Allow();
-        if (Group.IdxX < rows * topK)
+        int left = 0, split = -1;
+        if (!TChoice.IsMade)
+        {
+            // A warp for each row, and where there are more warps they choose for the last row again. The row's terms are made
+            // while the logits come.
+            int warp = Group.IdxX >> 5, lane = Group.IdxX & 31;
+            RowChoice.Load<TChoice>(given, logits, (long)Math.Min(warp, rows - 1) * logitStride, expertCount);
+            split = matrix;
+            Split(terms, x, (long)split * xStride, inputs);
+            ChosenExpert chosen = RowChoice.Choose<TChoice>(given, expertCount, topK, renormalise);
+            if (warp < rows && lane < topK)
+            {
+                choice[(warp * topK) + lane] = chosen.Expert;
+            }
+
+            Group.Barrier();
+        }
+        else if (Group.IdxX < rows * topK)
         {
             choice[Group.IdxX] = experts[Group.IdxX];
         }
 
-        int left = 0, split = -1;
         while (count > 0)
         {
             int row = isShared ? matrix : matrix / topK;
