@@ -47,6 +47,9 @@ public sealed class KernelSet
     /// <summary>Matrix product with a rounded copy of weights, for drafts; null where drafts take the weights themselves.</summary>
     public RoundedLinear? RoundedLinear { get; init; }
 
+    /// <summary>A norm and the product behind it in one launch, or null where the device has none: nothing but time depends on it.</summary>
+    public NormedLinear? NormedLinear { get; init; }
+
     /// <summary>cos and sin of a step's positions.</summary>
     public RotaryTable RotaryTable { get => field ?? Missing<RotaryTable>("rotary_table"); init; }
 
@@ -80,11 +83,11 @@ public sealed class KernelSet
     /// <summary>Routed experts and the shared one.</summary>
     public ExpertMixture ExpertMixture { get => field ?? Missing<ExpertMixture>("expert_mixture"); init; }
 
-    /// <summary>Greedy choice of a token.</summary>
-    public GreedyPick GreedyPick { get => field ?? Missing<GreedyPick>("greedy_pick"); init; }
-
     /// <summary>Routed experts and the shared one, from the router's logits on.</summary>
     public RoutedMixture RoutedMixture { get => field ?? Missing<RoutedMixture>("routed_mixture"); init; }
+
+    /// <summary>Greedy choice of a token.</summary>
+    public GreedyPick GreedyPick { get => field ?? Missing<GreedyPick>("greedy_pick"); init; }
 
     /// <summary>Greedy choices of ranks that divide the vocabulary.</summary>
     public RankPicks RankPicks { get => field ?? Missing<RankPicks>("merge_picks"); init; }

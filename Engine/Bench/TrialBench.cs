@@ -77,7 +77,7 @@ internal static class TrialBench
 
     private static (List<double> Seconds, ulong Hash) Run(BenchModel model, int batch, int context, int steps, int seed, Action<bool>? afterStep = null)
     {
-        var run = new DecodeRun(batch, context, steps, seed, Speculation.Off, Acceptance: null, Averages: false, Text: null);
+        var run = new DecodeRun(batch, context, steps, seed, Speculation.Off, Acceptance: null, Averages: false, StepTokens: null, Text: null);
         using var engine = new GenerationBatch(model.Source, DecodeBench.Random(model, run), DecodeBench.Options(run));
         var seconds = new List<double>();
         int chosen = 0, warm = 0;

@@ -45,7 +45,9 @@ internal sealed class ExpertParallelMoe : IMlp
         return travelling + own + _layer.Ops.GroupedExperts.ScratchBytes(_experts, all, topK);
     }
 
-    public void Forward(Tensor x, Tensor output, StepContext step)
+    public LinearWeight? Input => null;
+
+    public void Forward(Tensor x, Tensor projected, Tensor output, StepContext step)
     {
         ArenaMark mark = step.Arena.Mark();
         Tensor routed = Exchange(Routed(x, step), step);

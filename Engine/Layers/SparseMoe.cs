@@ -33,15 +33,21 @@ internal sealed class SparseMoe : IMlp
     public long Bytes(long rows) =>
         (rows * sizeof(float) * (_experts.Count + Pad)) + _layer.Ops.RoutedMixture.ScratchBytes(_experts, _shared, rows, _layer.Config.TopK);
 
-    public void Forward(Tensor x, Tensor output, StepContext step)
+    public LinearWeight Input => _router;
+
+    public void Forward(Tensor x, Tensor projected, Tensor output, StepContext step)
     {
         KernelSet ops = _layer.Ops;
         long rows = step.Batch.Rows, count = _experts.Count, topK = _layer.Config.TopK;
         ArenaMark mark = step.Arena.Mark();
-        Tensor logits = step.Arena.F32(rows, (count + Pad) / Pad * Pad).Columns(0, count + 1);
+        Tensor logits = projected.IsEmpty ? step.Arena.Product(rows, count + 1) : projected;
         Tensor scratch = step.Arena.Raw(ops.RoutedMixture.ScratchBytes(_experts, _shared, rows, topK));
 
-        ops.Linear.Run(x, _router, logits, step.Batch.PromptRows);
+        if (projected.IsEmpty)
+        {
+            ops.Linear.Run(x, _router, logits, step.Batch.PromptRows);
+        }
+
         ops.RoutedMixture.Run(
             x, _experts, _shared, logits.Columns(0, count), topK, _layer.Config.RenormaliseTopK, logits.Columns(count, 1), scratch, output, step.Batch.PromptRows);
         _sum.CompleteForNorm(output);

@@ -24,6 +24,7 @@ public static class DeviceKernelSet
             PartSum = new PartSumDevice(stream),
             GatedRmsNorm = norm,
             Linear = new LinearDevice(stream),
+            NormedLinear = new NormedLinearDevice(stream),
             PromptDeltaRule = new ChunkedDeltaRuleDevice(stream),
             GeneratedDeltaRule = rule,
             GeneratedDeltaNet = new GeneratedDeltaNetDevice(stream, new GeneratedDeltaNetInThree(convolution, rule, norm)),
