@@ -1,8 +1,9 @@
 using System.CommandLine;
+using System.Globalization;
+using Lean.Comm;
 using Lean.Engine.Cli;
 using Lean.Engine.Ranks;
 using Lean.Engine.Running;
-using Lean.Comm;
 
 namespace Lean.Engine.Bench;
 
@@ -22,6 +23,7 @@ internal sealed class TrialBenchCommand
     private readonly Option<int> _context = Options.Number("--context", 1, Most, 16, "Tokens of each prompt");
     private readonly Option<int> _rounds = Options.Number("--rounds", 1, 100, 2, "How often each choice has its turn");
     private readonly Option<string?> _choices = Options.Text("--choices", "A|B|…", "Which kernels on trial run, each choice a list of names; 'none' for none");
+    private readonly Option<string?> _plan = Options.Text("--plan", "B,…:A|…;…", "Batch sizes with choices of their own, such as '1,4:none|routed;64:none|tiles'; instead of --batch and --choices");
     private readonly Option<bool> _profile = new("--profile") { Description = "Time each kernel of a step instead, one choice after the other" };
 
     /// <summary>The command.</summary>
@@ -29,7 +31,7 @@ internal sealed class TrialBenchCommand
     {
         var command = new Command("trials", "Kernels that have yet to be measured, beside those that run")
         {
-            _model, _synthetic, _layers, _seed, _device, _batch, _steps, _context, _rounds, _choices, _profile,
+            _model, _synthetic, _layers, _seed, _device, _batch, _steps, _context, _rounds, _choices, _plan, _profile,
         };
         command.SetAction(Run);
         return command;
@@ -39,17 +41,20 @@ internal sealed class TrialBenchCommand
     {
         int layers = parsed.GetValue(_layers), steps = parsed.GetValue(_steps), context = parsed.GetValue(_context), seed = parsed.GetValue(_seed);
         bool profiles = parsed.GetValue(_profile);
-        string[] choices = parsed.GetValue(_choices) is { } given ? [.. given.Split('|').Select(static c => c == "none" ? "" : c)] : TrialBench.Choices;
+        string[] choices = parsed.GetValue(_choices) is { } given ? Choices(given) : TrialBench.Choices;
         int[] batches = parsed.GetValue(_batch) is { Length: > 0 } numbers ? numbers : s_batches;
+        (int Batch, string[] Choices)[] plan = parsed.GetValue(_plan) is { } own
+            ? [.. own.Split(';').Select(static part => part.Split(':')).SelectMany(static part => part[0].Split(',').Select(batch => (int.Parse(batch, CultureInfo.InvariantCulture), Choices(part[1]))))]
+            : [.. batches.Select(batch => (batch, choices))];
         ComputeDevice.Profiles = profiles;
         using BenchModel model = BenchModel.Open(
             parsed.GetValue(_model), parsed.GetValue(_synthetic), layers == 0 ? null : layers, seed, parsed.GetValue(_device),
             new RankOptions { Layout = new ParallelLayout(1, 1, expert: false) });
         if (profiles)
         {
-            foreach (int batch in batches)
+            foreach ((int batch, string[] list) in plan)
             {
-                foreach (string choice in choices)
+                foreach (string choice in list)
                 {
                     TrialBench.Profile(model, model.Loaded.Ops.Stream!, choice, batch, context, steps, seed);
                 }
@@ -60,11 +65,13 @@ internal sealed class TrialBenchCommand
 
         Console.WriteLine($"{"batch",6}  {"trials",-28}{"tokens/s",10}{"step ms",10}{"least",10}{"µs more",10}  tokens and log-probabilities");
         bool same = true;
-        foreach (int batch in batches)
+        foreach ((int batch, string[] list) in plan)
         {
-            same &= TrialBench.Measure(model, choices, batch, context, steps, parsed.GetValue(_rounds), seed);
+            same &= TrialBench.Measure(model, list, batch, context, steps, parsed.GetValue(_rounds), seed);
         }
 
         return same ? 0 : 1;
     }
+
+    private static string[] Choices(string given) => [.. given.Split('|').Select(static c => c == "none" ? "" : c)];
 }

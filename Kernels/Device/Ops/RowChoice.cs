@@ -17,6 +17,7 @@ public static class RowChoice
 
     private const int Threads = 32;
     private const uint Sign = 0x80000000u;
+    private const uint None = 0xffffffffu;
 
     /// <summary>Loads this lane's logits.</summary>
     /// <param name="given">Gets them, a <see cref="Line"/> for each of <see cref="IExpertLanes.Lines"/>; past the end the last one again.</param>
@@ -58,6 +59,7 @@ public static class RowChoice
         // 0 is below the place of every number: what is missing, and later what has been chosen.
         var places = new uint[TExperts.Lines * Line];
         var sums = new float[Line];
+        var halves = new uint[TExperts.Lines * 4];
         int lane = Group.IdxX & 31;
         uint top = 0;
         for (int i = 0; i < TExperts.Lines * Line; i++)
@@ -93,20 +95,21 @@ public static class RowChoice
         uint ownPlace = 0, ownExpert = (uint)lane;
         for (int r = 0; r < topK; r++)
         {
-            uint best = places[0];
-            for (int i = 1; i < TExperts.Lines * Line; i++)
+            // By halves: a chain of comparisons would take twice as long, and every round waits for the one before.
+            for (int i = 0; i < TExperts.Lines * 4; i++)
             {
-                best = places[i] > best ? places[i] : best;
+                halves[i] = Math.Max(places[i], places[i + (TExperts.Lines * 4)]);
             }
 
-            best = Lanes.Maximum(best);
-            uint first = 0xffffffffu;
-            for (int i = (TExperts.Lines * Line) - 1; i >= 0; i--)
+            uint best = Lanes.Maximum(Largest<TExperts>(halves));
+            for (int i = 0; i < TExperts.Lines * 4; i++)
             {
-                first = places[i] == best ? (uint)(lane + (i * Threads)) : first;
+                int other = i + (TExperts.Lines * 4);
+                uint one = places[i] == best ? (uint)(lane + (i * Threads)) : None, two = places[other] == best ? (uint)(lane + (other * Threads)) : None;
+                halves[i] = Math.Min(one, two);
             }
 
-            first = Lanes.Minimum(first);
+            uint first = Lanes.Minimum(Smallest<TExperts>(halves));
             for (int i = 0; i < TExperts.Lines * Line; i++)
             {
                 places[i] = (uint)(lane + (i * Threads)) == first ? 0 : places[i];
@@ -116,13 +119,51 @@ public static class RowChoice
             ownExpert = lane == r && !fault ? first : ownExpert;
         }
 
+        // Added up in the order of the ranks, and fetched eight at a time.
         float weight = fault ? float.NaN : GateMath.Exp(Number(ownPlace) - largest) / total, shares = 0;
-        for (int r = 0; r < topK; r++)
+        for (int r = 0; r < topK; r += Line)
         {
-            shares += Lanes.From(weight, r);
+            for (int i = 0; i < Line; i++)
+            {
+                float share = Lanes.From(weight, (r + i) & (Threads - 1));
+                shares += r + i < topK ? share : 0;
+            }
         }
 
         return new ChosenExpert { Expert = (int)ownExpert, Weight = weight / (renormalise != 0 ? shares : 1) };
+    }
+
+    // Of 4 or 8, whose places are lost.
+    private static uint Largest<TExperts>(uint[] of)
+        where TExperts : struct, IExpertLanes
+    {
+        for (int i = 0; i < TExperts.Lines * 2; i++)
+        {
+            of[i] = Math.Max(of[i], of[i + (TExperts.Lines * 2)]);
+        }
+
+        for (int i = 0; i < TExperts.Lines; i++)
+        {
+            of[i] = Math.Max(of[i], of[i + TExperts.Lines]);
+        }
+
+        return Math.Max(of[0], of[TExperts.Lines - 1]);
+    }
+
+    private static uint Smallest<TExperts>(uint[] of)
+        where TExperts : struct, IExpertLanes
+    {
+        for (int i = 0; i < TExperts.Lines * 2; i++)
+        {
+            of[i] = Math.Min(of[i], of[i + (TExperts.Lines * 2)]);
+        }
+
+        for (int i = 0; i < TExperts.Lines; i++)
+        {
+            of[i] = Math.Min(of[i], of[i + TExperts.Lines]);
+        }
+
+        return Math.Min(of[0], of[TExperts.Lines - 1]);
     }
 
     // The number at a place in their order.
