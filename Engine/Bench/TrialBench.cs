@@ -14,7 +14,7 @@ namespace Lean.Engine.Bench;
 internal static class TrialBench
 {
     /// <summary>The choices: none, each, and all.</summary>
-    public static readonly string[] Choices = ["", "routed", "early", "asked", "whole", "normed", "tiles", "weights", "all"];
+    public static readonly string[] Choices = ["", "routed", "early", "asked", "whole", "normed", "tiles", "weights", "streams", "all"];
 
     /// <summary>Runs all choices for one batch size and prints a line each.</summary>
     /// <returns>Whether all gave the same.</returns>

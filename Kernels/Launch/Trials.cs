@@ -33,6 +33,9 @@ public static class Trials
     /// <summary>Whether experts ask L2 for weights of groups that have yet to begin.</summary>
     public static bool AskedWeights { get; private set; }
 
+    /// <summary>Whether experts of rows that share them read their weights in one stream a group.</summary>
+    public static bool Streams { get; private set; }
+
     /// <summary>Says which run from now on.</summary>
     /// <param name="names">Their names, separated by commas.</param>
     public static void Choose(string names)
@@ -40,8 +43,8 @@ public static class Trials
         ArgumentNullException.ThrowIfNull(names);
         string[] chosen = names.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         bool all = chosen.Contains("all");
-        (Routed, EarlyState, AskedState, Whole, Normed, Tiles, AskedWeights) = (
+        (Routed, EarlyState, AskedState, Whole, Normed, Tiles, AskedWeights, Streams) = (
             all || chosen.Contains("routed"), all || chosen.Contains("early"), all || chosen.Contains("asked"), all || chosen.Contains("whole"),
-            all || chosen.Contains("normed"), all || chosen.Contains("tiles"), all || chosen.Contains("weights"));
+            all || chosen.Contains("normed"), all || chosen.Contains("tiles"), all || chosen.Contains("weights"), all || chosen.Contains("streams"));
     }
 }

@@ -18,6 +18,10 @@ internal sealed class RowUnits(KernelStream stream)
     private const int Block = 32;
     private const int BlocksOf = 8 * Block;
 
+    // As in ExpertStreams: tiles, and what two slices of one chunk have.
+    private const int MostTiles = 1024;
+    private const int MostStreamed = 512;
+
     // As in RowChoice; the widest of the kernels that choose.
     private const int MostChosen = 32;
     private const int MostExperts = 512;
@@ -121,6 +125,12 @@ internal sealed class RowUnits(KernelStream stream)
     {
         long inputs = x.Shape[1];
         int count = (int)tiles.Shape[0], groups = Count(inner.Shape[1], Warps / Slices(inputs) * LineOutputs) * count;
+        if (Trials.Streams && Streams(inputs, count))
+        {
+            StreamGateUp(x, inner, rows, tiles, gate, up);
+            return;
+        }
+
         switch (Slices(inputs))
         {
             case 2:
@@ -140,6 +150,12 @@ internal sealed class RowUnits(KernelStream stream)
     {
         long inputs = inner.Shape[1];
         int count = (int)tiles.Shape[0], groups = Count(parts.Shape[1], Warps / Slices(inputs) * LineOutputs) * count;
+        if (Trials.Streams && inputs <= MostStreamed && Streams(inputs, count))
+        {
+            StreamDown(inner, parts, tiles, down);
+            return;
+        }
+
         switch (Slices(inputs))
         {
             case 2:
@@ -153,6 +169,27 @@ internal sealed class RowUnits(KernelStream stream)
                 break;
         }
     }
+
+    /// <summary>As <see cref="ExpertGateUp"/>, in one stream a group; <see cref="Streams"/>.</summary>
+    internal void StreamGateUp(in Tensor x, in Tensor inner, in Tensor rows, in Tensor tiles, in Tensor gate, in Tensor up)
+    {
+        int groups = GroupsTogether * stream.Multiprocessors;
+        if (Slices(x.Shape[1]) == 8)
+        {
+            ExpertGateUpStreamSlices8xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, groups);
+        }
+        else
+        {
+            ExpertGateUpStreamSlices2xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, groups);
+        }
+    }
+
+    /// <summary>As <see cref="ExpertDown"/>, likewise, for widths of at most <see cref="MostStreamed"/>.</summary>
+    internal void StreamDown(in Tensor inner, in Tensor parts, in Tensor tiles, in Tensor down) =>
+        ExpertDownStreamSlices2xLauncher.Launch(stream, inner, parts, tiles, down, GroupsTogether * stream.Multiprocessors);
+
+    // A slice of k is one chunk of a stream, and the list of tiles has an end.
+    private static bool Streams(long inputs, int tiles) => tiles <= MostTiles && (inputs == 4 * MostStreamed || inputs <= MostStreamed);
 
     /// <summary>The first half of a mixture of experts for few rows: each rank's gates and ups, and the shared expert's, of which there may be none.</summary>
     public void MixtureGateUp(

@@ -128,7 +128,7 @@ public static class LinearRowsFew
     }
 
     // A chunk of this lane's row as terms: four words of first ones and four of second ones for each block.
-    private static void Split(uint[] terms, ArrayView<float> x, long row, int block, int inputs)
+    internal static void Split(uint[] terms, ArrayView<float> x, long row, int block, int inputs)
     {
         for (int b = 0; b < RowStream.Depth; b++)
         {

@@ -131,29 +131,29 @@ public sealed class FewRowTests
 
     // More slots than places, as many places as give fewer by expert, experts without rows and with more than a tile's; a rank's part of them.
     [Theory]
-    [InlineData(9, 5, 2, 0, 5)]
-    [InlineData(40, 7, 3, 0, 7)]
-    [InlineData(40, 7, 3, 2, 3)]
-    public void Tiles_by_expert_and_weights_asked_for_change_no_bit(int rows, int experts, int topK, int firstHere, int here)
+    [InlineData(9, 5, 2, 0, 5, 72, 40)]
+    [InlineData(40, 7, 3, 0, 7, 72, 40)]
+    [InlineData(40, 7, 3, 2, 3, 72, 136)]
+    [InlineData(11, 3, 2, 0, 3, 2048, 16)]
+    public void Tiles_by_expert_weights_asked_for_and_streams_change_no_bit(int rows, int experts, int topK, int firstHere, int here, int hidden, int width)
     {
-        const int Hidden = 72, Width = 40;
         using var stream = new PtxStream(MatrixUnits.Warp);
         KernelSet kernels = DeviceKernelSet.Create(stream);
         using var memory = new GuardedMemory(kernels) { IsAligned = true };
         var units = new RowUnits(stream);
-        Shape pairs = new(rows, topK), both = new(here, Width, Hidden), single = new(here, Hidden, Width), entries = new(rows * topK);
-        Tensor x = memory.New("x", DType.F32, new Shape(rows, Hidden), SelfCases.Normal(1, rows * Hidden));
+        Shape pairs = new(rows, topK), both = new(here, width, hidden), single = new(here, hidden, width), entries = new(rows * topK);
+        Tensor x = memory.New("x", DType.F32, new Shape(rows, hidden), SelfCases.Normal(1, rows * hidden));
         Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * topK).Select(i => ((i / topK % 3) + (i % topK)) % experts)]);
         Tensor gate = memory.New("gate", DType.BF16, both, SelfCases.Normal(3, both.Count)), up = memory.New("up", DType.BF16, both, SelfCases.Normal(4, both.Count));
         Tensor down = memory.New("down", DType.BF16, single, SelfCases.Normal(5, single.Count));
         Tensor mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(2, pairs.Count)), counts = memory.New("counts", DType.I32, new Shape(here));
-        int[] Run(bool byExpert)
+        int[] Run(bool byExpert, bool streams)
         {
-            string name = byExpert ? "by expert" : "every place";
+            string name = $"{byExpert} {streams}";
             Tensor places = memory.New("places " + name, DType.I32, pairs), order = memory.New("order " + name, DType.I32, entries);
             Tensor tiles = memory.New("tiles " + name, DType.I32, new Shape(byExpert ? (rows * topK / 8) + here : rows * topK, 3));
-            Tensor inner = memory.New("inner " + name, DType.F32, new Shape(entries.Count, Width)), parts = memory.New("parts " + name, DType.F32, new Shape(entries.Count, Hidden));
-            Tensor output = memory.New("output " + name, DType.F32, new Shape(rows, Hidden));
+            Tensor inner = memory.New("inner " + name, DType.F32, new Shape(entries.Count, width)), parts = memory.New("parts " + name, DType.F32, new Shape(entries.Count, hidden));
+            Tensor output = memory.New("output " + name, DType.F32, new Shape(rows, hidden));
             if (byExpert)
             {
                 ExpertsSortEightByExpertLauncher.Launch(stream, chosen, places, order, tiles, counts, firstHere);
@@ -163,12 +163,17 @@ public sealed class FewRowTests
                 ExpertsSortEightLauncher.Launch(stream, chosen, places, order, tiles, counts, firstHere);
             }
 
-            Tensor gates = gate.Reshape(new Shape(here, Width * Hidden)), ups = up.Reshape(new Shape(here, Width * Hidden)), downs = down.Reshape(new Shape(here, Hidden * Width));
-            if (byExpert)
+            Tensor gates = gate.Reshape(new Shape(here, width * hidden)), ups = up.Reshape(new Shape(here, width * hidden)), downs = down.Reshape(new Shape(here, hidden * width));
+            if (streams)
+            {
+                units.StreamGateUp(x, inner, order, tiles, gates, ups);
+                units.StreamDown(inner, parts, tiles, downs);
+            }
+            else if (byExpert && hidden < 1024)
             {
                 int count = (int)tiles.Shape[0];
-                ExpertGateUpRowsSlices2xLauncher.Launch(stream, x, inner, order, tiles, gates, ups, count, 2, count);
-                ExpertDownRowsSlices2xLauncher.Launch(stream, inner, parts, tiles, downs, count, 2, 2 * count);
+                ExpertGateUpRowsSlices2xLauncher.Launch(stream, x, inner, order, tiles, gates, ups, count, 2, count * ((width + 63) / 64));
+                ExpertDownRowsSlices2xLauncher.Launch(stream, inner, parts, tiles, downs, count, 2, count * ((hidden + 63) / 64));
             }
             else
             {
@@ -181,7 +186,10 @@ public sealed class FewRowTests
             return Bits(output);
         }
 
-        Assert.Equal(Run(byExpert: false), Run(byExpert: true));
+        int[] expected = Run(byExpert: false, streams: false);
+        Assert.Equal(expected, Run(byExpert: true, streams: false));
+        Assert.Equal(expected, Run(byExpert: false, streams: true));
+        Assert.Equal(expected, Run(byExpert: true, streams: true));
     }
 
     // Sequences that begin, that go on, that verify rows; states in the slots of their rows.
