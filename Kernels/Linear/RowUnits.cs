@@ -308,7 +308,10 @@ internal sealed class RowUnits(KernelStream stream)
     {
         long outputs = weight.Shape[0], inputs = weight.Shape[1];
         int slices = Slices(inputs), groups = (int)long.Min(outputs, GroupsTogether * stream.Multiprocessors);
-        if (slices == 4 || Count(inputs, BlocksOf) * 8 > slices * 16 || Count(outputs, groups) > Warps / slices * 8)
+        int chunks = Count(inputs, BlocksOf);
+
+        // Of a slice of one chunk all is asked for anyway.
+        if (slices == 4 || chunks <= slices || chunks > slices * 2 || Count(outputs, groups) > Warps / slices * 8)
         {
             return false;
         }
