@@ -26,6 +26,9 @@ public sealed class KernelSet
     /// <summary>The element type of the KV cache.</summary>
     public DType CacheType => PrepareAttention.CacheType;
 
+    /// <summary>What products with bf16 weights take of their rows: f32, or bf16 (<c>--activations</c>).</summary>
+    public DType Activations { get; init => field = RoundedActivations.Check(value); } = DType.F32;
+
     /// <summary>Token embedding.</summary>
     public EmbeddingLookup Embedding { get => field ?? Missing<EmbeddingLookup>("embedding"); init; }
 
@@ -44,11 +47,17 @@ public sealed class KernelSet
     /// <summary>Matrix product with weights of the checkpoint.</summary>
     public Linear Linear { get => field ?? Missing<Linear>("linear"); init; }
 
-    /// <summary>Matrix product with a rounded copy of weights, for drafts; null where drafts take the weights themselves.</summary>
-    public RoundedLinear? RoundedLinear { get; init; }
+    /// <summary>The same where rows are never rounded: routers and gates.</summary>
+    public Linear GateLinear { get => field ?? Linear; init; }
+
+    /// <summary>Matrix product with a copy of weights in eight bits, for drafts; null where drafts take the weights themselves.</summary>
+    public EightBitLinear? EightBitLinear { get; init; }
 
     /// <summary>A norm and the product behind it in one launch, or null where the device has none: nothing but time depends on it.</summary>
     public NormedLinear? NormedLinear { get; init; }
+
+    /// <summary>A norm and the router behind it, whose rows are never rounded; or null.</summary>
+    public NormedLinear? NormedGateLinear { get; init; }
 
     /// <summary>cos and sin of a step's positions.</summary>
     public RotaryTable RotaryTable { get => field ?? Missing<RotaryTable>("rotary_table"); init; }
@@ -82,9 +91,6 @@ public sealed class KernelSet
 
     /// <summary>Routed experts and the shared one.</summary>
     public ExpertMixture ExpertMixture { get => field ?? Missing<ExpertMixture>("expert_mixture"); init; }
-
-    /// <summary>Routed experts and the shared one, from the router's logits on.</summary>
-    public RoutedMixture RoutedMixture { get => field ?? Missing<RoutedMixture>("routed_mixture"); init; }
 
     /// <summary>Greedy choice of a token.</summary>
     public GreedyPick GreedyPick { get => field ?? Missing<GreedyPick>("greedy_pick"); init; }

@@ -9,26 +9,45 @@ namespace Lean.Tensors;
 public sealed unsafe class HostBuffer : SafeHandle, IDeviceBuffer
 {
     private const int Alignment = 64;
+    private const int LargePage = 2 << 20;
 
     private readonly nint _block;
 
     /// <summary>Allocates <paramref name="bytes"/> zeroed bytes.</summary>
     /// <exception cref="MachineException">The machine has not that much memory.</exception>
-    public HostBuffer(long bytes) : base(0, ownsHandle: true)
+    public HostBuffer(long bytes) : this(bytes, Alignment)
+    {
+    }
+
+    private HostBuffer(long bytes, int alignment) : base(0, ownsHandle: true)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         Bytes = bytes;
         try
         {
             // Zeroed by the allocator: large blocks come as untouched pages, which are not resident until written.
-            _block = (nint)NativeMemory.AllocZeroed((nuint)checked(bytes + Alignment));
+            _block = (nint)NativeMemory.AllocZeroed((nuint)checked(bytes + alignment));
         }
         catch (OutOfMemoryException)
         {
             throw new MachineException($"not enough memory: a buffer of {bytes:N0} bytes was refused by the system");
         }
 
-        SetHandle((_block + Alignment - 1) & -Alignment);
+        SetHandle((_block + alignment - 1) & -alignment);
+    }
+
+    /// <summary>Allocates zeroed bytes that are read from end to end again and again, in large pages where the system has them.</summary>
+    /// <exception cref="MachineException">The machine has not that much memory.</exception>
+    public static HostBuffer Streamed(long bytes)
+    {
+        if (bytes < LargePage)
+        {
+            return new HostBuffer(bytes);
+        }
+
+        var buffer = new HostBuffer(bytes, LargePage);
+        MappedPages.PreferHuge((byte*)buffer.Address, bytes);
+        return buffer;
     }
 
     /// <summary>Allocates a buffer that holds exactly one tensor.</summary>

@@ -86,7 +86,7 @@ internal sealed class CclJoining(CclLibrary library, ParallelLayout layout, Time
             {
                 Monitor.Wait(gate, s_look);
                 reason = fault() ?? (Environment.TickCount64 - start > limit.TotalMilliseconds
-                    ? $"rank {rank} waited {limit.TotalSeconds:0.#} s for the other ranks of {waitsFor} to join it by {library.Description}" : null);
+                    ? $"rank {rank} waited {limit.TotalSeconds:0.#} s for the other ranks of {(object?)Volatile.Read(ref waitsFor) ?? "its groups"} to join by {library.Description}" : null);
             }
 
             if (isDone && failed is null)
@@ -111,14 +111,17 @@ internal sealed class CclJoining(CclLibrary library, ParallelLayout layout, Time
             groups.AsSpan().Clear();
         }
 
+        if (!library.CanAbort)
+        {
+            // Nothing says whether it may be left while another thread still joins: the process ends anyway.
+            return;
+        }
+
         foreach (CclGroup group in joined)
         {
             try
             {
-                if (library.CanAbort)
-                {
-                    group.Abort();
-                }
+                group.Abort();
             }
             catch (MachineException)
             {

@@ -40,7 +40,7 @@ public interface ICollectives : IDisposable
     /// <summary>The device's memory, where calls are queued and tensors lie there; null where they lie in host memory.</summary>
     IRankMemory? Memory => null;
 
-    /// <summary>Whether queued work can be captured in a graph, all of a step's on all ranks or nothing of it on any.</summary>
+    /// <summary>Whether queued work can be captured in a graph, all of a step's on all ranks that meet in it or nothing of it on any.</summary>
     bool CanCapture { get; }
 
     /// <summary>This rank's group of a kind.</summary>

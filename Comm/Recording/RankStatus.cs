@@ -26,5 +26,5 @@ public sealed record RankStatus(int Rank, RankState State, FlightRecord? Last, d
     /// <summary>Seconds since a rank came to a collective, or finished it.</summary>
     /// <param name="last">The collective.</param>
     /// <param name="now">The rank's clock.</param>
-    internal static double SinceOf(FlightRecord last, long now) => (now - (last.Finished == 0 ? last.Submitted : last.Finished)) * 1e-9;
+    internal static double SinceOf(FlightRecord last, long now) => (now - (last.Finished == 0 ? last.Waits : last.Finished)) * 1e-9;
 }

@@ -83,7 +83,7 @@ internal sealed partial class VerdictFinder(FlightDump dump)
     private Verdict? Waiting()
     {
         Verdict? transport = null;
-        long longest = _pending.Select((p, rank) => p is FlightRecord r ? dump.Reports[rank].Now - r.Waits : 0).DefaultIfEmpty().Max();
+        long longest = _pending.Select((p, rank) => p is FlightRecord { Reached: not 0 } r ? dump.Reports[rank].Now - r.Waits : 0).DefaultIfEmpty().Max();
         foreach ((FlightRecord at, int rank) in _pending.Select(static (p, rank) => (p, rank)).Where(static x => x.p is not null).Select(static x => (x.p!.Value, x.rank)).OrderBy(static x => x.Value.Position))
         {
             RankGroup group = dump.Layout.Group(at.Group, rank);
@@ -139,7 +139,7 @@ internal sealed partial class VerdictFinder(FlightDump dump)
 
     // What stands still there came after all that the device has come to.
     private string Place(int rank) => dump.Reports[rank].Records.Where(static r => r.Reached != 0).OrderBy(static r => r.Position).ToArray() is [.., FlightRecord last]
-        ? $"the device of rank {rank} stands behind seq {last.Seq} ({last.Use}) of step {last.Step}, which it came to {Seconds(dump.Reports[rank].Now - last.Waits)} ago"
+        ? $"the device of rank {rank} stands {(last.Finished == 0 ? "in or " : "")}behind seq {last.Seq} ({last.Use}) of step {last.Step}, which it came to {Seconds(dump.Reports[rank].Now - last.Waits)} ago"
         : $"the device of rank {rank} has come to no collective yet";
 
     private FlightRecord? Earliest() => _pending.Where(static p => p is not null).OrderBy(static p => p!.Value.Position).FirstOrDefault();

@@ -28,6 +28,7 @@ internal sealed class BenchCommand
     private readonly Option<int> _layers = Options.Number("--layers", 0, Most, 0, "Of a synthetic model, keep only the first N layers; 0 keeps all");
     private readonly Option<int> _seed = Options.Number("--seed", 0, int.MaxValue, 1, "For random weights and prompts");
     private readonly Option<string?> _device = Options.Device();
+    private readonly Option<string?> _activations = Options.Activations();
     private readonly Option<bool> _json = Options.Json("Print one JSON object on one line");
     private readonly Option<int[]?> _batch = Options.Numbers("--batch", 1, MostSequences, Batches, "Sequences that run together");
     private readonly Option<int> _steps = Options.Number("--tokens", 1, Most, 32, "Tokens of each sequence, whose median time counts; where depths adapt or a text is continued, their mean does");
@@ -93,6 +94,7 @@ internal sealed class BenchCommand
 
             if (command == decode || command == prefill)
             {
+                command.Add(_activations);
                 _layout.AddTo(command);
             }
             else
@@ -103,7 +105,7 @@ internal sealed class BenchCommand
 
         return new Command("bench", "Measures how fast a model runs on this machine")
         {
-            decode, prefill, scheduler, load, new ServeBenchCommand().Build(), new KernelBenchCommand().Build(), new ExchangeBenchCommand().Build(), new TrialBenchCommand().Build(),
+            decode, prefill, scheduler, load, new ServeBenchCommand().Build(), new KernelBenchCommand().Build(), new ExchangeBenchCommand().Build(),
         };
     }
 
@@ -154,7 +156,8 @@ internal sealed class BenchCommand
     // The parser's value of a list that was not given is an empty one.
     private static int[] Given(int[]? numbers, int[] fallback) => numbers is { Length: > 0 } ? numbers : fallback;
 
-    private BenchModel OpenOnRanks(ParseResult parsed, bool drafts) => Open(parsed, _layout.Read(parsed, parsed.GetValue(_device)), drafts);
+    private BenchModel OpenOnRanks(ParseResult parsed, bool drafts) =>
+        Open(parsed, _layout.Read(parsed, parsed.GetValue(_device)) with { Activations = Options.ReadActivations(parsed, _activations) }, drafts);
 
     private BenchModel Open(ParseResult parsed)
     {

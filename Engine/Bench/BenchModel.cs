@@ -61,7 +61,7 @@ internal sealed class BenchModel : IDisposable
             return new BenchModel(synthetic, parts, counted, ranks);
         }
 
-        ComputeDevice device = DeviceChoice.Open(deviceName);
+        ComputeDevice device = DeviceChoice.Open(deviceName, ranks.Activations);
         try
         {
             long needed = counted.Bytes + RoomBeside, free = device.Ops.Device.FreeMemory;

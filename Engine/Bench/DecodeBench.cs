@@ -8,8 +8,7 @@ namespace Lean.Engine.Bench;
 /// <summary>Times decode steps: every sequence of a batch gets a token, or more where drafts are right.</summary>
 internal static class DecodeBench
 {
-    /// <summary>Steps that do not count.</summary>
-    internal const int WarmUpSteps = 2;
+    private const int WarmUpSteps = 2;
 
     // The least that a step has for prompts where nobody says how many rows it aims at.
     private const int PromptRows = 512;
@@ -22,8 +21,13 @@ internal static class DecodeBench
     public static DecodeFigure Measure(BenchModel model, DecodeRun run)
     {
         GenerationRequest[] requests = run.Text is null ? Random(model, run) : Pieces(model, run, run.Text);
-        EngineOptions options = Options(run) with
+        var options = new EngineOptions
         {
+            MaxStepTokens = run.StepTokens,
+            MaxSequences = run.Batch,
+            KeepsPrefixes = false,
+            Speculate = run.Drafts.Most,
+            AdaptsDepth = run.Drafts.Adapts,
             ForcedAcceptance = run.Acceptance is { } rate ? new ForcedAcceptance(rate, run.Seed, model.Config.Vocabulary) : null,
         };
         using var engine = new GenerationBatch(model.Source, requests, options);
@@ -67,18 +71,7 @@ internal static class DecodeBench
             (double)tokens / seconds.Count, StepBytes.Experts(model.Config, run.Batch), engine.Engine.Drafts, engine.Engine.StepTokens);
     }
 
-    /// <summary>What the engine of a run may do.</summary>
-    internal static EngineOptions Options(DecodeRun run) => new()
-    {
-        MaxStepTokens = run.StepTokens,
-        MaxSequences = run.Batch,
-        KeepsPrefixes = false,
-        Speculate = run.Drafts.Most,
-        AdaptsDepth = run.Drafts.Adapts,
-    };
-
-    /// <summary>A run's requests, of random tokens.</summary>
-    internal static GenerationRequest[] Random(BenchModel model, DecodeRun run)
+    private static GenerationRequest[] Random(BenchModel model, DecodeRun run)
     {
         // Sequences whose prompts come first decode while the others' prompts are computed; all must last until the end.
         int rows = int.Max((run.StepTokens ?? PromptRows) - run.Batch - Grid.Cell, Grid.Cell / 2);

@@ -16,7 +16,7 @@ internal readonly record struct StepTokens(int Alone, int Beside, string Reason)
     // A mixture of 256 experts of which 8 are chosen has rows / 32 rows an expert. A matrix unit multiplies each row with two
     // terms, so weights take as long to read as to multiply at some 86 rows an expert or 2,750 rows, on cards with about 170
     // FLOP to the byte, which those since Ampere are. Three times that leave a few per cent to win: on an H200, whose 132
-    // multiprocessors make it 8,192, a prompt's kernels add up to 0.85 of a 2,048-row step's time a token. Beside others it
+    // multiprocessors make it 8,192, a prompt's kernels add up to 0.87 of a 2,048-row step's time a token. Beside others it
     // is that step, which takes a quarter: some 80 ms there for a model of 35 billion weights, 3 of them active.
     private const int RowsAlone = 64;
     private const int RowsBeside = RowsAlone / 4;

@@ -43,7 +43,7 @@ internal static class ModelFolder
     {
         if (ranks.Layout.Ranks == 1)
         {
-            return Open(folder, deviceName);
+            return Open(folder, deviceName, ranks.Activations);
         }
 
         return RankedModel.Open(folder, ranks);
@@ -52,9 +52,10 @@ internal static class ModelFolder
     /// <summary>Loads a model.</summary>
     /// <param name="folder">Its folder.</param>
     /// <param name="deviceName">What --device names, or null.</param>
-    public static LoadedModel Open(string folder, string? deviceName)
+    /// <param name="activations">What products with bf16 weights take of their rows, f32 or bf16.</param>
+    public static LoadedModel Open(string folder, string? deviceName, DType activations)
     {
-        ComputeDevice device = DeviceChoice.Open(deviceName);
+        ComputeDevice device = DeviceChoice.Open(deviceName, activations);
         try
         {
             long bytes = new DirectoryInfo(folder).EnumerateFiles("*.safetensors").Sum(f => f.Length);

@@ -19,6 +19,19 @@ internal static class Options
     /// <summary>Where to run.</summary>
     public static Option<string?> Device() => Text("--device", "cpu|cuda[:i]|opencl[:i]|ze[:i]", "Where to run: that device or an error, never another one (default: cpu)");
 
+    /// <summary>What products take of their rows.</summary>
+    public static Option<string?> Activations() => Text(
+        "--activations", "f32|bf16", "What matrix products with bf16 weights take of their rows: f32, or bf16, for which each number is rounded first: less work for a GPU's tensor cores, and logits that are off by what the guide says (default: f32)");
+
+    /// <summary>What products take, as given.</summary>
+    /// <exception cref="InputException">It is neither.</exception>
+    public static DType ReadActivations(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) switch
+    {
+        null or "f32" => DType.F32,
+        "bf16" => DType.BF16,
+        { } other => throw new InputException($"{option.Name} is '{other}', expected f32 or bf16"),
+    };
+
     /// <summary>How much memory caches get.</summary>
     public static Option<string?> CacheMemory() => Text(
         "--cache-memory", "SIZE", "Memory for keys, values and states, such as 8GiB, never exceeded; where it runs out, the last to come wait (default: what the prompts can use of what is free)");
@@ -26,7 +39,7 @@ internal static class Options
     /// <summary>How many rows a step aims at; null where it is not given.</summary>
     public static Option<int?> MaxStepTokens() => Whole(
         new ParameterRange("max_step_tokens", Grid.Cell, 1 << 20, $"a whole number from {Grid.Cell} to {1 << 20}"), "N",
-        $"Tokens that one step computes at most; prompts are cut to it in multiples of {Grid.Cell}, and no token depends on it (default: {StepTokens.Usual.Alone} on processors, else what the device's matrix units and memory suit, and a quarter of that where somebody generates beside)");
+        $"Tokens that one step computes at most; prompts are cut to it in multiples of {Grid.Cell}, and no token depends on it (default: {StepTokens.Usual.Alone} on processors, else what the device's matrix units and memory suit, and fewer where somebody generates beside)");
 
     /// <summary>How far to draft.</summary>
     public static Option<Speculation> Speculate() => new("--speculate")

@@ -20,6 +20,7 @@ internal sealed class ScoreCommand
     private readonly Option<bool> _hidden = Options.Flag("--hidden", "Write the hidden states [L + 1, T, H] too (with --logits)");
     private readonly Option<int> _mtp = Options.Number("--mtp", 0, MostDepths, 0, "Write the MTP head's logits for drafts of up to N tokens too (with --logits)");
     private readonly Option<string?> _device = Options.Device();
+    private readonly Option<string?> _activations = Options.Activations();
     private readonly Option<bool> _json = Options.Json("Print one JSON object on one line");
     private readonly LayoutOptions _layout = new(devices: false);
 
@@ -34,7 +35,7 @@ internal sealed class ScoreCommand
             "lean score --model DIR --text book.txt --tp 2 --dp 2 --ep",
             "mpirun -n 4 lean score --model DIR --text book.txt --tp 4")
         {
-            _model, _ids, _text, _logits, _hidden, _mtp, _device, _json,
+            _model, _ids, _text, _logits, _hidden, _mtp, _device, _activations, _json,
         };
         _layout.AddTo(command);
         command.SetAction(Run);
@@ -52,7 +53,7 @@ internal sealed class ScoreCommand
         }
 
         string folder = ModelFolder.Find(parsed.GetValue(_model));
-        RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device));
+        RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device)) with { Activations = Options.ReadActivations(parsed, _activations) };
         var options = new ScoreOptions { Logits = output is not null, Hidden = hidden, MtpDepth = mtp };
         if (ranks.IsMember)
         {
@@ -67,7 +68,7 @@ internal sealed class ScoreCommand
             return 0;
         }
 
-        using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
+        using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device), ranks.Activations);
         long start = Stopwatch.GetTimestamp();
         using ScoreResult result = new Scorer(model).Score(ids, options);
         Finish(parsed, new ScoreReport

@@ -14,6 +14,7 @@ internal sealed class SelfTestCommand
     private const string Demo = "demo";
 
     private readonly Option<string?> _device = Options.Text("--device", "cpu|cuda[:i]|opencl[:i]|ze[:i]", "What to check (default: cpu)");
+    private readonly Option<string?> _activations = Options.Activations();
     private readonly Option<string?> _filter = Options.Text("--filter", "TEXT", $"Only ops whose name contains it; '{Demo}' is the demo's answer");
     private readonly Option<bool> _drill = Options.Flag("--drill", "With several ranks, then let the last one stay away from a collective: the watchdog must end all");
     private readonly LayoutOptions _layout = new();
@@ -26,11 +27,12 @@ internal sealed class SelfTestCommand
             "selftest",
             "Checks every kernel of a device against its reference, one line an op, then the demo's answer; of several ranks, what connects them: every collective of every group against known values, with times",
             "lean selftest", "lean selftest --device opencl:0",
+            "lean selftest --device cuda --activations bf16",
             "lean selftest --device cuda --filter attention",
             "lean selftest --device cuda --filter linear --shard 2/8",
             "lean selftest --device cuda --tp 2 --drill --watchdog 2")
         {
-            _device, _filter, _shard, _drill,
+            _device, _activations, _filter, _shard, _drill,
         };
         _layout.AddTo(command);
         command.SetAction(Run);
@@ -39,7 +41,7 @@ internal sealed class SelfTestCommand
 
     private int Run(ParseResult parsed)
     {
-        RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device));
+        RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device)) with { Activations = Options.ReadActivations(parsed, _activations) };
         if (ranks.Layout.Ranks > 1)
         {
             if ((parsed.GetValue(_filter) ?? parsed.GetValue(_shard)) is not null)
@@ -63,7 +65,7 @@ internal sealed class SelfTestCommand
         }
 
         (int shard, int shards) = Shard(parsed.GetValue(_shard));
-        using ComputeDevice device = DeviceChoice.Open(parsed.GetValue(_device));
+        using ComputeDevice device = DeviceChoice.Open(parsed.GetValue(_device), ranks.Activations);
         return Report(device.Ops, Chosen, shard, shards);
 
         bool Chosen(string op) => op.Contains(filter, StringComparison.OrdinalIgnoreCase);

@@ -24,8 +24,8 @@ internal sealed class DecoderLayer
     public DecoderLayer(int index, DecoderNormWeights norms, IMixer mixer, IMlp mlp, LayerContext layer)
     {
         (_mixer, _mlp) = (mixer, mlp);
-        _inputNorm = new ResidualNorm(layer.Parameters.Small(norms.Input), FaultPlace.BeforeMixer(index), layer);
-        _postAttentionNorm = new ResidualNorm(layer.Parameters.Small(norms.PostAttention), FaultPlace.BeforeMlp(index), layer);
+        _inputNorm = new ResidualNorm(layer.Parameters.Small(norms.Input), FaultPlace.BeforeMixer(index), layer, layer.Ops.NormedLinear);
+        _postAttentionNorm = new ResidualNorm(layer.Parameters.Small(norms.PostAttention), FaultPlace.BeforeMlp(index), layer, layer.Ops.NormedGateLinear);
     }
 
     /// <summary>Bytes of the step's memory that the layer takes beside what it is given.</summary>

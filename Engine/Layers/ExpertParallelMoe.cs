@@ -98,7 +98,7 @@ internal sealed class ExpertParallelMoe : IMlp
         ArenaMark mark = step.Arena.Mark();
         long experts = _router.Outputs;
         Tensor logits = step.Arena.F32(x.Shape[0], (experts + 3) / 4 * 4).Columns(0, experts);
-        _layer.Ops.Linear.Run(x, _router, logits, buffer.Share.Prompts);
+        _layer.Ops.GateLinear.Run(x, _router, logits, buffer.Share.Prompts);
         _layer.Ops.ExpertRouter.Run(logits, _layer.Config.RenormaliseTopK, buffer.Chosen, buffer.Mix);
         _layer.Ops.Queue.CopyOnDevice(x, buffer.Rows);
         step.Arena.Release(mark);
@@ -149,7 +149,7 @@ internal sealed class ExpertParallelMoe : IMlp
         long promptRows = step.Batch.PromptRows;
         Tensor gate = step.Arena.F32(x.Shape[0], 4).Columns(0, 1);
         Tensor scratch = step.Arena.F32(x.Shape[0], _gateUp.Outputs);
-        _layer.Ops.Linear.Run(x, _sharedGate, gate, promptRows);
+        _layer.Ops.GateLinear.Run(x, _sharedGate, gate, promptRows);
         _layer.Ops.GatedMlp.Run(x, _gateUp, _down.Weight, gate, add, scratch, output, promptRows);
         _down.Complete(output);
     }

@@ -7,7 +7,7 @@ namespace Lean.Engine.Layers;
 /// <summary>The position-wise half of a decoder layer: dense or a mixture of experts.</summary>
 internal interface IMlp
 {
-    /// <summary>[N, H]: what multiplies its rows first, where that is a product of its own; else null.</summary>
+    /// <summary>[N, H]: its router, where that multiplies its rows first; else null.</summary>
     LinearWeight? Input { get; }
 
     /// <summary>Computes what the layer adds to the residual stream.</summary>

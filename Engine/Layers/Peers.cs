@@ -28,7 +28,7 @@ internal sealed class Peers(ICollectives collectives)
     /// <summary>Whether tensors lie in the memory of devices and calls return when the work is queued there.</summary>
     public bool OnDevice => collectives.IsQueued;
 
-    /// <summary>Whether a step's work can be captured in graphs, on all ranks alike.</summary>
+    /// <summary>Whether a step's work can be captured in graphs, on all ranks alike that meet in it.</summary>
     public bool CanCapture => collectives.CanCapture;
 
     /// <summary>How many of the step's collectives were carried out.</summary>

@@ -11,7 +11,8 @@ namespace Lean.Engine.Layers;
 /// <param name="weight">f32 [H].</param>
 /// <param name="place">What it is called where a row is not finite.</param>
 /// <param name="layer">What layers are built from.</param>
-internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer)
+/// <param name="product">Norms rows and multiplies them at once, or null.</param>
+internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer, NormedLinear? product = null)
 {
     private readonly NormWeight _norm = new(weight, layer.Config.NormEpsilon, place);
 
@@ -19,7 +20,7 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer)
     /// <param name="weight">[N, H], or null where no product follows.</param>
     /// <param name="step">The step.</param>
     public bool Projects(LinearWeight? weight, StepContext step) =>
-        weight is not null && layer.Peers is null && layer.Ops.NormedLinear?.Takes(step.Batch.Rows, step.Batch.PromptRows, weight) == true;
+        weight is not null && layer.Peers is null && product?.Takes(step.Batch.Rows, step.Batch.PromptRows, weight) == true;
 
     /// <summary>Runs it and the product behind it, where the device takes both at once.</summary>
     /// <param name="residual">f32 [T, H].</param>
@@ -32,7 +33,7 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer)
     public Tensor Project(Tensor residual, Tensor delta, Tensor kept, Tensor normed, LinearWeight weight, StepContext step)
     {
         Tensor output = step.Arena.Product(residual.Shape[0], weight.Outputs);
-        layer.Ops.NormedLinear!.Run(residual, delta, _norm.Weight, _norm.Epsilon, kept, normed, step.Faults, _norm.Place, weight, output);
+        product!.Run(residual, delta, _norm.Weight, _norm.Epsilon, kept, normed, step.Faults, _norm.Place, weight, output);
         return output;
     }
 

@@ -56,13 +56,13 @@ internal sealed class VocabularyHead
     /// <param name="promptRows">How many rows are a prompt's.</param>
     /// <param name="tokens">i32 [R]: receives the tokens, −1 where logits are not finite.</param>
     /// <param name="values">f32 [R]: receives their log-probabilities.</param>
-    /// <param name="rounded">What <see cref="Rounded"/> made, to choose by it; or null.</param>
+    /// <param name="eightBit">What <see cref="EightBit"/> made, to choose by it; or null.</param>
     /// <param name="arena">Memory.</param>
-    public void Pick(Tensor hidden, long promptRows, Tensor tokens, Tensor values, RoundedWeight? rounded, Arena arena)
+    public void Pick(Tensor hidden, long promptRows, Tensor tokens, Tensor values, EightBitWeight? eightBit, Arena arena)
     {
         long rows = hidden.Shape[0];
         ArenaMark mark = arena.Mark();
-        Tensor logits = rounded is null ? Part(hidden, promptRows, arena) : Part(hidden, rounded, arena);
+        Tensor logits = eightBit is null ? Part(hidden, promptRows, arena) : Part(hidden, eightBit, arena);
         if (rows > 0)
         {
             _layer.Ops.GreedyPick.Run(logits, tokens, values);
@@ -79,9 +79,12 @@ internal sealed class VocabularyHead
         arena.Release(mark);
     }
 
+    /// <summary>Bytes of what <see cref="EightBit"/> makes.</summary>
+    public long EightBitBytes => _layer.Ops.EightBitLinear is null ? 0 : EightBitWeight.BytesOf(_weight);
+
     /// <summary>The rank's rows in eight bits, for drafts; null where the ops have no use for that.</summary>
     /// <exception cref="MachineException">There is not enough memory.</exception>
-    public RoundedWeight? Rounded() => _layer.Ops.RoundedLinear is null ? null : new RoundedWeight(_weight);
+    public EightBitWeight? EightBit() => _layer.Ops.EightBitLinear is null ? null : new EightBitWeight(_weight);
 
     /// <summary>Logits of all tokens; the ranks of a replica call it together, and each gets all of them.</summary>
     /// <param name="hidden">f32 [R, H].</param>
@@ -122,10 +125,10 @@ internal sealed class VocabularyHead
         return logits;
     }
 
-    private Tensor Part(Tensor hidden, RoundedWeight rounded, Arena arena)
+    private Tensor Part(Tensor hidden, EightBitWeight eightBit, Arena arena)
     {
-        Tensor logits = arena.F32(hidden.Shape[0], rounded.Outputs);
-        _layer.Ops.RoundedLinear!.Run(hidden, rounded, logits);
+        Tensor logits = arena.F32(hidden.Shape[0], eightBit.Outputs);
+        _layer.Ops.EightBitLinear!.Run(hidden, eightBit, logits);
         return logits;
     }
 

@@ -128,11 +128,14 @@ internal sealed class DecoderModel
     }
 
     /// <inheritdoc cref="VocabularyHead.Pick"/>
-    public void Pick(Tensor hidden, long promptRows, Tensor tokens, Tensor values, RoundedWeight? rounded, Arena arena) =>
-        _head.Pick(hidden, promptRows, tokens, values, rounded, arena);
+    public void Pick(Tensor hidden, long promptRows, Tensor tokens, Tensor values, EightBitWeight? eightBit, Arena arena) =>
+        _head.Pick(hidden, promptRows, tokens, values, eightBit, arena);
 
-    /// <inheritdoc cref="VocabularyHead.Rounded"/>
-    public RoundedWeight? RoundedHead() => _head.Rounded();
+    /// <inheritdoc cref="VocabularyHead.EightBit"/>
+    public EightBitWeight? EightBitHead() => _head.EightBit();
+
+    /// <summary>Bytes that it takes.</summary>
+    public long EightBitHeadBytes => _head.EightBitBytes;
 
     /// <inheritdoc cref="VocabularyHead.Logits"/>
     public Tensor Logits(Tensor hidden, long promptRows, Arena arena) => _head.Logits(hidden, promptRows, arena);

@@ -1,3 +1,5 @@
+using Lean.Comm;
+
 namespace Lean.Engine.Ranks;
 
 /// <summary>Where the ranks of a process, a thread each, ask whether something holds on any of them. They wait for each other, not for their devices.</summary>
@@ -10,6 +12,16 @@ internal sealed class RankAgreement(int ranks)
     private bool _any;
     private bool _answer;
     private bool _hasEnded;
+
+    /// <summary>Where each replica's ranks ask: those of all replicas together where these share collectives.</summary>
+    /// <param name="layout">The layout.</param>
+    /// <param name="locals">Ranks of this process.</param>
+    /// <param name="form">What steps' collectives depend on beside sizes.</param>
+    public static RankAgreement[] ByReplica(ParallelLayout layout, int locals, StepForm form)
+    {
+        var all = new RankAgreement(locals);
+        return [.. Enumerable.Range(0, layout.Data).Select(_ => layout.Data == 1 || form.JoinsReplicas(layout) ? all : new RankAgreement(layout.Tensor))];
+    }
 
     /// <summary>Asks; all ranks do so together.</summary>
     /// <param name="mine">Whether it holds on the caller's.</param>

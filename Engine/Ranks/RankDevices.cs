@@ -20,11 +20,11 @@ internal static class RankDevices
     {
         if (!options.OnDevice)
         {
-            return ComputeDevice.Of(CpuBackends.OpenOneOf(options.Sharing));
+            return ComputeDevice.Of(CpuBackends.OpenOneOf(options.Sharing), options.Activations);
         }
 
         (string kind, int first, int devices) = Devices(options);
-        return DeviceChoice.Open($"{kind}:{first + (rank % devices)}");
+        return DeviceChoice.Open($"{kind}:{first + (rank % devices)}", options.Activations);
     }
 
     /// <summary>How many of the host's ranks share the memory of one device.</summary>

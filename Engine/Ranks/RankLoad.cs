@@ -11,7 +11,7 @@ namespace Lean.Engine.Ranks;
 /// <param name="Room">What there is room for.</param>
 internal sealed record RankLoad(long WeightBytes, long CopiedBytes, TimeSpan LoadTime, CacheRoom Room)
 {
-    private const int Fields = 13;
+    private const int Fields = 14;
 
     /// <summary>That of a loaded part.</summary>
     /// <param name="model">The part.</param>
@@ -34,7 +34,10 @@ internal sealed record RankLoad(long WeightBytes, long CopiedBytes, TimeSpan Loa
                 Number(1),
                 new TimeSpan(Number(2)),
                 new CacheRoom(Number(3), Number(4), IsHost: Number(9) != 0, list[Fields].GetString()!, new CacheSizes(Number(5), Number(6)), new CacheSizes(Number(7), Number(8)),
-                    new StepSizes((int)Number(10), Number(11), Number(12))));
+                    new StepSizes((int)Number(10), Number(11), Number(12)))
+                {
+                    DraftHead = Number(13),
+                });
         }
         catch (Exception fault) when (fault is JsonException or FormatException or InvalidOperationException)
         {
@@ -51,7 +54,7 @@ internal sealed record RankLoad(long WeightBytes, long CopiedBytes, TimeSpan Loa
             json.WriteStartArray();
             foreach (long number in (ReadOnlySpan<long>)[
                 WeightBytes, CopiedBytes, LoadTime.Ticks, Room.Free, Room.Total, Room.Plain.Block, Room.Plain.State, Room.Drafting.Block, Room.Drafting.State, Room.IsHost ? 1 : 0,
-                Room.Step.Multiprocessors, Room.Step.Row, Room.Step.Output])
+                Room.Step.Multiprocessors, Room.Step.Row, Room.Step.Output, Room.DraftHead])
             {
                 json.WriteNumberValue(number);
             }

@@ -20,6 +20,9 @@ internal sealed record RankOptions
     /// <summary>What ranks run on, as --device names it: a kind of device, of which each rank has one, or null for the CPU.</summary>
     public string? Device { get; init; }
 
+    /// <summary>What products with bf16 weights take of their rows, on every rank: f32 or bf16.</summary>
+    public DType Activations { get; init; } = DType.F32;
+
     /// <summary>The library that connects the ranks' devices, or null where ranks meet in the host's memory.</summary>
     public CclKind? Library { get; init; }
 
@@ -47,6 +50,9 @@ internal sealed record RankOptions
     /// <summary>Whether this process follows another one: it neither reads requests nor prints results.</summary>
     public bool IsMember => Environment is { Rank: > 0 };
 
+    /// <summary>What all ranks must have in common to give the same bits: the build, and what its products take.</summary>
+    public string Identity => Activations == DType.F32 ? BuildIdentity.Current : $"{BuildIdentity.Current} with {Activations.Name()} activations";
+
     /// <summary>Joins the other processes.</summary>
     /// <param name="device">This rank's device where a library connects them, opened here; else null.</param>
     /// <exception cref="InputException">The layout has another number of ranks, or the secret is missing.</exception>
@@ -57,8 +63,8 @@ internal sealed record RankOptions
         RankEnvironment environment = Environment!;
         ComputeDevice? opened = null;
         RankSession session = Library is { } library
-            ? RankSession.Start(environment, Layout, CclLibrary.Open(library), Open, Watchdog, rendezvous)
-            : RankSession.Start(environment, Layout, Watchdog, rendezvous);
+            ? RankSession.Start(environment, Layout, CclLibrary.Open(library), Open, Watchdog, rendezvous, Identity)
+            : RankSession.Start(environment, Layout, Watchdog, rendezvous, Identity);
         device = opened;
         return session;
 

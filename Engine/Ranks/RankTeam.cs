@@ -19,7 +19,7 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
     private readonly LoadedModel?[] _models = new LoadedModel?[layout.Ranks];
     private readonly ICollectives?[] _ranks = new ICollectives?[layout.Ranks];
     private readonly CancellationTokenSource _lost = new();
-    private readonly RankAgreement[] _agreements = Agreements(layout, locals, form);
+    private readonly RankAgreement[] _agreements = RankAgreement.ByReplica(layout, locals, form);
     private readonly bool _isWhole = locals == layout.Ranks;
     private TeamStep[] _steps = [];
     private CachePlan? _plan;
@@ -205,13 +205,6 @@ internal sealed class RankTeam(ParallelLayout layout, int locals, StepForm form)
 
     /// <summary>To be called when all threads have ended and nobody can fail any more.</summary>
     public void Dispose() => _lost.Dispose();
-
-    // By replica: those whose ranks share collectives agree together.
-    private static RankAgreement[] Agreements(ParallelLayout layout, int locals, StepForm form)
-    {
-        RankAgreement all = new(locals);
-        return [.. Enumerable.Range(0, layout.Data).Select(_ => layout.Data == 1 || form.JoinsReplicas(layout) ? all : new RankAgreement(layout.Tensor))];
-    }
 
     private bool AnyOf(RankAgreement agreement, bool mine)
     {

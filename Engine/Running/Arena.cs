@@ -9,13 +9,20 @@ namespace Lean.Engine.Running;
 /// </summary>
 internal sealed class Arena : IDisposable
 {
+    /// <summary>Rows that <see cref="Product"/> gives begin at multiples of so many f32.</summary>
+    public const int Pad = 4;
+
     private const long Alignment = 64;
     private const long FirstBytes = 1 << 20;
+
+    // What is added where less was known than steps need: doubling that would take what caches have.
+    private const long MoreBytes = 64 << 20;
 
     // A step that needs more than there is takes further blocks; Begin replaces them by one that holds them all.
     private readonly List<IDeviceBuffer> _blocks = [];
     private readonly Func<long, IDeviceBuffer> _allocate;
     private readonly IStream? _queue;
+    private readonly bool _isSet;
     private int _block;
     private long _used;
 
@@ -31,7 +38,7 @@ internal sealed class Arena : IDisposable
     /// <param name="bytes">What steps are known to need.</param>
     public Arena(Func<long, IDeviceBuffer> allocate, IStream? queue, long bytes = 0)
     {
-        (_allocate, _queue) = (allocate, queue);
+        (_allocate, _queue, _isSet) = (allocate, queue, bytes > 0);
         _blocks.Add(allocate(FirstBytes + bytes));
     }
 
@@ -76,7 +83,7 @@ internal sealed class Arena : IDisposable
     public Tensor F32(long rows, long columns) => Take(DType.F32, new Shape(rows, columns));
 
     /// <summary>An f32 matrix whose rows begin at multiples of 16 bytes, as a card's copy engine writes them; they may be strided.</summary>
-    public Tensor Product(long rows, long columns) => F32(rows, (columns + 3) / 4 * 4).Columns(0, columns);
+    public Tensor Product(long rows, long columns) => F32(rows, (columns + Pad - 1) / Pad * Pad).Columns(0, columns);
 
     /// <summary>An i32 matrix whose contents are undefined.</summary>
     public Tensor I32(long rows, long columns) => Take(DType.I32, new Shape(rows, columns));
@@ -105,7 +112,7 @@ internal sealed class Arena : IDisposable
         {
             if (++_block == _blocks.Count)
             {
-                _blocks.Add(_allocate(long.Max(bytes, Bytes)));
+                _blocks.Add(_allocate(long.Max(bytes, _isSet ? MoreBytes : Bytes)));
                 Version++;
             }
 

@@ -28,22 +28,32 @@ internal static class CacheBudget
     /// <exception cref="MachineException">There is not that much memory, or too little for anything.</exception>
     public static CachePlan Plan(in CacheRoom room, int maxPositions, EngineOptions options)
     {
-        CacheSizes sizes = options is { Speculate: > 0, Drafter: DrafterKind.Mtp } ? room.Drafting : room.Plain;
-        long least = sizes.Block + ((1 + options.Speculate) * sizes.State);
-        if (options.CacheMemory > room.Free)
+        bool drafts = options is { Speculate: > 0, Drafter: DrafterKind.Mtp };
+        CacheSizes sizes = drafts ? room.Drafting : room.Plain;
+        long least = sizes.Block + ((1 + options.Speculate) * sizes.State), head = drafts ? room.DraftHead : 0, free = room.Free - head;
+        if (options.CacheMemory > free)
         {
             throw new MachineException(
-                $"--cache-memory is {options.CacheMemory:N0} bytes, but {room.Free:N0} of {room.Total:N0} bytes are free on {room.Device}");
+                $"--cache-memory is {options.CacheMemory:N0} bytes, but {room.Free:N0} of {room.Total:N0} bytes are free on {room.Device}{(head == 0 ? "" : $", of which choosing drafts takes {head:N0}")}");
         }
 
         // On the host, pages of mapped weights count as free, and others live there too; a device keeps a tenth for activations,
         // and more where the smallest steps that are of use take more.
-        long budget = options.CacheMemory ?? (room.IsHost ? room.Free / 2 : room.Free / 10 * 9);
+        long budget = options.CacheMemory ?? (room.IsHost ? free / 2 : free / 10 * 9);
         long most = options.MostBlocks ?? (long)options.MaxSequences * Grid.CellsFor(maxPositions) * Depth;
-        StepTokens steps = options.MaxStepTokens is { } rows ? StepTokens.Given(rows)
-            : room.Step.Choose(options.CacheMemory is { } taken ? room.Free - taken : room.Free / 10);
         CachePlan? plan = Share(budget);
-        if (plan is not null && options.CacheMemory is null && !room.IsHost && room.Free - room.Step.Bytes(steps.Alone, plan.States) is var rest && rest < budget)
+        StepTokens steps = options.MaxStepTokens is { } rows ? StepTokens.Given(rows)
+            : room.Step.Choose(options.CacheMemory is { } taken ? free - taken - room.Step.Bytes(0, plan?.States ?? 0) : free / 10);
+        if (plan is not null && !room.IsHost && options.CacheMemory is { } named)
+        {
+            long activations = room.Step.Activations(steps.Alone, plan.States);
+            if (activations > free - named)
+            {
+                throw new MachineException(
+                    $"--cache-memory {named:N0} leaves {free - named:N0} bytes of {room.Device} for steps, whose activations take {activations:N0} with {steps.Alone:N0} rows and {plan.States:N0} states: less of it, of --max-step-tokens, of --max-sequences or of --speculate fits");
+            }
+        }
+        else if (plan is not null && !room.IsHost && free - room.Step.Bytes(steps.Alone, plan.States) is var rest && rest < budget)
         {
             plan = Share(rest);
             if (plan is null && options.MaxStepTokens is { } wanted)
@@ -55,7 +65,8 @@ internal static class CacheBudget
         return plan is not null ? plan with { Drafter = options.Drafter ?? DrafterKind.Lookup, StepTokens = steps }
             : throw (options.CacheMemory is { } given
                 ? new InputException($"--cache-memory is {given:N0} bytes, expected at least {least:N0}: one sequence of {Grid.Cell} positions")
-                : new MachineException($"{room.Device} has {room.Free:N0} bytes free, too little for caches: one sequence of {Grid.Cell} positions takes {least:N0}"));
+                : new MachineException(
+                    $"{room.Free:N0} of {room.Total:N0} bytes are free on {room.Device}, too little for caches: one sequence of {Grid.Cell} positions takes {least:N0}{(room.IsHost ? "" : $", and a step of {steps.Alone:N0} rows {room.Step.Bytes(steps.Alone, 1 + options.Speculate):N0}")}"));
 
         CachePlan? Share(long bytes) => CachePlan.Share(sizes, bytes, options.MaxSequences, most, options.KeepsPrefixes, options.Speculate);
     }

@@ -1,4 +1,5 @@
 using Lean.Kernels;
+using Lean.Tensors;
 
 namespace Lean.Engine.Running;
 
@@ -9,9 +10,6 @@ internal sealed class ComputeDevice : IDisposable
 
     private ComputeDevice(KernelSet ops, int threads, params IDisposable[] owned) => (Ops, Threads, _owned) = (ops, threads, owned);
 
-    /// <summary>Whether devices opened from now on time each kernel, which then neither overlap nor are captured.</summary>
-    public static bool Profiles { get; set; }
-
     /// <summary>The ops.</summary>
     public KernelSet Ops { get; }
 
@@ -19,13 +17,17 @@ internal sealed class ComputeDevice : IDisposable
     public int Threads { get; }
 
     /// <summary>The CPU, which is then owned.</summary>
-    public static ComputeDevice Of(CpuBackend backend) => new(CpuKernels.Create(backend), backend.Threads, backend);
+    /// <param name="backend">The CPU.</param>
+    /// <param name="activations">What products with bf16 weights take of their rows, f32 or bf16.</param>
+    public static ComputeDevice Of(CpuBackend backend, DType activations = DType.F32) => new(CpuKernels.Create(backend, activations), backend.Threads, backend);
 
     /// <summary>A device that runs kernels, which is then owned.</summary>
-    public static ComputeDevice Of(KernelDevice device)
+    /// <param name="device">The device.</param>
+    /// <param name="activations">What products with bf16 weights take of their rows, f32 or bf16.</param>
+    public static ComputeDevice Of(KernelDevice device, DType activations = DType.F32)
     {
-        KernelStream stream = device.CreateStream(profile: Profiles);
-        return new ComputeDevice(DeviceKernelSet.Create(stream), threads: 1, stream, device);
+        KernelStream stream = device.CreateStream(profile: false);
+        return new ComputeDevice(DeviceKernelSet.Create(stream, activations), threads: 1, stream, device);
     }
 
     /// <summary>A stream of a device, with what must live as long.</summary>

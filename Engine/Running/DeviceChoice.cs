@@ -15,17 +15,18 @@ internal static class DeviceChoice
 
     /// <summary>Opens a device.</summary>
     /// <param name="name">cpu, opencl:1, …; null is the CPU.</param>
+    /// <param name="activations">What products with bf16 weights take of their rows, f32 or bf16.</param>
     /// <exception cref="InputException">There is no such device, or this version has no kernels for it.</exception>
     /// <exception cref="MachineException">Its driver failed.</exception>
-    public static ComputeDevice Open(string? name)
+    public static ComputeDevice Open(string? name, DType activations = DType.F32)
     {
         (string kind, int index) = Parse(name ?? Cpu);
         return kind switch
         {
-            Cpu => ComputeDevice.Of(CpuBackends.Open()),
-            "cuda" => ComputeDevice.Of(CudaDevices.Open(index)),
-            "opencl" => ComputeDevice.Of(OpenCLDevices.Open(index)),
-            "ze" => ComputeDevice.Of(LevelZeroDevices.Open(index)),
+            Cpu => ComputeDevice.Of(CpuBackends.Open(), activations),
+            "cuda" => ComputeDevice.Of(CudaDevices.Open(index), activations),
+            "opencl" => ComputeDevice.Of(OpenCLDevices.Open(index), activations),
+            "ze" => ComputeDevice.Of(LevelZeroDevices.Open(index), activations),
             _ => throw new UnreachableException(),
         };
     }

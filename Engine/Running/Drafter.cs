@@ -20,7 +20,7 @@ namespace Lean.Engine.Running;
 internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome) : IDisposable
 {
     // A draft need not be what the head finds most likely to the last bit, only nearly always: half the bytes do.
-    private readonly RoundedWeight? _rounded = model.RoundedHead();
+    private readonly EightBitWeight? _eightBit = model.EightBitHead();
     private readonly MtpHead _head = model.Mtp!;
 
     /// <summary>Queues it.</summary>
@@ -72,12 +72,12 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
             };
             model.Prepare(step);
             last = depth == 0 ? _head.GoOn(start, step) : _head.Forward(last.Rows(0, count), step);
-            model.Pick(last, promptRows: 0, outcome.Slice(2 + depth).Rows(0, count), values.Rows(0, count), _rounded, arena);
+            model.Pick(last, promptRows: 0, outcome.Slice(2 + depth).Rows(0, count), values.Rows(0, count), _eightBit, arena);
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _rounded?.Dispose();
+    public void Dispose() => _eightBit?.Dispose();
 
     // By this rank's replica or, where ranks draft together, by any.
     private bool IsWanted(int depth, in PlannedBatch planned) => model.Peers?.Step is { } step ? step.Drafts(depth) : planned.Drafts.At(depth) > 0;

@@ -254,15 +254,17 @@ internal sealed class GenerationEngine : IDisposable
         bool planned = false;
         long now = _clock.GetTimestamp();
         int running = 0;
+        bool generates = false;
         foreach (Replica replica in _replicas)
         {
             running += replica.Running;
+            generates |= replica.Generates;
         }
 
         int depth = _depth.Choose(running);
         for (int r = 0; r < _replicas.Length; r++)
         {
-            _replicas[r].Schedule(step[r], now, depth);
+            _replicas[r].Schedule(step[r], now, depth, generates);
             planned |= !step[r].Plan.IsEmpty;
         }
 

@@ -74,14 +74,18 @@ internal sealed class Replica
         }
     }
 
+    /// <summary>Whether somebody waits for a step's next token.</summary>
+    public bool Generates => _scheduler.Generates;
+
     /// <summary>Plans a step; empty where there is nothing to do.</summary>
     /// <param name="frame">The step.</param>
     /// <param name="now">The time, in the unit of the deadlines.</param>
     /// <param name="depth">The most drafts that it makes for a sequence which leaves that to the engine.</param>
-    public void Schedule(StepFrame frame, long now, int depth)
+    /// <param name="generates">Whether somebody generates on any replica: they all take the step together.</param>
+    public void Schedule(StepFrame frame, long now, int depth, bool generates)
     {
         Memory.Begin(frame.Cuts);
-        _scheduler.Plan(now, frame.Plan, depth);
+        _scheduler.Plan(now, frame.Plan, depth, generates);
         foreach (int place in frame.Plan.Expired)
         {
             End(place, FinishReason.Deadline, inScheduler: false);

@@ -91,11 +91,13 @@ internal sealed class StepGraphs(KernelStream stream, Arena arena, Peers? peers,
     {
         if (_entries.Count == Most)
         {
+            // What came once goes before what has a graph: beside other replicas' prompts no step is like another.
             (StepShape Shape, RankStep? Step) oldest = default;
-            long used = long.MaxValue;
+            (bool HasGraph, long Used) worth = (true, long.MaxValue);
             foreach (((StepShape Shape, RankStep? Step) known, Entry entry) in _entries)
             {
-                (oldest, used) = entry.Used < used ? (known, entry.Used) : (oldest, used);
+                (bool HasGraph, long Used) own = (entry.Graph is not null, entry.Used);
+                (oldest, worth) = own.CompareTo(worth) < 0 ? (known, own) : (oldest, worth);
             }
 
             _entries[oldest].Graph?.Dispose();

@@ -124,11 +124,15 @@ internal sealed class Scheduler
         _free[_freeCount++] = place;
     }
 
+    /// <summary>Whether somebody generates, and so waits for the next step.</summary>
+    public bool Generates => Decoding() > 0;
+
     /// <summary>Fills in and seals the next step's plan; empty when there is nothing to do.</summary>
     /// <param name="now">The time, in the unit of the deadlines.</param>
     /// <param name="plan">The plan.</param>
     /// <param name="depth">The most drafts that the step makes for a sequence which leaves that to the engine.</param>
-    public void Plan(long now, StepPlan plan, int depth = int.MaxValue)
+    /// <param name="othersGenerate">Whether somebody waits for the step who is not of this scheduler's.</param>
+    public void Plan(long now, StepPlan plan, int depth = int.MaxValue, bool othersGenerate = false)
     {
         plan.Begin();
         Expire(now, plan);
@@ -136,7 +140,7 @@ internal sealed class Scheduler
         {
         }
 
-        int decoding = Decoding(), budget = int.Max((decoding == 0 ? MaxPromptRows : _beside) - decoding, Grid.Cell);
+        int decoding = Decoding(), budget = int.Max((decoding == 0 && !othersGenerate ? MaxPromptRows : _beside) - decoding, Grid.Cell);
         for (int i = 0; i < _running.Count; i++)
         {
             int place = _running[i];

@@ -15,10 +15,14 @@ internal static class KnownAnswer
 
     // Two logits closer than this may change places by rounding; what follows is another text.
     private const float CloseCall = 0.05f;
+    private const float CloseCallRounded = 0.5f;
 
     // In f32 only the order of sums differs; a device rounds the rows of its matrix products and its cache to bf16.
     private const double AllowedF32 = 1e-4;
     private const double AllowedBF16 = 1e-2;
+
+    // Where products round their rows, 5e-3 on a CPU: a router's near tie more or less is seen.
+    private const double AllowedRounded = 3e-2;
 
     /// <summary>Runs the model on some ops and compares.</summary>
     /// <param name="folder">The demo's folder.</param>
@@ -28,9 +32,10 @@ internal static class KnownAnswer
     {
         using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, FileName));
         int[] prompt = Ids(Get(file, "prompt_ids", DType.I64)), greedy = Ids(Get(file, "greedy_ids", DType.I64));
-        int close = Get(file, "greedy_gap", DType.F32).AsSpan<float>().IndexOfAnyInRange(float.NegativeInfinity, CloseCall);
+        bool rounds = ops.Activations == DType.BF16;
+        int close = Get(file, "greedy_gap", DType.F32).AsSpan<float>().IndexOfAnyInRange(float.NegativeInfinity, rounds ? CloseCallRounded : CloseCall);
         Tensor expected = Get(file, "logits", DType.F32);
-        double allowed = ops.Stream is null ? AllowedF32 : AllowedBF16;
+        double allowed = rounds ? AllowedRounded : ops.Stream is null ? AllowedF32 : AllowedBF16;
         try
         {
             using LoadedModel model = LoadedModel.Open(folder, ops);

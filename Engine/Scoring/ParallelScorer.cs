@@ -25,7 +25,7 @@ internal static class ParallelScorer
         {
             using var world = new LoopbackWorld(ranks.Layout);
             using Watchdog watchdog = world.Watch(ranks.Watchdog);
-            return Score(folder, world, OnFirst(ids, ranks.Layout), options);
+            return Score(folder, world, OnFirst(ids, ranks.Layout), options, ranks.Activations);
         }
 
         // Before the others are there to wait.
@@ -45,16 +45,17 @@ internal static class ParallelScorer
     /// <param name="world">The ranks.</param>
     /// <param name="texts">The texts by replica; empty ones leave their replicas to help with the others'.</param>
     /// <param name="options">What to compute.</param>
+    /// <param name="activations">What products with bf16 weights take of their rows, f32 or bf16.</param>
     /// <exception cref="InputException">The checkpoint or a text cannot be used, or the model cannot be divided so.</exception>
     /// <exception cref="MachineException">A rank failed.</exception>
-    public static ParallelScore Score(string folder, LoopbackWorld world, IReadOnlyList<IReadOnlyList<int>> texts, ScoreOptions options)
+    public static ParallelScore Score(string folder, LoopbackWorld world, IReadOnlyList<IReadOnlyList<int>> texts, ScoreOptions options, DType activations = DType.F32)
     {
         var score = new ParallelScore(world.Layout);
         try
         {
             world.Run(collectives =>
             {
-                using LoadedModel model = Part(folder, collectives, new RankOptions { Layout = world.Layout });
+                using LoadedModel model = Part(folder, collectives, new RankOptions { Layout = world.Layout, Activations = activations });
 
                 // All ranks of a replica come to the same; the first one's is kept.
                 bool keeps = world.Layout.TensorRank(collectives.Rank) == 0;

@@ -73,6 +73,7 @@ internal sealed class EngineHost : IDisposable
         var engine = model.Start(options with { Observer = metrics });
         metrics.Blocks = engine.Caches.Blocks;
         metrics.Watch(engine.Drafts, engine.Caches.Drafts);
+        metrics.Tell(model.Loaded.Ops.Activations.Name());
         return new EngineHost(engine, model.Config) { Metrics = metrics, ModelName = name, MostUnread = mostUnread };
     }
 

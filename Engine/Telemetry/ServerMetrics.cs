@@ -86,6 +86,14 @@ internal sealed class ServerMetrics : IEngineObserver, IDisposable
         Meter.CreateObservableCounter("lean.target_passes", () => drafts.TargetPasses, "{pass}", "Runs of the model that chose tokens, for each sequence by itself: each gives one, and what was accepted");
     }
 
+    /// <summary>Tells what the model's products take, too: a fact, as a gauge of 1 with the fact as its label.</summary>
+    /// <param name="activations">f32 or bf16.</param>
+    public void Tell(string activations)
+    {
+        var type = new KeyValuePair<string, object?>("type", activations);
+        Meter.CreateObservableGauge("lean.activations", () => new Measurement<int>(1, type), description: "What matrix products with bf16 weights take of their rows");
+    }
+
     /// <inheritdoc/>
     public void Stepped(in EngineFigures figures)
     {

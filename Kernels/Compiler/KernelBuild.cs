@@ -8,6 +8,9 @@ namespace Lean.Kernels.Compiler;
 /// <summary>Compiles all kernels of an assembly for all targets.</summary>
 internal static class KernelBuild
 {
+    // What branches a text has depends on what was compiled before it: variants come last, so that they change no other's.
+    private const string Variant = "_rounded";
+
     /// <summary>The NVIDIA architectures; a newer card runs the newest below it.</summary>
     private static readonly (string Name, CudaArchitecture Architecture)[] Architectures =
         [("sm_80", CudaArchitecture.SM_80), ("sm_90", CudaArchitecture.SM_90), (HopperAlone, CudaArchitecture.SM_90)];
@@ -40,13 +43,20 @@ internal static class KernelBuild
             targets.Add("opencl", Compile("opencl", kernels, k => openCL.Compile(k)));
         }
 
-        foreach ((string name, CudaArchitecture architecture) in Architectures)
+        var cuda = new Dictionary<string, SortedDictionary<string, CompiledText>>();
+        foreach ((string name, CudaArchitecture architecture) in Architectures.Where(static a => a.Name != AmpereText.Target))
         {
             using var ptx = new PtxTarget(context, name, architecture);
-            targets.Add(name, Compile(name, kernels, ptx.Compile));
+            cuda.Add(name, Compile(name, kernels, ptx.Compile));
         }
 
-        foreach ((string target, IReadOnlyDictionary<string, CompiledText> compiled) in targets)
+        targets.Add(AmpereText.Target, Compile(AmpereText.Target, kernels, kernel => Ampere(cuda[AmpereText.Source][kernel.Name])));
+        foreach ((string name, SortedDictionary<string, CompiledText> compiled) in cuda)
+        {
+            targets.Add(name, compiled);
+        }
+
+        foreach ((string target, IReadOnlyDictionary<string, CompiledText> compiled) in targets.Where(static t => t.Key != AmpereText.Target))
         {
             string extension = target == "opencl" ? ".cl" : ".ptx";
             folder.WriteArchive($"{target}.zip", compiled.Values.Select(c => (c.Kernel.Name + extension, Encoding.UTF8.GetBytes(c.Text))));
@@ -55,6 +65,14 @@ internal static class KernelBuild
         TranslateToSpirv(targets, folder, say);
         folder.Write("kernels.json", Manifest.Write(kernels, targets));
         say($"{kernels.Count} kernels for {string.Join(", ", targets.Keys)}");
+    }
+
+    // What the binary makes of Hopper's text when a card asks for it.
+    private static CompiledText Ampere(CompiledText hopper)
+    {
+        var compiled = new CompiledText(hopper.Kernel, AmpereText.Of(hopper.Text));
+        Gates.CheckPtx(hopper.Kernel, AmpereText.Target, compiled.Text);
+        return compiled;
     }
 
     private static void TranslateToSpirv(Dictionary<string, IReadOnlyDictionary<string, CompiledText>> targets, OutputFolder folder, Action<string> say)
@@ -82,7 +100,7 @@ internal static class KernelBuild
         string target, IReadOnlyList<KernelDeclaration> kernels, Func<KernelDeclaration, CompiledText> compile)
     {
         var compiled = new SortedDictionary<string, CompiledText>(StringComparer.Ordinal);
-        foreach (KernelDeclaration kernel in kernels.Where(k => k.Has(target)))
+        foreach (KernelDeclaration kernel in kernels.Where(k => k.Has(target)).OrderBy(k => k.Name.EndsWith(Variant, StringComparison.Ordinal)))
         {
             try
             {

@@ -39,7 +39,7 @@ internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelA
 
             foreach (KernelDeclaration made in instances.Length == 0
                 ? [new KernelDeclaration(kernel.Name, method, kernel)]
-                : instances.Select(i => new KernelDeclaration($"{kernel.Name}_{i.Suffix}", method.MakeGenericMethod(i.Arguments), kernel)))
+                : instances.Select(i => new KernelDeclaration(i.Suffix.Length == 0 ? kernel.Name : $"{kernel.Name}_{i.Suffix}", method.MakeGenericMethod(i.Arguments), kernel)))
             {
                 if (made.Cuda is { } cuda && !KernelBuild.IsArchitecture(cuda.Target))
                 {

@@ -89,10 +89,13 @@ internal static unsafe class CpuDispatch<V> where V : struct, IVec<V>
                 PartSumBody<V>.Run((PartSumArguments*)arguments, begin, end);
                 break;
             case CpuKernel.RoundRows:
-                RoundedLinearBody<V>.RoundRows((RoundedLinearArguments*)arguments, begin, end);
+                EightBitLinearBody<V>.RoundRows((EightBitLinearArguments*)arguments, begin, end);
                 break;
-            case CpuKernel.RoundedLinear:
-                RoundedLinearBody<V>.Run((RoundedLinearArguments*)arguments, begin, end);
+            case CpuKernel.EightBitLinear:
+                EightBitLinearBody<V>.Run((EightBitLinearArguments*)arguments, begin, end);
+                break;
+            case CpuKernel.RoundActivations:
+                RoundRowsBody.Run((RoundRowsArguments*)arguments, begin, end);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(kernel), kernel, "not a CPU kernel");

@@ -31,5 +31,6 @@ internal enum CpuKernel
     Probe,
     PartSum,
     RoundRows,
-    RoundedLinear,
+    EightBitLinear,
+    RoundActivations,
 }

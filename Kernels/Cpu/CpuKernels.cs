@@ -1,28 +1,32 @@
+using Lean.Tensors;
+
 namespace Lean.Kernels;
 
 /// <summary>The CPU's ops.</summary>
 public static class CpuKernels
 {
     /// <summary>Makes the set that launches on <paramref name="backend"/>.</summary>
-    public static KernelSet Create(CpuBackend backend)
+    /// <param name="backend">Instruction set and threads.</param>
+    /// <param name="activations">What products with bf16 weights take of their rows, f32 or bf16.</param>
+    public static KernelSet Create(CpuBackend backend, DType activations = DType.F32)
     {
         GatedRmsNorm norm = new GatedRmsNormCpu(backend);
         CausalConvolution convolution = new CausalConvolutionCpu(backend);
         GatedDeltaRule rule = new RecurrentDeltaRuleCpu(backend);
-        GroupedExperts experts = new GroupedExpertsCpu(backend);
-        GatedMlp mlp = new GatedMlpCpu(backend);
-        ExpertRouter router = new ExpertRouterCpu(backend);
-        ExpertMixture mixture = new ExpertMixtureCpu(backend, new ExpertMixtureInTwo(experts, mlp));
+        GroupedExperts experts = new GroupedExpertsCpu(backend, activations);
+        GatedMlp mlp = new GatedMlpCpu(backend, activations);
         return new KernelSet
         {
-            Description = $"cpu {backend.InstructionSet}, {backend.Threads} thread{(backend.Threads == 1 ? "" : "s")}",
+            Description = RoundedActivations.Describe($"cpu {backend.InstructionSet}, {backend.Threads} thread{(backend.Threads == 1 ? "" : "s")}", activations),
+            Activations = activations,
             Embedding = new EmbeddingLookupCpu(backend),
             GatherRows = new GatherRowsCpu(backend),
             AddRmsNorm = new AddRmsNormCpu(backend),
             PartSum = new PartSumCpu(backend),
             GatedRmsNorm = norm,
-            Linear = new LinearCpu(backend),
-            RoundedLinear = new RoundedLinearCpu(backend),
+            Linear = new LinearCpu(backend, activations),
+            GateLinear = new LinearCpu(backend, DType.F32),
+            EightBitLinear = new EightBitLinearCpu(backend),
             RotaryTable = new RotaryTableCpu(backend),
             PrepareAttention = new PrepareAttentionCpu(backend),
             PagedAttention = new PagedAttentionCpu(backend),
@@ -30,11 +34,10 @@ public static class CpuKernels
             PromptDeltaRule = new ChunkedDeltaRuleCpu(backend),
             GeneratedDeltaRule = rule,
             GeneratedDeltaNet = new GeneratedDeltaNetInThree(convolution, rule, norm),
-            ExpertRouter = router,
+            ExpertRouter = new ExpertRouterCpu(backend),
             GroupedExperts = experts,
             GatedMlp = mlp,
-            ExpertMixture = mixture,
-            RoutedMixture = new RoutedMixtureInTwo(router, mixture),
+            ExpertMixture = new ExpertMixtureCpu(backend, activations, new ExpertMixtureInTwo(experts, mlp)),
             GreedyPick = new GreedyPickCpu(backend),
             RankPicks = new RankPicksReference(),
             AdjustLogits = new AdjustLogitsCpu(backend),

@@ -27,7 +27,7 @@ internal sealed unsafe class CpuWorkers : IDisposable
     private readonly Thread[] _threads;
     private readonly SemaphoreSlim _wake = new(0);
     private readonly Share* _shares; // of the launching thread and each worker, a line each
-    private Job _job;
+    private readonly Job* _job;      // behind them
     private int _sleepers;
     private volatile bool _stopped;
 
@@ -36,9 +36,10 @@ internal sealed unsafe class CpuWorkers : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         _bodies = bodies;
-        nuint bytes = (nuint)threads * (nuint)sizeof(Share);
+        nuint bytes = ((nuint)threads * (nuint)sizeof(Share)) + (nuint)sizeof(Job);
         _shares = (Share*)NativeMemory.AlignedAlloc(bytes, LineBytes);
         NativeMemory.Clear(_shares, bytes);
+        _job = (Job*)(_shares + threads);
         _threads = new Thread[threads - 1];
         for (int i = 0; i < _threads.Length; i++)
         {
@@ -68,14 +69,14 @@ internal sealed unsafe class CpuWorkers : IDisposable
         }
 
         // What a late worker reads of these while they change he does not use, since they begin with the number.
-        long number = _job.Number + 1;
-        Volatile.Write(ref _job.Changed, number);
-        Volatile.Write(ref _job.Arguments, (nint)arguments);
-        Volatile.Write(ref _job.Kernel, (int)kernel);
-        Volatile.Write(ref _job.Items, items);
+        long number = _job->Number + 1;
+        Volatile.Write(ref _job->Changed, number);
+        Volatile.Write(ref _job->Arguments, (nint)arguments);
+        Volatile.Write(ref _job->Kernel, (int)kernel);
+        Volatile.Write(ref _job->Items, items);
 
         // The exchange publishes the fields above and orders them before the look at the sleepers.
-        Interlocked.Exchange(ref _job.Number, number);
+        Interlocked.Exchange(ref _job->Number, number);
         // Those who were woken before but have not run yet count as sleepers still: their permits wait for them.
         int sleepers = Volatile.Read(ref _sleepers) - _wake.CurrentCount;
         if (sleepers > 0)
@@ -147,10 +148,10 @@ internal sealed unsafe class CpuWorkers : IDisposable
     {
         ref long taken = ref _shares[of].Taken;
         long seen = Volatile.Read(ref taken);
-        var kernel = (CpuKernel)Volatile.Read(ref _job.Kernel);
-        nint arguments = Volatile.Read(ref _job.Arguments);
-        long items = Volatile.Read(ref _job.Items);
-        if (Volatile.Read(ref _job.Changed) != number)
+        var kernel = (CpuKernel)Volatile.Read(ref _job->Kernel);
+        nint arguments = Volatile.Read(ref _job->Arguments);
+        long items = Volatile.Read(ref _job->Items);
+        if (Volatile.Read(ref _job->Changed) != number)
         {
             return 0;
         }
@@ -190,7 +191,7 @@ internal sealed unsafe class CpuWorkers : IDisposable
     {
         for (int spin = 0; !_stopped; spin++)
         {
-            long number = Volatile.Read(ref _job.Number);
+            long number = Volatile.Read(ref _job->Number);
             if (number != seen)
             {
                 return number;
@@ -204,7 +205,7 @@ internal sealed unsafe class CpuWorkers : IDisposable
 
             // Announce, look again, sleep: a launch in between sees the announcement and releases the semaphore.
             Interlocked.Increment(ref _sleepers);
-            if (Volatile.Read(ref _job.Number) == seen && !_stopped)
+            if (Volatile.Read(ref _job->Number) == seen && !_stopped)
             {
                 _wake.Wait();
             }
@@ -217,22 +218,22 @@ internal sealed unsafe class CpuWorkers : IDisposable
     }
 
     // A launch: one line of memory.
-    [StructLayout(LayoutKind.Explicit, Size = 3 * LineBytes)]
+    [StructLayout(LayoutKind.Explicit, Size = LineBytes)]
     private struct Job
     {
-        [FieldOffset(LineBytes)]
+        [FieldOffset(0)]
         public long Number;
 
-        [FieldOffset(LineBytes + 8)]
+        [FieldOffset(8)]
         public long Changed;
 
-        [FieldOffset(LineBytes + 16)]
+        [FieldOffset(16)]
         public nint Arguments;
 
-        [FieldOffset(LineBytes + 24)]
+        [FieldOffset(24)]
         public int Kernel;
 
-        [FieldOffset(LineBytes + 28)]
+        [FieldOffset(28)]
         public int Items;
     }
 

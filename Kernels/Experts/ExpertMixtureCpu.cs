@@ -8,7 +8,7 @@ namespace Lean.Kernels;
 /// longest by far and the last of the launch, which one thread would be left with: those take launches of their own. The bits
 /// are the same.
 /// </summary>
-internal sealed class ExpertMixtureCpu(CpuBackend backend, ExpertMixtureInTwo inTwo) : ExpertMixture
+internal sealed class ExpertMixtureCpu(CpuBackend backend, DType activations, ExpertMixtureInTwo inTwo) : ExpertMixture
 {
     private const long MostRows = 64;
 
@@ -21,7 +21,7 @@ internal sealed class ExpertMixtureCpu(CpuBackend backend, ExpertMixtureInTwo in
     {
         if (IsOne(weights, shared, x.Shape[0]))
         {
-            GroupedExpertsCpu.Launch(backend, x, weights, shared, experts, mix, gateLogit, scratch, output);
+            GroupedExpertsCpu.Launch(backend, activations, x, weights, shared, experts, mix, gateLogit, scratch, output);
         }
         else
         {

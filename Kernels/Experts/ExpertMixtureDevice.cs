@@ -6,9 +6,9 @@ namespace Lean.Kernels;
 /// A mixture of experts on a device: few generated rows in two launches on the matrix units, straight from their choice;
 /// more rows, and prompts', by the two ops, which group rows by expert. Both add up in the same order.
 /// </summary>
-internal sealed class ExpertMixtureDevice(KernelStream stream, GroupedExperts routed, GatedMlp mlp) : ExpertMixture
+internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations, GroupedExperts routed, GatedMlp mlp) : ExpertMixture
 {
-    private readonly FewExpertRows _few = new(stream);
+    private readonly FewExpertRows _few = new(stream, activations == DType.BF16);
     private readonly ExpertMixtureInTwo _inTwo = new(routed, mlp);
 
     public override long ScratchBytes(ExpertWeights weights, SharedExpert shared, long rows, long topK) => long.Max(

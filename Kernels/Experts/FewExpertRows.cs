@@ -6,14 +6,16 @@ namespace Lean.Kernels;
 /// Experts of few generated rows on the matrix units, in two launches, straight from the rows' choice: the routed experts, and
 /// the shared one beside them where there is one. The bits are those of the launches for more rows.
 /// </summary>
-internal sealed class FewExpertRows(KernelStream stream)
+/// <param name="stream">The device.</param>
+/// <param name="rounds">Whether activations are rounded to bf16.</param>
+internal sealed class FewExpertRows(KernelStream stream, bool rounds)
 {
     // As in Kernels/Device/Ops, MixtureRows.cs and MixtureDownRows.cs. Beyond so many pairs so many rows share experts that grouping them pays.
     private const long MostPairs = 40;
     private const long MostItems = 128;
     private const long MostInputs = 6144;
 
-    private readonly RowUnits _units = new(stream);
+    private readonly RowUnits _units = new(stream, rounds);
 
     /// <summary>Bytes of what stands between the two launches: f32 [T, K·I + J]; 0 for rows that are too many.</summary>
     /// <param name="rows">T.</param>
@@ -35,49 +37,11 @@ internal sealed class FewExpertRows(KernelStream stream)
     public bool TryRun(
         in Tensor x, ExpertWeights weights, SharedExpert? shared, in Tensor experts, in Tensor mix, in Tensor gateLogit, nint scratch, in Tensor output)
     {
-        if (TryArrange(x, weights, shared, experts.Shape[1], scratch) is not { } call)
-        {
-            return false;
-        }
-
-        _units.MixtureGateUp(x, experts, call.Inner, call.Gates, call.Ups, call.SharedGate, call.SharedUp, (int)weights.Width);
-        _units.MixtureDown(call.Inner, experts, mix, gateLogit, output, call.Downs, call.SharedDown, (int)weights.Width);
-        return true;
-    }
-
-    /// <summary>As <see cref="TryRun"/>, for rows that have yet to choose: the launches do so themselves.</summary>
-    /// <param name="x">f32 [T, H].</param>
-    /// <param name="weights">The routed experts.</param>
-    /// <param name="shared">The shared expert.</param>
-    /// <param name="logits">f32 [T, E].</param>
-    /// <param name="topK">K.</param>
-    /// <param name="renormalise">Whether the chosen weights are scaled to sum to one.</param>
-    /// <param name="gateLogit">f32 [T, 1].</param>
-    /// <param name="scratch">As many bytes as <see cref="ScratchBytes"/>.</param>
-    /// <param name="output">f32 [T, H].</param>
-    public bool TryRoute(
-        in Tensor x, ExpertWeights weights, SharedExpert shared, in Tensor logits, long topK, bool renormalise, in Tensor gateLogit, nint scratch,
-        in Tensor output)
-    {
-        if (!_units.Routes(x.Shape[0], weights.Count, topK, weights.Hidden, weights.Width, shared.Down.Inputs)
-            || TryArrange(x, weights, shared, topK, scratch) is not { } call)
-        {
-            return false;
-        }
-
-        _units.RoutedGateUp(x, logits, call.Inner, call.Gates, call.Ups, call.SharedGate, call.SharedUp, (int)topK, (int)weights.Width, renormalise);
-        _units.RoutedDown(call.Inner, logits, gateLogit, output, call.Downs, call.SharedDown, (int)topK, (int)weights.Width, renormalise);
-        return true;
-    }
-
-    // What the launches take, or null where others must run.
-    private Call? TryArrange(in Tensor x, ExpertWeights weights, SharedExpert? shared, long topK, nint scratch)
-    {
-        long rows = x.Shape[0], hidden = weights.Hidden, width = weights.Width;
+        long rows = x.Shape[0], topK = experts.Shape[1], hidden = weights.Hidden, width = weights.Width;
         if (rows * topK > MostPairs || hidden > MostInputs || weights.IsPart || !weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
             || shared is { } one && (one.GateUp.Parts.Length != 1 || one.Down.Parts.Length != 1))
         {
-            return null;
+            return false;
         }
 
         // Without a shared expert its matrices have no rows and no columns.
@@ -86,12 +50,15 @@ internal sealed class FewExpertRows(KernelStream stream)
         Tensor sharedUp = shared?.GateUp.Rows(sharedWidth, sharedWidth) ?? sharedGate;
         Tensor sharedDown = shared?.Down.Rows(0, hidden) ?? new Tensor(gates.Type, new Shape(hidden, 0), gates.Address);
         var inner = new Tensor(DType.F32, new Shape(rows, (topK * width) + sharedWidth), scratch);
-        return hidden % 8 != 0 || width % 8 != 0 || !_units.Takes(x, gates) || !_units.Takes(x, ups) || !_units.Takes(inner, downs)
+        if (hidden % 8 != 0 || width % 8 != 0 || !_units.Takes(x, gates) || !_units.Takes(x, ups) || !_units.Takes(inner, downs)
             || (topK + (shared is null ? 0 : 1)) * RowUnits.Slices(width) > MostItems
-            || shared is not null && (!_units.Takes(x, sharedGate) || !_units.Takes(x, sharedUp) || !_units.Takes(inner, sharedDown) || !RowUnits.IsCutAlike(width, sharedWidth))
-            ? null
-            : new Call(inner, gates, ups, downs, sharedGate, sharedUp, sharedDown);
-    }
+            || shared is not null && (!_units.Takes(x, sharedGate) || !_units.Takes(x, sharedUp) || !_units.Takes(inner, sharedDown) || !RowUnits.IsCutAlike(width, sharedWidth)))
+        {
+            return false;
+        }
 
-    private readonly record struct Call(Tensor Inner, Tensor Gates, Tensor Ups, Tensor Downs, Tensor SharedGate, Tensor SharedUp, Tensor SharedDown);
+        _units.MixtureGateUp(x, experts, inner, gates, ups, sharedGate, sharedUp, (int)width);
+        _units.MixtureDown(inner, experts, mix, gateLogit, output, downs, sharedDown, (int)width);
+        return true;
+    }
 }

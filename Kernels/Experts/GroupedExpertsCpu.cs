@@ -8,7 +8,7 @@ namespace Lean.Kernels;
 /// Routed experts on the CPU in three launches: gate and up with silu, down, and the sum over ranks. Rows are sorted by
 /// expert first (a counting sort, so stable); an item is one expert's rows and a block of its matrices' rows.
 /// </summary>
-internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend) : GroupedExperts
+internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend, DType activations) : GroupedExperts
 {
     private const int Alignment = 64;
 
@@ -26,19 +26,21 @@ internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend) : GroupedExpe
     }
 
     private protected override void Launch(Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output, long promptRows) =>
-        Launch(backend, x, weights, shared: null, experts, mix, gateLogit: default, scratch, output);
+        Launch(backend, activations, x, weights, shared: null, experts, mix, gateLogit: default, scratch, output);
 
     /// <summary>The routed experts and, unless it is null, the shared one, whose blocks are further items of the same launches.</summary>
     public static void Launch(
-        CpuBackend backend, Tensor x, ExpertWeights weights, SharedExpert? shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
+        CpuBackend backend, DType activations, Tensor x, ExpertWeights weights, SharedExpert? shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
     {
         int rows = (int)x.Shape[0], topK = (int)experts.Shape[1], entries = rows * topK;
+        bool rounds = RoundedActivations.Apply(activations, weights.Type);
         GroupedExpertsArguments arguments = new()
         {
-            X = (float*)x.Address,
+            X = (float*)(rounds ? RoundRowsCpu.Run(backend, x) : x).Address,
             Hidden = weights.Hidden,
             Width = weights.Width,
             BF16 = weights.Type == DType.BF16 ? 1 : 0,
+            Rounds = rounds ? 1 : 0,
             Mix = (float*)mix.Address,
             TopK = topK,
             Output = (float*)output.Address,
@@ -171,6 +173,7 @@ internal unsafe struct GroupedExpertsArguments
     public long Hidden;
     public long Width;
     public int BF16;
+    public int Rounds;
     public float* Mix;
     public int TopK;
     public float* Output;
@@ -233,7 +236,7 @@ internal static unsafe class GroupedExpertsBody<V> where V : struct, IVec<V>
         DotBlock<V>.Multiply(a->BF16 != 0, a->X, a->Hidden, rows, count, ups, columns, a->Hidden, up, width, next);
         for (int r = 0; r < count; r++)
         {
-            SiluMultiplyBody<V>.Apply(gate + (r * width), up + (r * width), columns);
+            SiluMultiplyBody<V>.Apply(gate + (r * width), up + (r * width), columns, a->Rounds != 0);
         }
     }
 

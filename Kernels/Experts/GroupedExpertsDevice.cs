@@ -7,22 +7,23 @@ namespace Lean.Kernels;
 /// the sum over ranks; on matrix units prompt rows' terms are made before, and few generated rows take two launches. The
 /// classes follow each other, so they share the scratch memory.
 /// </summary>
-internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
+internal sealed class GroupedExpertsDevice(KernelStream stream, DType activations) : GroupedExperts
 {
-    // PromptTiles.Rows and the columns of a tile in Kernels/Device.
+    // PromptTiles.Rows, those of EightRowTilesByExpert and the columns of a tile in Kernels/Device.
     private const int PromptTileRows = 64;
+    private const int EightTileRows = 8;
     private const int TileColumns = 3;
     private const int Alignment = 64;
 
-    private readonly RowUnits _rowUnits = new(stream);
-    private readonly FewExpertRows _few = new(stream);
-    private readonly LinearMatrixUnits _units = new(stream);
+    private readonly RowUnits _rowUnits = new(stream, activations == DType.BF16);
+    private readonly FewExpertRows _few = new(stream, activations == DType.BF16);
+    private readonly LinearMatrixUnits _units = new(stream, activations == DType.BF16);
 
     public override long ScratchBytes(ExpertWeights weights, long rows, long topK)
     {
         // Few rows have more slots as prompts' (one per expert at least), many as generated ones (one per entry).
         long free = 0;
-        _ = new Buffers(ref free, weights, rows, topK, long.Max(PromptSlots(weights, rows * topK), rows * topK));
+        _ = new Buffers(ref free, _units, weights, rows, topK, long.Max(PromptSlots(weights, rows * topK), rows * topK));
         return free;
     }
 
@@ -48,7 +49,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
         if (promptRows > 0)
         {
             long free = scratch.Address;
-            var buffers = new Buffers(ref free, weights, promptRows, topK, PromptSlots(weights, promptRows * topK));
+            var buffers = new Buffers(ref free, _units, weights, promptRows, topK, PromptSlots(weights, promptRows * topK));
             Tensor chosen = experts.Rows(0, promptRows);
             ExpertsSortPromptLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
             Prompt(x.Rows(0, promptRows), weights, gates, ups, downs, buffers);
@@ -58,8 +59,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
         if (generated > 0)
         {
             long free = scratch.Address;
-            bool byExpert = Trials.Tiles && EightSlots(weights, generated * topK) < generated * topK;
-            var buffers = new Buffers(ref free, weights, generated, topK, generated * topK);
+            var buffers = new Buffers(ref free, _units, weights, generated, topK, generated * topK);
             Tensor chosen = experts.Rows(promptRows, generated);
             Tensor mine = x.Rows(promptRows, generated), shares = mix.Rows(promptRows, generated), sums = output.Rows(promptRows, generated);
             if (_few.TryRun(mine, weights, null, chosen, shares, default, buffers.Inner.Address, sums))
@@ -69,10 +69,12 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
 
             if (_rowUnits.Takes(mine, gates) && _rowUnits.Takes(mine, ups) && _rowUnits.Takes(buffers.Inner, downs) && weights.Hidden % 8 == 0 && weights.Width % 8 == 0)
             {
+                // Many rows need fewer tiles where they are counted by expert; each tile without rows costs its groups.
                 Tensor tiles = buffers.Tiles;
-                if (byExpert)
+                long slots = EightSlots(weights, generated * topK);
+                if (slots < generated * topK)
                 {
-                    tiles = tiles.Rows(0, EightSlots(weights, generated * topK));
+                    tiles = tiles.Rows(0, slots);
                     ExpertsSortEightByExpertLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
                 }
                 else
@@ -99,13 +101,22 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
         if (_units.Takes(gates, hidden) && _units.Takes(ups, hidden) && _units.Takes(downs, width))
         {
             _units.Split(x, buffers.Terms);
-            ExpertGateUpWarpLauncher.Launch(
-                stream, buffers.Terms, LinearMatrixUnits.Pairs(buffers.InnerTerms), buffers.Rows, buffers.Tiles, gates, ups, (int)hidden, (int)width);
-            ExpertDownWarpLauncher.Launch(stream, buffers.InnerTerms, buffers.Parts, buffers.Tiles, downs, (int)width);
+            Tensor pairs = LinearMatrixUnits.Pairs(buffers.InnerTerms);
+            if (activations == DType.BF16)
+            {
+                ExpertGateUpWarpRoundedLauncher.Launch(stream, buffers.Terms, pairs, buffers.Rows, buffers.Tiles, gates, ups, (int)hidden, (int)width);
+                ExpertDownWarpRoundedLauncher.Launch(stream, buffers.InnerTerms, buffers.Parts, buffers.Tiles, downs, (int)width);
+            }
+            else
+            {
+                ExpertGateUpWarpLauncher.Launch(stream, buffers.Terms, pairs, buffers.Rows, buffers.Tiles, gates, ups, (int)hidden, (int)width);
+                ExpertDownWarpLauncher.Launch(stream, buffers.InnerTerms, buffers.Parts, buffers.Tiles, downs, (int)width);
+            }
         }
         else if (gates.Type == DType.BF16)
         {
-            ExpertsGateUpPromptBf16Launcher.Launch(stream, x, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
+            ExpertsGateUpPromptBf16Launcher.Launch(stream, Inputs(x), buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
+            RoundInner(buffers);
             ExpertsDownPromptBf16Launcher.Launch(stream, buffers.Inner, buffers.Parts, buffers.Tiles, downs);
         }
         else
@@ -119,7 +130,8 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
     {
         if (gates.Type == DType.BF16)
         {
-            ExpertsGateUpGeneratedBf16Launcher.Launch(stream, x, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
+            ExpertsGateUpGeneratedBf16Launcher.Launch(stream, Inputs(x), buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
+            RoundInner(buffers);
             ExpertsDownGeneratedBf16Launcher.Launch(stream, buffers.Inner, buffers.Parts, buffers.Tiles, downs);
         }
         else
@@ -129,22 +141,33 @@ internal sealed class GroupedExpertsDevice(KernelStream stream) : GroupedExperts
         }
     }
 
-    private static long EightSlots(ExpertWeights weights, long entries) => (entries / 8) + weights.Count;
+    // What kernels of bf16 weights take that do not round themselves, here and below.
+    private Tensor Inputs(in Tensor x) => activations == DType.BF16 ? RoundedActivations.Rows(stream, x) : x;
+
+    private void RoundInner(in Buffers buffers)
+    {
+        if (activations == DType.BF16)
+        {
+            RoundRowsLauncher.Launch(stream, buffers.Inner, buffers.Inner);
+        }
+    }
+
+    private static long EightSlots(ExpertWeights weights, long entries) => (entries / EightTileRows) + weights.Count;
 
     private static long PromptSlots(ExpertWeights weights, long entries) => (entries / PromptTileRows) + weights.Count;
 
-    /// <summary>What lies in the scratch memory. Terms take no less than f32, and share the place of what is written after them.</summary>
+    /// <summary>What lies in the scratch memory. Terms share the place of what is written after them.</summary>
     private readonly struct Buffers
     {
         /// <summary>Takes memory from <paramref name="free"/> on and leaves the address behind it there.</summary>
-        public Buffers(ref long free, ExpertWeights weights, long rows, long topK, long slots)
+        public Buffers(ref long free, LinearMatrixUnits units, ExpertWeights weights, long rows, long topK, long slots)
         {
             long entries = rows * topK;
             Inner = new Tensor(DType.F32, new Shape(entries, weights.Width), (nint)free);
-            InnerTerms = LinearMatrixUnits.Terms((nint)free, entries, weights.Width);
-            Skip(ref free, InnerTerms.Bytes);
+            InnerTerms = units.Terms((nint)free, entries, weights.Width);
+            Skip(ref free, long.Max(Inner.Bytes, InnerTerms.Bytes));
             Parts = new Tensor(DType.F32, new Shape(entries, weights.Hidden), (nint)free);
-            Terms = LinearMatrixUnits.Terms((nint)free, rows, weights.Hidden);
+            Terms = units.Terms((nint)free, rows, weights.Hidden);
             Skip(ref free, long.Max(Parts.Bytes, Terms.Bytes));
             Rows = Take(ref free, DType.I32, new Shape(entries));
             Order = Take(ref free, DType.I32, new Shape(entries));

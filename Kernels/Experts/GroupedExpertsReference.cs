@@ -3,7 +3,8 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>Each row's experts by rank, ungrouped.</summary>
-internal sealed unsafe class GroupedExpertsReference : GroupedExperts
+/// <param name="activations">What products take of their rows.</param>
+internal sealed unsafe class GroupedExpertsReference(DType activations = DType.F32) : GroupedExperts
 {
     /// <inheritdoc/>
     public override long ScratchBytes(ExpertWeights weights, long rows, long topK) => 0;
@@ -15,7 +16,7 @@ internal sealed unsafe class GroupedExpertsReference : GroupedExperts
         var inner = new double[width];
         for (long t = 0; t < x.Shape[0]; t++)
         {
-            double[] input = WeightReader.Widen(x, t);
+            double[] input = WeightReader.Inputs(x, t, activations, weights.Type);
             var sums = new double[hidden];
             for (long r = 0; r < topK; r++)
             {
@@ -32,6 +33,11 @@ internal sealed unsafe class GroupedExpertsReference : GroupedExperts
                     double gate = WeightReader.Dot(input, weights.Type, expert.Gate + (nint)(i * innerRow));
                     double up = WeightReader.Dot(input, weights.Type, expert.Up + (nint)(i * innerRow));
                     inner[i] = ReferenceMath.Silu(gate) * up;
+                }
+
+                if (RoundedActivations.Apply(activations, weights.Type))
+                {
+                    RoundedActivations.Round(inner);
                 }
 
                 for (long h = 0; h < hidden; h++)

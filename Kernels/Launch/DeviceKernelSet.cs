@@ -1,38 +1,42 @@
+using Lean.Tensors;
+
 namespace Lean.Kernels;
 
 /// <summary>The ops that a device has, through the kernels that the build compiled for it.</summary>
 public static class DeviceKernelSet
 {
     /// <summary>Makes the set that queues on <paramref name="stream"/>.</summary>
-    public static KernelSet Create(KernelStream stream)
+    /// <param name="stream">The device.</param>
+    /// <param name="activations">What products with bf16 weights take of their rows, f32 or bf16.</param>
+    public static KernelSet Create(KernelStream stream, DType activations = DType.F32)
     {
         ArgumentNullException.ThrowIfNull(stream);
         GatedRmsNorm norm = new GatedRmsNormDevice(stream);
         CausalConvolution convolution = new CausalConvolutionDevice(stream);
         GatedDeltaRule rule = new RecurrentDeltaRuleDevice(stream);
-        GroupedExperts experts = new GroupedExpertsDevice(stream);
-        GatedMlp mlp = new GatedMlpDevice(stream);
-        ExpertRouter router = new ExpertRouterDevice(stream);
-        ExpertMixture mixture = new ExpertMixtureDevice(stream, experts, mlp);
+        GroupedExperts experts = new GroupedExpertsDevice(stream, activations);
+        GatedMlp mlp = new GatedMlpDevice(stream, activations);
         return new KernelSet
         {
-            Description = $"{stream.DeviceName} {stream.Device.Description}",
+            Description = RoundedActivations.Describe($"{stream.DeviceName} {stream.Device.Description}", activations),
+            Activations = activations,
             Stream = stream,
             Embedding = new EmbeddingLookupDevice(stream),
             GatherRows = new GatherRowsDevice(stream),
             AddRmsNorm = new AddRmsNormDevice(stream),
             PartSum = new PartSumDevice(stream),
             GatedRmsNorm = norm,
-            Linear = new LinearDevice(stream),
-            NormedLinear = new NormedLinearDevice(stream),
+            Linear = new LinearDevice(stream, activations),
+            GateLinear = new LinearDevice(stream, DType.F32),
+            NormedLinear = new NormedLinearDevice(stream, activations),
+            NormedGateLinear = new NormedLinearDevice(stream, DType.F32),
             PromptDeltaRule = new ChunkedDeltaRuleDevice(stream),
             GeneratedDeltaRule = rule,
             GeneratedDeltaNet = new GeneratedDeltaNetDevice(stream, new GeneratedDeltaNetInThree(convolution, rule, norm)),
-            ExpertRouter = router,
+            ExpertRouter = new ExpertRouterDevice(stream),
             GroupedExperts = experts,
             GatedMlp = mlp,
-            ExpertMixture = mixture,
-            RoutedMixture = new RoutedMixtureDevice(stream, new RoutedMixtureInTwo(router, mixture)),
+            ExpertMixture = new ExpertMixtureDevice(stream, activations, experts, mlp),
             RotaryTable = new RotaryTableDevice(stream),
             PrepareAttention = new PrepareAttentionDevice(stream),
             PagedAttention = new PagedAttentionDevice(stream),

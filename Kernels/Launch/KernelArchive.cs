@@ -1,9 +1,10 @@
 using System.IO.Compression;
+using System.Text;
 using Lean.Tensors;
 
 namespace Lean.Kernels;
 
-/// <summary>The compiled kernels inside this binary: an archive per target.</summary>
+/// <summary>The compiled kernels inside this binary: an archive per target, but for Ampere, whose text comes from Hopper's (<see cref="AmpereText"/>).</summary>
 internal static class KernelArchive
 {
     /// <summary>A kernel's text or module.</summary>
@@ -12,6 +13,11 @@ internal static class KernelArchive
     /// <exception cref="MachineException">This binary has no such kernel for the target.</exception>
     public static byte[] Read(string target, string file)
     {
+        if (target == AmpereText.Target)
+        {
+            return Encoding.UTF8.GetBytes(AmpereText.Of(Encoding.UTF8.GetString(Read(AmpereText.Source, file))));
+        }
+
         using Stream? resource = typeof(KernelArchive).Assembly.GetManifestResourceStream($"kernels/{target}.zip");
         if (resource is not null)
         {

@@ -3,10 +3,10 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>Linear on the CPU: an item is a block of rows of W against all rows of x.</summary>
-internal sealed unsafe class LinearCpu(CpuBackend backend) : Linear
+internal sealed unsafe class LinearCpu(CpuBackend backend, DType activations) : Linear
 {
     private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows) =>
-        Launch(backend, x, weight, output, gateLogit: default, add: default);
+        Launch(backend, RoundedActivations.Apply(activations, weight.Type) ? RoundRowsCpu.Run(backend, x) : x, weight, output, gateLogit: default, add: default);
 
     /// <summary>The product, optionally times sigmoid of a row's gate logit, optionally plus another matrix.</summary>
     public static void Launch(CpuBackend backend, Tensor x, LinearWeight weight, Tensor output, Tensor gateLogit, Tensor add)

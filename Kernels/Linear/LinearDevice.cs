@@ -6,10 +6,10 @@ namespace Lean.Kernels;
 /// Linear on a device: prompt rows and generated rows each by their own kernel, whatever their number, and a launch for
 /// each range of the weight's rows. Both run on the matrix units where the device has them.
 /// </summary>
-internal sealed class LinearDevice(KernelStream stream) : Linear
+internal sealed class LinearDevice(KernelStream stream, DType activations) : Linear
 {
-    private readonly LinearMatrixUnits _units = new(stream);
-    private readonly RowUnits _rows = new(stream);
+    private readonly LinearMatrixUnits _units = new(stream, activations == DType.BF16);
+    private readonly RowUnits _rows = new(stream, activations == DType.BF16);
 
     private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows)
     {
@@ -17,26 +17,30 @@ internal sealed class LinearDevice(KernelStream stream) : Linear
         bool onUnits = promptRows > 0 && _units.Takes(weight);
         if (onUnits && !_units.TryFew(x.Rows(0, promptRows), weight, output.Rows(0, promptRows)))
         {
-            Tensor terms = LinearMatrixUnits.Terms(stream.Scratch(LinearMatrixUnits.TermBytes(promptRows, weight.Inputs)).Address, promptRows, weight.Inputs);
+            Tensor terms = _units.Terms(stream.Scratch(_units.TermBytes(promptRows, weight.Inputs)).Address, promptRows, weight.Inputs);
             _units.Split(x.Rows(0, promptRows), terms);
             _units.Run(terms, weight, output.Rows(0, promptRows));
         }
 
-        foreach (LinearWeight.Part part in weight.Parts)
+        if (promptRows > 0 && !onUnits)
         {
-            var matrix = new Tensor(weight.Type, new Shape(part.Rows, weight.Inputs), part.Address);
-            Tensor columns = output.Columns(part.Column, part.Rows);
-            if (promptRows > 0 && !onUnits)
+            Tensor inputs = Inputs(x.Rows(0, promptRows), weight.Type);
+            foreach (LinearWeight.Part part in weight.Parts)
             {
-                Prompt(x.Rows(0, promptRows), matrix, columns.Rows(0, promptRows));
-            }
-
-            if (generated > 0)
-            {
-                Generated(x.Rows(promptRows, generated), matrix, columns.Rows(promptRows, generated));
+                Prompt(inputs, Matrix(weight, part), output.Columns(part.Column, part.Rows).Rows(0, promptRows));
             }
         }
+
+        if (generated > 0)
+        {
+            Generated(x.Rows(promptRows, generated), weight, output.Rows(promptRows, generated));
+        }
     }
+
+    private static Tensor Matrix(LinearWeight weight, LinearWeight.Part part) => new(weight.Type, new Shape(part.Rows, weight.Inputs), part.Address);
+
+    // What kernels take that do not round themselves.
+    private Tensor Inputs(in Tensor x, DType weight) => RoundedActivations.Apply(activations, weight) ? RoundedActivations.Rows(stream, x) : x;
 
     private void Prompt(Tensor x, Tensor weight, Tensor output)
     {
@@ -50,19 +54,35 @@ internal sealed class LinearDevice(KernelStream stream) : Linear
         }
     }
 
-    private void Generated(Tensor x, Tensor weight, Tensor output)
+    private void Generated(Tensor x, LinearWeight weight, Tensor output)
     {
-        if (_rows.Takes(x, weight))
+        // Rounded once, where a part needs it; kernels on the matrix units use the same memory, so those parts come first.
+        foreach (LinearWeight.Part part in weight.Parts)
         {
-            _rows.Linear(x, weight, default, default, output);
+            if (_rows.Takes(x, Matrix(weight, part)))
+            {
+                _rows.Linear(x, Matrix(weight, part), default, default, output.Columns(part.Column, part.Rows));
+            }
         }
-        else if (weight.Type == DType.BF16)
+
+        Tensor inputs = default;
+        foreach (LinearWeight.Part part in weight.Parts)
         {
-            LinearGeneratedBf16Launcher.Launch(stream, x, weight, output);
-        }
-        else
-        {
-            LinearGeneratedF32Launcher.Launch(stream, x, weight, output);
+            Tensor matrix = Matrix(weight, part), columns = output.Columns(part.Column, part.Rows);
+            if (_rows.Takes(x, matrix))
+            {
+                continue;
+            }
+
+            inputs = inputs.IsEmpty ? Inputs(x, weight.Type) : inputs;
+            if (weight.Type == DType.BF16)
+            {
+                LinearGeneratedBf16Launcher.Launch(stream, inputs, matrix, columns);
+            }
+            else
+            {
+                LinearGeneratedF32Launcher.Launch(stream, inputs, matrix, columns);
+            }
         }
     }
 }

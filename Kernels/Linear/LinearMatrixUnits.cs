@@ -18,12 +18,13 @@ namespace Lean.Kernels;
 /// lm_head alone                                 1.7e-3      1.7e-3         1.7e-3       1e-3
 /// every product, in two terms                   9.8e-5      4.8e-5         1.2e-4       8e-6
 /// </code>
-/// where 1e-2 is the bar. With experts the worst part of it is a router's near tie that falls the other way.
+/// where 1e-2 is the bar. With experts the worst part of it is a router's near tie that falls the other way. Who asks for one
+/// term all the same (<see cref="RoundedActivations"/>) gets it, routers excepted.
 /// </summary>
-internal sealed class LinearMatrixUnits(KernelStream stream)
+/// <param name="stream">The device.</param>
+/// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>
+internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false)
 {
-    private const int Count = 2;
-
     // What ActivationTerms pads a term to, and what a thread takes at once where rows lie well.
     private const long Block = 64;
     private const long Eight = 8;
@@ -51,21 +52,32 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
         stream.MatrixUnits != MatrixUnits.None && experts.Type == DType.BF16 && inputs % 8 == 0 && IsAligned(experts.Address, experts.RowStride * 2);
 
     /// <summary>Bytes of the terms of rows.</summary>
-    public static long TermBytes(long rows, long inputs) => rows * Width(inputs) * 2;
+    public long TermBytes(long rows, long inputs) => rows * Width(inputs) * 2;
 
     /// <summary>Memory as the terms of rows.</summary>
     /// <param name="address">Where it begins: a multiple of 64, <see cref="TermBytes"/> long.</param>
     /// <param name="rows">T.</param>
     /// <param name="inputs">K.</param>
-    /// <returns>bf16 [T, 2 · (K rounded up to 64)].</returns>
-    public static Tensor Terms(nint address, long rows, long inputs) => new(DType.BF16, new Shape(rows, Width(inputs)), address);
+    /// <returns>bf16 [T, P], P being for each term K rounded up to 64.</returns>
+    public Tensor Terms(nint address, long rows, long inputs) => new(DType.BF16, new Shape(rows, Width(inputs)), address);
 
-    /// <summary>Rounds rows to two terms.</summary>
+    /// <summary>Rounds rows to their terms.</summary>
     public void Split(in Tensor x, in Tensor terms)
     {
         if (x.Shape[1] % Eight == 0 && IsAligned(x.Address, x.RowStride * 4) && terms.Address % 16 == 0)
         {
-            ActivationTermsWideLauncher.Launch(stream, x, terms);
+            if (rounds)
+            {
+                ActivationTermsWideRoundedLauncher.Launch(stream, x, terms);
+            }
+            else
+            {
+                ActivationTermsWideLauncher.Launch(stream, x, terms);
+            }
+        }
+        else if (rounds)
+        {
+            ActivationTermsSingleLauncher.Launch(stream, x, Pairs(terms));
         }
         else
         {
@@ -90,7 +102,7 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
 
     /// <summary>
     /// Multiplies rows by a weight of few outputs, a router's. Reading the rows bounds such a product, so their terms are made
-    /// on the way and never lie in memory. Sums have an order of their own: what decides is the same for every number of rows.
+    /// on the way, two of them, and never lie in memory. Sums have an order of their own: what decides is the same for every number of rows.
     /// </summary>
     /// <param name="x">f32 [T, K].</param>
     /// <param name="weight">A weight that <see cref="Takes(LinearWeight)"/>.</param>
@@ -98,7 +110,7 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
     /// <returns>Whether it was done.</returns>
     public bool TryFew(in Tensor x, LinearWeight weight, in Tensor output)
     {
-        if (stream.MatrixUnits != MatrixUnits.WarpGroup || weight.Parts.Length != 1 || !IsSliced(weight.Outputs, weight.Inputs)
+        if (rounds || stream.MatrixUnits != MatrixUnits.WarpGroup || weight.Parts.Length != 1 || !IsSliced(weight.Outputs, weight.Inputs)
             || !IsAligned(x.Address, x.RowStride * 4) || !IsAligned(output.Address, output.RowStride * 4))
         {
             return false;
@@ -140,13 +152,21 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
             Tensor addend = add.Columns(part.Column, part.Rows), sum = output.Columns(part.Column, part.Rows);
             long wide = Tiles(sum, 256), narrow = Tiles(sum, 128);
             int groups = (int)long.Min(stream.Multiprocessors, narrow);
-            if (IsWide(wide, narrow, stream.Multiprocessors))
+            bool isWide = IsWide(wide, narrow, stream.Multiprocessors);
+            switch (isWide, rounds)
             {
-                LinearWarpgroupAddedWideLauncher.Launch(stream, terms, matrix, sum, gate, addend, (int)long.Min(groups, wide));
-            }
-            else
-            {
-                LinearWarpgroupAddedNarrowLauncher.Launch(stream, terms, matrix, sum, gate, addend, groups);
+                case (true, false):
+                    LinearWarpgroupAddedWideLauncher.Launch(stream, terms, matrix, sum, gate, addend, (int)long.Min(groups, wide));
+                    break;
+                case (true, true):
+                    LinearWarpgroupAddedWideRoundedLauncher.Launch(stream, terms, matrix, sum, gate, addend, (int)long.Min(groups, wide));
+                    break;
+                case (false, false):
+                    LinearWarpgroupAddedNarrowLauncher.Launch(stream, terms, matrix, sum, gate, addend, groups);
+                    break;
+                default:
+                    LinearWarpgroupAddedNarrowRoundedLauncher.Launch(stream, terms, matrix, sum, gate, addend, groups);
+                    break;
             }
         }
 
@@ -175,19 +195,35 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
         if (stream.MatrixUnits != MatrixUnits.WarpGroup || !IsAligned(output.Address, output.RowStride * 4))
         {
             // A matter of the model too: a view of one row keeps the stride of the rows beside it.
-            LinearWarpLauncher.Launch(stream, terms, weight, output);
+            if (rounds)
+            {
+                LinearWarpRoundedLauncher.Launch(stream, terms, weight, output);
+            }
+            else
+            {
+                LinearWarpLauncher.Launch(stream, terms, weight, output);
+            }
+
             return;
         }
 
         long wide = Tiles(output, 256), narrow = Tiles(output, 128);
         int groups = (int)long.Min(stream.Multiprocessors, narrow);
-        if (IsWide(wide, narrow, stream.Multiprocessors))
+        bool isWide = IsWide(wide, narrow, stream.Multiprocessors);
+        switch (isWide, rounds)
         {
-            LinearWarpgroupWideSplitLauncher.Launch(stream, terms, weight, output, (int)long.Min(groups, wide));
-        }
-        else
-        {
-            LinearWarpgroupNarrowSplitLauncher.Launch(stream, terms, weight, output, groups);
+            case (true, false):
+                LinearWarpgroupWideSplitLauncher.Launch(stream, terms, weight, output, (int)long.Min(groups, wide));
+                break;
+            case (true, true):
+                LinearWarpgroupWideRoundedLauncher.Launch(stream, terms, weight, output, (int)long.Min(groups, wide));
+                break;
+            case (false, false):
+                LinearWarpgroupNarrowSplitLauncher.Launch(stream, terms, weight, output, groups);
+                break;
+            default:
+                LinearWarpgroupNarrowRoundedLauncher.Launch(stream, terms, weight, output, groups);
+                break;
         }
     }
 
@@ -197,7 +233,7 @@ internal sealed class LinearMatrixUnits(KernelStream stream)
 
     private static long Cover(long all, long each) => (all + each - 1) / each;
 
-    private static long Width(long inputs) => (inputs + Block - 1) / Block * Block * Count;
+    private long Width(long inputs) => (inputs + Block - 1) / Block * Block * (rounds ? 1 : 2);
 
     // The copy engine and 16-byte copies alike.
     private static bool IsAligned(nint address, long rowBytes) => address % 16 == 0 && rowBytes % 16 == 0;

@@ -3,13 +3,14 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>One dot product per output.</summary>
-internal sealed unsafe class LinearReference : Linear
+/// <param name="activations">What products take of their rows.</param>
+internal sealed unsafe class LinearReference(DType activations = DType.F32) : Linear
 {
     private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows)
     {
         for (long t = 0; t < x.Shape[0]; t++)
         {
-            double[] input = WeightReader.Widen(x, t);
+            double[] input = WeightReader.Inputs(x, t, activations, weight.Type);
             for (long n = 0; n < weight.Outputs; n++)
             {
                 ((float*)output.Address)[(t * output.RowStride) + n] =

@@ -7,7 +7,9 @@ namespace Lean.Kernels;
 /// How k is cut follows from K; the instance for 8, 16 or 32 rows at a time follows from the number of rows and changes
 /// no bit.
 /// </summary>
-internal sealed class RowUnits(KernelStream stream)
+/// <param name="stream">The device.</param>
+/// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>
+internal sealed class RowUnits(KernelStream stream, bool rounds = false)
 {
     private const int LineOutputs = 16;
     private const int Warps = 8;
@@ -18,16 +20,13 @@ internal sealed class RowUnits(KernelStream stream)
     private const int Block = 32;
     private const int BlocksOf = 8 * Block;
 
-    // As in ExpertStreams: tiles, and what two slices of one chunk have.
-    private const int MostTiles = 1024;
-    private const int MostStreamed = 512;
-
-    // As in RowChoice; the widest of the kernels that choose.
-    private const int MostChosen = 32;
-    private const int MostExperts = 512;
+    // Up to so many rows of experts, weights come no sooner where L2 is asked for them.
+    private const long MostUnasked = 128;
 
     // Groups that stay for all their outputs, on a multiprocessor: as many as it holds.
     private const int GroupsTogether = 2;
+
+    private readonly RowLaunches _launches = rounds ? new RoundedRowLaunches(stream) : new SplitRowLaunches(stream);
 
     /// <summary>Whether a weight's products run here; what decides is the same for every number of rows.</summary>
     public bool Takes(in Tensor x, in Tensor weight) =>
@@ -46,7 +45,7 @@ internal sealed class RowUnits(KernelStream stream)
 
         if (rows <= 8)
         {
-            if (!Trials.Whole || !gate.IsEmpty || !add.IsEmpty || !TryWhole(x, weight, output))
+            if (!gate.IsEmpty || !add.IsEmpty || !TryWhole(x, weight, output))
             {
                 Few(x, weight, gate, add, output);
             }
@@ -56,27 +55,7 @@ internal sealed class RowUnits(KernelStream stream)
 
         int columns = Count(weight.Shape[0], Warps / Slices(inputs) * LineOutputs), tileRows = TileRows(rows, columns);
         int rowTiles = Count(rows, tileRows), groups = columns * rowTiles;
-        switch (tileRows, Slices(inputs))
-        {
-            case (16, 2):
-                LinearRowsWideSixteenSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-            case (16, 4):
-                LinearRowsWideSixteenSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-            case (16, _):
-                LinearRowsWideSixteenSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-            case (_, 2):
-                LinearRowsWideThirtytwoSlices2xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-            case (_, 4):
-                LinearRowsWideThirtytwoSlices4xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-            default:
-                LinearRowsWideThirtytwoSlices8xLauncher.Launch(stream, x, weight, gate, add, output, rowTiles, groups);
-                break;
-        }
+        _launches.Linear(tileRows, Slices(inputs), x, weight, gate, add, output, rowTiles, groups);
     }
 
     /// <summary>inner = silu(x·gateᵀ) · (x·upᵀ).</summary>
@@ -85,64 +64,15 @@ internal sealed class RowUnits(KernelStream stream)
         long rows = x.Shape[0], inputs = gate.Shape[1];
         int columns = Count(gate.Shape[0], Warps / Slices(inputs) * LineOutputs), tileRows = rows <= 8 ? 8 : TileRows(rows, columns);
         int rowTiles = Count(rows, tileRows), groups = columns * rowTiles;
-        switch (tileRows, Slices(inputs))
-        {
-            case (8, 2):
-                GateUpRowsEightSlices2xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (8, 4):
-                GateUpRowsEightSlices4xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (8, _):
-                GateUpRowsEightSlices8xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (16, 2):
-                GateUpRowsSixteenSlices2xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (16, 4):
-                GateUpRowsSixteenSlices4xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (16, _):
-                GateUpRowsSixteenSlices8xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (_, 2):
-                GateUpRowsThirtytwoSlices2xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            case (_, 4):
-                GateUpRowsThirtytwoSlices4xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-            default:
-                GateUpRowsThirtytwoSlices8xLauncher.Launch(stream, x, gate, up, inner, rowTiles, groups);
-                break;
-        }
+        _launches.GateUp(tileRows, Slices(inputs), x, gate, up, inner, rowTiles, groups);
     }
-
-    // How far ahead L2 is asked for experts' weights: a third of the groups that run at a time.
-    private int Later => Trials.AskedWeights ? stream.Multiprocessors : 0;
 
     /// <summary>inner[place] = silu(x·gate) · (x·up) of each place's row and expert.</summary>
     public void ExpertGateUp(in Tensor x, in Tensor inner, in Tensor rows, in Tensor tiles, in Tensor gate, in Tensor up)
     {
         long inputs = x.Shape[1];
         int count = (int)tiles.Shape[0], groups = Count(inner.Shape[1], Warps / Slices(inputs) * LineOutputs) * count;
-        if (Trials.Streams && Streams(inputs, count))
-        {
-            StreamGateUp(x, inner, rows, tiles, gate, up);
-            return;
-        }
-
-        switch (Slices(inputs))
-        {
-            case 2:
-                ExpertGateUpRowsSlices2xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, Later, groups);
-                break;
-            case 4:
-                ExpertGateUpRowsSlices4xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, Later, groups);
-                break;
-            default:
-                ExpertGateUpRowsSlices8xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, count, Later, groups);
-                break;
-        }
+        _launches.ExpertGateUp(Slices(inputs), x, inner, rows, tiles, gate, up, count, Later(rows.Shape[0]), groups);
     }
 
     /// <summary>parts[place] = inner[place]·down of each place's expert.</summary>
@@ -150,64 +80,15 @@ internal sealed class RowUnits(KernelStream stream)
     {
         long inputs = inner.Shape[1];
         int count = (int)tiles.Shape[0], groups = Count(parts.Shape[1], Warps / Slices(inputs) * LineOutputs) * count;
-        if (Trials.Streams && inputs <= MostStreamed && Streams(inputs, count))
-        {
-            StreamDown(inner, parts, tiles, down);
-            return;
-        }
-
-        switch (Slices(inputs))
-        {
-            case 2:
-                ExpertDownRowsSlices2xLauncher.Launch(stream, inner, parts, tiles, down, count, Later, groups);
-                break;
-            case 4:
-                ExpertDownRowsSlices4xLauncher.Launch(stream, inner, parts, tiles, down, count, Later, groups);
-                break;
-            default:
-                ExpertDownRowsSlices8xLauncher.Launch(stream, inner, parts, tiles, down, count, Later, groups);
-                break;
-        }
+        _launches.ExpertDown(Slices(inputs), inner, parts, tiles, down, count, Later(inner.Shape[0]), groups);
     }
-
-    /// <summary>As <see cref="ExpertGateUp"/>, in one stream a group; <see cref="Streams"/>.</summary>
-    internal void StreamGateUp(in Tensor x, in Tensor inner, in Tensor rows, in Tensor tiles, in Tensor gate, in Tensor up)
-    {
-        int groups = GroupsTogether * stream.Multiprocessors;
-        if (Slices(x.Shape[1]) == 8)
-        {
-            ExpertGateUpStreamSlices8xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, groups);
-        }
-        else
-        {
-            ExpertGateUpStreamSlices2xLauncher.Launch(stream, x, inner, rows, tiles, gate, up, groups);
-        }
-    }
-
-    /// <summary>As <see cref="ExpertDown"/>, likewise, for widths of at most <see cref="MostStreamed"/>.</summary>
-    internal void StreamDown(in Tensor inner, in Tensor parts, in Tensor tiles, in Tensor down) =>
-        ExpertDownStreamSlices2xLauncher.Launch(stream, inner, parts, tiles, down, GroupsTogether * stream.Multiprocessors);
-
-    // A slice of k is one chunk of a stream, and the list of tiles has an end.
-    private static bool Streams(long inputs, int tiles) => tiles <= MostTiles && (inputs == 4 * MostStreamed || inputs <= MostStreamed);
 
     /// <summary>The first half of a mixture of experts for few rows: each rank's gates and ups, and the shared expert's, of which there may be none.</summary>
     public void MixtureGateUp(
         in Tensor x, in Tensor experts, in Tensor inner, in Tensor gate, in Tensor up, in Tensor sharedGate, in Tensor sharedUp, int width)
     {
-        int groups = MixtureGroups(experts.Shape.Count, width);
-        switch (Slices(x.Shape[1]))
-        {
-            case 2:
-                MixtureGateUpRowsSlices2xLauncher.Launch(stream, x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
-                break;
-            case 4:
-                MixtureGateUpRowsSlices4xLauncher.Launch(stream, x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
-                break;
-            default:
-                MixtureGateUpRowsSlices8xLauncher.Launch(stream, x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
-                break;
-        }
+        int groups = (int)long.Min(experts.Shape.Count * width, GroupsTogether * stream.Multiprocessors);
+        _launches.MixtureGateUp(Slices(x.Shape[1]), x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
     }
 
     /// <summary>The second half: every rank's down and, where there is a logit, the shared expert's, weighted and added up.</summary>
@@ -215,62 +96,11 @@ internal sealed class RowUnits(KernelStream stream)
         in Tensor inner, in Tensor experts, in Tensor mix, in Tensor gateLogit, in Tensor output, in Tensor down, in Tensor sharedDown, int width)
     {
         int groups = (int)long.Min(output.Shape[0] * Count(output.Shape[1], LineOutputs), stream.Multiprocessors);
-        switch (Slices(width))
-        {
-            case 2:
-                MixtureDownRowsSlices2xLauncher.Launch(stream, inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
-                break;
-            case 4:
-                MixtureDownRowsSlices4xLauncher.Launch(stream, inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
-                break;
-            default:
-                MixtureDownRowsSlices8xLauncher.Launch(stream, inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
-                break;
-        }
+        _launches.MixtureDown(Slices(width), inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
     }
 
-    /// <summary>Whether a mixture's launches choose for themselves: as many experts and rows as they can, and of the shared expert a share for each group.</summary>
-    /// <param name="rows">T.</param>
-    /// <param name="experts">E.</param>
-    /// <param name="topK">K.</param>
-    /// <param name="hidden">H.</param>
-    /// <param name="width">I.</param>
-    /// <param name="sharedWidth">J.</param>
-    public bool Routes(long rows, long experts, long topK, long hidden, long width, long sharedWidth) =>
-        stream.MatrixUnits != MatrixUnits.None && rows <= Warps && experts <= MostExperts && topK <= MostChosen && Slices(hidden) == 8 && Slices(width) == 2
-        && rows * sharedWidth >= MixtureGroups(rows * topK, width);
-
-    /// <summary>As <see cref="MixtureGateUp"/>, from the logits on.</summary>
-    public void RoutedGateUp(
-        in Tensor x, in Tensor logits, in Tensor inner, in Tensor gate, in Tensor up, in Tensor sharedGate, in Tensor sharedUp, int topK, int width, bool renormalise)
-    {
-        int groups = MixtureGroups(x.Shape[0] * topK, width), scale = renormalise ? 1 : 0;
-        if (logits.Shape[1] <= 256)
-        {
-            RoutedGateUpRowsFewLauncher.Launch(stream, x, logits, inner, gate, up, sharedGate, sharedUp, topK, width, scale, groups);
-        }
-        else
-        {
-            RoutedGateUpRowsManyLauncher.Launch(stream, x, logits, inner, gate, up, sharedGate, sharedUp, topK, width, scale, groups);
-        }
-    }
-
-    /// <summary>As <see cref="MixtureDown"/>, from the logits on.</summary>
-    public void RoutedDown(
-        in Tensor inner, in Tensor logits, in Tensor gateLogit, in Tensor output, in Tensor down, in Tensor sharedDown, int topK, int width, bool renormalise)
-    {
-        int groups = (int)long.Min(output.Shape[0] * Count(output.Shape[1], LineOutputs), stream.Multiprocessors), scale = renormalise ? 1 : 0;
-        if (logits.Shape[1] <= 256)
-        {
-            RoutedDownRowsFewLauncher.Launch(stream, inner, logits, gateLogit, output, down, sharedDown, topK, width, scale, groups);
-        }
-        else
-        {
-            RoutedDownRowsManyLauncher.Launch(stream, inner, logits, gateLogit, output, down, sharedDown, topK, width, scale, groups);
-        }
-    }
-
-    private int MixtureGroups(long pairs, long width) => (int)long.Min(pairs * width, GroupsTogether * stream.Multiprocessors);
+    // How many groups on L2 is asked for experts' weights: a third of those that run at a time.
+    private int Later(long pairs) => pairs > MostUnasked ? stream.Multiprocessors : 0;
 
     // More than eight rows: sixteen a tile as long as all groups run at once, since multiprocessors have nothing to do
     // otherwise; beyond that 32, for which weights are read half as often.
@@ -286,24 +116,18 @@ internal sealed class RowUnits(KernelStream stream)
         int tileRows = ManyRows(rows), rowTiles = Count(rows, tileRows), groups = Count(weight.Shape[0], ManyOutputs) * rowTiles;
         int blocks = Count(inputs, BlocksOf) * (BlocksOf / Block), slices = Slices(inputs);
         long pieces = (long)rowTiles * (tileRows / 8) * blocks;
-        nint memory = stream.Scratch(pieces * TermWords * sizeof(int)).Address;
-        RowTermsLauncher.Launch(stream, x, new Tensor(DType.I32, new Shape(pieces, TermWords), memory), blocks, Count(pieces, Warps));
-        var terms = new Tensor(DType.BF16, new Shape(pieces, 2 * TermWords), memory);
-        switch (tileRows)
-        {
-            case 16:
-                LinearRowsManySixteenLauncher.Launch(stream, terms, weight, output, gate, add, rowTiles, blocks, slices, groups);
-                break;
-            case 32:
-                LinearRowsManyThirtytwoLauncher.Launch(stream, terms, weight, output, gate, add, rowTiles, blocks, slices, groups);
-                break;
-            default:
-                LinearRowsManySixtyfourLauncher.Launch(stream, terms, weight, output, gate, add, rowTiles, blocks, slices, groups);
-                break;
-        }
+        int words = rounds ? TermWords / 2 : TermWords;
+        nint memory = stream.Scratch(pieces * words * sizeof(int)).Address;
+        _launches.Terms(x, new Tensor(DType.I32, new Shape(pieces, words), memory), blocks, Count(pieces, Warps));
+        var terms = new Tensor(DType.BF16, new Shape(pieces, 2 * words), memory);
+        _launches.Many(tileRows, terms, weight, gate, add, output, rowTiles, blocks, slices, groups);
     }
 
-    /// <summary>output = x·weightᵀ of up to eight rows, where a group has room for all its weights: of eight outputs for each line of warps, and slices of sixteen blocks.</summary>
+    /// <summary>
+    /// output = x·weightᵀ of up to eight rows, where a group has room for all its weights: of eight outputs for each line of warps,
+    /// and slices of sixteen blocks.
+    /// </summary>
+    /// <returns>Whether it was done.</returns>
     internal bool TryWhole(in Tensor x, in Tensor weight, in Tensor output)
     {
         long outputs = weight.Shape[0], inputs = weight.Shape[1];
@@ -316,33 +140,14 @@ internal sealed class RowUnits(KernelStream stream)
             return false;
         }
 
-        if (slices == 2)
-        {
-            LinearRowsWholeSlices2xLauncher.Launch(stream, x, weight, output, groups);
-        }
-        else
-        {
-            LinearRowsWholeSlices8xLauncher.Launch(stream, x, weight, output, groups);
-        }
-
+        _launches.Whole(slices, x, weight, output, groups);
         return true;
     }
 
     private void Few(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
     {
         int groups = (int)long.Min(weight.Shape[0], GroupsTogether * stream.Multiprocessors);
-        switch (Slices(weight.Shape[1]))
-        {
-            case 2:
-                LinearRowsFewSlices2xLauncher.Launch(stream, x, weight, gate, add, output, groups);
-                break;
-            case 4:
-                LinearRowsFewSlices4xLauncher.Launch(stream, x, weight, gate, add, output, groups);
-                break;
-            default:
-                LinearRowsFewSlices8xLauncher.Launch(stream, x, weight, gate, add, output, groups);
-                break;
-        }
+        _launches.Few(Slices(weight.Shape[1]), x, weight, gate, add, output, groups);
     }
 
     // Few outputs need many warps each, long sums can feed them; a slice has at least eight blocks of 32.

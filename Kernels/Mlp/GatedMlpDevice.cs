@@ -6,14 +6,15 @@ namespace Lean.Kernels;
 /// Dense MLP and shared expert on a device, for each class of rows in two launches: gate and up with silu, then down. Prompt
 /// rows run on the matrix units where the device has them, with what stands between the products in launches of its own.
 /// </summary>
-internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
+internal sealed class GatedMlpDevice(KernelStream stream, DType activations) : GatedMlp
 {
     // What a thread takes at once where rows lie well (ActivationTermsWide in Kernels/Device); every number comes out alike.
     private const long Eight = 8;
     private const long Four = 4;
+    private const long Alignment = 64;
 
-    private readonly RowUnits _rows = new(stream);
-    private readonly LinearMatrixUnits _units = new(stream);
+    private readonly RowUnits _rows = new(stream, activations == DType.BF16);
+    private readonly LinearMatrixUnits _units = new(stream, activations == DType.BF16);
 
     private protected override void Launch(
         Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows)
@@ -30,7 +31,8 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
         else if (promptRows > 0)
         {
             Tensor mine = inner.Rows(0, promptRows);
-            PromptGateUp(x.Rows(0, promptRows), gate, up, mine);
+            PromptGateUp(Inputs(x.Rows(0, promptRows), gate.Type), gate, up, mine);
+            RoundInner(mine, down.Type);
             foreach (LinearWeight.Part part in down.Parts)
             {
                 PromptDown(
@@ -43,6 +45,11 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
         {
             Tensor mine = inner.Rows(promptRows, generated);
             GeneratedGateUp(x.Rows(promptRows, generated), gate, up, mine);
+            if (!AreOnUnits(mine, down))
+            {
+                RoundInner(mine, down.Type);
+            }
+
             foreach (LinearWeight.Part part in down.Parts)
             {
                 GeneratedDown(
@@ -54,19 +61,13 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
 
     private void OnUnits(Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor products, Tensor output)
     {
-        long rows = x.Shape[0], bytes = LinearMatrixUnits.TermBytes(rows, gateUp.Inputs);
-        nint memory = stream.Scratch(bytes + LinearMatrixUnits.TermBytes(rows, down.Inputs)).Address;
-        Tensor terms = LinearMatrixUnits.Terms(memory, rows, gateUp.Inputs), inner = LinearMatrixUnits.Terms(memory + (nint)bytes, rows, down.Inputs);
+        // The place of x's terms is that of the product too.
+        long rows = x.Shape[0], bytes = (long.Max(_units.TermBytes(rows, gateUp.Inputs), output.Bytes) + Alignment - 1) / Alignment * Alignment;
+        nint memory = stream.Scratch(bytes + _units.TermBytes(rows, down.Inputs)).Address;
+        Tensor terms = _units.Terms(memory, rows, gateUp.Inputs), inner = _units.Terms(memory + (nint)bytes, rows, down.Inputs);
         _units.Split(x, terms);
         _units.Run(terms, gateUp, products);
-        if (down.Inputs % Eight == 0 && IsAligned(products))
-        {
-            MlpTermsWideLauncher.Launch(stream, products, inner);
-        }
-        else
-        {
-            MlpTermsLauncher.Launch(stream, products, LinearMatrixUnits.Pairs(inner));
-        }
+        InnerTerms(products, inner, isWide: down.Inputs % Eight == 0 && IsAligned(products));
 
         if (gateLogit.IsEmpty && add.IsEmpty)
         {
@@ -79,7 +80,7 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
             return;
         }
 
-        // What is added may be what is written, so the product has a place of its own: that of x's terms, which are as large.
+        // What is added may be what is written, so the product has a place of its own: that of x's terms.
         var product = new Tensor(DType.F32, output.Shape, memory);
         _units.Run(inner, down, product);
         if (!gateLogit.IsEmpty && !add.IsEmpty && output.Shape[1] % Four == 0 && IsAligned(product) && IsAligned(add) && IsAligned(output))
@@ -90,6 +91,47 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
         {
             MlpCombineLauncher.Launch(stream, product, gateLogit, add, output);
         }
+    }
+
+    // What kernels take that do not round themselves, here and below.
+    private Tensor Inputs(in Tensor x, DType weight) => RoundedActivations.Apply(activations, weight) ? RoundedActivations.Rows(stream, x) : x;
+
+    private void RoundInner(in Tensor inner, DType weight)
+    {
+        if (RoundedActivations.Apply(activations, weight))
+        {
+            RoundRowsLauncher.Launch(stream, inner, inner);
+        }
+    }
+
+    private void InnerTerms(in Tensor products, in Tensor inner, bool isWide)
+    {
+        switch (isWide, activations == DType.BF16)
+        {
+            case (true, false):
+                MlpTermsWideLauncher.Launch(stream, products, inner);
+                break;
+            case (true, true):
+                MlpTermsWideRoundedLauncher.Launch(stream, products, inner);
+                break;
+            case (false, false):
+                MlpTermsLauncher.Launch(stream, products, LinearMatrixUnits.Pairs(inner));
+                break;
+            default:
+                MlpTermsRoundedLauncher.Launch(stream, products, LinearMatrixUnits.Pairs(inner));
+                break;
+        }
+    }
+
+    private bool AreOnUnits(in Tensor inner, LinearWeight down)
+    {
+        bool all = true;
+        foreach (LinearWeight.Part part in down.Parts)
+        {
+            all &= _rows.Takes(inner, down.Rows(part.Column, part.Rows));
+        }
+
+        return all;
     }
 
     private void PromptGateUp(Tensor x, Tensor gate, Tensor up, Tensor inner)
@@ -124,7 +166,7 @@ internal sealed class GatedMlpDevice(KernelStream stream) : GatedMlp
         }
         else if (gate.Type == DType.BF16)
         {
-            MlpGateUpGeneratedBf16Launcher.Launch(stream, x, gate, up, inner);
+            MlpGateUpGeneratedBf16Launcher.Launch(stream, Inputs(x, gate.Type), gate, up, inner);
         }
         else
         {

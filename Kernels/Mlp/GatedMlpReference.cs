@@ -2,8 +2,9 @@ using Lean.Tensors;
 
 namespace Lean.Kernels;
 
-/// <summary>The MLP of one row after the other, with nothing rounded before the result. Scratch memory stays unused.</summary>
-internal sealed unsafe class GatedMlpReference : GatedMlp
+/// <summary>The MLP of one row after the other, with nothing rounded before the result but what products take. Scratch memory stays unused.</summary>
+/// <param name="activations">What products take of their rows.</param>
+internal sealed unsafe class GatedMlpReference(DType activations = DType.F32) : GatedMlp
 {
     private protected override void Launch(
         Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows)
@@ -12,12 +13,17 @@ internal sealed unsafe class GatedMlpReference : GatedMlp
         var inner = new double[width];
         for (long t = 0; t < x.Shape[0]; t++)
         {
-            double[] input = WeightReader.Widen(x, t);
+            double[] input = WeightReader.Inputs(x, t, activations, gateUp.Type);
             for (long i = 0; i < width; i++)
             {
                 double gate = WeightReader.Dot(input, gateUp.Type, WeightReader.Row(gateUp, i));
                 double up = WeightReader.Dot(input, gateUp.Type, WeightReader.Row(gateUp, width + i));
                 inner[i] = ReferenceMath.Silu(gate) * up;
+            }
+
+            if (RoundedActivations.Apply(activations, down.Type))
+            {
+                RoundedActivations.Round(inner);
             }
 
             double scale = gateLogit.IsEmpty ? 1 : ReferenceMath.Sigmoid(((float*)gateLogit.Address)[t * gateLogit.RowStride]);

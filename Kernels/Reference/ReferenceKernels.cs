@@ -11,16 +11,19 @@ public static class ReferenceKernels
 {
     /// <summary>Makes the set.</summary>
     /// <param name="cacheType">The element type of its KV cache, f32 or bf16: the oracle of a device keeps what the device keeps.</param>
-    public static KernelSet Create(DType cacheType = DType.F32) => new()
+    /// <param name="activations">What its products with bf16 weights take of their rows, f32 or bf16.</param>
+    public static KernelSet Create(DType cacheType = DType.F32, DType activations = DType.F32) => new()
     {
-        Description = "reference, f64 loops",
+        Description = RoundedActivations.Describe("reference, f64 loops", activations),
+        Activations = activations,
         Embedding = new EmbeddingLookupReference(),
         GatherRows = new GatherRowsReference(),
         AddRmsNorm = new AddRmsNormReference(),
         PartSum = new PartSumReference(),
         GatedRmsNorm = new GatedRmsNormReference(),
-        Linear = new LinearReference(),
-        RoundedLinear = new RoundedLinearReference(),
+        Linear = new LinearReference(activations),
+        GateLinear = new LinearReference(),
+        EightBitLinear = new EightBitLinearReference(),
         RotaryTable = new RotaryTableReference(),
         PrepareAttention = new PrepareAttentionReference(cacheType),
         PagedAttention = new PagedAttentionReference(cacheType),
@@ -29,10 +32,9 @@ public static class ReferenceKernels
         GeneratedDeltaRule = new GatedDeltaRuleReference(),
         GeneratedDeltaNet = new GeneratedDeltaNetInThree(new CausalConvolutionReference(), new GatedDeltaRuleReference(), new GatedRmsNormReference()),
         ExpertRouter = new ExpertRouterReference(),
-        GroupedExperts = new GroupedExpertsReference(),
-        GatedMlp = new GatedMlpReference(),
-        ExpertMixture = new ExpertMixtureInTwo(new GroupedExpertsReference(), new GatedMlpReference()),
-        RoutedMixture = new RoutedMixtureInTwo(new ExpertRouterReference(), new ExpertMixtureInTwo(new GroupedExpertsReference(), new GatedMlpReference())),
+        GroupedExperts = new GroupedExpertsReference(activations),
+        GatedMlp = new GatedMlpReference(activations),
+        ExpertMixture = new ExpertMixtureInTwo(new GroupedExpertsReference(activations), new GatedMlpReference(activations)),
         GreedyPick = new GreedyPickReference(),
         RankPicks = new RankPicksReference(),
         AdjustLogits = new AdjustLogitsReference(),

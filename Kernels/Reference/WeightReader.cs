@@ -35,6 +35,18 @@ internal static unsafe class WeightReader
         throw new ArgumentOutOfRangeException(nameof(n), n, $"the weight has {weight.Outputs} rows");
     }
 
+    /// <summary>A row of f32 activations as a product takes it, widened.</summary>
+    public static double[] Inputs(Tensor x, long row, DType activations, DType weight)
+    {
+        double[] inputs = Widen(x, row);
+        if (RoundedActivations.Apply(activations, weight))
+        {
+            RoundedActivations.Round(inputs);
+        }
+
+        return inputs;
+    }
+
     /// <summary>A row of f32 activations, widened.</summary>
     public static double[] Widen(Tensor x, long row)
     {

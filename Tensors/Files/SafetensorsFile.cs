@@ -33,13 +33,15 @@ public sealed unsafe class SafetensorsFile : IDisposable
         // The reference keeps the pages mapped even if this object is collected undisposed: views cannot hold it alive.
         byte* start = null;
         view.AcquirePointer(ref start);
-        MappedPages.PreferHuge(start, fileBytes);
         try
         {
             long headerBytes = HeaderBytes(path, new ReadOnlySpan<byte>(start, LengthBytes), fileBytes);
             Bytes = fileBytes - LengthBytes - headerBytes;
             _data = start + LengthBytes + headerBytes;
             _header = SafetensorsHeader.Parse(path, new ReadOnlySpan<byte>(start + LengthBytes, (int)headerBytes), Bytes);
+
+            // Not before the header is read: whoever needs nothing else would have megabytes read with it.
+            MappedPages.PreferHuge(_data, Bytes);
         }
         catch
         {

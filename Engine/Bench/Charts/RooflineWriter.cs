@@ -7,8 +7,7 @@ namespace Lean.Engine.Bench.Charts;
 /// <summary>Writes a roofline chart as SVG, like <see cref="SvgWriter"/>: no scripts, no outside references, both colour schemes.</summary>
 internal static class RooflineWriter
 {
-    private const double Giga = 1e9, Tera = 1e12;
-    private const int Width = 960, Margin = 24, Left = 92, Bottom = 52, PlotWidth = 600, PlotHeight = 460, LineHeight = 17, Hues = 360;
+    private const int Width = 1100, Margin = 24, Left = 92, Bottom = 52, PlotWidth = 600, PlotHeight = 460, LineHeight = 17, Hues = 360;
 
     // Neighbours in the legend get colours far apart.
     private const int HueStep = 137;
@@ -63,7 +62,7 @@ internal static class RooflineWriter
         {
             double at = top + PlotHeight - y.Place(value);
             Line(svg, "grid", Left, at, Left + PlotWidth, at);
-            Text(svg, Left - 8, at + 4, "soft", value >= Tera ? $"{Number(value / Tera)} TFLOP/s" : $"{Number(value / Giga)} GFLOP/s", "end");
+            Text(svg, Left - 8, at + 4, "soft", Rate(value), "end");
         }
 
         Text(svg, Left + (PlotWidth / 2), top + PlotHeight + 36, "soft", "operations of the formula for each byte that must move", "middle");
@@ -101,6 +100,13 @@ internal static class RooflineWriter
 
     private static void Text(StringBuilder svg, double x, double y, string style, string text, string anchor = "start") =>
         svg.Append(CultureInfo.InvariantCulture, $"<text class=\"{style}\" x=\"{x:F1}\" y=\"{y:F1}\" text-anchor=\"{anchor}\">{Escape(text)}</text>\n");
+
+    private static string Rate(double value)
+    {
+        string[] units = ["FLOP/s", "kFLOP/s", "MFLOP/s", "GFLOP/s", "TFLOP/s"];
+        int unit = int.Clamp((int)Math.Floor((Math.Log10(value) + 1e-9) / 3), 0, units.Length - 1);
+        return $"{Number(value / Math.Pow(1000, unit))} {units[unit]}";
+    }
 
     private static string Number(double value) => value.ToString("0.#######", CultureInfo.InvariantCulture);
 

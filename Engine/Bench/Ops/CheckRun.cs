@@ -18,7 +18,7 @@ internal sealed class CheckRun(KernelSet ops) : IDisposable
     public KernelSet Ops => ops;
 
     /// <summary>The oracle.</summary>
-    public KernelSet Exact { get; } = ReferenceKernels.Create(ops.CacheType);
+    public KernelSet Exact { get; } = ReferenceKernels.Create(ops.CacheType, ops.Activations);
 
     /// <summary>The largest relative error met.</summary>
     public double Error { get; private set; }

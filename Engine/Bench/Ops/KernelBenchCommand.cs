@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Text;
-using Lean.Engine.Bench.Charts;
 using Lean.Engine.Cli;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
@@ -18,13 +16,12 @@ internal sealed class KernelBenchCommand
     // What is left is for checks, which copy to the host, and for everybody else.
     private const double ShareOfFree = 0.75;
 
-    private const string StandardOutput = "-";
-
     private static readonly int[] AllRows = [1, 4, 16, 64, 256, 2048, 8192], QuickRows = [1, 5];
     private static readonly int[] Contexts = [4096, 32_768], QuickContexts = [130];
     private static readonly string[] DefaultModels = ["qwen3.5-35b-a3b", "qwen3-next-80b-a3b"];
 
     private readonly Option<string?> _device = Options.Device();
+    private readonly Option<string?> _activations = Options.Activations();
     private readonly Option<string[]> _models = Options.Texts("--model", "NAME", $"A published model's shapes (default: {string.Join(" and ", DefaultModels)}); several with several --model");
     private readonly Option<string?> _filter = Options.Text("--filter", "TEXT", "Only ops whose name or shape contains it");
     private readonly Option<int[]?> _rows = Options.Numbers("--rows", 1, MostRows, AllRows, "Rows of a launch");
@@ -38,13 +35,14 @@ internal sealed class KernelBenchCommand
         Description = "Write everything as JSON to a file, or with - or nothing to stdout instead of the table",
         HelpName = "FILE|-",
         Arity = ArgumentArity.ZeroOrOne,
-        CustomParser = static result => result.Tokens.Count == 0 ? StandardOutput : result.Tokens[^1].Value,
+        CustomParser = static result => result.Tokens.Count == 0 ? OpOutputs.StandardOutput : result.Tokens[^1].Value,
     };
 
     private readonly Option<string?> _chart = Options.Text("--chart", "FILE.svg", "Draw a chart");
     private readonly Option<string?> _roofline = Options.Text("--roofline", "FILE.svg", "Draw each op's rate over its arithmetic intensity, below the ceilings");
     private readonly Option<string?> _peers = Options.Text(PeerSet.Option, "FILE.json", "Put others' times beside: peers', as in bench/peers, or those of another run's --json");
     private readonly Option<string?> _gate = Options.Text(OpGate.Option, "FILE.json", "Fail where an op reaches less of the ceiling than this file says, with a sentence for each");
+    private readonly Option<string?> _from = Options.Text("--from", "FILE.json", "Measure nothing: take what another run's --json holds, and draw it, put peers beside it or hold it to gates");
     private readonly Option<string?> _saveGate = Options.Text("--save-gate", "FILE.json", "Write what the ops reach as such a file");
 
     /// <summary>The command.</summary>
@@ -55,9 +53,11 @@ internal sealed class KernelBenchCommand
             "Each op of the forward pass alone, checked against f64 first, beside what the device does at best",
             "lean bench kernels --device opencl --rows 1,16,64",
             "lean bench kernels --filter experts --json experts.json --chart experts.svg",
-            "lean bench kernels --device cuda --peers bench/peers/h200.json --gate bench/gates/h200.json --roofline roofline.svg")
+            "lean bench kernels --device cuda --peers bench/peers/h200.json --gate bench/gates/h200.json --roofline roofline.svg",
+            "lean bench kernels --from run.json --roofline roofline.svg --save-gate gate.json")
         {
-            _device, _models, _filter, _rows, _class, _contexts, _repeats, _memory, _quick, _json, _chart, _roofline, _peers, _gate, _saveGate,
+            _device, _activations, _models, _filter, _rows, _class, _contexts, _repeats, _memory, _quick, _json, _chart, _roofline, _peers, _gate, _saveGate,
+            _from,
         };
         command.SetAction(Run);
         return command;
@@ -70,17 +70,22 @@ internal sealed class KernelBenchCommand
         (string Name, ModelConfig Config)[] models = Models(parsed.GetValue(_models) ?? [], quick);
         RowClass? rowClass = Class(parsed.GetValue(_class));
         long? asked = parsed.GetValue(_memory) is { } size ? ByteSize.Parse("--memory", size) : null;
-        string? jsonPath = parsed.GetValue(_json);
-        bool toOutput = jsonPath == StandardOutput;
-        using OutputFile? jsonFile = jsonPath is null || toOutput ? null : OutputFile.Open("--json", jsonPath);
-        using OutputFile? chartFile = parsed.GetValue(_chart) is { } chartPath ? OutputFile.Open("--chart", chartPath) : null;
-
-        using OutputFile? rooflineFile = parsed.GetValue(_roofline) is { } rooflinePath ? OutputFile.Open(_roofline.Name, rooflinePath) : null;
-        using OutputFile? gateFile = parsed.GetValue(_saveGate) is { } gatePath ? OutputFile.Open(_saveGate.Name, gatePath) : null;
         PeerSet? peers = parsed.GetValue(_peers) is { } peersPath ? PeerSet.Read(peersPath) : null;
         OpGate? gate = parsed.GetValue(_gate) is { } heldPath ? OpGate.Read(heldPath) : null;
+        if (parsed.GetValue(_from) is { } read && parsed.GetValue(_json) is { } written and not OpOutputs.StandardOutput && Path.GetFullPath(read) == Path.GetFullPath(written))
+        {
+            throw new InputException($"{_json.Name} is {_from.Name}'s own file, which holds more than is read of it: expected another one");
+        }
 
-        using ComputeDevice device = DeviceChoice.Open(parsed.GetValue(_device));
+        using OutputFile? chart = File(parsed, _chart), roofline = File(parsed, _roofline), saved = File(parsed, _saveGate);
+        using OpOutputs outputs = new(parsed.GetValue(_json), chart, roofline, saved) { Peers = peers, Gate = gate };
+        if (parsed.GetValue(_from) is { } former)
+        {
+            Option? other = ((Option[])[_device, _activations, _models, _filter, _rows, _class, _contexts, _repeats, _memory, _quick]).FirstOrDefault(o => parsed.GetResult(o) is { Implicit: false });
+            return other is null ? outputs.Of(former) : throw new InputException($"{_from.Name} takes what was measured, so {other.Name} has nothing to choose: expected one of them");
+        }
+
+        using ComputeDevice device = DeviceChoice.Open(parsed.GetValue(_device), Options.ReadActivations(parsed, _activations));
         KernelSet ops = device.Ops;
         long budget = Budget(asked, ops.Device), rotation = long.Min(quick ? QuickRotation : Rotation, budget / 3);
         OpPlan plan = OpPlan.Make(models, ops, [.. rows.Distinct()], rowClass, [.. contexts.Distinct()], rotation, parsed.GetValue(_filter));
@@ -94,45 +99,14 @@ internal sealed class KernelBenchCommand
         var run = new OpRun(
             ops.Description, ops.Device.Name, [.. models.Select(static m => m.Name)], quick, repeats, budget, rotation, kernels is not null,
             Ceilings.Measure(ops, memory, rotation, timer), plan.Missing);
-        peers?.Check(run);
-        gate?.Check(run);
+        outputs.Check(run);
         progress.Clear();
-        OpTable? table = toOutput ? null : new OpTable(Console.Out, run);
-        table?.Head();
+        OpTable? table = outputs.Table(run);
         List<OpFigure> figures = Measure(plan, new OpRunner(ops, memory, timer, kernels), table, progress);
-        if (toOutput)
-        {
-            JsonLine.Print(json => OpJson.Write(json, run, figures, peers));
-        }
-        else if (peers is not null)
-        {
-            PeerTable.Print(Console.Out, peers, peers.Beside(figures));
-        }
-
-        jsonFile?.Write(JsonLine.Bytes(json => OpJson.Write(json, run, figures, peers)));
-        chartFile?.Write(Encoding.UTF8.GetBytes(SvgWriter.Write(OpChart.Of(run, figures, peers))));
-        rooflineFile?.Write(Encoding.UTF8.GetBytes(RooflineWriter.Write(OpRoofline.Of(run, figures))));
-        gateFile?.Write(JsonLine.Bytes(json => OpGate.Write(json, run, figures)));
-        OpFigure[] red = [.. figures.Where(static f => f.Fault is not null)];
-        return red.Length > 0
-            ? throw new MachineException($"{red.Length} of {figures.Count} checks were red and have no figures, the first: {red[0].Name} {red[0].Shape}, {red[0].Rows} rows: {red[0].Fault}")
-            : Hold(gate, figures, run.Ceilings);
+        return outputs.Write(run, figures);
     }
 
-    private static int Hold(OpGate? gate, List<OpFigure> figures, Ceilings ceilings)
-    {
-        if (gate?.Fallen(figures, ceilings, out int held) is not { Count: > 0 } fallen)
-        {
-            return 0;
-        }
-
-        foreach (string sentence in fallen)
-        {
-            Console.Error.WriteLine(sentence);
-        }
-
-        throw new MachineException($"{fallen.Count} of {held} ops fell below {OpGate.Option} '{gate.Path}'");
-    }
+    private static OutputFile? File(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) is { } path ? OutputFile.Open(option.Name, path) : null;
 
     private static List<OpFigure> Measure(OpPlan plan, OpRunner runner, OpTable? table, OpProgress progress)
     {

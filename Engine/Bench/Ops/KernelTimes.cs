@@ -1,4 +1,5 @@
 using Lean.Kernels;
+using Lean.Tensors;
 
 namespace Lean.Engine.Bench.Ops;
 
@@ -9,7 +10,7 @@ internal sealed class KernelTimes : IDisposable
 
     private readonly KernelStream _stream;
 
-    private KernelTimes(KernelStream stream) => (_stream, Ops) = (stream, DeviceKernelSet.Create(stream));
+    private KernelTimes(KernelStream stream, DType activations) => (_stream, Ops) = (stream, DeviceKernelSet.Create(stream, activations));
 
     /// <summary>The ops on a stream that profiles.</summary>
     public KernelSet Ops { get; }
@@ -24,7 +25,7 @@ internal sealed class KernelTimes : IDisposable
 
         try
         {
-            return new KernelTimes(device.CreateStream(profile: true));
+            return new KernelTimes(device.CreateStream(profile: true), ops.Activations);
         }
         catch (NotSupportedException)
         {
@@ -32,10 +33,10 @@ internal sealed class KernelTimes : IDisposable
         }
     }
 
-    /// <summary>Seconds of all kernels of a launch, the median over some, and how many kernels a launch has.</summary>
+    /// <summary>Seconds of all kernels of a launch, the median over some, and each one's in order, likewise.</summary>
     /// <param name="launch">Queues one launch with the ops given.</param>
     /// <param name="once">How long one takes, roughly: slow ones are launched less often.</param>
-    public (double Seconds, int Kernels) Measure(Action<KernelSet, int> launch, double once)
+    public (double Seconds, IReadOnlyList<KernelTime> Kernels) Measure(Action<KernelSet, int> launch, double once)
     {
         int launches = int.Clamp((int)(0.2 / double.Max(once, 1e-6)), 1, Launches);
         _stream.TakeTimes(static (_, _) => { });
@@ -44,10 +45,13 @@ internal sealed class KernelTimes : IDisposable
             launch(Ops, i);
         }
 
-        var times = new List<double>();
-        _stream.TakeTimes((_, time) => times.Add(time.TotalSeconds));
+        var times = new List<KernelTime>();
+        _stream.TakeTimes((kernel, time) => times.Add(new KernelTime(kernel.Entry, time.TotalSeconds)));
         int kernels = times.Count / launches;
-        return kernels == 0 ? (double.NaN, 0) : (Spread.Of(times.Chunk(kernels).Select(static c => c.Sum())).Median, kernels);
+        return kernels == 0
+            ? (double.NaN, [])
+            : (Spread.Of(times.Chunk(kernels).Select(static c => c.Sum(static t => t.Seconds))).Median,
+                [.. Enumerable.Range(0, kernels).Select(k => new KernelTime(times[k].Kernel, Spread.Of(times.Chunk(kernels).Where(c => c.Length == kernels).Select(c => c[k].Seconds)).Median))]);
     }
 
     public void Dispose() => _stream.Dispose();

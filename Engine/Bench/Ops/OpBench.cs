@@ -16,6 +16,9 @@ internal abstract class OpBench(string name, string shape, int rows, RowClass? r
     /// <summary>‖Δ‖/‖expected‖ that sums in f32 may come to.</summary>
     protected const double SumsInF32 = 2e-5;
 
+    // A value between two products that lies so near the middle of two bf16 that it is rounded up here and down in f64.
+    private const double Turn = 5e-4;
+
     private BenchData? _data;
 
     /// <summary>What it is called.</summary>
@@ -93,4 +96,7 @@ internal abstract class OpBench(string name, string shape, int rows, RowClass? r
 
     /// <summary>The rows that a check recomputes: the first, one in the middle, the last.</summary>
     protected int[] Sampled() => [.. ((int[])[0, rows / 2, rows - 1]).Distinct()];
+
+    /// <summary>What a product of products may be off by.</summary>
+    protected static double ProductsInF32(CheckRun check) => check.Ops.Activations == DType.BF16 ? Turn : SumsInF32;
 }

@@ -34,6 +34,9 @@ internal sealed record OpFigure(
     /// <summary>Kernels of a launch; 0 where the device does not tell.</summary>
     public int Kernels { get; init; }
 
+    /// <summary>Each of them, in order; none where the device does not tell, or where a recorded run is read.</summary>
+    public IReadOnlyList<KernelTime> KernelTimes { get; init; } = [];
+
     /// <summary>Bytes met before the same set of weights or states came again.</summary>
     public long RotatedBytes { get; init; }
 

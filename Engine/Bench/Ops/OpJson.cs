@@ -23,7 +23,6 @@ internal static class OpJson
         json.WriteString("program", run.Program);
         json.WriteString("device", run.Device);
         json.WriteString("device_name", run.DeviceName);
-        json.WriteString("device_kind", run.DeviceKind);
         json.WriteBoolean("quick", run.Quick);
         Strings(json, "models", run.Models);
         json.WriteString("weights", "bf16");
@@ -74,6 +73,16 @@ internal static class OpJson
         json.WriteNumber("launches_per_repeat", figure.Launches);
         json.Figure("kernel_us", figure.KernelSeconds * Micro ?? double.NaN, decimals: 4);
         json.WriteNumber("kernels", figure.Kernels);
+        json.WriteStartArray("kernel_times");
+        foreach (KernelTime time in figure.KernelTimes)
+        {
+            json.WriteStartObject();
+            json.WriteString("kernel", time.Kernel);
+            json.Figure("median_us", time.Seconds * Micro, decimals: 4);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         json.Figure("bytes", figure.Work.Bytes, decimals: 0);
         json.Figure("flops", figure.Work.Flops, decimals: 0);
         json.Figure("gb_per_s", figure.Bandwidth / Giga ?? double.NaN, decimals: 4);

@@ -31,7 +31,7 @@ internal static class OpRoofline
             roofs,
             [
                 .. measured.GroupBy(static f => (f.Name, f.Shape)).Select(op => new RooflineSeries(
-                    $"{op.Key.Name} {op.Key.Shape}", [.. op.OrderBy(static f => f.Rows).Select(f => Point(f, c))])),
+                    measured.All(f => f.Name != op.Key.Name || f.Shape == op.Key.Shape) ? op.Key.Name : $"{op.Key.Name}, {op.Key.Shape}", [.. op.OrderBy(static f => f.Rows).Select(f => Point(f, c))])),
             ]);
     }
 

@@ -23,6 +23,6 @@ internal sealed record OpRun(
 
     /// <summary>The device as other runs on its kind call it too: a card without its number and driver, a processor with its threads.</summary>
     public string DeviceKind => Device.StartsWith($"{DeviceName} ", StringComparison.Ordinal) && DeviceName != DeviceChoice.Cpu
-        ? Device[(DeviceName.Length + 1)..].Split(',')[0]
+        ? Device[(DeviceName.Length + 1)..].Split(", ") switch { [var card, .., var last] when last.EndsWith(" activations", StringComparison.Ordinal) => $"{card}, {last}", var parts => parts[0] }
         : Device;
 }

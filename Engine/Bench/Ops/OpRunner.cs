@@ -43,8 +43,8 @@ internal sealed class OpRunner(KernelSet ops, BenchMemory memory, LaunchTimer ti
         if (kernels is not null)
         {
             ops.Queue.Synchronize();
-            (double kernelSeconds, int count) = kernels.Measure(bench.Launch, seconds.Median);
-            figure = figure with { KernelSeconds = count == 0 ? null : kernelSeconds, Kernels = count };
+            (double kernelSeconds, IReadOnlyList<KernelTime> times) = kernels.Measure(bench.Launch, seconds.Median);
+            figure = figure with { KernelSeconds = times.Count == 0 ? null : kernelSeconds, Kernels = times.Count, KernelTimes = times };
         }
 
         return figure;

@@ -86,7 +86,7 @@ internal sealed class ServeBenchCommand
         }
 
         string folder = ModelFolder.Find(parsed.GetValue(_model));
-        using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device));
+        using LoadedModel model = ModelFolder.Open(folder, parsed.GetValue(_device), DType.F32);
         using EngineHost host = EngineHost.Create(model, new EngineOptions { MaxQueue = parsed.GetValue(_requests) });
         host.Start();
         var served = new ServedModel(folder, [Path.GetFileName(Path.GetFullPath(folder).TrimEnd('/')).ToLowerInvariant()], null);

@@ -28,6 +28,7 @@ internal sealed class GenerateCommand
     private readonly Option<int> _maxTokens = Options.Number("--max-tokens", 1, int.MaxValue, 128, "The most tokens to generate");
     private readonly Option<bool> _ignoreEnd = Options.Flag("--ignore-eos", "Go on after an end-of-sequence token");
     private readonly Option<string?> _device = Options.Device();
+    private readonly Option<string?> _activations = Options.Activations();
     private readonly Option<bool> _json = Options.Json("Print one JSON object on one line, at the end");
     private readonly Option<int?> _maxStepTokens = Options.MaxStepTokens();
 
@@ -55,7 +56,7 @@ internal sealed class GenerateCommand
             "lean generate --model DIR --tp 2 --dp 2 --ep --prompts prompts.jsonl",
             "mpirun -n 4 lean generate \"ROMEO:\" --tp 4")
         {
-            _prompt, _model, _promptIds, _prompts, _maxTokens, _ignoreEnd, _device, _json, _maxStepTokens, _maxSequences, _speculate, _drafter, _cacheMemory,
+            _prompt, _model, _promptIds, _prompts, _maxTokens, _ignoreEnd, _device, _activations, _json, _maxStepTokens, _maxSequences, _speculate, _drafter, _cacheMemory,
             _reuseGenerated,
         };
         _sampling.AddTo(command);
@@ -67,7 +68,7 @@ internal sealed class GenerateCommand
 
     private int Run(ParseResult parsed)
     {
-        RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device));
+        RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device)) with { Activations = Options.ReadActivations(parsed, _activations) };
         string folder = ModelFolder.Find(parsed.GetValue(_model));
         if (ranks.IsMember)
         {

@@ -26,6 +26,7 @@ internal sealed class ServeCommand
     private readonly Option<string?> _model = Options.Model();
     private readonly Option<string[]> _names = Options.Texts("--served-model-name", "NAME", "What requests call the model; repeat it for further names (default: the name of its folder)");
     private readonly Option<string?> _device = Options.Device();
+    private readonly Option<string?> _activations = Options.Activations();
     private readonly Option<string?> _host = Options.Text("--host", "ADDRESS", "Where to listen: an IP address, 0.0.0.0 or :: for all of the machine's (default: 127.0.0.1, this machine only)");
     private readonly Option<int> _port = Options.Number("--port", 0, ushort.MaxValue, 8000, "The port; 0 takes one that is free");
     private readonly Option<string[]> _keys = Options.Texts("--api-key", "KEY", $"A key that clients have to show; may be repeated (default: {KeyVariable}, else none)");
@@ -59,7 +60,7 @@ internal sealed class ServeCommand
             "lean serve --model DIR --device cuda --host 0.0.0.0 --api-key \"$(cat key)\"",
             "curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Who is there?\"}]}'")
         {
-            _model, _names, _device, _host, _port, _keys, _origins, _certificate, _certificateKey, _template, _maxStepTokens, _maxSequences, _maxQueue,
+            _model, _names, _device, _activations, _host, _port, _keys, _origins, _certificate, _certificateKey, _template, _maxStepTokens, _maxSequences, _maxQueue,
             _cacheMemory, _speculate, _drafter, _reuse, _maxRequest, _drain, _stepLimit, _logFormat, _logLevel,
         };
         _layout.AddTo(command);
@@ -69,7 +70,7 @@ internal sealed class ServeCommand
 
     private int Run(ParseResult parsed)
     {
-        RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device));
+        RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device)) with { Activations = Options.ReadActivations(parsed, _activations) };
         string folder = ModelFolder.Find(parsed.GetValue(_model));
         if (ranks.IsMember)
         {

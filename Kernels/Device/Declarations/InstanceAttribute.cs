@@ -1,7 +1,7 @@
 namespace Lean.Kernels.Device;
 
 /// <summary>One instance of a generic kernel: constants and element types are type arguments, so they fold.</summary>
-/// <param name="suffix">What is added to the kernel's name, with an underscore.</param>
+/// <param name="suffix">What is added to the kernel's name, with an underscore; nothing for the instance that has the name alone.</param>
 /// <param name="arguments">The type arguments.</param>
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
 public sealed class InstanceAttribute(string suffix, params Type[] arguments) : Attribute

@@ -44,39 +44,16 @@ public interface IExpertLanes
     static abstract int Lines { get; }
 }
 
-/// <summary>Where a mixture's rows have their experts from.</summary>
-public interface IMixtureChoice : IExpertLanes
-{
-    /// <summary>Whether another kernel has chosen; else each group chooses for itself, from the logits.</summary>
-    static abstract bool IsMade { get; }
-}
-
 /// <summary>8.</summary>
-public struct UpTo256Experts : IMixtureChoice
+public struct UpTo256Experts : IExpertLanes
 {
     /// <inheritdoc/>
     public static int Lines => 1;
-
-    /// <inheritdoc/>
-    public static bool IsMade => false;
 }
 
 /// <summary>16.</summary>
-public struct UpTo512Experts : IMixtureChoice
+public struct UpTo512Experts : IExpertLanes
 {
     /// <inheritdoc/>
     public static int Lines => 2;
-
-    /// <inheritdoc/>
-    public static bool IsMade => false;
-}
-
-/// <summary>Choices that are there already.</summary>
-public struct MadeChoice : IMixtureChoice
-{
-    /// <inheritdoc/>
-    public static int Lines => 1;
-
-    /// <inheritdoc/>
-    public static bool IsMade => true;
 }

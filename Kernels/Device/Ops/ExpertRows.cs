@@ -13,11 +13,14 @@ public static class ExpertRows
     /// group that is <paramref name="later"/> groups on, where that is not 0: memory has something to do while groups begin and end.
     /// </summary>
     [Kernel("expert_gate_up_rows", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("slices2x", typeof(EightRowsTwice), typeof(TwoSlices))]
-    [Instance("slices4x", typeof(EightRowsTwice), typeof(FourSlices))]
-    [Instance("slices8x", typeof(EightRowsTwice), typeof(EightSlices))]
+    [Instance("slices2x", typeof(EightRowsTwice), typeof(TwoSlices), typeof(SplitTerms))]
+    [Instance("slices4x", typeof(EightRowsTwice), typeof(FourSlices), typeof(SplitTerms))]
+    [Instance("slices8x", typeof(EightRowsTwice), typeof(EightSlices), typeof(SplitTerms))]
+    [Instance("slices2x_rounded", typeof(EightRowsTwice), typeof(TwoSlices), typeof(SingleTerm))]
+    [Instance("slices4x_rounded", typeof(EightRowsTwice), typeof(FourSlices), typeof(SingleTerm))]
+    [Instance("slices8x_rounded", typeof(EightRowsTwice), typeof(EightSlices), typeof(SingleTerm))]
     [Cuda("sm_80", GroupsTogether = 3)]
-    public static void GateUp<TTile, TSlices>(
+    public static void GateUp<TTile, TSlices, TTerms>(
         [Shape("T", "H")] ArrayView<float> x,
         [Shape("N", "I")] ArrayView<float> inner,
         [Shape("N")] ArrayView<int> rows,
@@ -32,6 +35,7 @@ public static class ExpertRows
         int later)
         where TTile : struct, IRowTile
         where TSlices : struct, ISlices
+        where TTerms : struct, IActivationTerms
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(RowProducts.Warps * 128 * TTile.Outputs * TTile.Rows);
         DependentLaunch.Allow();
@@ -73,7 +77,7 @@ public static class ExpertRows
             }
         }
 
-        RowProducts.Multiply<TTile, TSlices>(ahead, x, xRows, gate, up, weightRows, depth);
+        RowProducts.Multiply<TTile, TSlices, TTerms>(ahead, x, xRows, gate, up, weightRows, depth);
         RowProducts.Leave<TTile>(shared);
         Group.Barrier();
         for (int i = Group.IdxX; i < groupWidth * 8; i += RowProducts.Threads)
@@ -90,11 +94,14 @@ public static class ExpertRows
 
     /// <summary>parts[place, h] = inner·down_h of the place's expert. L2 is asked as in <see cref="GateUp"/>.</summary>
     [Kernel("expert_down_rows", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("slices2x", typeof(EightRows), typeof(TwoSlices))]
-    [Instance("slices4x", typeof(EightRows), typeof(FourSlices))]
-    [Instance("slices8x", typeof(EightRows), typeof(EightSlices))]
+    [Instance("slices2x", typeof(EightRows), typeof(TwoSlices), typeof(SplitTerms))]
+    [Instance("slices4x", typeof(EightRows), typeof(FourSlices), typeof(SplitTerms))]
+    [Instance("slices8x", typeof(EightRows), typeof(EightSlices), typeof(SplitTerms))]
+    [Instance("slices2x_rounded", typeof(EightRows), typeof(TwoSlices), typeof(SingleTerm))]
+    [Instance("slices4x_rounded", typeof(EightRows), typeof(FourSlices), typeof(SingleTerm))]
+    [Instance("slices8x_rounded", typeof(EightRows), typeof(EightSlices), typeof(SingleTerm))]
     [Cuda("sm_80", GroupsTogether = 3)]
-    public static void Down<TTile, TSlices>(
+    public static void Down<TTile, TSlices, TTerms>(
         [Shape("N", "I")] ArrayView<float> inner,
         [Shape("N", "H")] ArrayView<float> parts,
         [Shape("Tiles", "3")] ArrayView<int> tiles,
@@ -106,6 +113,7 @@ public static class ExpertRows
         int later)
         where TTile : struct, IRowTile
         where TSlices : struct, ISlices
+        where TTerms : struct, IActivationTerms
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(RowProducts.Warps * 128 * TTile.Outputs * TTile.Rows);
         DependentLaunch.Allow();
@@ -140,7 +148,7 @@ public static class ExpertRows
             }
         }
 
-        RowProducts.Multiply<TTile, TSlices>(ahead, inner, xRows, down, down, weightRows, depth);
+        RowProducts.Multiply<TTile, TSlices, TTerms>(ahead, inner, xRows, down, down, weightRows, depth);
         RowProducts.Leave<TTile>(shared);
         Group.Barrier();
         for (int i = Group.IdxX; i < RowProducts.GroupOutputs<TTile, TSlices>() * 8; i += RowProducts.Threads)

@@ -17,17 +17,26 @@ public static class GateUpRows
     /// <param name="xStride">Elements from a row to the next.</param>
     /// <param name="rowTiles">Groups that share a range of outputs, each for its rows.</param>
     [Kernel("gate_up_rows", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("eight_slices2x", typeof(EightRowsTwice), typeof(TwoSlices))]
-    [Instance("eight_slices4x", typeof(EightRowsTwice), typeof(FourSlices))]
-    [Instance("eight_slices8x", typeof(EightRowsTwice), typeof(EightSlices))]
-    [Instance("sixteen_slices2x", typeof(SixteenRowsTwice), typeof(TwoSlices))]
-    [Instance("sixteen_slices4x", typeof(SixteenRowsTwice), typeof(FourSlices))]
-    [Instance("sixteen_slices8x", typeof(SixteenRowsTwice), typeof(EightSlices))]
-    [Instance("thirtytwo_slices2x", typeof(ThirtyTwoRowsTwice), typeof(TwoSlices))]
-    [Instance("thirtytwo_slices4x", typeof(ThirtyTwoRowsTwice), typeof(FourSlices))]
-    [Instance("thirtytwo_slices8x", typeof(ThirtyTwoRowsTwice), typeof(EightSlices))]
+    [Instance("eight_slices2x", typeof(EightRowsTwice), typeof(TwoSlices), typeof(SplitTerms))]
+    [Instance("eight_slices4x", typeof(EightRowsTwice), typeof(FourSlices), typeof(SplitTerms))]
+    [Instance("eight_slices8x", typeof(EightRowsTwice), typeof(EightSlices), typeof(SplitTerms))]
+    [Instance("sixteen_slices2x", typeof(SixteenRowsTwice), typeof(TwoSlices), typeof(SplitTerms))]
+    [Instance("sixteen_slices4x", typeof(SixteenRowsTwice), typeof(FourSlices), typeof(SplitTerms))]
+    [Instance("sixteen_slices8x", typeof(SixteenRowsTwice), typeof(EightSlices), typeof(SplitTerms))]
+    [Instance("thirtytwo_slices2x", typeof(ThirtyTwoRowsTwice), typeof(TwoSlices), typeof(SplitTerms))]
+    [Instance("thirtytwo_slices4x", typeof(ThirtyTwoRowsTwice), typeof(FourSlices), typeof(SplitTerms))]
+    [Instance("thirtytwo_slices8x", typeof(ThirtyTwoRowsTwice), typeof(EightSlices), typeof(SplitTerms))]
+    [Instance("eight_slices2x_rounded", typeof(EightRowsTwice), typeof(TwoSlices), typeof(SingleTerm))]
+    [Instance("eight_slices4x_rounded", typeof(EightRowsTwice), typeof(FourSlices), typeof(SingleTerm))]
+    [Instance("eight_slices8x_rounded", typeof(EightRowsTwice), typeof(EightSlices), typeof(SingleTerm))]
+    [Instance("sixteen_slices2x_rounded", typeof(SixteenRowsTwice), typeof(TwoSlices), typeof(SingleTerm))]
+    [Instance("sixteen_slices4x_rounded", typeof(SixteenRowsTwice), typeof(FourSlices), typeof(SingleTerm))]
+    [Instance("sixteen_slices8x_rounded", typeof(SixteenRowsTwice), typeof(EightSlices), typeof(SingleTerm))]
+    [Instance("thirtytwo_slices2x_rounded", typeof(ThirtyTwoRowsTwice), typeof(TwoSlices), typeof(SingleTerm))]
+    [Instance("thirtytwo_slices4x_rounded", typeof(ThirtyTwoRowsTwice), typeof(FourSlices), typeof(SingleTerm))]
+    [Instance("thirtytwo_slices8x_rounded", typeof(ThirtyTwoRowsTwice), typeof(EightSlices), typeof(SingleTerm))]
     [Cuda("sm_80", GroupsTogether = 2)]
-    public static void Run<TTile, TSlices>(
+    public static void Run<TTile, TSlices, TTerms>(
         [Shape("T", "H")] ArrayView<float> x,
         [Shape("I", "H")] ArrayView<ushort> gate,
         [Shape("I", "H")] ArrayView<ushort> up,
@@ -39,6 +48,7 @@ public static class GateUpRows
         int rowTiles)
         where TTile : struct, IRowTile
         where TSlices : struct, ISlices
+        where TTerms : struct, IActivationTerms
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(RowProducts.Warps * 128 * TTile.Outputs * TTile.Rows);
         DependentLaunch.Allow();
@@ -62,7 +72,7 @@ public static class GateUpRows
         var ahead = new uint[TTile.Ahead * TTile.Outputs * 8];
         RowProducts.Bring<TTile>(ahead, gate, up, weightRows, RowProducts.Begin<TSlices>(inputs), inputs);
         DependentLaunch.Wait();
-        RowProducts.Multiply<TTile, TSlices>(ahead, x, xRows, gate, up, weightRows, inputs);
+        RowProducts.Multiply<TTile, TSlices, TTerms>(ahead, x, xRows, gate, up, weightRows, inputs);
         RowProducts.Leave<TTile>(shared);
         Group.Barrier();
         for (int i = Group.IdxX; i < groupWidth * tileRows; i += RowProducts.Threads)

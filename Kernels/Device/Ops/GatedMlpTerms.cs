@@ -9,18 +9,21 @@ public static class GatedMlpTerms
     private const int Threads = 256;
 
     /// <summary>
-    /// inner[t, i] = silu(x·gate_i) · (x·up_i) as two terms (<see cref="ActivationTerms"/>), from the products: those with
+    /// inner[t, i] = silu(x·gate_i) · (x·up_i) as terms (<see cref="ActivationTerms"/>), from the products: those with
     /// the gates' rows come first.
     /// </summary>
     [Kernel("mlp_terms", Threads, groups: "T")]
-    public static void Inner(
+    [Instance("", typeof(SplitTerms))]
+    [Instance("rounded", typeof(SingleTerm))]
+    public static void Inner<TTerms>(
         [Shape("T", "W")] ArrayView<float> products,
         [Shape("T", "P")] ArrayView<int> terms,
         [Extent("W")] int both,
         [Extent("P")] int pairs)
+        where TTerms : struct, IActivationTerms
     {
         long gates = (long)Grid.IdxX * both, to = (long)Grid.IdxX * pairs;
-        int width = both / 2, half = pairs / 2;
+        int width = both / 2, half = pairs / TTerms.Count;
         for (int pair = Group.IdxX; pair < half; pair += Threads)
         {
             // Past the end zeros follow.
@@ -31,7 +34,10 @@ public static class GatedMlpTerms
             high = k + 1 < width ? high : 0;
             uint term = BF16.Pack(low, high);
             terms[to + pair] = (int)term;
-            terms[to + half + pair] = (int)BF16.Pack(low - BF16.Low(term), high - BF16.High(term));
+            if (TTerms.Count == 2)
+            {
+                terms[to + half + pair] = (int)BF16.Pack(low - BF16.Low(term), high - BF16.High(term));
+            }
         }
     }
 

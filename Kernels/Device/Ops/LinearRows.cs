@@ -21,14 +21,20 @@ public static class LinearRows
     /// <param name="outputStride">Likewise.</param>
     /// <param name="rowTiles">Groups that share a range of outputs, each for its rows.</param>
     [Kernel("linear_rows_wide", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("sixteen_slices2x", typeof(SixteenRows), typeof(TwoSlices))]
-    [Instance("sixteen_slices4x", typeof(SixteenRows), typeof(FourSlices))]
-    [Instance("sixteen_slices8x", typeof(SixteenRows), typeof(EightSlices))]
-    [Instance("thirtytwo_slices2x", typeof(ThirtyTwoRows), typeof(TwoSlices))]
-    [Instance("thirtytwo_slices4x", typeof(ThirtyTwoRows), typeof(FourSlices))]
-    [Instance("thirtytwo_slices8x", typeof(ThirtyTwoRows), typeof(EightSlices))]
+    [Instance("sixteen_slices2x", typeof(SixteenRows), typeof(TwoSlices), typeof(SplitTerms))]
+    [Instance("sixteen_slices4x", typeof(SixteenRows), typeof(FourSlices), typeof(SplitTerms))]
+    [Instance("sixteen_slices8x", typeof(SixteenRows), typeof(EightSlices), typeof(SplitTerms))]
+    [Instance("thirtytwo_slices2x", typeof(ThirtyTwoRows), typeof(TwoSlices), typeof(SplitTerms))]
+    [Instance("thirtytwo_slices4x", typeof(ThirtyTwoRows), typeof(FourSlices), typeof(SplitTerms))]
+    [Instance("thirtytwo_slices8x", typeof(ThirtyTwoRows), typeof(EightSlices), typeof(SplitTerms))]
+    [Instance("sixteen_slices2x_rounded", typeof(SixteenRows), typeof(TwoSlices), typeof(SingleTerm))]
+    [Instance("sixteen_slices4x_rounded", typeof(SixteenRows), typeof(FourSlices), typeof(SingleTerm))]
+    [Instance("sixteen_slices8x_rounded", typeof(SixteenRows), typeof(EightSlices), typeof(SingleTerm))]
+    [Instance("thirtytwo_slices2x_rounded", typeof(ThirtyTwoRows), typeof(TwoSlices), typeof(SingleTerm))]
+    [Instance("thirtytwo_slices4x_rounded", typeof(ThirtyTwoRows), typeof(FourSlices), typeof(SingleTerm))]
+    [Instance("thirtytwo_slices8x_rounded", typeof(ThirtyTwoRows), typeof(EightSlices), typeof(SingleTerm))]
     [Cuda("sm_80", GroupsTogether = 2)]
-    public static void Run<TTile, TSlices>(
+    public static void Run<TTile, TSlices, TTerms>(
         [Shape("T", "K")] ArrayView<float> x,
         [Shape("N", "K")] ArrayView<ushort> weight,
         [Shape("T", "1", Optional = true)] ArrayView<float> gate,
@@ -44,6 +50,7 @@ public static class LinearRows
         int rowTiles)
         where TTile : struct, IRowTile
         where TSlices : struct, ISlices
+        where TTerms : struct, IActivationTerms
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(RowProducts.Warps * 128 * TTile.Outputs * TTile.Rows);
         DependentLaunch.Allow();
@@ -68,7 +75,7 @@ public static class LinearRows
         var ahead = new uint[TTile.Ahead * TTile.Outputs * 8];
         RowProducts.Bring<TTile>(ahead, weight, weight, weightRows, RowProducts.Begin<TSlices>(inputs), inputs);
         DependentLaunch.Wait();
-        RowProducts.Multiply<TTile, TSlices>(ahead, x, xRows, weight, weight, weightRows, inputs);
+        RowProducts.Multiply<TTile, TSlices, TTerms>(ahead, x, xRows, weight, weight, weightRows, inputs);
         RowProducts.Leave<TTile>(shared);
         Group.Barrier();
         for (int i = Group.IdxX; i < RowProducts.GroupOutputs<TTile, TSlices>() * tileRows; i += RowProducts.Threads)

@@ -27,11 +27,14 @@ public static class LinearRowsFew
     /// <param name="addStride">Likewise.</param>
     /// <param name="outputStride">Likewise.</param>
     [Kernel("linear_rows_few", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("slices2x", typeof(TwoSlices))]
-    [Instance("slices4x", typeof(FourSlices))]
-    [Instance("slices8x", typeof(EightSlices))]
+    [Instance("slices2x", typeof(TwoSlices), typeof(SplitTerms))]
+    [Instance("slices4x", typeof(FourSlices), typeof(SplitTerms))]
+    [Instance("slices8x", typeof(EightSlices), typeof(SplitTerms))]
+    [Instance("slices2x_rounded", typeof(TwoSlices), typeof(SingleTerm))]
+    [Instance("slices4x_rounded", typeof(FourSlices), typeof(SingleTerm))]
+    [Instance("slices8x_rounded", typeof(EightSlices), typeof(SingleTerm))]
     [Cuda("sm_80", SharedBytes = RowProducts.Warps * RowStream.WarpBytes, GroupsTogether = 2)]
-    public static void Run<TSlices>(
+    public static void Run<TSlices, TTerms>(
         [Shape("T", "K")] ArrayView<float> x,
         [Shape("N", "K")] ArrayView<ushort> weight,
         [Shape("T", "1", Optional = true)] ArrayView<float> gate,
@@ -45,6 +48,7 @@ public static class LinearRowsFew
         [RowStride("add")] int addStride,
         [RowStride("output")] int outputStride)
         where TSlices : struct, ISlices
+        where TTerms : struct, IActivationTerms
     {
         DependentLaunch.Allow();
 
@@ -81,7 +85,7 @@ public static class LinearRowsFew
                 // One chunk's terms serve all outputs.
                 if (chunks > 1 || unit == first)
                 {
-                    Split(terms, x, xRow, begin + (chunk * RowStream.Depth), inputs);
+                    Split<TTerms>(terms, x, xRow, begin + (chunk * RowStream.Depth), inputs);
                 }
 
                 bool isLast = chunk + 1 == chunks;
@@ -94,7 +98,7 @@ public static class LinearRowsFew
                     for (int b = 0; b < RowStream.PartBlocks; b++)
                     {
                         int at = ((part * RowStream.PartBlocks) + b) * 8;
-                        RowStream.Multiply(read, part, b, RowStream.Words(terms, at), RowStream.Words(terms, at + 4));
+                        RowStream.Multiply<TTerms>(read, part, b, RowStream.Words(terms, at), RowStream.Words(terms, at + ((TTerms.Count - 1) * 4)));
                     }
 
                     Lanes.Together();
@@ -127,15 +131,16 @@ public static class LinearRowsFew
         CopyAsync.Wait(0);
     }
 
-    // A chunk of this lane's row as terms: four words of first ones and four of second ones for each block.
-    internal static void Split(uint[] terms, ArrayView<float> x, long row, int block, int inputs)
+    // A chunk of this lane's row as terms: four words of first ones and, where there are any, four of second ones for each block.
+    private static void Split<TTerms>(uint[] terms, ArrayView<float> x, long row, int block, int inputs)
+        where TTerms : struct, IActivationTerms
     {
         for (int b = 0; b < RowStream.Depth; b++)
         {
             int k = ((block + b) * 32) + ((Group.IdxX & 3) * 8);
             bool inside = k < inputs;
             long at = row + (inside ? k : 0);
-            RowProducts.Split(terms, b * 8, WideAccess.Load(ref x[at]), WideAccess.Load(ref x[at + 4]), inside);
+            RowProducts.Split<TTerms>(terms, b * 8, WideAccess.Load(ref x[at]), WideAccess.Load(ref x[at + 4]), inside);
         }
     }
 

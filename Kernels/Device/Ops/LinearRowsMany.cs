@@ -48,12 +48,15 @@ public static class LinearRowsMany
     /// <param name="blocks">Blocks of 32 along k, a multiple of 8.</param>
     /// <param name="slices">Slices of k.</param>
     [Kernel("linear_rows_many", Threads, groups: "*", Unroll = true)]
-    [Instance("sixteen", typeof(SixteenRows))]
-    [Instance("thirtytwo", typeof(ThirtyTwoRows))]
-    [Instance("sixtyfour", typeof(SixtyFourRows))]
+    [Instance("sixteen", typeof(SixteenRows), typeof(SplitTerms))]
+    [Instance("thirtytwo", typeof(ThirtyTwoRows), typeof(SplitTerms))]
+    [Instance("sixtyfour", typeof(SixtyFourRows), typeof(SplitTerms))]
+    [Instance("sixteen_rounded", typeof(SixteenRows), typeof(SingleTerm))]
+    [Instance("thirtytwo_rounded", typeof(ThirtyTwoRows), typeof(SingleTerm))]
+    [Instance("sixtyfour_rounded", typeof(SixtyFourRows), typeof(SingleTerm))]
     [Cuda("sm_80", SharedBytes = SharedBytes, GroupsTogether = 2)]
-    public static void Run<TTile>(
-        [Shape("B", "512")] ArrayView<ushort> terms,
+    public static void Run<TTile, TTerms>(
+        [Shape("B", "W")] ArrayView<ushort> terms,
         [Shape("N", "K")] ArrayView<ushort> weight,
         [Shape("T", "N")] ArrayView<float> output,
         [Shape("T", "1", Optional = true)] ArrayView<float> gate,
@@ -68,13 +71,14 @@ public static class LinearRowsMany
         int blocks,
         int slices)
         where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms
     {
         uint memory = CudaShared.Base();
         DependentLaunch.Allow();
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5;
         int firstOutput = (Grid.IdxX / rowTiles * Outputs) + (warp * Side), firstRow = Grid.IdxX % rowTiles * TTile.Rows * 8;
         long upper = (long)Math.Min(firstOutput + (lane >> 2), outputs - 1) * inputs, lower = (long)Math.Min(firstOutput + 8 + (lane >> 2), outputs - 1) * inputs;
-        long tile = (long)(firstRow / 8) * blocks * (RowTerms.Words * 2);
+        long tile = (long)(firstRow / 8) * blocks * (RowTerms.Words * TTerms.Count);
         for (int i = 0; i < TTile.Rows * 2; i++)
         {
             Accumulators.Clear4(i * 4);
@@ -89,7 +93,7 @@ public static class LinearRowsMany
         DependentLaunch.Wait();
         for (int i = 0; i < Stages - 1; i++)
         {
-            BringTerms<TTile>(memory + (uint)(i * StageBytes), terms, tile, i * Depth, blocks);
+            BringTerms<TTile, TTerms>(memory + (uint)(i * StageBytes), terms, tile, i * Depth, blocks);
             CopyAsync.Commit();
         }
 
@@ -111,9 +115,9 @@ public static class LinearRowsMany
                 Group.Barrier();
                 uint next = memory + (uint)(filled * StageBytes), stage = memory + (uint)(used * StageBytes);
                 BringWeights(next, weight, upper, lower, inputs, block + ((Stages - 1) * Depth), blocks);
-                BringTerms<TTile>(next, terms, tile, block + ((Stages - 1) * Depth), blocks);
+                BringTerms<TTile, TTerms>(next, terms, tile, block + ((Stages - 1) * Depth), blocks);
                 CopyAsync.Commit();
-                Add<TTile>(stage);
+                Add<TTile, TTerms>(stage);
                 filled = filled == Stages - 1 ? 0 : filled + 1;
                 used = used == Stages - 1 ? 0 : used + 1;
             }
@@ -159,22 +163,36 @@ public static class LinearRowsMany
     }
 
     // Eight rows' terms of all blocks lie together; the threads share the lines.
-    private static void BringTerms<TTile>(uint stage, ArrayView<ushort> terms, long tile, int block, int blocks)
+    private static void BringTerms<TTile, TTerms>(uint stage, ArrayView<ushort> terms, long tile, int block, int blocks)
         where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms
     {
         if (block < blocks)
         {
-            // A line for each warp at a time: as many for eight rows as there are warps.
-            for (int t = 0; t < TTile.Rows; t++)
+            // A line for each warp at a time: as many for eight rows' two terms as there are warps, or for sixteen rows' single ones.
+            if (TTerms.Count == 2)
             {
-                long from = tile + ((((long)t * blocks) + block) * (RowTerms.Words * 2)) + (Group.IdxX * 8);
-                CopyAsync.Sixteen(stage + (uint)(WeightBytes + (t * Depth * 2 * LineBytes) + (Group.IdxX * 16)), ref terms[from], 16);
+                for (int t = 0; t < TTile.Rows; t++)
+                {
+                    long from = tile + ((((long)t * blocks) + block) * (RowTerms.Words * 2)) + (Group.IdxX * 8);
+                    CopyAsync.Sixteen(stage + (uint)(WeightBytes + (t * Depth * 2 * LineBytes) + (Group.IdxX * 16)), ref terms[from], 16);
+                }
+            }
+            else
+            {
+                for (int t = 0; t < TTile.Rows; t += 2)
+                {
+                    int own = t + (Group.IdxX >> 6), place = Group.IdxX & 63;
+                    long from = tile + ((((long)own * blocks) + block) * RowTerms.Words) + (place * 8);
+                    CopyAsync.Sixteen(stage + (uint)(WeightBytes + (own * Depth * LineBytes) + (place * 16)), ref terms[from], 16);
+                }
             }
         }
     }
 
-    private static void Add<TTile>(uint stage)
+    private static void Add<TTile, TTerms>(uint stage)
         where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms
     {
         uint lane = (uint)((Group.IdxX & 31) * 16), weights = stage + (uint)((Group.IdxX >> 5) * Depth * 2 * LineBytes) + lane;
         for (int u = 0; u < Depth; u++)
@@ -184,12 +202,19 @@ public static class LinearRowsMany
             var right = new U4 { X = upper.Z, Y = lower.Z, Z = upper.W, W = lower.W };
             for (int t = 0; t < TTile.Rows; t++)
             {
-                uint at = stage + (uint)(WeightBytes + (((t * Depth) + u) * 2 * LineBytes)) + lane;
-                U4 high = WideAccess.LoadShared(at), low = WideAccess.LoadShared(at + LineBytes);
+                uint at = stage + (uint)(WeightBytes + (((t * Depth) + u) * TTerms.Count * LineBytes)) + lane;
+                U4 high = WideAccess.LoadShared(at), low = TTerms.Count == 2 ? WideAccess.LoadShared(at + LineBytes) : high;
                 WarpMatrix.Multiply(t * 8, left, high.X, high.Y);
-                WarpMatrix.Multiply((t * 8) + 4, left, low.X, low.Y);
+                if (TTerms.Count == 2)
+                {
+                    WarpMatrix.Multiply((t * 8) + 4, left, low.X, low.Y);
+                }
+
                 WarpMatrix.Multiply(t * 8, right, high.Z, high.W);
-                WarpMatrix.Multiply((t * 8) + 4, right, low.Z, low.W);
+                if (TTerms.Count == 2)
+                {
+                    WarpMatrix.Multiply((t * 8) + 4, right, low.Z, low.W);
+                }
             }
         }
     }

@@ -16,7 +16,7 @@ namespace Lean.Kernels.Device;
 public static class LinearRowsNormed
 {
     /// <summary>The most rows.</summary>
-    public const int MostRows = 4;
+    public const int MostRows = 2;
 
     /// <summary>The rows' width.</summary>
     public const int Width = 2048;
@@ -54,8 +54,10 @@ public static class LinearRowsNormed
     /// <param name="epsilon">ε.</param>
     /// <param name="place">The norm's number.</param>
     [Kernel("linear_rows_normed", RowProducts.Threads, groups: "*", Unroll = true)]
+    [Instance("", typeof(SplitTerms))]
+    [Instance("rounded", typeof(SingleTerm))]
     [Cuda("sm_80", SharedBytes = WeightBytes + (MostRows * (TermBytes + SumBytes)), GroupsTogether = 2)]
-    public static void Run(
+    public static void Run<TTerms>(
         [Shape("T", "2048")] ArrayView<float> residual,
         [Shape("T", "2048", Optional = true)] ArrayView<float> delta,
         [Shape("2048")] ArrayView<float> norm,
@@ -69,6 +71,7 @@ public static class LinearRowsNormed
         [RowStride("output")] int outputStride,
         float epsilon,
         int place)
+        where TTerms : struct, IActivationTerms
     {
         var x = new float[Eight];
         var w = new float[Eight];
@@ -79,7 +82,7 @@ public static class LinearRowsNormed
         uint split = memory + WeightBytes, squares = split + (MostRows * TermBytes);
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5;
         int first = RowStream.Begin(outputs, Grid.IdxX), last = RowStream.Begin(outputs, Grid.IdxX + 1);
-        int begin = warp * RowStream.Depth, padded = rows <= 1 ? 1 : rows <= 2 ? 2 : 4, rounds = MostRows / padded;
+        int begin = warp * RowStream.Depth, padded = rows <= 1 ? 1 : 2, rounds = MostRows / padded;
 
         // Weights are nobody's output: they may come while the kernel before this one still runs.
         long start = (long)Math.Min(first, outputs - 1) * Width;
@@ -136,8 +139,8 @@ public static class LinearRowsNormed
             }
 
             uint to = split + (uint)(t * TermBytes);
-            Split(to, h, x, 0);
-            Split(to, h + Half, x, Four);
+            Split<TTerms>(to, h, x, 0);
+            Split<TTerms>(to, h + Half, x, Four);
         }
 
         Group.Barrier();
@@ -147,7 +150,10 @@ public static class LinearRowsNormed
         for (int b = 0; b < RowStream.Depth; b++)
         {
             Words(terms, b * Eight, CudaShared.Load4(own + (uint)(b * OneRow.BlockBytes)));
-            Words(terms, (b * Eight) + 4, CudaShared.Load4(own + (uint)((b * OneRow.BlockBytes) + (OneRow.BlockBytes / 2))));
+            if (TTerms.Count == 2)
+            {
+                Words(terms, (b * Eight) + 4, CudaShared.Load4(own + (uint)((b * OneRow.BlockBytes) + (OneRow.BlockBytes / 2))));
+            }
         }
 
         int left = 0, pending = first;
@@ -162,7 +168,7 @@ public static class LinearRowsNormed
                 for (int b = 0; b < RowStream.PartBlocks; b++)
                 {
                     int at = ((part * RowStream.PartBlocks) + b) * Eight;
-                    RowStream.Multiply(read, part, b, RowStream.Words(terms, at), RowStream.Words(terms, at + 4));
+                    RowStream.Multiply<TTerms>(read, part, b, RowStream.Words(terms, at), RowStream.Words(terms, at + ((TTerms.Count - 1) * 4)));
                 }
 
                 Lanes.Together();
@@ -251,13 +257,17 @@ public static class LinearRowsNormed
     private static void Store(ArrayView<float> to, long at, float[] x, int first) => WideAccess.Store(ref to[at], x[first], x[first + 1], x[first + 2], x[first + 3]);
 
     // Four numbers' terms, as RowProducts.Split makes eight's: half of what a lane reads at once.
-    private static void Split(uint terms, int k, float[] x, int first)
+    private static void Split<TTerms>(uint terms, int k, float[] x, int first)
+        where TTerms : struct, IActivationTerms
     {
         uint h0 = BF16.Pack(x[first], x[first + 1]), h1 = BF16.Pack(x[first + 2], x[first + 3]);
         uint to = terms + (uint)((k / 32 * OneRow.BlockBytes) + (k % 32 * 2));
         CudaShared.Store2(to, h0, h1);
-        CudaShared.Store2(
-            to + (OneRow.BlockBytes / 2), BF16.Pack(x[first] - BF16.Low(h0), x[first + 1] - BF16.High(h0)), BF16.Pack(x[first + 2] - BF16.Low(h1), x[first + 3] - BF16.High(h1)));
+        if (TTerms.Count == 2)
+        {
+            CudaShared.Store2(
+                to + (OneRow.BlockBytes / 2), BF16.Pack(x[first] - BF16.Low(h0), x[first + 1] - BF16.High(h0)), BF16.Pack(x[first + 2] - BF16.Low(h1), x[first + 3] - BF16.High(h1)));
+        }
     }
 
     private static void Words(uint[] to, int at, U4 four)

@@ -26,10 +26,12 @@ public static class LinearRowsWhole
     /// <param name="xStride">Elements from a row to the next.</param>
     /// <param name="outputStride">Likewise.</param>
     [Kernel("linear_rows_whole", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("slices2x", typeof(TwoSlices))]
-    [Instance("slices8x", typeof(EightSlices))]
+    [Instance("slices2x", typeof(TwoSlices), typeof(SplitTerms))]
+    [Instance("slices8x", typeof(EightSlices), typeof(SplitTerms))]
+    [Instance("slices2x_rounded", typeof(TwoSlices), typeof(SingleTerm))]
+    [Instance("slices8x_rounded", typeof(EightSlices), typeof(SingleTerm))]
     [Cuda("sm_80", SharedBytes = RowProducts.Warps * RowStream.WarpBytes, GroupsTogether = 2)]
-    public static void Run<TSlices>(
+    public static void Run<TSlices, TTerms>(
         [Shape("T", "K")] ArrayView<float> x,
         [Shape("N", "K")] ArrayView<ushort> weight,
         [Shape("T", "N")] ArrayView<float> output,
@@ -39,6 +41,7 @@ public static class LinearRowsWhole
         [RowStride("x")] int xStride,
         [RowStride("output")] int outputStride)
         where TSlices : struct, ISlices
+        where TTerms : struct, IActivationTerms
     {
         var terms = new uint[RowStream.PartBlocks * Eight];
         DependentLaunch.Allow();
@@ -69,14 +72,14 @@ public static class LinearRowsWhole
                 int k = ((begin + (part * RowStream.PartBlocks) + b) * 32) + ((lane & 3) * Eight);
                 bool inside = (part * RowStream.PartBlocks) + b < blocks && k < inputs;
                 long at = xRow + (inside ? k : 0);
-                RowProducts.Split(terms, b * Eight, WideAccess.Load(ref x[at]), WideAccess.Load(ref x[at + 4]), inside);
+                RowProducts.Split<TTerms>(terms, b * Eight, WideAccess.Load(ref x[at]), WideAccess.Load(ref x[at + 4]), inside);
             }
 
             CopyAsync.Wait(Parts - 1 - part);
             Lanes.Together();
             for (int b = 0; b < RowStream.PartBlocks; b++)
             {
-                RowStream.MultiplyEight(read, part, b, RowStream.Words(terms, b * Eight), RowStream.Words(terms, (b * Eight) + 4));
+                RowStream.MultiplyEight<TTerms>(read, part, b, RowStream.Words(terms, b * Eight), RowStream.Words(terms, (b * Eight) + ((TTerms.Count - 1) * 4)));
             }
         }
 

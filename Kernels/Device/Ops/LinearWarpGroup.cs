@@ -41,6 +41,8 @@ public static class LinearWarpGroup
     [Cuda("sm_90a", SharedBytes = SharedBytes)]
     [Instance("wide_split", typeof(WideTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
     [Instance("narrow_split", typeof(NarrowTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
+    [Instance("wide_rounded", typeof(WideTile), typeof(SingleTerm), typeof(F32Output), typeof(float))]
+    [Instance("narrow_rounded", typeof(NarrowTile), typeof(SingleTerm), typeof(F32Output), typeof(float))]
     [Instance("wide_single", typeof(WideTile), typeof(SingleTerm), typeof(BF16Output), typeof(ushort))]
     [Instance("narrow_single", typeof(NarrowTile), typeof(SingleTerm), typeof(BF16Output), typeof(ushort))]
     public static void Run<TTile, TTerms, TOutput, TElement>(
@@ -74,9 +76,11 @@ public static class LinearWarpGroup
     /// <param name="addStride">Likewise.</param>
     [Kernel("linear_warpgroup_added", Threads, groups: "*", Unroll = true)]
     [Cuda("sm_90a", SharedBytes = SharedBytes)]
-    [Instance("wide", typeof(WideTile))]
-    [Instance("narrow", typeof(NarrowTile))]
-    public static void Add<TTile>(
+    [Instance("wide", typeof(WideTile), typeof(SplitTerms))]
+    [Instance("narrow", typeof(NarrowTile), typeof(SplitTerms))]
+    [Instance("wide_rounded", typeof(WideTile), typeof(SingleTerm))]
+    [Instance("narrow_rounded", typeof(NarrowTile), typeof(SingleTerm))]
+    public static void Add<TTile, TTerms>(
         [Shape("T", "P"), Tile(Rows)] TensorMap<ushort> x,
         [Shape("N", "K"), Tile(Rows)] TensorMap<ushort> weight,
         [Shape("T", "N"), Tile(OwnRows)] TensorMap<float> output,
@@ -88,8 +92,9 @@ public static class LinearWarpGroup
         [RowStride("gate")] int gateStride,
         [RowStride("add")] int addStride)
         where TTile : struct, IProductTile
+        where TTerms : struct, IActivationTerms
     {
-        Work<TTile, SplitTerms, AddedOutput>(gate, add, gateStride, addStride, rows, packed, outputs);
+        Work<TTile, TTerms, AddedOutput>(gate, add, gateStride, addStride, rows, packed, outputs);
     }
 
     private static void Work<TTile, TTerms, TOutput>(

@@ -23,11 +23,14 @@ public static class MixtureDownRows
     /// there is a logit. A tile is 16 outputs of a row; a warp has slices of its experts' shares, one after the other.
     /// </summary>
     [Kernel("mixture_down_rows", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("slices2x", typeof(TwoSlices))]
-    [Instance("slices4x", typeof(FourSlices))]
-    [Instance("slices8x", typeof(EightSlices))]
+    [Instance("slices2x", typeof(TwoSlices), typeof(SplitTerms))]
+    [Instance("slices4x", typeof(FourSlices), typeof(SplitTerms))]
+    [Instance("slices8x", typeof(EightSlices), typeof(SplitTerms))]
+    [Instance("slices2x_rounded", typeof(TwoSlices), typeof(SingleTerm))]
+    [Instance("slices4x_rounded", typeof(FourSlices), typeof(SingleTerm))]
+    [Instance("slices8x_rounded", typeof(EightSlices), typeof(SingleTerm))]
     [Cuda("sm_80", SharedBytes = WeightBytes + (RowProducts.Warps * ChunkBytes), GroupsTogether = 2)]
-    public static void Run<TSlices>(
+    public static void Run<TSlices, TTerms>(
         [Shape("T", "W")] ArrayView<float> inner,
         [Shape("T", "K")] ArrayView<int> experts,
         [Shape("T", "K")] ArrayView<float> mix,
@@ -43,61 +46,9 @@ public static class MixtureDownRows
         [RowStride("gateLogit")] int gateStride,
         [RowStride("down")] int downStride,
         int width)
-        where TSlices : struct, ISlices => Run<TSlices, MadeChoice>(
-            inner, experts, mix, inner, gateLogit, output, down, sharedDown, rows, 0, topK, outputs, innerWidth, sharedWidth, 0, gateStride, downStride, width);
-
-    /// <summary>As the other, behind MixtureRows.Routed: each group chooses as that did, while the first half still runs.</summary>
-    [Kernel("routed_down_rows", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("few", typeof(TwoSlices), typeof(UpTo256Experts))]
-    [Instance("many", typeof(TwoSlices), typeof(UpTo512Experts))]
-    [Cuda("sm_80", SharedBytes = WeightBytes + (RowProducts.Warps * ChunkBytes), GroupsTogether = 2)]
-    public static void Routed<TSlices, TChoice>(
-        [Shape("T", "W")] ArrayView<float> inner,
-        [Shape("T", "E")] ArrayView<float> logits,
-        [Shape("T", "1")] ArrayView<float> gateLogit,
-        [Shape("T", "H")] ArrayView<float> output,
-        [Shape("E", "HI")] ArrayView<ushort> down,
-        [Shape("H", "J")] ArrayView<ushort> sharedDown,
-        [Extent("T")] int rows,
-        [Extent("E")] int count,
-        [Extent("H")] int outputs,
-        [Extent("W")] int innerWidth,
-        [Extent("J")] int sharedWidth,
-        [RowStride("logits")] int logitStride,
-        [RowStride("gateLogit")] int gateStride,
-        [RowStride("down")] int downStride,
-        int topK,
-        int width,
-        int renormalise)
         where TSlices : struct, ISlices
-        where TChoice : struct, IMixtureChoice => Run<TSlices, TChoice>(
-            inner, default, default, logits, gateLogit, output, down, sharedDown, rows, count, topK, outputs, innerWidth, sharedWidth, logitStride, gateStride,
-            downStride, width, renormalise);
-
-    private static void Run<TSlices, TChoice>(
-        ArrayView<float> inner,
-        ArrayView<int> experts,
-        ArrayView<float> mix,
-        ArrayView<float> logits,
-        ArrayView<float> gateLogit,
-        ArrayView<float> output,
-        ArrayView<ushort> down,
-        ArrayView<ushort> sharedDown,
-        int rows,
-        int expertCount,
-        int topK,
-        int outputs,
-        int innerWidth,
-        int sharedWidth,
-        int logitStride,
-        int gateStride,
-        int downStride,
-        int width,
-        int renormalise = 0)
-        where TSlices : struct, ISlices
-        where TChoice : struct, IMixtureChoice
+        where TTerms : struct, IActivationTerms
     {
-        var given = new float[TChoice.Lines * RowChoice.Line];
         DependentLaunch.Allow();
         ArrayView<float> sums = SharedMemory.Allocate<float>(MostItems * Side);
         ArrayView<int> choice = SharedMemory.Allocate<int>(MixtureRows.MostPairs);
@@ -110,17 +61,7 @@ public static class MixtureDownRows
 
         // This warp's terms of a chunk: a lane makes those of eight along k, and all read those of every block.
         uint terms = memory + (uint)(WeightBytes + (warp * ChunkBytes)), store = terms + (uint)((lane / 4 * OneRow.BlockBytes) + (lane % 4 * 16)), word = terms + (uint)(lane % 4 * 16);
-        if (!TChoice.IsMade)
-        {
-            RowChoice.LoadFresh<TChoice>(given, logits, (long)Math.Min(warp, rows - 1) * logitStride, expertCount);
-            ChosenExpert own = RowChoice.Choose<TChoice>(given, expertCount, topK, renormalise);
-            if (warp < rows && lane < topK)
-            {
-                choice[(warp * topK) + lane] = own.Expert;
-                shares[(warp * topK) + lane] = own.Weight;
-            }
-        }
-        else if (Group.IdxX < rows * topK)
+        if (Group.IdxX < rows * topK)
         {
             // Nothing but the first half's work is left to wait for when the sums are there.
             choice[Group.IdxX] = WideAccess.Fresh(ref experts[Group.IdxX]);
@@ -163,9 +104,11 @@ public static class MixtureDownRows
                 Accumulators.Clear4(4);
                 for (int chunk = 0; chunk < chunks; chunk++)
                 {
-                    RowProducts.Split(words, 0, x0, x1, inside);
+                    RowProducts.Split<TTerms>(words, 0, x0, x1, inside);
                     CudaShared.Store4(store, RowStream.Words(words, 0));
-                    CudaShared.Store4(store + (OneRow.BlockBytes / 2), RowStream.Words(words, 4));
+
+                    // A single term is stored twice, which costs less than a branch.
+                    CudaShared.Store4(store + (uint)((TTerms.Count - 1) * (OneRow.BlockBytes / 2)), RowStream.Words(words, (TTerms.Count - 1) * 4));
 
                     // What comes next.
                     place = DownPlace.After(place, chunks, items, lines);
@@ -181,7 +124,7 @@ public static class MixtureDownRows
                     ArrayView<ushort> weight = place.Tiles > 0 && rank == topK ? sharedDown : down;
                     for (int part = 0; part < RowStream.Parts; part++)
                     {
-                        OneRow.Multiply(read, part, word);
+                        OneRow.Multiply<TTerms>(read, part, word);
                         if (place.Tiles > 0)
                         {
                             RowStream.Bring(write, part, 0, Side, weight, start, outputs - (place.Line * Side), block + (part * RowStream.PartBlocks), inputs);

@@ -31,11 +31,14 @@ public static class MixtureRows
     /// A group has first its share of the shared expert's outputs, then that of the ranks'.
     /// </summary>
     [Kernel("mixture_gate_up_rows", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("slices2x", typeof(TwoSlices))]
-    [Instance("slices4x", typeof(FourSlices))]
-    [Instance("slices8x", typeof(EightSlices))]
+    [Instance("slices2x", typeof(TwoSlices), typeof(SplitTerms))]
+    [Instance("slices4x", typeof(FourSlices), typeof(SplitTerms))]
+    [Instance("slices8x", typeof(EightSlices), typeof(SplitTerms))]
+    [Instance("slices2x_rounded", typeof(TwoSlices), typeof(SingleTerm))]
+    [Instance("slices4x_rounded", typeof(FourSlices), typeof(SingleTerm))]
+    [Instance("slices8x_rounded", typeof(EightSlices), typeof(SingleTerm))]
     [Cuda("sm_80", SharedBytes = WeightBytes + TermBytes, GroupsTogether = 2)]
-    public static void Run<TSlices>(
+    public static void Run<TSlices, TTerms>(
         [Shape("T", "H")] ArrayView<float> x,
         [Shape("T", "K")] ArrayView<int> experts,
         [Shape("T", "W")] ArrayView<float> inner,
@@ -52,68 +55,9 @@ public static class MixtureRows
         [RowStride("gate")] int gateStride,
         [RowStride("up")] int upStride,
         int width)
-        where TSlices : struct, ISlices => Run<TSlices, MadeChoice>(
-            x, experts, x, inner, gate, up, sharedGate, sharedUp, rows, 0, topK, inputs, innerWidth, sharedWidth, xStride, 0, gateStride, upStride, width);
-
-    /// <summary>
-    /// As the other, and each group chooses the rows' experts for itself, from their logits, while its weights of the
-    /// shared expert come: the launch that would choose for all takes longer. Every group has a share of the shared expert;
-    /// T is at most the warps of a group.
-    /// </summary>
-    [Kernel("routed_gate_up_rows", RowProducts.Threads, groups: "*", Unroll = true)]
-    [Instance("few", typeof(EightSlices), typeof(UpTo256Experts))]
-    [Instance("many", typeof(EightSlices), typeof(UpTo512Experts))]
-    [Cuda("sm_80", SharedBytes = WeightBytes + TermBytes, GroupsTogether = 2)]
-    public static void Routed<TSlices, TChoice>(
-        [Shape("T", "H")] ArrayView<float> x,
-        [Shape("T", "E")] ArrayView<float> logits,
-        [Shape("T", "W")] ArrayView<float> inner,
-        [Shape("E", "IH")] ArrayView<ushort> gate,
-        [Shape("E", "IH")] ArrayView<ushort> up,
-        [Shape("J", "H")] ArrayView<ushort> sharedGate,
-        [Shape("J", "H")] ArrayView<ushort> sharedUp,
-        [Extent("T")] int rows,
-        [Extent("E")] int count,
-        [Extent("H")] int inputs,
-        [Extent("W")] int innerWidth,
-        [Extent("J")] int sharedWidth,
-        [RowStride("x")] int xStride,
-        [RowStride("logits")] int logitStride,
-        [RowStride("gate")] int gateStride,
-        [RowStride("up")] int upStride,
-        int topK,
-        int width,
-        int renormalise)
         where TSlices : struct, ISlices
-        where TChoice : struct, IMixtureChoice => Run<TSlices, TChoice>(
-            x, default, logits, inner, gate, up, sharedGate, sharedUp, rows, count, topK, inputs, innerWidth, sharedWidth, xStride, logitStride, gateStride,
-            upStride, width, renormalise);
-
-    private static void Run<TSlices, TChoice>(
-        ArrayView<float> x,
-        ArrayView<int> experts,
-        ArrayView<float> logits,
-        ArrayView<float> inner,
-        ArrayView<ushort> gate,
-        ArrayView<ushort> up,
-        ArrayView<ushort> sharedGate,
-        ArrayView<ushort> sharedUp,
-        int rows,
-        int expertCount,
-        int topK,
-        int inputs,
-        int innerWidth,
-        int sharedWidth,
-        int xStride,
-        int logitStride,
-        int gateStride,
-        int upStride,
-        int width,
-        int renormalise = 0)
-        where TSlices : struct, ISlices
-        where TChoice : struct, IMixtureChoice
+        where TTerms : struct, IActivationTerms
     {
-        var given = new float[TChoice.Lines * RowChoice.Line];
         ArrayView<float> sums = SharedMemory.Allocate<float>(Rounds * RowProducts.Warps * Side);
         ArrayView<int> choice = SharedMemory.Allocate<int>(MostPairs);
         ArrayView<int> targets = SharedMemory.Allocate<int>(Rounds);
@@ -125,7 +69,7 @@ public static class MixtureRows
         // Outputs of all rows are counted through, the shared expert's and the ranks' apart.
         int routed = RowStream.Begin(rows * topK * width, Grid.IdxX), routedEnd = RowStream.Begin(rows * topK * width, Grid.IdxX + 1);
         int next = RowStream.Begin(rows * sharedWidth, Grid.IdxX), end = RowStream.Begin(rows * sharedWidth, Grid.IdxX + 1);
-        bool isShared = !TChoice.IsMade || next < end;
+        bool isShared = next < end;
         if (!isShared)
         {
             // The choice is another kernel's output; the shared expert's weights are nobody's.
@@ -155,35 +99,19 @@ public static class MixtureRows
         // Only after the wait may the next kernel start: it reads the choice without waiting.
         DependentLaunch.Wait();
         DependentLaunch.Allow();
-        int left = 0, split = -1;
-        if (!TChoice.IsMade)
-        {
-            // A warp for each row, and where there are more warps they choose for the last row again. The row's terms are made
-            // while the logits come.
-            int warp = Group.IdxX >> 5, lane = Group.IdxX & 31;
-            RowChoice.Load<TChoice>(given, logits, (long)Math.Min(warp, rows - 1) * logitStride, expertCount);
-            split = matrix;
-            Split(terms, x, (long)split * xStride, inputs);
-            ChosenExpert chosen = RowChoice.Choose<TChoice>(given, expertCount, topK, renormalise);
-            if (warp < rows && lane < topK)
-            {
-                choice[(warp * topK) + lane] = chosen.Expert;
-            }
-
-            Group.Barrier();
-        }
-        else if (Group.IdxX < rows * topK)
+        if (Group.IdxX < rows * topK)
         {
             choice[Group.IdxX] = experts[Group.IdxX];
         }
 
+        int left = 0, split = -1;
         while (count > 0)
         {
             int row = isShared ? matrix : matrix / topK;
             if (split != row)
             {
                 Group.Barrier();
-                Split(terms, x, (long)row * xStride, inputs);
+                Split<TTerms>(terms, x, (long)row * xStride, inputs);
                 Group.Barrier();
                 split = row;
             }
@@ -229,7 +157,7 @@ public static class MixtureRows
                 ArrayView<ushort> gates = fromShared ? sharedGate : gate, ups = fromShared ? sharedUp : up;
                 for (int part = 0; part < RowStream.Parts; part++)
                 {
-                    OneRow.Multiply(read, part, word);
+                    OneRow.Multiply<TTerms>(read, part, word);
                     RowStream.Bring(write, part, 0, Eight, gates, gateStart, rowsThere, block + (part * RowStream.PartBlocks), inputs);
                     RowStream.Bring(write, part, Eight, Eight, ups, upStart, rowsThere, block + (part * RowStream.PartBlocks), inputs);
                     CopyAsync.Commit();
@@ -259,17 +187,21 @@ public static class MixtureRows
     }
 
     // A row's terms for all warps; a barrier must follow.
-    private static void Split(uint terms, ArrayView<float> x, long row, int inputs)
+    private static void Split<TTerms>(uint terms, ArrayView<float> x, long row, int inputs)
+        where TTerms : struct, IActivationTerms
     {
         var words = new uint[Eight];
         for (int i = Group.IdxX; i < RowProducts.Blocks(inputs) * 4; i += RowProducts.Threads)
         {
             bool inside = i * Eight < inputs;
             long at = row + (inside ? i * Eight : 0);
-            RowProducts.Split(words, 0, WideAccess.Load(ref x[at]), WideAccess.Load(ref x[at + 4]), inside);
+            RowProducts.Split<TTerms>(words, 0, WideAccess.Load(ref x[at]), WideAccess.Load(ref x[at + 4]), inside);
             uint to = terms + (uint)((i / 4 * OneRow.BlockBytes) + (i % 4 * 16));
             CudaShared.Store4(to, RowStream.Words(words, 0));
-            CudaShared.Store4(to + (OneRow.BlockBytes / 2), RowStream.Words(words, 4));
+            if (TTerms.Count == 2)
+            {
+                CudaShared.Store4(to + (OneRow.BlockBytes / 2), RowStream.Words(words, 4));
+            }
         }
     }
 

@@ -15,13 +15,15 @@ public static class OneRow
     /// <param name="read">Where this lane reads weights.</param>
     /// <param name="part">The part, a constant.</param>
     /// <param name="terms">Where this lane's first terms of the chunk's first block lie.</param>
-    public static void Multiply(uint read, int part, uint terms)
+    public static void Multiply<TTerms>(uint read, int part, uint terms)
+        where TTerms : struct, IActivationTerms
     {
         RowStream.Ready();
         for (int b = 0; b < RowStream.PartBlocks; b++)
         {
             uint at = terms + (uint)(((part * RowStream.PartBlocks) + b) * BlockBytes);
-            RowStream.Multiply(read, part, b, CudaShared.Load4(at), CudaShared.Load4(at + (BlockBytes / 2)));
+            U4 high = CudaShared.Load4(at);
+            RowStream.Multiply<TTerms>(read, part, b, high, TTerms.Count == 2 ? CudaShared.Load4(at + (BlockBytes / 2)) : high);
         }
 
         Lanes.Together();

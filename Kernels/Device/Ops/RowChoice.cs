@@ -33,20 +33,6 @@ public static class RowChoice
         }
     }
 
-    /// <summary>As <see cref="Load"/>, by a kernel that has not waited: see <see cref="WideAccess.Fresh(ref float)"/> for when it may.</summary>
-    /// <param name="given">Gets them.</param>
-    /// <param name="logits">f32.</param>
-    /// <param name="row">Where the row begins.</param>
-    /// <param name="count">E.</param>
-    public static void LoadFresh<TExperts>(float[] given, ArrayView<float> logits, long row, int count)
-        where TExperts : struct, IExpertLanes
-    {
-        for (int i = 0; i < TExperts.Lines * Line; i++)
-        {
-            given[i] = WideAccess.Fresh(ref logits[row + Math.Min((Group.IdxX & 31) + (i * Threads), count - 1)]);
-        }
-    }
-
     /// <summary>Softmax over all experts; the K largest by rank, ties to the lower index.</summary>
     /// <param name="given">The lanes' logits.</param>
     /// <param name="count">E.</param>

@@ -6,7 +6,7 @@ namespace Lean.Kernels.Device;
 /// Products of generated rows on the matrix units of a warp, as fast as weights can be read. The weights are the left side,
 /// 16 of their rows at a time, and go from memory straight into registers: a lane loads 16 bytes of a row, eight bf16, as
 /// its share of two products of 16 along k. Which k a lane's share stands for is free as long as both sides agree, so a
-/// block is 32 along k and lane l has k = 8·(l &amp; 3) … + 7 of it. Activations go in as two bf16 terms, x ≈ hi + lo.
+/// block is 32 along k and lane l has k = 8·(l &amp; 3) … + 7 of it. Activations go in as two bf16 terms, x ≈ hi + lo, or rounded to one.
 /// <para>
 /// An output's sum: k is cut into slices, a warp each. A warp adds the first terms' products and the second terms' apart,
 /// both in ascending blocks, then the two; the slices' sums are added in their order. Nothing of it depends on the rows
@@ -83,10 +83,11 @@ public static class RowProducts
     /// <param name="other">Holds the second sixteen's rows.</param>
     /// <param name="weightRows">Where rows l / 4 and l / 4 + 8 of each sixteen begin.</param>
     /// <param name="inputs">K, a multiple of 8; 0 adds nothing up.</param>
-    public static void Multiply<TTile, TSlices>(
+    public static void Multiply<TTile, TSlices, TTerms>(
         uint[] w, ArrayView<float> x, long[] xRows, ArrayView<ushort> weight, ArrayView<ushort> other, long[] weightRows, int inputs)
         where TTile : struct, IRowTile
         where TSlices : struct, ISlices
+        where TTerms : struct, IActivationTerms
     {
         int begin = Begin<TSlices>(inputs), end = End<TSlices>(inputs);
         for (int i = 0; i < TTile.Outputs * TTile.Rows * 2; i++)
@@ -104,16 +105,23 @@ public static class RowProducts
                 for (int t = 0; t < TTile.Rows; t++)
                 {
                     var terms = new uint[8];
-                    Split(terms, 0, WideAccess.Load(ref x[xRows[t] + at]), WideAccess.Load(ref x[xRows[t] + at + 4]), inside);
+                    Split<TTerms>(terms, 0, WideAccess.Load(ref x[xRows[t] + at]), WideAccess.Load(ref x[xRows[t] + at + 4]), inside);
                     for (int m = 0; m < TTile.Outputs; m++)
                     {
                         int sum = ((m * TTile.Rows) + t) * 8, place = ((u * TTile.Outputs) + m) * 8;
                         var left = new U4 { X = w[place], Y = w[place + 1], Z = w[place + 2], W = w[place + 3] };
                         WarpMatrix.Multiply(sum, left, terms[0], terms[1]);
-                        WarpMatrix.Multiply(sum + 4, left, terms[4], terms[5]);
+                        if (TTerms.Count == 2)
+                        {
+                            WarpMatrix.Multiply(sum + 4, left, terms[4], terms[5]);
+                        }
+
                         left = new U4 { X = w[place + 4], Y = w[place + 5], Z = w[place + 6], W = w[place + 7] };
                         WarpMatrix.Multiply(sum, left, terms[2], terms[3]);
-                        WarpMatrix.Multiply(sum + 4, left, terms[6], terms[7]);
+                        if (TTerms.Count == 2)
+                        {
+                            WarpMatrix.Multiply(sum + 4, left, terms[6], terms[7]);
+                        }
                     }
                 }
             }
@@ -164,13 +172,14 @@ public static class RowProducts
         return sum;
     }
 
-    /// <summary>Rounds eight activations to two terms.</summary>
-    /// <param name="terms">Gets four words of first terms and four of second ones.</param>
+    /// <summary>Rounds eight activations to their terms.</summary>
+    /// <param name="terms">Gets four words of first terms and, where there are any, four of second ones.</param>
     /// <param name="at">From where on.</param>
     /// <param name="first">The first four.</param>
     /// <param name="second">The others.</param>
     /// <param name="inside">Whether they count; beyond K they are zeros.</param>
-    internal static void Split(uint[] terms, int at, U4 first, U4 second, bool inside)
+    internal static void Split<TTerms>(uint[] terms, int at, U4 first, U4 second, bool inside)
+        where TTerms : struct, IActivationTerms
     {
         float x0 = Value(first.X, inside), x1 = Value(first.Y, inside), x2 = Value(first.Z, inside), x3 = Value(first.W, inside);
         float x4 = Value(second.X, inside), x5 = Value(second.Y, inside), x6 = Value(second.Z, inside), x7 = Value(second.W, inside);
@@ -180,11 +189,14 @@ public static class RowProducts
         terms[at + 2] = h2;
         terms[at + 3] = h3;
 
-        // What the first term leaves out is exact in f32.
-        terms[at + 4] = BF16.Pack(x0 - BF16.Low(h0), x1 - BF16.High(h0));
-        terms[at + 5] = BF16.Pack(x2 - BF16.Low(h1), x3 - BF16.High(h1));
-        terms[at + 6] = BF16.Pack(x4 - BF16.Low(h2), x5 - BF16.High(h2));
-        terms[at + 7] = BF16.Pack(x6 - BF16.Low(h3), x7 - BF16.High(h3));
+        if (TTerms.Count == 2)
+        {
+            // What the first term leaves out is exact in f32.
+            terms[at + 4] = BF16.Pack(x0 - BF16.Low(h0), x1 - BF16.High(h0));
+            terms[at + 5] = BF16.Pack(x2 - BF16.Low(h1), x3 - BF16.High(h1));
+            terms[at + 6] = BF16.Pack(x4 - BF16.Low(h2), x5 - BF16.High(h2));
+            terms[at + 7] = BF16.Pack(x6 - BF16.Low(h3), x7 - BF16.High(h3));
+        }
     }
 
     private static float Value(uint bits, bool inside) => inside ? Interop.IntAsFloat(bits) : 0;

@@ -77,18 +77,26 @@ public static class RowStream
     /// <param name="part">The part, a constant.</param>
     /// <param name="block">The block in it, a constant.</param>
     /// <param name="high">The first terms of this lane's eight along k.</param>
-    /// <param name="low">The second ones.</param>
-    public static void Multiply(uint read, int part, int block, U4 high, U4 low)
+    /// <param name="low">The second ones, where there are any.</param>
+    public static void Multiply<TTerms>(uint read, int part, int block, U4 high, U4 low)
+        where TTerms : struct, IActivationTerms
     {
         uint odd = ((uint)Group.IdxX >> 2) & 1;
         uint at = read + (uint)((part * PartBytes) + (block / 2 * 128)) + (((uint)(block % 2) ^ odd) * 64);
         U4 upper = WideAccess.LoadShared(at), lower = WideAccess.LoadShared(at + (Eight * RowBytes));
         var left = new U4 { X = upper.X, Y = lower.X, Z = upper.Y, W = lower.Y };
         WarpMatrix.Multiply(0, left, high.X, high.Y);
-        WarpMatrix.Multiply(4, left, low.X, low.Y);
+        if (TTerms.Count == 2)
+        {
+            WarpMatrix.Multiply(4, left, low.X, low.Y);
+        }
+
         left = new U4 { X = upper.Z, Y = lower.Z, Z = upper.W, W = lower.W };
         WarpMatrix.Multiply(0, left, high.Z, high.W);
-        WarpMatrix.Multiply(4, left, low.Z, low.W);
+        if (TTerms.Count == 2)
+        {
+            WarpMatrix.Multiply(4, left, low.Z, low.W);
+        }
     }
 
     /// <summary>
@@ -99,17 +107,25 @@ public static class RowStream
     /// <param name="eight">Which eight rows of all places, a constant.</param>
     /// <param name="block">The block in them, a constant.</param>
     /// <param name="high">The first terms of this lane's eight along k.</param>
-    /// <param name="low">The second ones.</param>
-    public static void MultiplyEight(uint read, int eight, int block, U4 high, U4 low)
+    /// <param name="low">The second ones, where there are any.</param>
+    public static void MultiplyEight<TTerms>(uint read, int eight, int block, U4 high, U4 low)
+        where TTerms : struct, IActivationTerms
     {
         uint odd = ((uint)Group.IdxX >> 2) & 1;
         U4 upper = WideAccess.LoadShared(read + (uint)((eight * Eight * RowBytes) + (block / 2 * 128)) + (((uint)(block % 2) ^ odd) * 64));
         var left = new U4 { X = upper.X, Y = 0, Z = upper.Y, W = 0 };
         WarpMatrix.Multiply(0, left, high.X, high.Y);
-        WarpMatrix.Multiply(4, left, low.X, low.Y);
+        if (TTerms.Count == 2)
+        {
+            WarpMatrix.Multiply(4, left, low.X, low.Y);
+        }
+
         left = new U4 { X = upper.Z, Y = 0, Z = upper.W, W = 0 };
         WarpMatrix.Multiply(0, left, high.Z, high.W);
-        WarpMatrix.Multiply(4, left, low.Z, low.W);
+        if (TTerms.Count == 2)
+        {
+            WarpMatrix.Multiply(4, left, low.Z, low.W);
+        }
     }
 
     /// <summary>Four words.</summary>

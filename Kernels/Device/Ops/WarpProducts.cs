@@ -4,7 +4,7 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// Products of prompt rows with mma.sync, for cards since Ampere. Each of a group's eight warps has 64 rows × 32 outputs;
-/// blocks of 32 along k of the rows' two terms and of the weights are copied three ahead, 384 lines of 64 bytes. Each output
+/// blocks of 32 along k of the rows' terms and of the weights are copied three ahead, 384 lines of 64 bytes at most. Each output
 /// is one chain of products in ascending k, for each 16 of k the first term's before the second's, whatever rows are beside it.
 /// </summary>
 public static class WarpProducts
@@ -26,7 +26,6 @@ public static class WarpProducts
 
     private const int Depth = 32;
     private const int Stages = 4;
-    private const int Terms = 2;
     private const int LineBytes = Depth * 2;
     private const int TileBytes = Lines * LineBytes;
     private const int StageBytes = 6 * TileBytes;
@@ -43,7 +42,7 @@ public static class WarpProducts
     /// <summary>Adds up this warp's products; every thread of the group calls it.</summary>
     /// <param name="x">What <see cref="ActivationTerms"/> made.</param>
     /// <param name="xRows">Where row <see cref="Line"/> of each 64 begins.</param>
-    /// <param name="packed">Elements of a row of <paramref name="x"/>: twice K rounded up to 64.</param>
+    /// <param name="packed">Elements of a row of <paramref name="x"/>: for each term K rounded up to 64.</param>
     /// <param name="low">Weights of the lower half of the lines, bf16; rows begin at multiples of 8.</param>
     /// <param name="high">Weights of the upper half.</param>
     /// <param name="weightRows">Where the weights of output <see cref="Line"/> of each 64 begin.</param>
@@ -52,7 +51,7 @@ public static class WarpProducts
     /// <param name="ownRows">How many of its 64 rows exist: sixteens without rows are not multiplied.</param>
     /// <param name="ownLow">The line of the weights of this warp's first 16 outputs.</param>
     /// <param name="ownHigh">The line of those of the other 16.</param>
-    public static void Multiply<TTile>(
+    public static void Multiply<TTile, TTerms>(
         ArrayView<ushort> x,
         long[] xRows,
         int packed,
@@ -65,6 +64,7 @@ public static class WarpProducts
         int ownLow,
         int ownHigh)
         where TTile : struct, IWarpTile
+        where TTerms : struct, IActivationTerms
     {
         uint memory = CudaShared.Base();
         for (int i = 0; i < Sums / 4; i++)
@@ -75,7 +75,7 @@ public static class WarpProducts
         int blocks = (inputs + Depth - 1) / Depth;
         for (int i = 0; i < Stages - 1; i++)
         {
-            Bring<TTile>(memory + (uint)(i * StageBytes), x, xRows, packed, low, high, weightRows, inputs, i, blocks);
+            Bring<TTile, TTerms>(memory + (uint)(i * StageBytes), x, xRows, packed, low, high, weightRows, inputs, i, blocks);
         }
 
         int filled = Stages - 1, used = 0;
@@ -84,19 +84,19 @@ public static class WarpProducts
             // This block has come, and every warp is done with the one whose place is filled next.
             CopyAsync.Wait(Stages - 2);
             Group.Barrier();
-            Bring<TTile>(memory + (uint)(filled * StageBytes), x, xRows, packed, low, high, weightRows, inputs, block + Stages - 1, blocks);
+            Bring<TTile, TTerms>(memory + (uint)(filled * StageBytes), x, xRows, packed, low, high, weightRows, inputs, block + Stages - 1, blocks);
             uint stage = memory + (uint)(used * StageBytes);
             if (ownRows > 32)
             {
-                Add<TTile>(stage, ownRow, ownLow, ownHigh, 4);
+                Add<TTile, TTerms>(stage, ownRow, ownLow, ownHigh, 4);
             }
             else if (ownRows > 16)
             {
-                Add<TTile>(stage, ownRow, ownLow, ownHigh, 2);
+                Add<TTile, TTerms>(stage, ownRow, ownLow, ownHigh, 2);
             }
             else if (ownRows > 0)
             {
-                Add<TTile>(stage, ownRow, ownLow, ownHigh, 1);
+                Add<TTile, TTerms>(stage, ownRow, ownLow, ownHigh, 1);
             }
 
             filled = filled == Stages - 1 ? 0 : filled + 1;
@@ -105,22 +105,23 @@ public static class WarpProducts
     }
 
     // For what is missing and past the end of K zeros come, from an address that exists.
-    private static void Bring<TTile>(
+    private static void Bring<TTile, TTerms>(
         uint stage, ArrayView<ushort> x, long[] xRows, int packed, ArrayView<ushort> low, ArrayView<ushort> high, long[] weightRows, int inputs, int block, int blocks)
         where TTile : struct, IWarpTile
+        where TTerms : struct, IActivationTerms
     {
         int chunk = Group.IdxX & 3, k = (block * Depth) + (chunk * 8);
         if (block < blocks)
         {
-            uint at = stage + TileLayout.Narrow(Line(), chunk), weights = at + (uint)(Terms * TTile.Rows * TileBytes);
+            uint at = stage + TileLayout.Narrow(Line(), chunk), weights = at + (uint)(TTerms.Count * TTile.Rows * TileBytes);
             for (int i = 0; i < TTile.Rows; i++)
             {
                 bool exists = xRows[i] > Missing;
                 long from = exists ? xRows[i] + k : k;
-                for (int term = 0; term < Terms; term++)
+                for (int term = 0; term < TTerms.Count; term++)
                 {
                     CopyAsync.Sixteen(
-                        at + (uint)(((term * TTile.Rows) + i) * TileBytes), ref x[from + (term * (packed / Terms))], exists ? 16 : 0);
+                        at + (uint)(((term * TTile.Rows) + i) * TileBytes), ref x[from + (term * (packed / TTerms.Count))], exists ? 16 : 0);
                 }
             }
 
@@ -142,16 +143,17 @@ public static class WarpProducts
         CopyAsync.Commit();
     }
 
-    private static void Add<TTile>(uint stage, int ownRow, int ownLow, int ownHigh, int sixteens)
+    private static void Add<TTile, TTerms>(uint stage, int ownRow, int ownLow, int ownHigh, int sixteens)
         where TTile : struct, IWarpTile
+        where TTerms : struct, IActivationTerms
     {
         int lane = Group.IdxX & 31;
-        uint weights = stage + (uint)(Terms * TTile.Rows * TileBytes);
+        uint weights = stage + (uint)(TTerms.Count * TTile.Rows * TileBytes);
         for (int step = 0; step < Depth / 16; step++)
         {
             U4 low = WarpMatrix.Load(weights + TileLayout.RightPlace(ownLow, lane, step));
             U4 high = WarpMatrix.Load(weights + TileLayout.RightPlace(ownHigh, lane, step));
-            for (int term = 0; term < Terms; term++)
+            for (int term = 0; term < TTerms.Count; term++)
             {
                 for (int m = 0; m < sixteens; m++)
                 {

@@ -17,8 +17,8 @@ public sealed class CclJoiningTests
         byte[] id = all.Library.NewId();
         using (var devices = new Devices(all, s_pair))
         {
-            var early = Assert.Throws<MachineException>(() => new CclJoining(all.Library, s_pair, TimeSpan.FromMilliseconds(50)).Join(0, devices[0], 0, _ => id, static () => null));
-            Assert.Matches(@"^rank 0 waited 0\.\d s for the other ranks of world \{0, 1\} to join it by ", early.Message);
+            var early = Assert.Throws<MachineException>(() => new CclJoining(all.Library, s_pair, TimeSpan.FromSeconds(1)).Join(0, devices[0], 0, _ => id, static () => null));
+            Assert.Matches(@"^rank 0 waited 1 s for the other ranks of world \{0, 1\} to join by ", early.Message);
             CclGroup?[] late = new CclJoining(all.Library, s_pair, CclWorld.JoinLimit).Join(1, devices[1], 1, _ => id, static () => null);
             Until(all, 1);
             Leave(late);

@@ -57,6 +57,10 @@ public sealed class CclWorldTests
                     RankReport report = world[rank].Recorder.Report();
                     Assert.Equal(count, report.Records.Length);
                     Assert.All(report.Records, static r => Assert.NotEqual(0, r.Finished));
+
+                    // Where the library works in host memory it says when all have come, and how long ranks waited is known.
+                    Assert.All(report.Records, r => Assert.Equal(kind == CclKind.OneCcl, r.Started != 0));
+                    Assert.Equal(kind == CclKind.OneCcl ? count : 0, world.Ranks()[rank].Waits.Count);
                 });
             }
 

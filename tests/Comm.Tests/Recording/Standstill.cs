@@ -1,5 +1,3 @@
-using Lean.Tensors;
-
 namespace Lean.Comm.Tests;
 
 /// <summary>

@@ -64,7 +64,7 @@ public sealed class VerdictTests
         FlightRecord passed = before with { Finished = Now - (30 * Second) };
         Verdict verdict = Of([passed, stuck, later], [passed, stuck, later], [before, stuck with { Reached = 0 }, later], [passed, stuck, later]);
         Assert.Equal(
-            "rank 2 submitted seq 9 (all_gather, layer 11, dispatch) of step 5, but its device has not come to it; ranks 0, 1, 3 wait there since 30.0 s; the device of rank 2 stands behind seq 8 (all_reduce, layer 11, attention) of step 5, which it came to 31.0 s ago",
+            "rank 2 submitted seq 9 (all_gather, layer 11, dispatch) of step 5, but its device has not come to it; ranks 0, 1, 3 wait there since 30.0 s; the device of rank 2 stands in or behind seq 8 (all_reduce, layer 11, attention) of step 5, which it came to 31.0 s ago",
             verdict.Sentence);
         Assert.Equal([2], verdict.Culprits);
         Assert.Equal((5, 9), (verdict.Step, verdict.Seq));

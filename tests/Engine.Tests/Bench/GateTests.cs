@@ -47,10 +47,35 @@ public sealed class GateTests
     }
 
     [Fact]
+    public void A_run_that_fell_is_no_gate_for_later_ones()
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(path, "as before");
+            using (OutputFile saved = OutputFile.Open("--save-gate", path))
+            using (var outputs = new OpOutputs(null, null, null, saved) { Gate = Saved([Figure("router", 1, 4)]) })
+            {
+                Assert.Throws<MachineException>(() => outputs.Write(Run, [Figure("router", 1, 8)]));
+            }
+
+            Assert.Equal("as before", File.ReadAllText(path));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
     public void Gates_of_another_device_or_of_nothing_here_are_refused()
     {
         OpGate gate = Saved([Figure("router", 1, 4)]);
         Assert.Contains("NVIDIA H200", Assert.Throws<InputException>(() => gate.Check(Run with { Device = "cpu avx512, 2 threads" })).Message, StringComparison.Ordinal);
+        OpRun rounded = Run with { Device = $"{Run.Device}, bf16 activations" };
+        Assert.Equal("NVIDIA H200, bf16 activations", rounded.DeviceKind);
+        gate.Check(rounded);
+        Assert.Throws<InputException>(() => (gate with { Device = rounded.DeviceKind }).Check(Run));
         Assert.Contains("--quick", Assert.Throws<InputException>(() => gate.Check(Run with { Quick = true })).Message, StringComparison.Ordinal);
         Assert.Contains("none of its 1 ops", Assert.Throws<InputException>(() => gate.Fallen([Figure("router", 2, 4)], Best, out _)).Message, StringComparison.Ordinal);
     }
@@ -71,6 +96,8 @@ public sealed class GateTests
     [InlineData("""{"device":"x","source":"s","figures":[{"peer":"p","ops":[],"us":{"1":2}}]}""", "'ops' of at least one")]
     [InlineData("""{"device":"x","source":"s","figures":[{"peer":"p","ops":["a"],"us":{"one":2}}]}""", "'one', expected a number of rows")]
     [InlineData("""{"device":"x","source":"s","figures":[{"peer":"p","ops":["a"],"us":{"1":0}}]}""", "1 is 0")]
+    [InlineData("""{"device":"x","source":"s","figures":[{"peer":"p","ops":["a"],"us":{"1":1e300}}]}""", "expected a number from 1e-9 to 1e15")]
+    [InlineData("""{"device":"x","source":"s\u001b[2J","figures":[]}""", "control characters")]
     public void Wrong_peers_are_told_in_a_sentence(string text, string words) =>
         Assert.Contains(words, Assert.Throws<InputException>(() => OfText(text, PeerSet.Read)).Message, StringComparison.Ordinal);
 
@@ -95,7 +122,7 @@ public sealed class GateTests
         Assert.Contains("router + experts 257×2048, two", text.ToString(), StringComparison.Ordinal);
 
         // Another run, say by the JIT, is a peer too.
-        string json = Encoding.UTF8.GetString(JsonLine.Bytes(j => OpJson.Write(j, Run, figures, peers)));
+        string json = Encoding.UTF8.GetString(JsonLine.Bytes(j => OpJson.Write(j, Run with { Ceilings = new(1e11, 1e11, 1e12, 1) }, figures, peers)));
         Assert.Equal(3, JsonDocument.Parse(json).RootElement.GetProperty("peers").GetProperty("figures").GetArrayLength());
         PeerSet other = OfText(json, PeerSet.Read);
         Assert.Equal([("JIT", 0.5), ("JIT", 2.0)], other.Beside([Figure("router", 1, 2), Figure("experts", 64, 32)]).Select(static f => (f.Entry.Peer, f.Ratio)));

@@ -1,4 +1,5 @@
 using Lean.Engine.Caches;
+using Lean.Engine.Drafting;
 using Lean.Engine.Running;
 using Lean.Tensors;
 
@@ -49,9 +50,27 @@ public sealed class StepTokensTests
         CachePlan plan = CacheBudget.Plan(Room(64 * GiB), 262_144, new EngineOptions { MaxStepTokens = 65_536 });
         Assert.Equal((65_536, 65_536), (plan.StepTokens.Alone, plan.StepTokens.Beside));
         Assert.True(plan.Bytes + (2 * Row * 65_536) <= 64 * GiB);
-        Assert.Equal(4096, CacheBudget.Plan(Room(64 * GiB), 262_144, new EngineOptions { CacheMemory = 63 * GiB }).StepTokens.Alone);
-        string message = Assert.Throws<MachineException>(() => CacheBudget.Plan(Room(GiB), 262_144, new EngineOptions { MaxStepTokens = 65_536 })).Message;
+        plan = CacheBudget.Plan(Room(64 * GiB), 262_144, new EngineOptions { CacheMemory = 63 * GiB });
+        Assert.Equal(2048, plan.StepTokens.Alone);
+        Assert.True(plan.Bytes + (2 * Row * (2048 + plan.States)) + (Output * plan.States) <= 64 * GiB);
+        var much = new EngineOptions { CacheMemory = 63 * GiB, MaxStepTokens = 65_536 };
+        string message = Assert.Throws<MachineException>(() => CacheBudget.Plan(Room(64 * GiB), 262_144, much)).Message;
+        Assert.Contains("--cache-memory 67,645,734,912 leaves 1,073,741,824 bytes of a card for steps", message, StringComparison.Ordinal);
+        message = Assert.Throws<MachineException>(() => CacheBudget.Plan(Room(GiB), 262_144, new EngineOptions { MaxStepTokens = 65_536 })).Message;
         Assert.Contains("--max-step-tokens 65,536", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_drafts_are_chosen_by_is_no_room_for_caches()
+    {
+        CacheRoom room = Room(4 * GiB) with { IsHost = true, DraftHead = GiB };
+        var drafts = new EngineOptions { Speculate = 1, Drafter = DrafterKind.Mtp, CacheMemory = 3 * GiB };
+        Assert.InRange(CacheBudget.Plan(room, 262_144, drafts).Bytes, GiB, 3 * GiB);
+        Assert.InRange(CacheBudget.Plan(room, 262_144, drafts with { CacheMemory = null }).Bytes, GiB, 3 * GiB / 2);
+        Assert.Equal(
+            "--cache-memory is 3,221,225,473 bytes, but 4,294,967,296 of 4,294,967,296 bytes are free on a card, of which choosing drafts takes 1,073,741,824",
+            Assert.Throws<MachineException>(() => CacheBudget.Plan(room, 262_144, drafts with { CacheMemory = (3 * GiB) + 1 })).Message);
+        Assert.InRange(CacheBudget.Plan(room, 262_144, new EngineOptions { CacheMemory = 4 * GiB }).Bytes, 3 * GiB, 4 * GiB);
     }
 
     [Fact]

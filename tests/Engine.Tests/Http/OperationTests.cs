@@ -168,6 +168,7 @@ public sealed class OperationTests
         Assert.Contains("vllm:generation_tokens_total{model_name=\"demo\",engine=\"0\"} 4000\n", metrics, StringComparison.Ordinal);
         Assert.Contains("vllm:time_to_first_token_seconds_count{model_name=\"demo\",engine=\"0\"} 1000\n", metrics, StringComparison.Ordinal);
         Assert.Contains("vllm:num_requests_running{model_name=\"demo\",engine=\"0\"} 0\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("lean:activations{model_name=\"demo\",engine=\"0\",type=\"f32\"} 1\n", metrics, StringComparison.Ordinal);
         foreach ((string name, string type) in Names)
         {
             Assert.Contains($"# TYPE {name} {type}\n", metrics, StringComparison.Ordinal);

@@ -1,7 +1,6 @@
 using Lean.Comm;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
-using Lean.Engine.Sampling;
 using Lean.Kernels;
 using Lean.Tensors;
 using StepRows = Lean.Comm.StepRows;
@@ -50,7 +49,7 @@ public sealed class TokenPickTests
             Tensor best = arena.I32(rows, 1).Reshape(new Shape(rows)), expected = arena.F32(rows, 1).Reshape(new Shape(rows));
             loaded.Ops.GreedyPick.Run(logits, best, expected);
             Tensor tokens = arena.I32(rows, 1).Reshape(new Shape(rows)), values = arena.F32(rows, 1).Reshape(new Shape(rows));
-            loaded.Model.Pick(hidden, promptRows: 0, tokens, values, rounded: null, arena);
+            loaded.Model.Pick(hidden, promptRows: 0, tokens, values, eightBit: null, arena);
             Assert.Equal(best.AsSpan<int>().ToArray(), tokens.AsSpan<int>().ToArray());
             Assert.Equal(-1, tokens.AsSpan<int>()[rows - 1]);
             for (int row = 0; row < rows - 1; row++)
@@ -60,7 +59,7 @@ public sealed class TokenPickTests
 
             // By the rounded head too, which is rounded row by row: however it is divided, drafts are the same.
             using LoadedModel alone = LoadedModel.Open(Layouts.Folder(model), ComputeDevice.Of(CpuBackends.Open(null, "1")));
-            using RoundedWeight? whole = alone.Model.RoundedHead(), part = loaded.Model.RoundedHead();
+            using EightBitWeight? whole = alone.Model.EightBitHead(), part = loaded.Model.EightBitHead();
             alone.Model.Pick(hidden, promptRows: 0, best, expected, whole, arena);
             loaded.Model.Pick(hidden, promptRows: 0, tokens, values, part, arena);
             Assert.Equal(best.AsSpan<int>().ToArray(), tokens.AsSpan<int>().ToArray());

@@ -58,7 +58,6 @@ internal static class PlantedOps
             GroupedExperts = right.GroupedExperts,
             GatedMlp = right.GatedMlp,
             ExpertMixture = right.ExpertMixture,
-            RoutedMixture = right.RoutedMixture,
             GreedyPick = right.GreedyPick,
             RankPicks = right.RankPicks,
             AdjustLogits = right.AdjustLogits,

@@ -56,6 +56,11 @@ public sealed class SchedulerTests
 
         // 24 rows beside the first one's do not make a cell; then it generates, and the second one's last cut is as short as its rest.
         Assert.Equal([1000, .. Enumerable.Repeat(192, 10), 80], rows);
+        Assert.True(scheduler.Generates);
+        Scheduler other = Make(maxStepTokens: 1024, beside: 256);
+        Add(other, 1000);
+        other.Plan(0, plan, othersGenerate: scheduler.Generates);
+        Assert.Equal((256, false), (plan.PromptRows, other.Generates));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Text;
 using ILGPU;
 using ILGPU.Runtime.Cuda;
 using Lean.Kernels.Compiler;
@@ -58,6 +59,21 @@ public sealed class CudaTextTests : IDisposable
     {
         Assert.Matches(@"cp\.async\.bulk\.prefetch\.L2\.global \[%rd\d+\], %r\d+;", Text("ampere_words", "sm_90", CudaArchitecture.SM_90));
         Assert.DoesNotContain("prefetch", Text("ampere_words", "sm_80", CudaArchitecture.SM_80), StringComparison.Ordinal);
+    }
+
+    // One that says itself where it waits, and asks L2; others.
+    [Theory]
+    [InlineData("linear_rows_few_slices8x")]
+    [InlineData("linear_warp")]
+    [InlineData("add_rms_norm")]
+    public void A_binary_makes_Amperes_text_of_Hoppers(string kernel)
+    {
+        string[] ampere = Lines("sm_80"), hopper = Lines("sm_90");
+        Assert.Contains("\tgriddepcontrol.wait;", hopper);
+        Assert.Equal(hopper.Where(static l => !l.Contains("griddepcontrol", StringComparison.Ordinal) && !l.Contains("prefetch", StringComparison.Ordinal)).Select(static l => l == ".target sm_90" ? ".target sm_80" : l), ampere);
+        Assert.Contains(".target sm_80", ampere);
+
+        string[] Lines(string target) => [.. Encoding.UTF8.GetString(KernelArchive.Read(target, kernel + ".ptx")).Split('\n').Where(static l => l.Trim().Length > 0)];
     }
 
     [Fact]

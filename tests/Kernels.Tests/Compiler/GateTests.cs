@@ -95,7 +95,7 @@ public sealed class GateTests : IDisposable
         DeviceKernel one = Assert.Single(DeviceKernels.All, k => k.Entry == "linear_warpgroup_wide_split");
         Assert.Equal("sm_90a", Assert.Single(one.Targets));
         Assert.Equal(LinearWarpGroup.SharedBytes, one.DynamicBytes);
-        Assert.Equal(["sm_80", "sm_90"], Assert.Single(DeviceKernels.All, k => k.Op == "linear_warp").Targets);
+        Assert.Equal(["sm_80", "sm_90"], Assert.Single(DeviceKernels.All, k => k.Entry == "linear_warp").Targets);
         Assert.All(DeviceKernels.All.Where(k => k.Op is "linear_warp" or "expert_gate_up_warp" or "expert_down_warp"), k => Assert.Equal(WarpProducts.SharedBytes, k.DynamicBytes));
     }
 

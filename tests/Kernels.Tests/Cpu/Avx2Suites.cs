@@ -49,3 +49,5 @@ public sealed class Avx2TopLogProbabilitiesTests : TopLogProbabilitiesTests<Avx2
 public sealed class Avx2ProbesTests : ProbesTests<Avx2Target>;
 
 public sealed class Avx2VersionedStateTests : VersionedStateTests<Avx2Target>;
+
+public sealed class Avx2RoundedActivationTests : RoundedActivationTests<Avx2RoundedTarget, Avx2Target>;

@@ -49,3 +49,5 @@ public sealed class Avx512TopLogProbabilitiesTests : TopLogProbabilitiesTests<Av
 public sealed class Avx512ProbesTests : ProbesTests<Avx512Target>;
 
 public sealed class Avx512VersionedStateTests : VersionedStateTests<Avx512Target>;
+
+public sealed class Avx512RoundedActivationTests : RoundedActivationTests<Avx512RoundedTarget, Avx512Target>;

@@ -61,3 +61,5 @@ public sealed class ScalarPlaceDraftsTests : PlaceDraftsTests<ScalarTarget>;
 public sealed class ScalarDrawNumbersTests : DrawNumbersTests<ScalarTarget>;
 
 public sealed class ScalarVersionedStateTests : VersionedStateTests<ScalarTarget>;
+
+public sealed class ScalarRoundedActivationTests : RoundedActivationTests<ScalarRoundedTarget, ScalarTarget>;

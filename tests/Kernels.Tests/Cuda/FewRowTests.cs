@@ -8,21 +8,24 @@ public sealed class FewRowTests
 {
     // Outputs for every line of warps or not for all, K that fills no block; slices that end in their second chunk.
     [Theory]
-    [InlineData(1, 48, 4096)]
-    [InlineData(3, 41, 2056)]
-    [InlineData(8, 190, 1000)]
-    public void Outputs_whose_weights_are_asked_for_at_once_have_the_same_bits(int rows, int outputs, int inputs)
+    [InlineData(1, 48, 4096, "F32", "linear_rows_whole_slices8x")]
+    [InlineData(3, 41, 2056, "BF16", "linear_rows_whole_slices8x_rounded")]
+    [InlineData(8, 190, 1000, "F32", "linear_rows_whole_slices2x")]
+    [InlineData(2, 20, 1000, "BF16", "linear_rows_whole_slices2x_rounded")]
+    public void Outputs_whose_weights_are_asked_for_at_once_have_the_same_bits(int rows, int outputs, int inputs, string activations, string kernel)
     {
+        DType type = Enum.Parse<DType>(activations);
         using var stream = new PtxStream(MatrixUnits.Warp);
-        KernelSet kernels = DeviceKernelSet.Create(stream);
+        KernelSet kernels = DeviceKernelSet.Create(stream, type);
+        RowLaunches launches = type == DType.BF16 ? new RoundedRowLaunches(stream) : new SplitRowLaunches(stream);
         using var memory = new GuardedMemory(kernels) { IsAligned = true };
         Tensor x = memory.New("x", DType.F32, new Shape(rows, inputs), SelfCases.Normal(1, rows * inputs));
         Tensor weight = memory.New("weight", DType.BF16, new Shape(outputs, inputs), SelfCases.Normal(2, outputs * inputs));
         Tensor expected = memory.New("expected", DType.F32, new Shape(rows, outputs)), found = memory.New("found", DType.F32, new Shape(rows, outputs));
-        kernels.Linear.Run(x, new LinearWeight(weight), expected, promptRows: 0);
-        Assert.StartsWith("linear_rows_few", Assert.Single(stream.Ran), StringComparison.Ordinal);
-        Assert.True(new RowUnits(stream).TryWhole(x, weight, found));
-        Assert.StartsWith("linear_rows_whole", stream.Ran[1], StringComparison.Ordinal);
+        kernels.Linear.Run(x, new LinearWeight(weight), found, promptRows: 0);
+        Assert.Equal(kernel, Assert.Single(stream.Ran));
+        launches.Few(RowUnits.Slices(inputs), x, weight, default, default, expected, int.Min(outputs, 2 * stream.Multiprocessors));
+        Assert.StartsWith("linear_rows_few", stream.Ran[1], StringComparison.Ordinal);
         Assert.Null(memory.Fault());
         Assert.Equal(Bits(expected), Bits(found));
     }
@@ -41,73 +44,27 @@ public sealed class FewRowTests
         Assert.Empty(stream.Ran);
     }
 
-    // A group's share in one matrix and in two; ties, and more than 256 experts, the last of which is chosen; a NaN, for which the first ones stand.
-    [Theory]
-    [InlineData(1, 4, 2, 0)]
-    [InlineData(3, 5, 4, 1)]
-    [InlineData(2, 300, 3, 0)]
-    [InlineData(2, 4, 2, 2)]
-    public void Launches_that_choose_for_themselves_have_the_bits_of_those_behind_a_choice(int rows, int experts, int topK, int special)
-    {
-        const int Hidden = 2048, Width = 16, SharedWidth = 24;
-        using var stream = new PtxStream(MatrixUnits.Warp);
-        KernelSet kernels = DeviceKernelSet.Create(stream);
-        using var memory = new GuardedMemory(kernels) { IsAligned = true };
-        Shape both = new(experts, 2 * Width, Hidden), single = new(experts, Hidden, Width);
-        float[] given = SelfCases.Normal(3, rows * (experts + 3)).ToArray();
-        for (int i = 0; i < given.Length; i++)
-        {
-            given[i] = special switch
-            {
-                1 => MathF.Round(given[i]),
-                2 => i == 1 ? float.NaN : given[i],
-                _ => i % (experts + 3) == experts - 1 ? 9 : given[i],
-            };
-        }
-
-        Tensor x = memory.New("x", DType.F32, new Shape(rows, Hidden), SelfCases.Normal(1, rows * Hidden));
-        Tensor logits = memory.New("logits", DType.F32, new Shape(rows, experts + 3), given);
-        Tensor own = logits.Columns(0, experts), gate = logits.Columns(experts, 1);
-        var weights = ExpertWeights.Fused(
-            memory.New("gateUp", DType.BF16, both, SelfCases.Normal(4, both.Count)), memory.New("down", DType.BF16, single, SelfCases.Normal(5, single.Count)));
-        Shape inner = new(2 * SharedWidth, Hidden), outer = new(Hidden, SharedWidth);
-        var shared = new SharedExpert(
-            new LinearWeight(memory.New("sharedGateUp", DType.BF16, inner, SelfCases.Normal(6, inner.Count))),
-            new LinearWeight(memory.New("sharedDown", DType.BF16, outer, SelfCases.Normal(7, outer.Count))));
-        var inTwo = new RoutedMixtureInTwo(kernels.ExpertRouter, kernels.ExpertMixture);
-        Tensor scratch = memory.New("scratch", DType.I8, new Shape(inTwo.ScratchBytes(weights, shared, rows, topK)));
-        Tensor expected = memory.New("expected", DType.F32, new Shape(rows, Hidden)), found = memory.New("found", DType.F32, new Shape(rows, Hidden));
-        foreach (bool renormalise in (bool[])[true, false])
-        {
-            stream.Ran.Clear();
-            inTwo.Run(x, weights, shared, own, topK, renormalise, gate, scratch, expected, promptRows: 0);
-            Assert.Equal(3, stream.Ran.Count);
-            Assert.True(new FewExpertRows(stream).TryRoute(x, weights, shared, own, topK, renormalise, gate, scratch.Address, found));
-            Assert.Equal([experts > 256 ? "routed_gate_up_rows_many" : "routed_gate_up_rows_few", experts > 256 ? "routed_down_rows_many" : "routed_down_rows_few"], stream.Ran[3..]);
-            Assert.Null(memory.Fault());
-            Assert.Equal(Bits(expected), Bits(found));
-        }
-    }
-
     // Units of outputs that are full or not, for every group or not; a first norm; a row whose squares leave f32, one with a number that is none.
     [Theory]
-    [InlineData(1, 5, true)]
-    [InlineData(3, 230, true)]
-    [InlineData(4, 100, false)]
-    public void A_norm_and_a_product_in_one_launch_have_the_bits_of_two(int rows, int outputs, bool withDelta)
+    [InlineData(1, 5, true, "F32")]
+    [InlineData(2, 230, true, "F32")]
+    [InlineData(2, 100, false, "BF16")]
+    public void A_norm_and_a_product_in_one_launch_have_the_bits_of_two(int rows, int outputs, bool withDelta, string activations)
     {
         const int Hidden = 2048, Place = 9;
+        DType type = Enum.Parse<DType>(activations);
+        string rounded = type == DType.BF16 ? "_rounded" : "";
         using var stream = new PtxStream(MatrixUnits.Warp);
-        KernelSet kernels = DeviceKernelSet.Create(stream);
+        KernelSet kernels = DeviceKernelSet.Create(stream, type);
         using var memory = new GuardedMemory(kernels) { IsAligned = true };
         Shape shape = new(rows, Hidden);
         float[] given = SelfCases.Normal(1, shape.Count).ToArray();
         for (int i = 0; i < given.Length; i++)
         {
-            given[i] = i / Hidden == 1 ? given[i] * 1e25f : i == (2 * Hidden) + 5 ? float.PositiveInfinity : given[i];
+            given[i] = i / Hidden == 1 ? given[i] * 1e25f : i == 5 && outputs == 100 ? float.PositiveInfinity : given[i];
         }
 
-        int[] noted = [0, 7, 0, 0];
+        int[] noted = [0, 7];
         Tensor residual = memory.New("residual", DType.F32, shape, given), sum = memory.New("sum", DType.F32, shape, given), kept = memory.New("kept", DType.F32, shape);
         Tensor delta = withDelta ? memory.New("delta", DType.F32, shape, SelfCases.Normal(2, shape.Count)) : default;
         Tensor norm = memory.New("norm", DType.F32, new Shape(Hidden), SelfCases.Normal(3, Hidden));
@@ -118,7 +75,7 @@ public sealed class FewRowTests
         kernels.AddRmsNorm.Run(sum, delta, norm, 1e-6f, expectedNormed, expectedFaults, Place);
         kernels.Linear.Run(expectedNormed, weight, expected, promptRows: 0);
         kernels.NormedLinear!.Run(residual, delta, norm, 1e-6f, kept, normed, faults, Place, weight, found);
-        Assert.Equal(["add_rms_norm_row_narrow", "linear_rows_few_slices8x", "linear_rows_normed"], stream.Ran);
+        Assert.Equal(["add_rms_norm_row_narrow", "linear_rows_few_slices8x" + rounded, "linear_rows_normed" + rounded], stream.Ran);
         Assert.Null(memory.Fault());
         Assert.Equal(Bits(sum), Bits(kept));
         Assert.Equal(Bits(expectedNormed), Bits(normed));
@@ -132,24 +89,23 @@ public sealed class FewRowTests
     // More slots than places, as many places as give fewer by expert, experts without rows and with more than a tile's; a rank's part of them.
     [Theory]
     [InlineData(9, 5, 2, 0, 5, 72, 40)]
-    [InlineData(40, 7, 3, 0, 7, 72, 40)]
     [InlineData(40, 7, 3, 2, 3, 72, 136)]
     [InlineData(11, 3, 2, 0, 3, 2048, 16)]
-    public void Tiles_by_expert_weights_asked_for_and_streams_change_no_bit(int rows, int experts, int topK, int firstHere, int here, int hidden, int width)
+    public void Tiles_by_expert_and_weights_asked_for_change_no_bit(int rows, int experts, int topK, int firstHere, int here, int hidden, int width)
     {
         using var stream = new PtxStream(MatrixUnits.Warp);
         KernelSet kernels = DeviceKernelSet.Create(stream);
         using var memory = new GuardedMemory(kernels) { IsAligned = true };
-        var units = new RowUnits(stream);
+        var launches = new SplitRowLaunches(stream);
         Shape pairs = new(rows, topK), both = new(here, width, hidden), single = new(here, hidden, width), entries = new(rows * topK);
         Tensor x = memory.New("x", DType.F32, new Shape(rows, hidden), SelfCases.Normal(1, rows * hidden));
         Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * topK).Select(i => ((i / topK % 3) + (i % topK)) % experts)]);
         Tensor gate = memory.New("gate", DType.BF16, both, SelfCases.Normal(3, both.Count)), up = memory.New("up", DType.BF16, both, SelfCases.Normal(4, both.Count));
         Tensor down = memory.New("down", DType.BF16, single, SelfCases.Normal(5, single.Count));
         Tensor mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(2, pairs.Count)), counts = memory.New("counts", DType.I32, new Shape(here));
-        int[] Run(bool byExpert, bool streams)
+        int[] Run(bool byExpert, int later)
         {
-            string name = $"{byExpert} {streams}";
+            string name = $"{byExpert} {later}";
             Tensor places = memory.New("places " + name, DType.I32, pairs), order = memory.New("order " + name, DType.I32, entries);
             Tensor tiles = memory.New("tiles " + name, DType.I32, new Shape(byExpert ? (rows * topK / 8) + here : rows * topK, 3));
             Tensor inner = memory.New("inner " + name, DType.F32, new Shape(entries.Count, width)), parts = memory.New("parts " + name, DType.F32, new Shape(entries.Count, hidden));
@@ -164,32 +120,44 @@ public sealed class FewRowTests
             }
 
             Tensor gates = gate.Reshape(new Shape(here, width * hidden)), ups = up.Reshape(new Shape(here, width * hidden)), downs = down.Reshape(new Shape(here, hidden * width));
-            if (streams)
-            {
-                units.StreamGateUp(x, inner, order, tiles, gates, ups);
-                units.StreamDown(inner, parts, tiles, downs);
-            }
-            else if (byExpert && hidden < 1024)
-            {
-                int count = (int)tiles.Shape[0];
-                ExpertGateUpRowsSlices2xLauncher.Launch(stream, x, inner, order, tiles, gates, ups, count, 2, count * ((width + 63) / 64));
-                ExpertDownRowsSlices2xLauncher.Launch(stream, inner, parts, tiles, downs, count, 2, count * ((hidden + 63) / 64));
-            }
-            else
-            {
-                units.ExpertGateUp(x, inner, order, tiles, gates, ups);
-                units.ExpertDown(inner, parts, tiles, downs);
-            }
-
+            int count = (int)tiles.Shape[0], slices = RowUnits.Slices(hidden), line = 8 / slices * 16;
+            launches.ExpertGateUp(slices, x, inner, order, tiles, gates, ups, count, later, count * ((width + line - 1) / line));
+            launches.ExpertDown(2, inner, parts, tiles, downs, count, later, count * ((hidden + 63) / 64));
             ExpertsCombineLauncher.Launch(stream, places, mix, parts, output);
             Assert.Null(memory.Fault());
             return Bits(output);
         }
 
-        int[] expected = Run(byExpert: false, streams: false);
-        Assert.Equal(expected, Run(byExpert: true, streams: false));
-        Assert.Equal(expected, Run(byExpert: false, streams: true));
-        Assert.Equal(expected, Run(byExpert: true, streams: true));
+        int[] expected = Run(byExpert: false, later: 0);
+        Assert.Equal(expected, Run(byExpert: true, later: 2));
+    }
+
+    // The op takes what gives fewer tiles.
+    [Theory]
+    [InlineData(12, "experts_sort_eight_by_expert")]
+    [InlineData(48, "experts_sort_eight")]
+    public void Tiles_are_counted_by_expert_where_that_gives_fewer(int experts, string kernel)
+    {
+        const int Hidden = 72, Width = 40, Rows = 9, TopK = 5;
+        using var stream = new PtxStream(MatrixUnits.Warp);
+        KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
+        float[] found = Run(kernels), expected = Run(reference);
+        Assert.Equal(kernel, stream.Ran[0]);
+        Assert.Equal(0, expected.Zip(found, static (e, f) => Math.Abs(e - f)).Max() / expected.Max(), 1e-5);
+
+        float[] Run(KernelSet set)
+        {
+            using var memory = new GuardedMemory(set) { IsAligned = true };
+            Shape both = new(experts, 2 * Width, Hidden), single = new(experts, Hidden, Width), pairs = new(Rows, TopK);
+            var weights = ExpertWeights.Fused(
+                memory.New("gateUp", DType.BF16, both, SelfCases.Normal(3, both.Count)), memory.New("down", DType.BF16, single, SelfCases.Normal(4, single.Count)));
+            Tensor x = memory.New("x", DType.F32, new Shape(Rows, Hidden), SelfCases.Normal(1, Rows * Hidden)), output = memory.New("output", DType.F32, new Shape(Rows, Hidden));
+            Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, Rows * TopK).Select(i => ((i / TopK) + (i % TopK)) % experts)]);
+            Tensor scratch = memory.New("scratch", DType.I8, new Shape(set.GroupedExperts.ScratchBytes(weights, Rows, TopK)));
+            set.GroupedExperts.Run(x, weights, chosen, memory.New("mix", DType.F32, pairs, SelfCases.Normal(2, pairs.Count)), scratch, output, promptRows: 0);
+            Assert.Null(memory.Fault());
+            return output.AsSpan<float>().ToArray();
+        }
     }
 
     // Sequences that begin, that go on, that verify rows; states in the slots of their rows.

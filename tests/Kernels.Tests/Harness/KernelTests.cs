@@ -15,7 +15,7 @@ public abstract class KernelTests<TTarget> where TTarget : IKernelTarget
     [Fact]
     public void Every_case_agrees_with_the_reference()
     {
-        KernelSet kernels = Kernels, reference = ReferenceKernels.Create(kernels.CacheType);
+        KernelSet kernels = Kernels, reference = ReferenceKernels.Create(kernels.CacheType, kernels.Activations);
         var failures = new Failures();
         foreach (OpCase test in Cases)
         {

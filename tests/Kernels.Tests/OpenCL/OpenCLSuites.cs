@@ -59,3 +59,5 @@ public sealed class OpenCLPlaceDraftsTests : PlaceDraftsTests<OpenCLTarget>;
 public sealed class OpenCLDrawNumbersTests : DrawNumbersTests<OpenCLTarget>;
 
 public sealed class OpenCLVersionedStateTests : VersionedStateTests<OpenCLTarget>;
+
+public sealed class OpenCLRoundedActivationTests : RoundedActivationTests<OpenCLRoundedTarget, OpenCLTarget>;

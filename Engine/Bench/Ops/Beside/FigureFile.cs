@@ -25,16 +25,21 @@ internal static class FigureFile
 
     /// <summary>A text, or null where it is absent.</summary>
     public static string? Text(this JsonElement item, string name, string place) =>
-        !item.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null ? null : InputFile.String($"{place}: {name}", value);
+        !item.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null ? null
+        : InputFile.String($"{place}: {name}", value) is var text && !text.Any(char.IsControl) ? text
+        : throw new InputException($"{place}: {name} holds control characters, which terminals would obey");
 
     /// <summary>A text that has to be there.</summary>
     public static string Needed(this JsonElement item, string name, string place) => item.Text(name, place) ?? throw new InputException($"{place}: expected a text '{name}'");
 
-    /// <summary>A finite number above zero, or null where it is absent or null.</summary>
+    // Farther apart than anything measured, and so near that what is made of them stays finite.
+    private const double Smallest = 1e-9, Largest = 1e15;
+
+    /// <summary>A number above zero, or null where it is absent or null.</summary>
     public static double? Positive(this JsonElement item, string name, string place) =>
         !item.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null ? null
-        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number > 0 && double.IsFinite(number) ? number
-        : throw new InputException($"{place}: {name} is {InputFile.Shown(value)}, expected a number above 0");
+        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number is >= Smallest and <= Largest ? number
+        : throw new InputException($"{place}: {name} is {InputFile.Shown(value)}, expected a number from 1e-9 to 1e15");
 
     /// <summary>A number of rows.</summary>
     public static int Rows(this JsonElement item, string place) =>
@@ -46,7 +51,7 @@ internal static class FigureFile
     /// <exception cref="InputException">They are another's.</exception>
     public static void CheckDevice(string option, string path, string device, OpRun run)
     {
-        if (device.Length == 0 || !run.Device.Contains(device, StringComparison.Ordinal))
+        if (device.Length == 0 || !run.DeviceKind.Contains(device, StringComparison.Ordinal))
         {
             throw Wrong(option, path, $"its figures are of '{device}', and this run is on '{run.Device}': only ratios on one device mean anything");
         }

@@ -25,10 +25,14 @@ internal sealed record PeerSet(string Path, string Device, string Source, IReadO
     {
         JsonElement root = FigureFile.Read(Option, path);
         string place = $"{Option} '{path}'";
-        bool isRun = root.Text("bench", place) == OpJson.Bench;
-        string device = root.Needed(isRun ? "device_kind" : "device", place);
-        PeerEntry[] entries = [.. root.Objects("figures", place).SelectMany((item, i) => isRun ? OfRun(item, root, $"{place}, figure {i + 1}") : OfPeer(item, $"{place}, figure {i + 1}"))];
-        return new PeerSet(path, device, isRun ? $"another run, {Program(root, place)}" : root.Needed("source", place), entries);
+        if (root.Text("bench", place) == OpJson.Bench)
+        {
+            OpRun run = RunFile.Read(root, place, out List<OpFigure> figures);
+            return new PeerSet(path, run.DeviceKind, $"another run, {run.Program}", [.. figures.Where(static f => f.Seconds is not null).Select(f => OfRun(run, f))]);
+        }
+
+        PeerEntry[] entries = [.. root.Objects("figures", place).SelectMany((item, i) => OfPeer(item, $"{place}, figure {i + 1}"))];
+        return new PeerSet(path, root.Needed("device", place), root.Needed("source", place), entries);
     }
 
     /// <summary>Checks before anything is measured that a run can be put beside them.</summary>
@@ -77,9 +81,9 @@ internal sealed record PeerSet(string Path, string Device, string Source, IReadO
         }
     }
 
-    // What was red or skipped has no time.
-    private static PeerEntry[] OfRun(JsonElement item, JsonElement root, string place) => item.Positive("median_us", place) is not { } median ? []
-        : [new PeerEntry(Program(root, place), [item.Needed("op", place)], item.Rows(place), median * Micro) { Shape = item.Needed("shape", place), Class = item.Text("class", place) }];
-
-    private static string Program(JsonElement root, string place) => root.Text("program", place) ?? "another run";
+    private static PeerEntry OfRun(OpRun run, OpFigure figure) => new(run.Program, [figure.Name], figure.Rows, figure.Seconds!.Value.Median)
+    {
+        Shape = figure.Shape,
+        Class = figure.Class is null ? null : OpTable.Class(figure.Class),
+    };
 }

@@ -14,11 +14,12 @@ internal sealed class LinearBench : OpBench
 
     private readonly long _outputs, _inputs;
     private readonly int _weight, _x, _y;
+    private readonly bool _isGate;
     private LinearWeight[] _weights = [];
 
-    public LinearBench(string name, long outputs, long inputs, int rows, RowClass rowClass) : base(name, $"{outputs}×{inputs}", rows, rowClass)
+    public LinearBench(string name, long outputs, long inputs, int rows, RowClass rowClass, bool isGate = false) : base(name, $"{outputs}×{inputs}", rows, rowClass)
     {
-        (_outputs, _inputs) = (outputs, inputs);
+        (_outputs, _inputs, _isGate) = (outputs, inputs, isGate);
         _weight = Fixed.Add(DType.BF16, new Shape(outputs, inputs));
         (_x, _y) = (Random(rows, inputs), Output(rows, (outputs + Aligned - 1) / Aligned * Aligned));
     }
@@ -28,7 +29,10 @@ internal sealed class LinearBench : OpBench
 
     private Tensor Product => Data.Own(_y).Columns(0, _outputs);
 
-    public override void Launch(KernelSet ops, int turn) => ops.Linear.Run(Data.Own(_x), _weights[turn % _weights.Length], Product, PromptRows);
+    public override void Launch(KernelSet ops, int turn) => Op(ops).Run(Data.Own(_x), _weights[turn % _weights.Length], Product, PromptRows);
+
+    // A router's rows are never rounded.
+    private Linear Op(KernelSet ops) => _isGate ? ops.GateLinear : ops.Linear;
 
     public override void Check(CheckRun check)
     {
@@ -42,7 +46,7 @@ internal sealed class LinearBench : OpBench
             Parallel.For(0, (int)((_outputs + Band - 1) / Band), band =>
             {
                 long first = band * Band, count = long.Min(Band, _outputs - first);
-                check.Exact.Linear.Run(x, new LinearWeight(weight.Rows(first, count)), expected.Columns(first, count), 0);
+                Op(check.Exact).Run(x, new LinearWeight(weight.Rows(first, count)), expected.Columns(first, count), 0);
             });
             check.Close($"row {row}", y.Rows(row, 1), expected, SumsInF32);
         }

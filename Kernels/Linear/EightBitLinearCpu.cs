@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -6,22 +7,23 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>Products of rounded weights on the CPU in two launches: x is rounded, an item a row; an item is a block of rows of W against all rows of x.</summary>
-internal sealed unsafe class RoundedLinearCpu(CpuBackend backend) : RoundedLinear
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "Ops live as long as their set, and a host buffer is a safe handle: it frees itself with the last who holds it.")]
+internal sealed unsafe class EightBitLinearCpu(CpuBackend backend) : EightBitLinear
 {
     // What a step's rows are rounded to; as large as the largest launch so far.
     private HostBuffer? _rounded;
 
-    private protected override void Launch(Tensor x, RoundedWeight weight, Tensor output)
+    private protected override void Launch(Tensor x, EightBitWeight weight, Tensor output)
     {
         int rows = (int)x.Shape[0];
-        long scales = (long)rows * sizeof(float), bytes = scales + (rows * weight.Pitch * sizeof(short)) + RoundedLinearArguments.Alignment;
+        long scales = (long)rows * sizeof(float), bytes = scales + (rows * weight.Pitch * sizeof(short)) + EightBitLinearArguments.Alignment;
         if (_rounded is null || _rounded.Bytes < bytes)
         {
             _rounded?.Dispose();
             _rounded = new HostBuffer(bytes);
         }
 
-        RoundedLinearArguments arguments = new()
+        EightBitLinearArguments arguments = new()
         {
             X = (float*)x.Address,
             XStride = x.RowStride,
@@ -38,13 +40,13 @@ internal sealed unsafe class RoundedLinearCpu(CpuBackend backend) : RoundedLinea
             YStride = output.RowStride,
         };
         backend.Run(CpuKernel.RoundRows, &arguments, rows, 2 * weight.Inputs);
-        int blocks = (int)((weight.Outputs + RoundedLinearArguments.BlockRows - 1) / RoundedLinearArguments.BlockRows);
-        backend.Run(CpuKernel.RoundedLinear, &arguments, blocks, RoundedLinearArguments.BlockRows * weight.Inputs * rows * 2 / 3);
+        int blocks = (int)((weight.Outputs + EightBitLinearArguments.BlockRows - 1) / EightBitLinearArguments.BlockRows);
+        backend.Run(CpuKernel.EightBitLinear, &arguments, blocks, EightBitLinearArguments.BlockRows * weight.Inputs * rows * 2 / 3);
     }
 }
 
-/// <summary>What <see cref="RoundedLinearBody{V}"/> reads.</summary>
-internal unsafe struct RoundedLinearArguments
+/// <summary>What <see cref="EightBitLinearBody{V}"/> reads.</summary>
+internal unsafe struct EightBitLinearArguments
 {
     public const int BlockRows = LinearWeight.BlockRows;
     public const int Alignment = 64;
@@ -64,14 +66,14 @@ internal unsafe struct RoundedLinearArguments
     public long YStride;
 }
 
-/// <summary>The bodies of <see cref="RoundedLinearCpu"/>.</summary>
-internal static unsafe class RoundedLinearBody<V> where V : struct, IVec<V>
+/// <summary>The bodies of <see cref="EightBitLinearCpu"/>.</summary>
+internal static unsafe class EightBitLinearBody<V> where V : struct, IVec<V>
 {
     private const int Lanes = 16;
     private const int CacheLine = 64;
 
     /// <summary>Rounds rows of x; behind the end of a row stand zeros.</summary>
-    public static void RoundRows(RoundedLinearArguments* a, int begin, int end)
+    public static void RoundRows(EightBitLinearArguments* a, int begin, int end)
     {
         for (long t = begin; t < end; t++)
         {
@@ -95,7 +97,7 @@ internal static unsafe class RoundedLinearBody<V> where V : struct, IVec<V>
                 largest = float.Max(largest, float.Abs(x[k]));
             }
 
-            float factor = RoundedWeight.Factor(a->Levels, largest);
+            float factor = EightBitWeight.Factor(a->Levels, largest);
             for (k = 0; k < whole; k += Lanes)
             {
                 Vector512<int> rounded = Vector512.ConvertToInt32(Vector512.Round(Vector512.Load(x + k) * Vector512.Create(factor)));
@@ -113,7 +115,7 @@ internal static unsafe class RoundedLinearBody<V> where V : struct, IVec<V>
     }
 
     /// <summary>Multiplies blocks of rows of W.</summary>
-    public static void Run(RoundedLinearArguments* a, int begin, int end)
+    public static void Run(EightBitLinearArguments* a, int begin, int end)
     {
         if (typeof(V) == typeof(Vec512))
         {
@@ -129,11 +131,11 @@ internal static unsafe class RoundedLinearBody<V> where V : struct, IVec<V>
         }
     }
 
-    private static void Run<D>(RoundedLinearArguments* a, int begin, int end) where D : struct, IByteDots<D>
+    private static void Run<D>(EightBitLinearArguments* a, int begin, int end) where D : struct, IByteDots<D>
     {
         for (int item = begin; item < end; item++)
         {
-            long first = (long)item * RoundedLinearArguments.BlockRows, last = long.Min(a->N, first + RoundedLinearArguments.BlockRows);
+            long first = (long)item * EightBitLinearArguments.BlockRows, last = long.Min(a->N, first + EightBitLinearArguments.BlockRows);
             int row = 0;
             for (; row + 2 <= a->Rows; row += 2)
             {
@@ -148,7 +150,7 @@ internal static unsafe class RoundedLinearBody<V> where V : struct, IVec<V>
     }
 
     // The weight's last rows are followed by rows of zeros, so tiles are whole.
-    private static void Rows<D, R>(RoundedLinearArguments* a, long row, long first, long last)
+    private static void Rows<D, R>(EightBitLinearArguments* a, long row, long first, long last)
         where D : struct, IByteDots<D>
         where R : struct, IRowCount
     {
@@ -189,7 +191,7 @@ internal static unsafe class RoundedLinearBody<V> where V : struct, IVec<V>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Finish(RoundedLinearArguments* a, long row, long n, int some, Vector128<int> sums)
+    private static void Finish(EightBitLinearArguments* a, long row, long n, int some, Vector128<int> sums)
     {
         float* y = a->Y + (row * a->YStride) + n, scales = a->Scales + n;
         Vector128<float> products = Vector128.ConvertToSingle(sums);

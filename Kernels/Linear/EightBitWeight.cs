@@ -5,9 +5,9 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// A linear's weight [N, K] in eight bits: row n is scale[n] · q[n], q = round(127 · w / largest |w| of the row), a copy in half
-/// the bytes of bf16. What is computed from it only guesses: see <see cref="RoundedLinear"/>.
+/// the bytes of bf16. What is computed from it only guesses: see <see cref="EightBitLinear"/>.
 /// </summary>
-public sealed unsafe class RoundedWeight : IDisposable
+public sealed unsafe class EightBitWeight : IDisposable
 {
     /// <summary>The largest magnitude of q.</summary>
     internal const int Largest = 127;
@@ -23,11 +23,10 @@ public sealed unsafe class RoundedWeight : IDisposable
     /// <summary>Rounds a weight, on all processors.</summary>
     /// <param name="weight">bf16 or f32, in memory of the host.</param>
     /// <exception cref="MachineException">There is not enough memory.</exception>
-    public RoundedWeight(LinearWeight weight)
+    public EightBitWeight(LinearWeight weight)
     {
-        (Inputs, Outputs) = (weight.Inputs, weight.Outputs);
-        Pitch = (Inputs + Alignment - 1) / Alignment * Alignment;
-        _values = new HostBuffer((Outputs + Tile - 1) / Tile * Tile * Pitch);
+        (Inputs, Outputs, Pitch) = (weight.Inputs, weight.Outputs, PitchOf(weight.Inputs));
+        _values = HostBuffer.Streamed(ValueBytes(weight));
         try
         {
             _scales = new HostBuffer(Outputs * sizeof(float));
@@ -49,8 +48,8 @@ public sealed unsafe class RoundedWeight : IDisposable
     /// <summary>K, input features.</summary>
     public long Inputs { get; }
 
-    /// <summary>Bytes it takes.</summary>
-    public long Bytes => _values.Bytes + _scales.Bytes;
+    /// <summary>Bytes that a weight's copy takes.</summary>
+    public static long BytesOf(LinearWeight weight) => ValueBytes(weight) + (weight.Outputs * sizeof(float));
 
     /// <summary>q, row by row.</summary>
     internal sbyte* Values => (sbyte*)_values.Address;
@@ -70,6 +69,10 @@ public sealed unsafe class RoundedWeight : IDisposable
 
     /// <summary>What numbers are multiplied with before they are rounded: 0 where they are all 0, next to 0, or not finite.</summary>
     internal static float Factor(int levels, float largest) => float.IsFinite(levels / largest) ? levels / largest : 0;
+
+    private static long PitchOf(long inputs) => (inputs + Alignment - 1) / Alignment * Alignment;
+
+    private static long ValueBytes(LinearWeight weight) => (weight.Outputs + Tile - 1) / Tile * Tile * PitchOf(weight.Inputs);
 
     private void Round(LinearWeight.Part block, DType type)
     {

@@ -3,9 +3,9 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>The formula in plain loops.</summary>
-internal sealed unsafe class RoundedLinearReference : RoundedLinear
+internal sealed unsafe class EightBitLinearReference : EightBitLinear
 {
-    private protected override void Launch(Tensor x, RoundedWeight weight, Tensor output)
+    private protected override void Launch(Tensor x, EightBitWeight weight, Tensor output)
     {
         int levels = Levels(weight.Inputs);
         var rounded = new int[weight.Inputs];
@@ -18,7 +18,7 @@ internal sealed unsafe class RoundedLinearReference : RoundedLinear
                 largest = float.Max(largest, float.Abs(row[k]));
             }
 
-            float factor = RoundedWeight.Factor(levels, largest);
+            float factor = EightBitWeight.Factor(levels, largest);
             for (int k = 0; k < rounded.Length; k++)
             {
                 rounded[k] = (int)float.Round(row[k] * factor);

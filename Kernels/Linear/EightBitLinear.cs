@@ -9,15 +9,15 @@ namespace Lean.Kernels;
 /// x is rounded as W is, row by row, to |p| ≤ P = min(32767, (2³¹ − 1) / (127 K)), so the sum of p · q is exact in 32 bits; then
 /// y = sum · (scale of x · scale of W), three roundings to f32. Whatever computes it gives the same bits.
 /// </remarks>
-public abstract class RoundedLinear
+public abstract class EightBitLinear
 {
-    private const string Op = "rounded_linear";
+    private const string Op = "eight_bit_linear";
 
     /// <summary>Multiplies T rows.</summary>
     /// <param name="x">f32 [T, K], rows may be strided.</param>
     /// <param name="weight">[N, K].</param>
     /// <param name="output">f32 [T, N].</param>
-    public void Run(Tensor x, RoundedWeight weight, Tensor output)
+    public void Run(Tensor x, EightBitWeight weight, Tensor output)
     {
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, new Shape(x.Shape[0], weight.Inputs), "[T, K]", strided: true);
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(x.Shape[0], weight.Outputs), "[T, N]", strided: true);
@@ -30,7 +30,7 @@ public abstract class RoundedLinear
     }
 
     /// <summary>P: the largest magnitude of what a row of x is rounded to.</summary>
-    internal static int Levels(long inputs) => (int)long.Min(short.MaxValue, int.MaxValue / (RoundedWeight.Largest * inputs));
+    internal static int Levels(long inputs) => (int)long.Min(short.MaxValue, int.MaxValue / (EightBitWeight.Largest * inputs));
 
-    private protected abstract void Launch(Tensor x, RoundedWeight weight, Tensor output);
+    private protected abstract void Launch(Tensor x, EightBitWeight weight, Tensor output);
 }

@@ -2,8 +2,8 @@ using Lean.Tensors;
 
 namespace Lean.Kernels.Tests;
 
-/// <summary>rounded_linear: every set gives the bits of the plain loops, and what they say is near the weights' own product.</summary>
-public sealed class RoundedLinearTests
+/// <summary>eight_bit_linear: every set gives the bits of the plain loops, and what they say is near the weights' own product.</summary>
+public sealed class EightBitLinearTests
 {
     // Tails of vectors, tiles and blocks; so many inputs that x has to do with fewer bits.
     [Theory]
@@ -78,9 +78,9 @@ public sealed class RoundedLinearTests
     private static float[] Run(KernelSet set, DType type, int inputs, int outputs, int gap, int rows, float[] w, float[] x)
     {
         using var memory = new GuardedMemory(set);
-        using var weight = new RoundedWeight(new LinearWeight(memory.New("w", type, new Shape(outputs, inputs), w)));
+        using var weight = new EightBitWeight(new LinearWeight(memory.New("w", type, new Shape(outputs, inputs), w)));
         Tensor wide = memory.New("x", DType.F32, new Shape(rows, inputs + gap), Spread(x, inputs, gap, rows)), output = memory.New("output", DType.F32, new Shape(rows, outputs));
-        set.RoundedLinear!.Run(wide.Columns(0, inputs), weight, output);
+        set.EightBitLinear!.Run(wide.Columns(0, inputs), weight, output);
         Assert.Null(memory.Fault());
         return output.AsSpan<float>().ToArray();
     }

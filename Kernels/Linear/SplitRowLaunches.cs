@@ -1,0 +1,177 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>Two terms: f32 activations.</summary>
+internal sealed class SplitRowLaunches(KernelStream stream) : RowLaunches(stream)
+{
+    public override void Linear(int tileRows, int slices, in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int rowTiles, int groups)
+    {
+        switch (tileRows, slices)
+        {
+            case (16, 2):
+                LinearRowsWideSixteenSlices2xLauncher.Launch(Stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            case (16, 4):
+                LinearRowsWideSixteenSlices4xLauncher.Launch(Stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            case (16, _):
+                LinearRowsWideSixteenSlices8xLauncher.Launch(Stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            case (_, 2):
+                LinearRowsWideThirtytwoSlices2xLauncher.Launch(Stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            case (_, 4):
+                LinearRowsWideThirtytwoSlices4xLauncher.Launch(Stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+            default:
+                LinearRowsWideThirtytwoSlices8xLauncher.Launch(Stream, x, weight, gate, add, output, rowTiles, groups);
+                break;
+        }
+    }
+
+    public override void Few(int slices, in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int groups)
+    {
+        switch (slices)
+        {
+            case 2:
+                LinearRowsFewSlices2xLauncher.Launch(Stream, x, weight, gate, add, output, groups);
+                break;
+            case 4:
+                LinearRowsFewSlices4xLauncher.Launch(Stream, x, weight, gate, add, output, groups);
+                break;
+            default:
+                LinearRowsFewSlices8xLauncher.Launch(Stream, x, weight, gate, add, output, groups);
+                break;
+        }
+    }
+
+    public override void Whole(int slices, in Tensor x, in Tensor weight, in Tensor output, int groups)
+    {
+        if (slices == 2)
+        {
+            LinearRowsWholeSlices2xLauncher.Launch(Stream, x, weight, output, groups);
+        }
+        else
+        {
+            LinearRowsWholeSlices8xLauncher.Launch(Stream, x, weight, output, groups);
+        }
+    }
+
+    public override void Terms(in Tensor x, in Tensor terms, int blocks, int groups) =>
+        RowTermsLauncher.Launch(Stream, x, terms, blocks, groups);
+
+    public override void Many(int tileRows, in Tensor terms, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int rowTiles, int blocks, int slices, int groups)
+    {
+        switch (tileRows)
+        {
+            case 16:
+                LinearRowsManySixteenLauncher.Launch(Stream, terms, weight, output, gate, add, rowTiles, blocks, slices, groups);
+                break;
+            case 32:
+                LinearRowsManyThirtytwoLauncher.Launch(Stream, terms, weight, output, gate, add, rowTiles, blocks, slices, groups);
+                break;
+            default:
+                LinearRowsManySixtyfourLauncher.Launch(Stream, terms, weight, output, gate, add, rowTiles, blocks, slices, groups);
+                break;
+        }
+    }
+
+    public override void GateUp(int tileRows, int slices, in Tensor x, in Tensor gate, in Tensor up, in Tensor inner, int rowTiles, int groups)
+    {
+        switch (tileRows, slices)
+        {
+            case (8, 2):
+                GateUpRowsEightSlices2xLauncher.Launch(Stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (8, 4):
+                GateUpRowsEightSlices4xLauncher.Launch(Stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (8, _):
+                GateUpRowsEightSlices8xLauncher.Launch(Stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (16, 2):
+                GateUpRowsSixteenSlices2xLauncher.Launch(Stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (16, 4):
+                GateUpRowsSixteenSlices4xLauncher.Launch(Stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (16, _):
+                GateUpRowsSixteenSlices8xLauncher.Launch(Stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (_, 2):
+                GateUpRowsThirtytwoSlices2xLauncher.Launch(Stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (_, 4):
+                GateUpRowsThirtytwoSlices4xLauncher.Launch(Stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            default:
+                GateUpRowsThirtytwoSlices8xLauncher.Launch(Stream, x, gate, up, inner, rowTiles, groups);
+                break;
+        }
+    }
+
+    public override void ExpertGateUp(int slices, in Tensor x, in Tensor inner, in Tensor rows, in Tensor tiles, in Tensor gate, in Tensor up, int count, int later, int groups)
+    {
+        switch (slices)
+        {
+            case 2:
+                ExpertGateUpRowsSlices2xLauncher.Launch(Stream, x, inner, rows, tiles, gate, up, count, later, groups);
+                break;
+            case 4:
+                ExpertGateUpRowsSlices4xLauncher.Launch(Stream, x, inner, rows, tiles, gate, up, count, later, groups);
+                break;
+            default:
+                ExpertGateUpRowsSlices8xLauncher.Launch(Stream, x, inner, rows, tiles, gate, up, count, later, groups);
+                break;
+        }
+    }
+
+    public override void ExpertDown(int slices, in Tensor inner, in Tensor parts, in Tensor tiles, in Tensor down, int count, int later, int groups)
+    {
+        switch (slices)
+        {
+            case 2:
+                ExpertDownRowsSlices2xLauncher.Launch(Stream, inner, parts, tiles, down, count, later, groups);
+                break;
+            case 4:
+                ExpertDownRowsSlices4xLauncher.Launch(Stream, inner, parts, tiles, down, count, later, groups);
+                break;
+            default:
+                ExpertDownRowsSlices8xLauncher.Launch(Stream, inner, parts, tiles, down, count, later, groups);
+                break;
+        }
+    }
+
+    public override void MixtureGateUp(int slices, in Tensor x, in Tensor experts, in Tensor inner, in Tensor gate, in Tensor up, in Tensor sharedGate, in Tensor sharedUp, int width, int groups)
+    {
+        switch (slices)
+        {
+            case 2:
+                MixtureGateUpRowsSlices2xLauncher.Launch(Stream, x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
+                break;
+            case 4:
+                MixtureGateUpRowsSlices4xLauncher.Launch(Stream, x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
+                break;
+            default:
+                MixtureGateUpRowsSlices8xLauncher.Launch(Stream, x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
+                break;
+        }
+    }
+
+    public override void MixtureDown(int slices, in Tensor inner, in Tensor experts, in Tensor mix, in Tensor gateLogit, in Tensor output, in Tensor down, in Tensor sharedDown, int width, int groups)
+    {
+        switch (slices)
+        {
+            case 2:
+                MixtureDownRowsSlices2xLauncher.Launch(Stream, inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
+                break;
+            case 4:
+                MixtureDownRowsSlices4xLauncher.Launch(Stream, inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
+                break;
+            default:
+                MixtureDownRowsSlices8xLauncher.Launch(Stream, inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
+                break;
+        }
+    }
+}

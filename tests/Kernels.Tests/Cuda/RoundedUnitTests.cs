@@ -1,0 +1,144 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels.Tests;
+
+/// <summary>
+/// bf16 activations on matrix units: kernels that take one term for each, from the op down to their text, on the model of a
+/// card. A rounded number's second term is zero, so what they give is, bit for bit, what the kernels of two terms make of
+/// rounded rows.
+/// </summary>
+public sealed class RoundedUnitTests
+{
+    // Prompts: tiles of both widths and the other units' kernel; generated rows: few, some and many.
+    [Theory]
+    [InlineData("WarpGroup", 5, 40, 72, true, "linear_warpgroup_narrow_rounded")]
+    [InlineData("WarpGroup", 130, 600, 72, true, "linear_warpgroup_wide_rounded")]
+    [InlineData("Warp", 70, 136, 72, true, "linear_warp_rounded")]
+    [InlineData("Warp", 3, 100, 72, false, "linear_rows_few_slices2x_rounded")]
+    [InlineData("Warp", 2, 40, 1032, false, "linear_rows_few_slices4x_rounded")]
+    [InlineData("Warp", 2, 40, 2048, false, "linear_rows_few_slices8x_rounded")]
+    [InlineData("Warp", 2, 40, 2056, false, "linear_rows_whole_slices8x_rounded")]
+    [InlineData("Warp", 9, 72, 264, false, "linear_rows_wide_sixteen_slices2x_rounded")]
+    [InlineData("Warp", 16, 200, 72, false, "linear_rows_many_sixteen_rounded")]
+    [InlineData("Warp", 30, 200, 328, false, "linear_rows_many_thirtytwo_rounded")]
+    [InlineData("Warp", 70, 200, 72, false, "linear_rows_many_sixtyfour_rounded")]
+    public void A_linear_is_that_of_two_terms_on_rounded_rows(string units, int rows, int outputs, int inputs, bool prompts, string kernel)
+    {
+        float[] x = SelfCases.Normal(1, rows * inputs), rounded = [.. x.Select(v => DTypes.BF16ToF32(DTypes.F32ToBF16(v)))];
+        float[] found = Run(DType.BF16, x, out List<string> ran);
+        Assert.Contains(kernel, ran);
+        Assert.All(ran, static k => Assert.EndsWith("_rounded", k, StringComparison.Ordinal));
+        Assert.Equal(Run(DType.F32, rounded, out _), found);
+        Assert.NotEqual(Run(DType.F32, x, out _), found);
+
+        float[] Run(DType activations, float[] values, out List<string> ran)
+        {
+            using var stream = new PtxStream(Enum.Parse<MatrixUnits>(units));
+            KernelSet set = DeviceKernelSet.Create(stream, activations);
+            using var memory = new GuardedMemory(set) { IsAligned = true };
+            Tensor weight = memory.New("weight", DType.BF16, new Shape(outputs, inputs), SelfCases.Normal(2, outputs * inputs)), output = memory.New("output", DType.F32, new Shape(rows, outputs));
+            set.Linear.Run(memory.New("x", DType.F32, new Shape(rows, inputs), values), new LinearWeight(weight), output, prompts ? rows : 0);
+            Assert.Null(memory.Fault());
+            ran = stream.Ran;
+            return output.AsSpan<float>().ToArray();
+        }
+    }
+
+    // The tile of many generated rows with few outputs takes what has a multiprocessor to itself.
+    [Theory]
+    [InlineData("Warp", 1, false)]
+    [InlineData("Warp", 20, false)]
+    [InlineData("Warp", 5, true)]
+    [InlineData("WarpGroup", 5, true)]
+    public void A_gated_MLP_is_the_references_and_a_row_has_its_bits_alone(string units, int rows, bool prompts)
+    {
+        const int Hidden = 72, Width = 200;
+        using var stream = new PtxStream(Enum.Parse<MatrixUnits>(units));
+        KernelSet set = DeviceKernelSet.Create(stream, DType.BF16), reference = ReferenceKernels.Create(set.CacheType, DType.BF16);
+        float[] found = Run(set, 0, rows);
+        Assert.All(stream.Ran, static k => Assert.True(k.EndsWith("_rounded", StringComparison.Ordinal) || k.StartsWith("mlp_combine", StringComparison.Ordinal), k));
+        Assert.InRange(Distance(Run(reference, 0, rows), found), 0, 1e-4);
+        Assert.InRange(Distance(Run(ReferenceKernels.Create(set.CacheType), 0, rows), found), 1e-3, 1e-2);
+        Assert.Equal(Run(set, rows - 1, 1), found[((rows - 1) * Hidden)..]);
+
+        float[] Run(KernelSet on, int first, int count)
+        {
+            using var memory = new GuardedMemory(on) { IsAligned = true };
+            Shape full = new(rows, Hidden), inner = new(2 * Width, Hidden), down = new(Hidden, Width);
+            Tensor x = memory.New("x", DType.F32, full, SelfCases.Normal(1, full.Count)), add = memory.New("add", DType.F32, full, SelfCases.Normal(4, full.Count));
+            var gateUp = new LinearWeight(memory.New("gateUp", DType.BF16, inner, Scaled(2, inner.Count, Hidden)));
+            var weight = new LinearWeight(memory.New("down", DType.BF16, down, Scaled(3, down.Count, Width)));
+            Tensor logit = memory.New("logit", DType.F32, new Shape(rows, 1), SelfCases.Normal(5, rows)), output = memory.New("output", DType.F32, new Shape(count, Hidden));
+            Tensor scratch = memory.New("scratch", DType.F32, new Shape(count, 2 * Width));
+            on.GatedMlp.Run(
+                x.Rows(first, count), gateUp, weight, logit.Rows(first, count), add.Rows(first, count), scratch, output, prompts ? count : 0);
+            Assert.Null(memory.Fault());
+            return output.AsSpan<float>().ToArray();
+        }
+    }
+
+    // Few generated rows in two launches, more by tiles of an expert's, prompts; rows of both classes in one step.
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(21, 0)]
+    [InlineData(9, 9)]
+    [InlineData(12, 5)]
+    public void Experts_are_the_references_and_a_row_has_its_bits_alone(int rows, int prompts)
+    {
+        const int Hidden = 72, Width = 40, Experts = 5, TopK = 2;
+        using var stream = new PtxStream(MatrixUnits.Warp);
+        KernelSet set = DeviceKernelSet.Create(stream, DType.BF16), reference = ReferenceKernels.Create(set.CacheType, DType.BF16);
+        float[] found = Run(set, 0, rows);
+        Assert.All(stream.Ran, static k => Assert.True(k.EndsWith("_rounded", StringComparison.Ordinal) || k.StartsWith("experts_", StringComparison.Ordinal) || k.StartsWith("mlp_combine", StringComparison.Ordinal), k));
+        Assert.InRange(Distance(Run(reference, 0, rows), found), 0, 1e-4);
+        Assert.InRange(Distance(Run(ReferenceKernels.Create(set.CacheType), 0, rows), found), 1e-3, 1e-2);
+        foreach (int row in (int[])[0, rows - 1])
+        {
+            Assert.Equal(Run(set, row, 1), found[(row * Hidden)..((row + 1) * Hidden)]);
+        }
+
+        float[] Run(KernelSet on, int first, int count)
+        {
+            using var memory = new GuardedMemory(on) { IsAligned = true };
+            Shape pairs = new(rows, TopK), both = new(Experts, 2 * Width, Hidden), single = new(Experts, Hidden, Width), inner = new(2 * Width, Hidden), back = new(Hidden, Width);
+            Tensor x = memory.New("x", DType.F32, new Shape(rows, Hidden), SelfCases.Normal(1, rows * Hidden));
+            Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * TopK).Select(i => ((i / TopK * 3) + (i % TopK)) % Experts)]);
+            Tensor mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(2, pairs.Count)), logit = memory.New("logit", DType.F32, new Shape(rows, 1), SelfCases.Normal(3, rows));
+            var weights = ExpertWeights.Fused(memory.New("gateUp", DType.BF16, both, Scaled(4, both.Count, Hidden)), memory.New("down", DType.BF16, single, Scaled(5, single.Count, Width)));
+            var shared = new SharedExpert(
+                new LinearWeight(memory.New("sharedGateUp", DType.BF16, inner, Scaled(6, inner.Count, Hidden))), new LinearWeight(memory.New("sharedDown", DType.BF16, back, Scaled(7, back.Count, Width))));
+            Tensor scratch = memory.New("scratch", DType.I8, new Shape(long.Max(64, on.ExpertMixture.ScratchBytes(weights, shared, count, TopK)))), output = memory.New("output", DType.F32, new Shape(count, Hidden));
+            on.ExpertMixture.Run(
+                x.Rows(first, count), weights, shared, chosen.Rows(first, count), mix.Rows(first, count), logit.Rows(first, count), scratch, output, int.Max(0, int.Min(count, prompts - first)));
+            Assert.Null(memory.Fault());
+            return output.AsSpan<float>().ToArray();
+        }
+    }
+
+    [Fact]
+    public void A_routers_rows_are_never_rounded()
+    {
+        using var stream = new PtxStream(MatrixUnits.Warp);
+        KernelSet set = DeviceKernelSet.Create(stream, DType.BF16);
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Tensor x = memory.New("x", DType.F32, new Shape(6, 72), SelfCases.Normal(1, 6 * 72)), output = memory.New("output", DType.F32, new Shape(6, 40));
+        set.GateLinear.Run(x, new LinearWeight(memory.New("weight", DType.BF16, new Shape(40, 72), SelfCases.Normal(2, 40 * 72))), output, promptRows: 3);
+        Assert.Null(memory.Fault());
+        Assert.NotEmpty(stream.Ran);
+        Assert.DoesNotContain(stream.Ran, static k => k.EndsWith("_rounded", StringComparison.Ordinal));
+    }
+
+    private static float[] Scaled(int seed, long count, int terms) => [.. SelfCases.Normal(seed, count).ToArray().Select(v => v / MathF.Sqrt(terms))];
+
+    private static double Distance(float[] expected, float[] found)
+    {
+        double off = 0, size = 0;
+        foreach ((float e, float f) in expected.Zip(found))
+        {
+            off += ((double)f - e) * ((double)f - e);
+            size += (double)e * e;
+        }
+
+        return Math.Sqrt(off / size);
+    }
+}
