@@ -9,8 +9,9 @@ namespace Lean.Kernels;
 /// </summary>
 internal sealed class GroupedExpertsDevice(KernelStream stream, DType activations) : GroupedExperts
 {
-    // PromptTiles.Rows in Kernels/Device.
+    // PromptTiles.Rows and those of EightRowTilesByExpert in Kernels/Device.
     private const int PromptTileRows = 64;
+    private const int EightTileRows = 8;
 
     private readonly RowUnits _rowUnits = new(stream, activations == DType.BF16);
     private readonly FewExpertRows _few = new(stream, activations == DType.BF16);
@@ -75,9 +76,21 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
 
             if (_rowUnits.Takes(mine, gates) && _rowUnits.Takes(mine, ups) && _rowUnits.Takes(buffers.Inner, downs) && weights.Hidden % 8 == 0 && weights.Width % 8 == 0)
             {
-                ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
-                _rowUnits.ExpertGateUp(mine, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
-                _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, buffers.Tiles, downs);
+                // Many rows need fewer tiles where they are counted by expert; each tile without rows costs its groups.
+                Tensor tiles = buffers.Tiles;
+                long slots = EightSlots(weights, generated * topK);
+                if (slots < generated * topK)
+                {
+                    tiles = tiles.Rows(0, slots);
+                    ExpertsSortEightByExpertLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
+                }
+                else
+                {
+                    ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
+                }
+
+                _rowUnits.ExpertGateUp(mine, buffers.Inner, buffers.Rows, tiles, gates, ups);
+                _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, tiles, downs);
             }
             else
             {
@@ -145,6 +158,8 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
             RoundRowsLauncher.Launch(stream, buffers.Inner, buffers.Inner);
         }
     }
+
+    private static long EightSlots(ExpertWeights weights, long entries) => (entries / EightTileRows) + weights.Count;
 
     private static long PromptSlots(ExpertWeights weights, long entries) => (entries / PromptTileRows) + weights.Count;
 }
