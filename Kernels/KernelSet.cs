@@ -53,6 +53,12 @@ public sealed class KernelSet
     /// <summary>Matrix product with a copy of weights in eight bits, for drafts; null where drafts take the weights themselves.</summary>
     public EightBitLinear? EightBitLinear { get; init; }
 
+    /// <summary>A norm and the product behind it in one launch, or null where the device has none: nothing but time depends on it.</summary>
+    public NormedLinear? NormedLinear { get; init; }
+
+    /// <summary>A norm and the router behind it, whose rows are never rounded; or null.</summary>
+    public NormedLinear? NormedGateLinear { get; init; }
+
     /// <summary>cos and sin of a step's positions.</summary>
     public RotaryTable RotaryTable { get => field ?? Missing<RotaryTable>("rotary_table"); init; }
 

@@ -24,8 +24,8 @@ internal sealed class DecoderLayer
     public DecoderLayer(int index, DecoderNormWeights norms, IMixer mixer, IMlp mlp, LayerContext layer)
     {
         (_mixer, _mlp) = (mixer, mlp);
-        _inputNorm = new ResidualNorm(layer.Parameters.Small(norms.Input), FaultPlace.BeforeMixer(index), layer);
-        _postAttentionNorm = new ResidualNorm(layer.Parameters.Small(norms.PostAttention), FaultPlace.BeforeMlp(index), layer);
+        _inputNorm = new ResidualNorm(layer.Parameters.Small(norms.Input), FaultPlace.BeforeMixer(index), layer, layer.Ops.NormedLinear);
+        _postAttentionNorm = new ResidualNorm(layer.Parameters.Small(norms.PostAttention), FaultPlace.BeforeMlp(index), layer, layer.Ops.NormedGateLinear);
     }
 
     /// <summary>Bytes of the step's memory that the layer takes beside what it is given.</summary>
@@ -40,8 +40,19 @@ internal sealed class DecoderLayer
     /// <param name="step">The step.</param>
     public void Forward(Tensor residual, Tensor pending, Tensor normed, Tensor delta, StepContext step)
     {
+        if (_inputNorm.Projects(_mixer.Input, step) && _postAttentionNorm.Projects(_mlp.Input, step))
+        {
+            // The one writes beside the residual, the other back.
+            ArenaMark mark = step.Arena.Mark();
+            Tensor kept = step.Arena.F32(residual.Shape[0], residual.Shape[1]);
+            _mixer.Forward(x: default, _inputNorm.Project(residual, pending, kept, normed: default, _mixer.Input, step), delta, step);
+            _mlp.Forward(normed, _postAttentionNorm.Project(kept, delta, residual, normed, _mlp.Input!, step), delta, step);
+            step.Arena.Release(mark);
+            return;
+        }
+
         Norm(residual, pending, normed, step);
-        _mixer.Forward(normed, delta, step);
+        _mixer.Forward(normed, projected: default, delta, step);
         Finish(residual, normed, delta, step);
     }
 
@@ -53,7 +64,7 @@ internal sealed class DecoderLayer
     public void Finish(Tensor residual, Tensor normed, Tensor delta, StepContext step)
     {
         _postAttentionNorm.Run(residual, delta, normed, step);
-        _mlp.Forward(normed, delta, step);
+        _mlp.Forward(normed, projected: default, delta, step);
     }
 
     /// <summary>What the mixer takes.</summary>

@@ -22,7 +22,9 @@ internal sealed class DenseMlp : IMlp
 
     public long Bytes(long rows) => rows * sizeof(float) * _gateUp.Outputs;
 
-    public void Forward(Tensor x, Tensor output, StepContext step)
+    public LinearWeight? Input => null;
+
+    public void Forward(Tensor x, Tensor projected, Tensor output, StepContext step)
     {
         ArenaMark mark = step.Arena.Mark();
         Tensor scratch = step.Arena.F32(step.Batch.Rows, _gateUp.Outputs);

@@ -13,7 +13,8 @@ namespace Lean.Engine.Layers;
 /// gets, and its rows' sums come back, added in the order of the ranks. Rows go to all ranks, or only to those whose
 /// experts they chose, as the step's plan says (see <see cref="DispatchKind"/>): the bits are the same. Then the ranks of a
 /// replica exchange their shares. The shared expert is divided between the ranks of a replica and reduced over them, once; the
-/// routed experts' sum enters that reduction with the first rank's part.
+/// routed experts' sum enters that reduction with the first rank's part. It is computed while rows are on their way, where the
+/// device can: its kernels go into a branch of the stream that leaves before the dispatch, while collectives stay in their order.
 /// </summary>
 internal sealed class ExpertParallelMoe : IMlp
 {
@@ -41,40 +42,70 @@ internal sealed class ExpertParallelMoe : IMlp
     {
         long hidden = _layer.Config.Hidden, topK = _layer.Config.TopK, all = rows * _peers.Layout.Data;
         long travelling = all * (ForwardCollectives.DispatchBytes(_layer.Config) + (sizeof(float) * ((3 * hidden) + (2 * topK))));
-        long own = rows * sizeof(float) * ((2 * hidden) + _router.Outputs + _gateUp.Outputs + 8);
+        long own = rows * sizeof(float) * ((3 * hidden) + _router.Outputs + _gateUp.Outputs + 8);
         return travelling + own + _layer.Ops.GroupedExperts.ScratchBytes(_experts, all, topK);
     }
 
-    public void Forward(Tensor x, Tensor output, StepContext step)
+    public LinearWeight? Input => null;
+
+    public void Forward(Tensor x, Tensor projected, Tensor output, StepContext step)
     {
-        ArenaMark mark = step.Arena.Mark();
-        Tensor routed = Exchange(Routed(x, step), step);
-        bool first = _peers.Layout.TensorRank(_peers.Rank) == 0;
-        Shared(x, first ? routed.Rows(0, x.Shape[0]) : default, output, step);
-        step.Arena.Release(mark);
+        Arena arena = step.Arena;
+        ArenaMark mark = arena.Mark();
+        long rows = x.Shape[0], hidden = x.Shape[1], padded = PaddedRows();
+        bool adds = _peers.Layout.TensorRank(_peers.Rank) == 0;
+
+        // The first rank of a replica has two parts to add, one behind the other.
+        Tensor parts = arena.F32((adds ? 2 : 1) * padded, hidden), routed = parts.Rows(0, padded);
+        var shared = new SharedRows(x, adds ? parts.Rows(padded, rows) : output, arena.F32(rows, 4).Columns(0, 1), arena.F32(rows, _gateUp.Outputs), step.Batch.PromptRows);
+        Routed(shared, routed, step);
+        _layer.Ops.Queue.JoinBranch();
+        if (adds && rows > 0)
+        {
+            _layer.Ops.PartSum.Run(parts.Reshape(new Shape(2, padded * hidden)).Columns(0, rows * hidden), output);
+        }
+
+        _down.Complete(output);
+        arena.Release(mark);
+    }
+
+    // The sums of the replica's rows over all ranks' experts: f32 [padded T, H], from its ranks' shares.
+    private void Routed(in SharedRows shared, Tensor routed, StepContext step)
+    {
+        if (_peers.Layout.Tensor == 1)
+        {
+            OwnShare(shared, routed, step);
+            return;
+        }
+
+        Tensor sums = step.Arena.F32(_peers.Dispatch.Shares[_peers.Rank].Padded, routed.Shape[1]);
+        OwnShare(shared, sums, step);
+        _peers.Gather(GroupKind.Tensor, CollectivePurpose.Combine, _layer.Index, sums, routed);
     }
 
     // The sums of the rank's share of rows over all ranks' experts: f32 [share, H].
-    private Tensor Routed(Tensor x, StepContext step)
+    private void OwnShare(in SharedRows shared, Tensor sums, StepContext step)
     {
         DispatchRows dispatch = _peers.Dispatch;
         DispatchRows.Share own = dispatch.Shares[_peers.Rank];
         Arena arena = step.Arena;
         long hidden = _layer.Config.Hidden, topK = _layer.Config.TopK;
-        Tensor sums = arena.F32(own.Padded, hidden);
+        Tensor x = shared.Input.Rows(own.First < shared.Input.Shape[0] ? own.First : 0, own.Rows);
         ArenaMark mark = arena.Mark();
         if (_peers.IsNext(GroupKind.Expert, CollectivePurpose.DispatchCounts))
         {
             DispatchRows.Share alone = own with { Place = 0 };
             var routed = new DispatchBuffer(arena.Raw((long)own.Padded * ForwardCollectives.DispatchBytes(_layer.Config)), alone, _layer.Config);
-            Route(x.Rows(own.First < x.Shape[0] ? own.First : 0, own.Rows), routed, step);
+            Route(x, routed, step);
+            Branch(shared);
             _exchange.Run(routed, sums, arena);
             arena.Release(mark);
-            return sums;
+            return;
         }
 
         Tensor packed = arena.Raw((long)dispatch.Padded * ForwardCollectives.DispatchBytes(_layer.Config));
-        Route(x.Rows(own.First < x.Shape[0] ? own.First : 0, own.Rows), new DispatchBuffer(packed, own, _layer.Config), step);
+        Route(x, new DispatchBuffer(packed, own, _layer.Config), step);
+        Branch(shared);
         _peers.Gather(GroupKind.Expert, CollectivePurpose.Dispatch, _layer.Index, DispatchBuffer.Bytes(packed, own, _layer.Config), packed);
 
         Tensor rows = arena.F32(dispatch.Rows, hidden), mix = arena.F32(dispatch.Rows, topK), chosen = arena.I32(dispatch.Rows, topK);
@@ -88,7 +119,6 @@ internal sealed class ExpertParallelMoe : IMlp
         _layer.Ops.GroupedExperts.Run(rows, _experts, chosen, mix, scratch, parts, dispatch.PromptRows);
         _peers.Scatter(GroupKind.Expert, CollectivePurpose.Combine, _layer.Index, InShares(parts, arena), sums);
         arena.Release(mark);
-        return sums;
     }
 
     private void Route(Tensor x, in DispatchBuffer buffer, StepContext step)
@@ -122,14 +152,9 @@ internal sealed class ExpertParallelMoe : IMlp
         return shares;
     }
 
-    // All of the replica's rows, from its ranks' shares: f32 [padded T, H].
-    private Tensor Exchange(Tensor sums, StepContext step)
+    // Rows of the replica's shares.
+    private long PaddedRows()
     {
-        if (_peers.Layout.Tensor == 1)
-        {
-            return sums;
-        }
-
         long rows = 0;
         int first = _peers.Layout.DataRank(_peers.Rank) * _peers.Layout.Tensor;
         foreach (ref readonly DispatchRows.Share share in _peers.Dispatch.Shares.Slice(first, _peers.Layout.Tensor))
@@ -137,18 +162,19 @@ internal sealed class ExpertParallelMoe : IMlp
             rows += share.Padded;
         }
 
-        Tensor all = step.Arena.F32(rows, sums.Shape[1]);
-        _peers.Gather(GroupKind.Tensor, CollectivePurpose.Combine, _layer.Index, sums, all);
-        return all;
+        return rows;
     }
 
-    private void Shared(Tensor x, Tensor add, Tensor output, StepContext step)
+    // The shared expert, beside what is queued until the branch is joined.
+    private void Branch(in SharedRows rows)
     {
-        long promptRows = step.Batch.PromptRows;
-        Tensor gate = step.Arena.F32(x.Shape[0], 4).Columns(0, 1);
-        Tensor scratch = step.Arena.F32(x.Shape[0], _gateUp.Outputs);
-        _layer.Ops.GateLinear.Run(x, _sharedGate, gate, promptRows);
-        _layer.Ops.GatedMlp.Run(x, _gateUp, _down.Weight, gate, add, scratch, output, promptRows);
-        _down.Complete(output);
+        IStream queue = _layer.Ops.Queue;
+        queue.BeginBranch();
+        _layer.Ops.GateLinear.Run(rows.Input, _sharedGate, rows.Gate, rows.PromptRows);
+        _layer.Ops.GatedMlp.Run(rows.Input, _gateUp, _down.Weight, rows.Gate, add: default, rows.Scratch, rows.Output, rows.PromptRows);
+        queue.EndBranch();
     }
+
+    // What the shared expert reads and writes: memory that nothing else uses before the branch is joined.
+    private readonly record struct SharedRows(Tensor Input, Tensor Output, Tensor Gate, Tensor Scratch, long PromptRows);
 }

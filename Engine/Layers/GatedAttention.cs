@@ -41,24 +41,31 @@ internal sealed class GatedAttention : IMixer
 
     public long Bytes(long rows) => rows * sizeof(float) * (ProjectedWidth + (2 * QueryWidth));
 
-    public void Forward(Tensor x, Tensor output, StepContext step)
+    public LinearWeight Input => _input;
+
+    public void Forward(Tensor x, Tensor projected, Tensor output, StepContext step)
     {
         ArenaMark mark = step.Arena.Mark();
-        Attend(Prepare(x, step), output, step);
+        Attend(Prepare(x, projected, step), output, step);
         step.Arena.Release(mark);
     }
 
     /// <summary>Writes the rows' keys and values to the cache.</summary>
-    /// <param name="x">f32 [T, H].</param>
+    /// <param name="x">f32 [T, H]; empty where <paramref name="projected"/> is given.</param>
+    /// <param name="projected">f32 [T, N]: x times <see cref="Input"/>, or empty.</param>
     /// <param name="step">The step.</param>
     /// <returns>The rest of what <see cref="Attend"/> takes, in the step's memory.</returns>
-    public AttentionInputs Prepare(Tensor x, StepContext step)
+    public AttentionInputs Prepare(Tensor x, Tensor projected, StepContext step)
     {
         StepBatch batch = step.Batch;
         AttentionCache cache = step.Caches.Attention(_ordinal);
-        Tensor projected = step.Arena.F32(batch.Rows, ProjectedWidth);
         Tensor queries = step.Arena.F32(batch.Rows, QueryWidth);
-        _layer.Ops.Linear.Run(x, _input, projected, batch.PromptRows);
+        if (projected.IsEmpty)
+        {
+            projected = step.Arena.F32(batch.Rows, ProjectedWidth);
+            _layer.Ops.Linear.Run(x, _input, projected, batch.PromptRows);
+        }
+
         _layer.Ops.PrepareAttention.Run(
             _shape, projected, _queryNorm, _keyNorm, _layer.Config.NormEpsilon, step.Rotary, batch.CacheSlots, cache.Keys, cache.Values, queries);
         return new AttentionInputs(projected, queries);

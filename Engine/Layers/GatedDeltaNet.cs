@@ -29,17 +29,23 @@ internal sealed class GatedDeltaNet : IMixer
 
     public long Bytes(long rows) => rows * sizeof(float) * (_weights.Input.Outputs + _shape.Channels + _shape.ValueWidth);
 
-    public void Forward(Tensor x, Tensor output, StepContext step)
+    public LinearWeight Input => _weights.Input;
+
+    public void Forward(Tensor x, Tensor projected, Tensor output, StepContext step)
     {
         KernelSet ops = _layer.Ops;
         StepBatch batch = step.Batch;
         DeltaNetCache cache = step.Caches.DeltaNet(_ordinal);
         ArenaMark mark = step.Arena.Mark();
-        Tensor projected = step.Arena.F32(batch.Rows, _weights.Input.Outputs);
         Tensor convolved = step.Arena.F32(batch.Rows, _shape.Channels);
         Tensor read = step.Arena.F32(batch.Rows, _shape.ValueWidth);
 
-        ops.Linear.Run(x, _weights.Input, projected, batch.PromptRows);
+        if (projected.IsEmpty)
+        {
+            projected = step.Arena.F32(batch.Rows, _weights.Input.Outputs);
+            ops.Linear.Run(x, _weights.Input, projected, batch.PromptRows);
+        }
+
         Tensor qkv = projected.Columns(0, _shape.Channels);
         Tensor z = projected.Columns(_shape.Channels, _shape.ValueWidth);
         Tensor b = projected.Columns(_shape.Channels + _shape.ValueWidth, _shape.ValueHeads);
@@ -56,8 +62,11 @@ internal sealed class GatedDeltaNet : IMixer
 
         Tensor prompts = read.Rows(0, batch.PromptRows);
         ops.GatedRmsNorm.Run(prompts, z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts);
+
+        // A sequence may have both kinds of rows in a step: then its prompt's last state is as new as can be.
         ops.GeneratedDeltaNet.Run(
-            _shape, _parameters, new DeltaNetInputs(qkv, z, b, a), cache.History, cache.State, batch.Generated, convolved, read, batch.PromptRows);
+            _shape, _parameters, new DeltaNetInputs(qkv, z, b, a), cache.History, cache.State, batch.Generated, convolved, read, batch.PromptRows,
+            settled: batch.PromptRows == 0);
         _weights.Output.Run(read, output, batch.PromptRows);
         step.Arena.Release(mark);
     }

@@ -1,4 +1,5 @@
 using Lean.Engine.Running;
+using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Layers;
@@ -6,11 +7,15 @@ namespace Lean.Engine.Layers;
 /// <summary>Mixes information across positions: gated attention or Gated DeltaNet.</summary>
 internal interface IMixer
 {
+    /// <summary>[N, H]: what multiplies its rows first.</summary>
+    LinearWeight Input { get; }
+
     /// <summary>Computes what the layer adds to the residual stream.</summary>
-    /// <param name="x">f32 [T, H], normed.</param>
+    /// <param name="x">f32 [T, H], normed; empty where <paramref name="projected"/> is given.</param>
+    /// <param name="projected">f32 [T, N]: x times <see cref="Input"/>, or empty.</param>
     /// <param name="output">f32 [T, H].</param>
     /// <param name="step">The step.</param>
-    void Forward(Tensor x, Tensor output, StepContext step);
+    void Forward(Tensor x, Tensor projected, Tensor output, StepContext step);
 
     /// <summary>Bytes of the step's memory that <see cref="Forward"/> takes.</summary>
     /// <param name="rows">T.</param>

@@ -1,4 +1,5 @@
 using Lean.Engine.Running;
+using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Layers;
@@ -10,9 +11,31 @@ namespace Lean.Engine.Layers;
 /// <param name="weight">f32 [H].</param>
 /// <param name="place">What it is called where a row is not finite.</param>
 /// <param name="layer">What layers are built from.</param>
-internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer)
+/// <param name="product">Norms rows and multiplies them at once, or null.</param>
+internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer, NormedLinear? product = null)
 {
     private readonly NormWeight _norm = new(weight, layer.Config.NormEpsilon, place);
+
+    /// <summary>Whether <see cref="Project"/> takes a step's rows.</summary>
+    /// <param name="weight">[N, H], or null where no product follows.</param>
+    /// <param name="step">The step.</param>
+    public bool Projects(LinearWeight? weight, StepContext step) =>
+        weight is not null && layer.Peers is null && product?.Takes(step.Batch.Rows, step.Batch.PromptRows, weight) == true;
+
+    /// <summary>Runs it and the product behind it, where the device takes both at once.</summary>
+    /// <param name="residual">f32 [T, H].</param>
+    /// <param name="delta">f32 [T, H]: what is added; or empty.</param>
+    /// <param name="kept">f32 [T, H]: receives their sum.</param>
+    /// <param name="normed">f32 [T, H]: receives the norm, or empty.</param>
+    /// <param name="weight">[N, H].</param>
+    /// <param name="step">The step; its memory holds the result.</param>
+    /// <returns>f32 [T, N], rows may be strided.</returns>
+    public Tensor Project(Tensor residual, Tensor delta, Tensor kept, Tensor normed, LinearWeight weight, StepContext step)
+    {
+        Tensor output = step.Arena.Product(residual.Shape[0], weight.Outputs);
+        product!.Run(residual, delta, _norm.Weight, _norm.Epsilon, kept, normed, step.Faults, _norm.Place, weight, output);
+        return output;
+    }
 
     /// <summary>Runs it.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>

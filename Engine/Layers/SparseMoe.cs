@@ -13,9 +13,6 @@ namespace Lean.Engine.Layers;
 /// </summary>
 internal sealed class SparseMoe : IMlp
 {
-    // A card's copy engine writes rows that begin at multiples of 16 bytes.
-    private const int Pad = 4;
-
     private readonly LayerContext _layer;
     private readonly LinearWeight _router;     // [E + 1, H]
     private readonly ExpertWeights _experts;   // E × ([I, H], [I, H], [H, I])
@@ -31,19 +28,25 @@ internal sealed class SparseMoe : IMlp
     }
 
     public long Bytes(long rows) =>
-        (rows * sizeof(float) * (_experts.Count + Pad + (2 * _layer.Config.TopK))) + _layer.Ops.ExpertMixture.ScratchBytes(_experts, _shared, rows, _layer.Config.TopK);
+        (rows * sizeof(float) * (_experts.Count + Arena.Pad + (2 * _layer.Config.TopK))) + _layer.Ops.ExpertMixture.ScratchBytes(_experts, _shared, rows, _layer.Config.TopK);
 
-    public void Forward(Tensor x, Tensor output, StepContext step)
+    public LinearWeight Input => _router;
+
+    public void Forward(Tensor x, Tensor projected, Tensor output, StepContext step)
     {
         KernelSet ops = _layer.Ops;
         long rows = step.Batch.Rows, count = _experts.Count, topK = _layer.Config.TopK;
         ArenaMark mark = step.Arena.Mark();
-        Tensor logits = step.Arena.F32(rows, (count + Pad) / Pad * Pad).Columns(0, count + 1);
+        Tensor logits = projected.IsEmpty ? step.Arena.Product(rows, count + 1) : projected;
         Tensor chosen = step.Arena.I32(rows, topK);
         Tensor mix = step.Arena.F32(rows, topK);
         Tensor scratch = step.Arena.Raw(ops.ExpertMixture.ScratchBytes(_experts, _shared, rows, topK));
 
-        ops.GateLinear.Run(x, _router, logits, step.Batch.PromptRows);
+        if (projected.IsEmpty)
+        {
+            ops.GateLinear.Run(x, _router, logits, step.Batch.PromptRows);
+        }
+
         ops.ExpertRouter.Run(logits.Columns(0, count), _layer.Config.RenormaliseTopK, chosen, mix);
         ops.ExpertMixture.Run(x, _experts, _shared, chosen, mix, logits.Columns(count, 1), scratch, output, step.Batch.PromptRows);
         _sum.CompleteForNorm(output);

@@ -9,6 +9,9 @@ namespace Lean.Engine.Running;
 /// </summary>
 internal sealed class Arena : IDisposable
 {
+    /// <summary>Rows that <see cref="Product"/> gives begin at multiples of so many f32.</summary>
+    public const int Pad = 4;
+
     private const long Alignment = 64;
     private const long FirstBytes = 1 << 20;
 
@@ -78,6 +81,9 @@ internal sealed class Arena : IDisposable
 
     /// <summary>An f32 matrix whose contents are undefined.</summary>
     public Tensor F32(long rows, long columns) => Take(DType.F32, new Shape(rows, columns));
+
+    /// <summary>An f32 matrix whose rows begin at multiples of 16 bytes, as a card's copy engine writes them; they may be strided.</summary>
+    public Tensor Product(long rows, long columns) => F32(rows, (columns + Pad - 1) / Pad * Pad).Columns(0, columns);
 
     /// <summary>An i32 matrix whose contents are undefined.</summary>
     public Tensor I32(long rows, long columns) => Take(DType.I32, new Shape(rows, columns));

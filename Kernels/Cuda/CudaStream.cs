@@ -6,21 +6,25 @@ namespace Lean.Kernels;
 /// <summary>A CUDA stream that kernels, copies and fills are queued on.</summary>
 public sealed unsafe class CudaStream : KernelStream
 {
-    /// <summary>The environment variable that, set to off, keeps kernels from starting before the one before them has ended.</summary>
+    /// <summary>The environment variable that, set to off, keeps kernels from starting before the one before them has ended, and branches from running beside the rest.</summary>
     public const string OverlapVariable = "LEAN_OVERLAP";
 
     private readonly CudaDevice _device;
     private readonly List<(DeviceKernel Kernel, nint Start, nint End)>? _timed;
     private readonly bool _overlaps;
+    private readonly bool _branches;
     private bool _holds;
+    private bool _heldBefore;
     private PinnedRing? _staging;
+    private CudaBranch? _branch;
     private nint _stream;
 
     internal CudaStream(CudaDevice device, bool profile)
     {
         _device = device;
         _timed = profile ? [] : null;
-        _overlaps = !profile && device.Info.Capability >= CudaDeviceInfo.Hopper && Environment.GetEnvironmentVariable(OverlapVariable) != "off";
+        _branches = !profile && Environment.GetEnvironmentVariable(OverlapVariable) != "off";
+        _overlaps = _branches && device.Info.Capability >= CudaDeviceInfo.Hopper;
         device.Enter();
         Check(CU.StreamCreate(out _stream, CU.StreamNonBlocking), "make a stream");
     }
@@ -35,8 +39,10 @@ public sealed unsafe class CudaStream : KernelStream
 
     internal override int Multiprocessors => _device.Info.Multiprocessors;
 
-    /// <summary>The driver's stream (CUstream), for libraries that queue work of their own on it.</summary>
-    public nint Handle => _stream != 0 ? _stream : throw new ObjectDisposedException(nameof(CudaStream));
+    /// <summary>The driver's stream (CUstream), for libraries that queue work of their own on it; within a branch, the branch's.</summary>
+    public nint Handle => IsBranch ? _branch!.Handle : _stream != 0 ? _stream : throw new ObjectDisposedException(nameof(CudaStream));
+
+    private protected override bool IsBranch => _branch?.IsOpen == true;
 
     /// <summary>Whether what is queued goes into a graph, see <see cref="Capture"/>.</summary>
     public bool IsCapturing { get; private set; }
@@ -60,9 +66,10 @@ public sealed unsafe class CudaStream : KernelStream
         finally
         {
             IsCapturing = false;
+            _branch?.Close();
 
             // Also after a failure: a stream left capturing takes no other work.
-            int error = CU.StreamEndCapture(Handle, out graph);
+            int error = CU.StreamEndCapture(_stream, out graph);
             graph = error == CU.Success ? graph : 0;
         }
 
@@ -201,6 +208,39 @@ public sealed unsafe class CudaStream : KernelStream
     }
 
     /// <inheritdoc/>
+    public override void BeginBranch()
+    {
+        if (_branches)
+        {
+            _device.Enter();
+            (_branch ??= new CudaBranch(_device)).Begin(_stream);
+            (_heldBefore, _holds) = (_holds, true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void EndBranch()
+    {
+        if (_branches)
+        {
+            _device.Enter();
+            _branch!.End();
+            _holds = _heldBefore;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void JoinBranch()
+    {
+        if (_branches)
+        {
+            _device.Enter();
+            _branch!.Join(_stream);
+            _holds = true;
+        }
+    }
+
+    /// <inheritdoc/>
     public override void Synchronize()
     {
         _device.Enter();
@@ -295,6 +335,7 @@ public sealed unsafe class CudaStream : KernelStream
 
         _device.Enter();
         _ = CU.StreamSynchronize(_stream);
+        _branch?.Dispose();
         foreach ((_, nint start, nint end) in _timed ?? [])
         {
             _ = CU.EventDestroy(start);

@@ -21,9 +21,13 @@ public abstract class GeneratedDeltaNet
     /// <param name="convolved">f32 [T, C], scratch; its generated rows are lost.</param>
     /// <param name="output">f32 [T, ValueHeads·dv].</param>
     /// <param name="promptRows">How many rows come before the generated ones.</param>
+    /// <param name="settled">
+    /// Whether history and state are as the last step left them: nothing queued since the step's rows were placed writes them, so
+    /// that a device may read them before what was queued last has ended.
+    /// </param>
     public void Run(
         DeltaRuleShape shape, DeltaNetParameters weights, in DeltaNetInputs inputs, Tensor history, Tensor state, Tensor segments, Tensor convolved,
-        Tensor output, long promptRows)
+        Tensor output, long promptRows, bool settled = false)
     {
         long rows = convolved.Shape[0], taps = weights.Convolution.Shape[1], slots = state.Shape[0];
         var heads = new Shape(rows, shape.ValueHeads);
@@ -45,11 +49,11 @@ public abstract class GeneratedDeltaNet
         LaunchCheck.That(promptRows >= 0 && promptRows <= rows, Op, "0 ≤ promptRows ≤ T");
         if (promptRows < rows && segments.Shape[0] > 0)
         {
-            Launch(shape, weights, inputs, history, state, segments, convolved, output, promptRows);
+            Launch(shape, weights, inputs, history, state, segments, convolved, output, promptRows, settled);
         }
     }
 
     private protected abstract void Launch(
         DeltaRuleShape shape, DeltaNetParameters weights, in DeltaNetInputs inputs, Tensor history, Tensor state, Tensor segments, Tensor convolved,
-        Tensor output, long promptRows);
+        Tensor output, long promptRows, bool settled);
 }

@@ -12,29 +12,33 @@ internal sealed class GeneratedDeltaNetDevice(KernelStream stream, GeneratedDelt
     private const int Dim = 128;
     private const int Taps = 4;
 
+    // From so many groups on a multiprocessor on, L2 is asked for states: of fewer most are on their way anyway.
+    private const int RoundsAsked = 4;
+
     private protected override void Launch(
         DeltaRuleShape shape, DeltaNetParameters weights, in DeltaNetInputs inputs, Tensor history, Tensor state, Tensor segments, Tensor convolved,
-        Tensor output, long promptRows)
+        Tensor output, long promptRows, bool settled)
     {
         int ratio = shape.ValueHeads / shape.KeyHeads;
         bool takes = stream.MatrixUnits != MatrixUnits.None && shape.KeyDim == Dim && shape.ValueDim == Dim && ratio <= 2
             && weights.Convolution.Shape[1] == Taps && weights.Convolution.Address % 16 == 0 && state.Address % 16 == 0;
-        int groups = (int)segments.Shape[0] * shape.KeyHeads;
+        int groups = (int)segments.Shape[0] * shape.KeyHeads, early = settled ? 1 : 0;
+        int ahead = groups > RoundsAsked * stream.Multiprocessors ? stream.Multiprocessors : 0;
         if (!takes)
         {
-            inThree.Run(shape, weights, inputs, history, state, segments, convolved, output, promptRows);
+            inThree.Run(shape, weights, inputs, history, state, segments, convolved, output, promptRows, settled);
         }
         else if (ratio == 1)
         {
             DeltaNetRowsSingleLauncher.Launch(
                 stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
-                segments, output, weights.Epsilon, groups);
+                segments, output, weights.Epsilon, early, ahead, groups);
         }
         else
         {
             DeltaNetRowsDoubleLauncher.Launch(
                 stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
-                segments, output, weights.Epsilon, groups);
+                segments, output, weights.Epsilon, early, ahead, groups);
         }
     }
 }

@@ -9,20 +9,20 @@ namespace Lean.Kernels;
 /// </summary>
 internal sealed class GroupedExpertsDevice(KernelStream stream, DType activations) : GroupedExperts
 {
-    // PromptTiles.Rows and the columns of a tile in Kernels/Device.
+    // PromptTiles.Rows and those of EightRowTilesByExpert in Kernels/Device.
     private const int PromptTileRows = 64;
-    private const int TileColumns = 3;
-    private const int Alignment = 64;
+    private const int EightTileRows = 8;
 
     private readonly RowUnits _rowUnits = new(stream, activations == DType.BF16);
     private readonly FewExpertRows _few = new(stream, activations == DType.BF16);
     private readonly LinearMatrixUnits _units = new(stream, activations == DType.BF16);
+    private readonly PromptExperts _prompt = new(stream, activations == DType.BF16);
 
     public override long ScratchBytes(ExpertWeights weights, long rows, long topK)
     {
         // Few rows have more slots as prompts' (one per expert at least), many as generated ones (one per entry).
         long free = 0;
-        _ = new Buffers(ref free, _units, weights, rows, topK, long.Max(PromptSlots(weights, rows * topK), rows * topK));
+        _ = new ExpertScratch(ref free, _units, weights, rows, topK, long.Max(PromptSlots(weights, rows * topK), rows * topK));
         return free;
     }
 
@@ -48,17 +48,25 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
         if (promptRows > 0)
         {
             long free = scratch.Address;
-            var buffers = new Buffers(ref free, _units, weights, promptRows, topK, PromptSlots(weights, promptRows * topK));
+            var buffers = new ExpertScratch(ref free, _units, weights, promptRows, topK, PromptSlots(weights, promptRows * topK));
             Tensor chosen = experts.Rows(0, promptRows);
-            ExpertsSortPromptLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
-            Prompt(x.Rows(0, promptRows), weights, gates, ups, downs, buffers);
-            ExpertsCombineLauncher.Launch(stream, buffers.Places(topK), mix.Rows(0, promptRows), buffers.Parts, output.Rows(0, promptRows));
+            Tensor mine = x.Rows(0, promptRows), shares = mix.Rows(0, promptRows), sums = output.Rows(0, promptRows);
+            if (_prompt.Takes(mine, weights, gates, ups, downs, sums))
+            {
+                _prompt.Run(mine, weights, gates, ups, downs, chosen, shares, buffers, sums);
+            }
+            else
+            {
+                ExpertsSortPromptLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
+                Prompt(mine, weights, gates, ups, downs, buffers);
+                ExpertsCombineLauncher.Launch(stream, buffers.Places(topK), shares, buffers.Parts, sums);
+            }
         }
 
         if (generated > 0)
         {
             long free = scratch.Address;
-            var buffers = new Buffers(ref free, _units, weights, generated, topK, generated * topK);
+            var buffers = new ExpertScratch(ref free, _units, weights, generated, topK, generated * topK);
             Tensor chosen = experts.Rows(promptRows, generated);
             Tensor mine = x.Rows(promptRows, generated), shares = mix.Rows(promptRows, generated), sums = output.Rows(promptRows, generated);
             if (_few.TryRun(mine, weights, null, chosen, shares, default, buffers.Inner.Address, sums))
@@ -68,9 +76,21 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
 
             if (_rowUnits.Takes(mine, gates) && _rowUnits.Takes(mine, ups) && _rowUnits.Takes(buffers.Inner, downs) && weights.Hidden % 8 == 0 && weights.Width % 8 == 0)
             {
-                ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
-                _rowUnits.ExpertGateUp(mine, buffers.Inner, buffers.Rows, buffers.Tiles, gates, ups);
-                _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, buffers.Tiles, downs);
+                // Many rows need fewer tiles where they are counted by expert; each tile without rows costs its groups.
+                Tensor tiles = buffers.Tiles;
+                long slots = EightSlots(weights, generated * topK);
+                if (slots < generated * topK)
+                {
+                    tiles = tiles.Rows(0, slots);
+                    ExpertsSortEightByExpertLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
+                }
+                else
+                {
+                    ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
+                }
+
+                _rowUnits.ExpertGateUp(mine, buffers.Inner, buffers.Rows, tiles, gates, ups);
+                _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, tiles, downs);
             }
             else
             {
@@ -82,7 +102,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
         }
     }
 
-    private void Prompt(Tensor x, ExpertWeights weights, Tensor gates, Tensor ups, Tensor downs, in Buffers buffers)
+    private void Prompt(Tensor x, ExpertWeights weights, Tensor gates, Tensor ups, Tensor downs, in ExpertScratch buffers)
     {
         long hidden = weights.Hidden, width = weights.Width;
         if (_units.Takes(gates, hidden) && _units.Takes(ups, hidden) && _units.Takes(downs, width))
@@ -113,7 +133,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
         }
     }
 
-    private void Generated(Tensor x, Tensor gates, Tensor ups, Tensor downs, in Buffers buffers)
+    private void Generated(Tensor x, Tensor gates, Tensor ups, Tensor downs, in ExpertScratch buffers)
     {
         if (gates.Type == DType.BF16)
         {
@@ -131,7 +151,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
     // What kernels of bf16 weights take that do not round themselves, here and below.
     private Tensor Inputs(in Tensor x) => activations == DType.BF16 ? RoundedActivations.Rows(stream, x) : x;
 
-    private void RoundInner(in Buffers buffers)
+    private void RoundInner(in ExpertScratch buffers)
     {
         if (activations == DType.BF16)
         {
@@ -139,60 +159,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
         }
     }
 
+    private static long EightSlots(ExpertWeights weights, long entries) => (entries / EightTileRows) + weights.Count;
+
     private static long PromptSlots(ExpertWeights weights, long entries) => (entries / PromptTileRows) + weights.Count;
-
-    /// <summary>What lies in the scratch memory. Terms share the place of what is written after them.</summary>
-    private readonly struct Buffers
-    {
-        /// <summary>Takes memory from <paramref name="free"/> on and leaves the address behind it there.</summary>
-        public Buffers(ref long free, LinearMatrixUnits units, ExpertWeights weights, long rows, long topK, long slots)
-        {
-            long entries = rows * topK;
-            Inner = new Tensor(DType.F32, new Shape(entries, weights.Width), (nint)free);
-            InnerTerms = units.Terms((nint)free, entries, weights.Width);
-            Skip(ref free, long.Max(Inner.Bytes, InnerTerms.Bytes));
-            Parts = new Tensor(DType.F32, new Shape(entries, weights.Hidden), (nint)free);
-            Terms = units.Terms((nint)free, rows, weights.Hidden);
-            Skip(ref free, long.Max(Parts.Bytes, Terms.Bytes));
-            Rows = Take(ref free, DType.I32, new Shape(entries));
-            Order = Take(ref free, DType.I32, new Shape(entries));
-            Tiles = Take(ref free, DType.I32, new Shape(slots, TileColumns));
-            Counts = Take(ref free, DType.I32, new Shape(weights.Count));
-        }
-
-        /// <summary>f32 [N, I] by place.</summary>
-        public Tensor Inner { get; }
-
-        /// <summary>The same as bf16 terms.</summary>
-        public Tensor InnerTerms { get; }
-
-        /// <summary>f32 [N, H] by place.</summary>
-        public Tensor Parts { get; }
-
-        /// <summary>bf16 terms of the rows, until the parts are written.</summary>
-        public Tensor Terms { get; }
-
-        /// <summary>i32 [N]: the row of each place.</summary>
-        public Tensor Rows { get; }
-
-        /// <summary>i32 [slots, 3].</summary>
-        public Tensor Tiles { get; }
-
-        /// <summary>i32 [E]: rows of each expert.</summary>
-        public Tensor Counts { get; }
-
-        private Tensor Order { get; }
-
-        /// <summary>i32 [T, K]: the place of each entry.</summary>
-        public Tensor Places(long topK) => Order.Reshape(new Shape(Order.Shape.Count / topK, topK));
-
-        private static Tensor Take(ref long free, DType type, Shape shape)
-        {
-            var taken = new Tensor(type, shape, (nint)free);
-            Skip(ref free, taken.Bytes);
-            return taken;
-        }
-
-        private static void Skip(ref long free, long bytes) => free += (bytes + Alignment - 1) / Alignment * Alignment;
-    }
 }

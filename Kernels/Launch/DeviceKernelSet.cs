@@ -28,6 +28,8 @@ public static class DeviceKernelSet
             GatedRmsNorm = norm,
             Linear = new LinearDevice(stream, activations),
             GateLinear = new LinearDevice(stream, DType.F32),
+            NormedLinear = new NormedLinearDevice(stream, activations),
+            NormedGateLinear = new NormedLinearDevice(stream, DType.F32),
             PromptDeltaRule = new ChunkedDeltaRuleDevice(stream),
             GeneratedDeltaRule = rule,
             GeneratedDeltaNet = new GeneratedDeltaNetDevice(stream, new GeneratedDeltaNetInThree(convolution, rule, norm)),

@@ -6,6 +6,7 @@ namespace Lean.Kernels;
 public abstract class KernelStream : IStream
 {
     private IDeviceBuffer? _scratch;
+    private IDeviceBuffer? _branchScratch;
 
     private protected KernelStream()
     {
@@ -68,6 +69,24 @@ public abstract class KernelStream : IStream
     public abstract void Wait(IDeviceEvent after);
 
     /// <inheritdoc/>
+    public virtual void BeginBranch()
+    {
+    }
+
+    /// <inheritdoc/>
+    public virtual void EndBranch()
+    {
+    }
+
+    /// <inheritdoc/>
+    public virtual void JoinBranch()
+    {
+    }
+
+    /// <summary>Whether what is queued now goes into a branch that runs beside the rest.</summary>
+    private protected virtual bool IsBranch => false;
+
+    /// <inheritdoc/>
     public abstract void Synchronize();
 
     /// <summary>Waits, and reports how long each kernel ran since the last call, in order. The stream must have been made to profile.</summary>
@@ -109,33 +128,35 @@ public abstract class KernelStream : IStream
 
     /// <summary>
     /// Memory for what one op's kernels hand to each other: its contents last until the next op that asks. What a stream
-    /// runs, it runs in order, so all its ops share it. It grows to the largest request and stays.
+    /// runs, it runs in order, so all its ops share it; those of a branch have their own. It grows to the largest request and stays.
     /// </summary>
-    internal Tensor Scratch(long bytes)
-    {
-        if (_scratch is null || _scratch.Bytes < bytes)
-        {
-            // Twice as much each time: needs that grow with a context's length allocate seldom.
-            long wanted = long.Max(bytes, 2 * (_scratch?.Bytes ?? 0));
-            if (_scratch is not null)
-            {
-                Synchronize();
-                _scratch.Dispose();
-                _scratch = null;
-            }
-
-            _scratch = Device.Allocate(wanted);
-            MemoryVersion++;
-        }
-
-        return _scratch.View(DType.I8, new Shape(bytes));
-    }
+    internal Tensor Scratch(long bytes) => Grown(ref IsBranch ? ref _branchScratch : ref _scratch, bytes);
 
     /// <summary>
     /// Memory that host and device reach at one address, for checks: while any exists, a launch returns when the kernel
     /// is done and the host sees what it wrote.
     /// </summary>
     internal abstract IDeviceBuffer AllocateShared(long bytes);
+
+    private Tensor Grown(ref IDeviceBuffer? memory, long bytes)
+    {
+        if (memory is null || memory.Bytes < bytes)
+        {
+            // Twice as much each time: needs that grow with a context's length allocate seldom.
+            long wanted = long.Max(bytes, 2 * (memory?.Bytes ?? 0));
+            if (memory is not null)
+            {
+                Synchronize();
+                memory.Dispose();
+                memory = null;
+            }
+
+            memory = Device.Allocate(wanted);
+            MemoryVersion++;
+        }
+
+        return memory.View(DType.I8, new Shape(bytes));
+    }
 
     /// <summary>Refuses a copy between views that differ.</summary>
     private protected static void CheckCopy(in Tensor source, in Tensor target, bool contiguous)
@@ -150,6 +171,7 @@ public abstract class KernelStream : IStream
     protected virtual void Dispose(bool disposing)
     {
         _scratch?.Dispose();
-        _scratch = null;
+        _branchScratch?.Dispose();
+        (_scratch, _branchScratch) = (null, null);
     }
 }

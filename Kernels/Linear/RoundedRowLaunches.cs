@@ -46,6 +46,18 @@ internal sealed class RoundedRowLaunches(KernelStream stream) : RowLaunches(stre
         }
     }
 
+    public override void Whole(int slices, in Tensor x, in Tensor weight, in Tensor output, int groups)
+    {
+        if (slices == 2)
+        {
+            LinearRowsWholeSlices2xRoundedLauncher.Launch(Stream, x, weight, output, groups);
+        }
+        else
+        {
+            LinearRowsWholeSlices8xRoundedLauncher.Launch(Stream, x, weight, output, groups);
+        }
+    }
+
     public override void Terms(in Tensor x, in Tensor terms, int blocks, int groups) =>
         RowTermsRoundedLauncher.Launch(Stream, x, terms, blocks, groups);
 
@@ -121,34 +133,34 @@ internal sealed class RoundedRowLaunches(KernelStream stream) : RowLaunches(stre
         }
     }
 
-    public override void ExpertGateUp(int slices, in Tensor x, in Tensor inner, in Tensor rows, in Tensor tiles, in Tensor gate, in Tensor up, int count, int groups)
+    public override void ExpertGateUp(int slices, in Tensor x, in Tensor inner, in Tensor rows, in Tensor tiles, in Tensor gate, in Tensor up, int count, int later, int groups)
     {
         switch (slices)
         {
             case 2:
-                ExpertGateUpRowsSlices2xRoundedLauncher.Launch(Stream, x, inner, rows, tiles, gate, up, count, groups);
+                ExpertGateUpRowsSlices2xRoundedLauncher.Launch(Stream, x, inner, rows, tiles, gate, up, count, later, groups);
                 break;
             case 4:
-                ExpertGateUpRowsSlices4xRoundedLauncher.Launch(Stream, x, inner, rows, tiles, gate, up, count, groups);
+                ExpertGateUpRowsSlices4xRoundedLauncher.Launch(Stream, x, inner, rows, tiles, gate, up, count, later, groups);
                 break;
             default:
-                ExpertGateUpRowsSlices8xRoundedLauncher.Launch(Stream, x, inner, rows, tiles, gate, up, count, groups);
+                ExpertGateUpRowsSlices8xRoundedLauncher.Launch(Stream, x, inner, rows, tiles, gate, up, count, later, groups);
                 break;
         }
     }
 
-    public override void ExpertDown(int slices, in Tensor inner, in Tensor parts, in Tensor tiles, in Tensor down, int count, int groups)
+    public override void ExpertDown(int slices, in Tensor inner, in Tensor parts, in Tensor tiles, in Tensor down, int count, int later, int groups)
     {
         switch (slices)
         {
             case 2:
-                ExpertDownRowsSlices2xRoundedLauncher.Launch(Stream, inner, parts, tiles, down, count, groups);
+                ExpertDownRowsSlices2xRoundedLauncher.Launch(Stream, inner, parts, tiles, down, count, later, groups);
                 break;
             case 4:
-                ExpertDownRowsSlices4xRoundedLauncher.Launch(Stream, inner, parts, tiles, down, count, groups);
+                ExpertDownRowsSlices4xRoundedLauncher.Launch(Stream, inner, parts, tiles, down, count, later, groups);
                 break;
             default:
-                ExpertDownRowsSlices8xRoundedLauncher.Launch(Stream, inner, parts, tiles, down, count, groups);
+                ExpertDownRowsSlices8xRoundedLauncher.Launch(Stream, inner, parts, tiles, down, count, later, groups);
                 break;
         }
     }

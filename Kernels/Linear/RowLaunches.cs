@@ -14,6 +14,9 @@ internal abstract class RowLaunches(KernelStream stream)
     /// <summary>Linear of up to eight rows.</summary>
     public abstract void Few(int slices, in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int groups);
 
+    /// <summary>The same without anything to add, where a group has room for all its weights; of two or eight slices.</summary>
+    public abstract void Whole(int slices, in Tensor x, in Tensor weight, in Tensor output, int groups);
+
     /// <summary>The rows' terms, for <see cref="Many"/>.</summary>
     public abstract void Terms(in Tensor x, in Tensor terms, int blocks, int groups);
 
@@ -30,10 +33,10 @@ internal abstract class RowLaunches(KernelStream stream)
     public abstract void GateUp(int tileRows, int slices, in Tensor x, in Tensor gate, in Tensor up, in Tensor inner, int rowTiles, int groups);
 
     /// <summary>The first half of experts.</summary>
-    public abstract void ExpertGateUp(int slices, in Tensor x, in Tensor inner, in Tensor rows, in Tensor tiles, in Tensor gate, in Tensor up, int count, int groups);
+    public abstract void ExpertGateUp(int slices, in Tensor x, in Tensor inner, in Tensor rows, in Tensor tiles, in Tensor gate, in Tensor up, int count, int later, int groups);
 
     /// <summary>The second half of experts.</summary>
-    public abstract void ExpertDown(int slices, in Tensor inner, in Tensor parts, in Tensor tiles, in Tensor down, int count, int groups);
+    public abstract void ExpertDown(int slices, in Tensor inner, in Tensor parts, in Tensor tiles, in Tensor down, int count, int later, int groups);
 
     /// <summary>The first half of a mixture.</summary>
     public abstract void MixtureGateUp(int slices, in Tensor x, in Tensor experts, in Tensor inner, in Tensor gate, in Tensor up, in Tensor sharedGate, in Tensor sharedUp, int width, int groups);

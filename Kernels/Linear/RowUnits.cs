@@ -24,6 +24,9 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
     private const int Block = 32;
     private const int BlocksOf = 8 * Block;
 
+    // Up to so many rows of experts, weights come no sooner where L2 is asked for them.
+    private const long MostUnasked = 128;
+
     // Groups that stay for all their outputs, on a multiprocessor: as many as it holds.
     private const int GroupsTogether = 2;
 
@@ -51,7 +54,11 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
 
         if (rows <= 8)
         {
-            Few(x, weight, gate, add, output);
+            if (!gate.IsEmpty || !add.IsEmpty || !TryWhole(x, weight, output))
+            {
+                Few(x, weight, gate, add, output);
+            }
+
             return;
         }
 
@@ -74,7 +81,7 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
     {
         long inputs = x.Shape[1];
         int count = (int)tiles.Shape[0], groups = Count(inner.Shape[1], Warps / Slices(inputs) * LineOutputs) * count;
-        _launches.ExpertGateUp(Slices(inputs), x, inner, rows, tiles, gate, up, count, groups);
+        _launches.ExpertGateUp(Slices(inputs), x, inner, rows, tiles, gate, up, count, Later(rows.Shape[0]), groups);
     }
 
     /// <summary>parts[place] = inner[place]·down of each place's expert.</summary>
@@ -82,7 +89,7 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
     {
         long inputs = inner.Shape[1];
         int count = (int)tiles.Shape[0], groups = Count(parts.Shape[1], Warps / Slices(inputs) * LineOutputs) * count;
-        _launches.ExpertDown(Slices(inputs), inner, parts, tiles, down, count, groups);
+        _launches.ExpertDown(Slices(inputs), inner, parts, tiles, down, count, Later(inner.Shape[0]), groups);
     }
 
     /// <summary>The first half of a mixture of experts for few rows: each rank's gates and ups, and the shared expert's, of which there may be none.</summary>
@@ -100,6 +107,9 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
         int groups = (int)long.Min(output.Shape[0] * Count(output.Shape[1], LineOutputs), stream.Multiprocessors);
         _launches.MixtureDown(Slices(width), inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
     }
+
+    // How many groups on L2 is asked for experts' weights: a third of those that run at a time.
+    private int Later(long pairs) => pairs > MostUnasked ? stream.Multiprocessors : 0;
 
     // More than eight rows: sixteen a tile as long as all groups run at once, since multiprocessors have nothing to do
     // otherwise; beyond that 32, for which weights are read half as often.
@@ -162,6 +172,27 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
                 LinearRowsJoinSlices8xLauncher.Launch(stream, sums, output, gate, add, groups);
                 break;
         }
+    }
+
+    /// <summary>
+    /// output = x·weightᵀ of up to eight rows, where a group has room for all its weights: of eight outputs for each line of warps,
+    /// and slices of sixteen blocks.
+    /// </summary>
+    /// <returns>Whether it was done.</returns>
+    internal bool TryWhole(in Tensor x, in Tensor weight, in Tensor output)
+    {
+        long outputs = weight.Shape[0], inputs = weight.Shape[1];
+        int slices = Slices(inputs), groups = (int)long.Min(outputs, GroupsTogether * stream.Multiprocessors);
+        int chunks = Count(inputs, BlocksOf);
+
+        // Of a slice of one chunk all is asked for anyway.
+        if (slices == 4 || chunks <= slices || chunks > slices * 2 || Count(outputs, groups) > Warps / slices * 8)
+        {
+            return false;
+        }
+
+        _launches.Whole(slices, x, weight, output, groups);
+        return true;
     }
 
     private void Few(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)

@@ -74,6 +74,7 @@ internal static class LayerSelfCases
         Tensor convolved = memory.New("convolved", DType.F32, new Shape(Rows, shape.Channels)), output = memory.New("output", DType.F32, new Shape(Rows, shape.ValueWidth));
         foreach (int[] call in calls)
         {
+            // A launch has ended when its call returns, so states are settled.
             // A call with one row sees that row alone: segments hold all generated rows of a call.
             bool isAlone = call[Segments.Rows] == 1 && call.Length == Segments.Columns;
             int first = isAlone ? call[Segments.FirstRow] : 0, count = isAlone ? 1 : Rows;
@@ -82,7 +83,7 @@ internal static class LayerSelfCases
             Tensor segments = memory.New("segments", new Shape(call.Length / Segments.Columns, Segments.Columns), own);
             var rows = new DeltaNetInputs(inputs.Qkv.Rows(first, count), inputs.Z.Rows(first, count), inputs.B.Rows(first, count), inputs.A.Rows(first, count));
             set.GeneratedDeltaNet.Run(
-                shape, weights, rows, history, state, segments, convolved.Rows(first, count), output.Rows(first, count), isAlone ? 0 : Prompts);
+                shape, weights, rows, history, state, segments, convolved.Rows(first, count), output.Rows(first, count), isAlone ? 0 : Prompts, settled: true);
         }
 
         return (output, state, history);

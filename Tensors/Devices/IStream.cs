@@ -34,6 +34,28 @@ public interface IStream : IDisposable
     /// <exception cref="MachineException">The device failed.</exception>
     void Wait(IDeviceEvent after);
 
+    /// <summary>
+    /// Queues what follows, up to <see cref="EndBranch"/>, beside what is queued from there to <see cref="JoinBranch"/>, where the
+    /// device can; elsewhere in the order of the calls. It comes after all that was queued before. Neither side writes what the
+    /// other one reads or writes. One branch at a time.
+    /// </summary>
+    /// <exception cref="MachineException">The device failed.</exception>
+    void BeginBranch()
+    {
+    }
+
+    /// <summary>Ends what goes into the branch; it may still run.</summary>
+    /// <exception cref="MachineException">The device failed.</exception>
+    void EndBranch()
+    {
+    }
+
+    /// <summary>Lets what is queued from now on start only after the branch as well.</summary>
+    /// <exception cref="MachineException">The device failed.</exception>
+    void JoinBranch()
+    {
+    }
+
     /// <summary>Blocks until all queued work is complete.</summary>
     /// <exception cref="MachineException">The device, or work queued earlier, failed.</exception>
     void Synchronize();

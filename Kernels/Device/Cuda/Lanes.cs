@@ -33,6 +33,16 @@ public static class Lanes
     [Ptx("redux.sync.min.u32 $0, #0, 0xffffffff;")]
     public static uint Minimum(uint value) => value;
 
+    /// <summary>The lanes whose condition is not 0, one bit each (PTX ISA, "vote.sync").</summary>
+    [IntrinsicImplementation]
+    [Ptx("{ .reg .pred given; setp.ne.s32 given, #0, 0; vote.sync.ballot.b32 $0, given, 0xffffffff; }")]
+    public static uint Ballot(int condition) => (uint)condition;
+
+    /// <summary>How many bits are set (PTX ISA, "popc").</summary>
+    [IntrinsicImplementation]
+    [Ptx("popc.b32 $0, #0;")]
+    public static int Count(uint lanes) => (int)lanes;
+
     /// <summary>Waits for the warp's lanes, and orders their accesses to memory (PTX ISA, "bar.warp.sync").</summary>
     [IntrinsicImplementation]
     [Ptx("bar.warp.sync 0xffffffff;")]

@@ -15,4 +15,11 @@ public static class Prefetch
     public static void ToL2(ref float source, int bytes)
     {
     }
+
+    /// <summary>Likewise.</summary>
+    [IntrinsicImplementation]
+    [Ptx("cp.async.bulk.prefetch.L2.global [#0], #1;")]
+    public static void ToL2(ref ushort source, int bytes)
+    {
+    }
 }

@@ -8,6 +8,10 @@ namespace Lean.Kernels.Device;
 /// gated norm of the key head's value heads, row after row, with the state [128, 128] of each in registers: warp w has the
 /// keys 8w … 8w + 7, lane l the columns 4l … 4l + 3. Sums over keys are in ascending order within a warp, then by warps.
 /// What is read before the update, Sᵀk and Sᵀq, is added up at once: with S' = f·S + k uᵀ, S'ᵀq = f·Sᵀq + (k·q)·u.
+/// <para>
+/// A group fills a multiprocessor, so memory would rest while groups compute. On Hopper a group therefore reads states that
+/// nobody writes any more before it waits for the projection, and asks L2 for the state of a group that has yet to begin.
+/// </para>
 /// </summary>
 public static class DeltaNetRows
 {
@@ -17,9 +21,34 @@ public static class DeltaNetRows
     private const int Warps = Threads / 32;
     private const int Keys = Dim / Warps;
     private const int Slot = 3, Source = 4, Pitch = 5;
+
+    // Of a head's state that L2 is asked for.
+    private const int Pieces = 8;
     private const float UnitEpsilon = 1e-6f;
 
     /// <summary>The rows of S sequences.</summary>
+    /// <param name="x">f32, q, k and v.</param>
+    /// <param name="b">f32.</param>
+    /// <param name="a">f32.</param>
+    /// <param name="z">f32.</param>
+    /// <param name="convolution">f32.</param>
+    /// <param name="history">f32, replaced.</param>
+    /// <param name="decay">f32.</param>
+    /// <param name="timeBias">f32.</param>
+    /// <param name="norm">f32.</param>
+    /// <param name="state">f32, replaced.</param>
+    /// <param name="segments">Written before the launches that may still run, as always (<see cref="DependentLaunch"/>).</param>
+    /// <param name="output">f32.</param>
+    /// <param name="channels">C.</param>
+    /// <param name="heads">Value heads.</param>
+    /// <param name="columns">Of a segment.</param>
+    /// <param name="xStride">Elements from a row to the next.</param>
+    /// <param name="zStride">Likewise.</param>
+    /// <param name="bStride">Likewise.</param>
+    /// <param name="aStride">Likewise.</param>
+    /// <param name="epsilon">ε of the norm.</param>
+    /// <param name="settled">Not 0 where no launch that may still run writes history or state.</param>
+    /// <param name="ahead">How many groups on the group is whose state L2 is asked for; 0 for none.</param>
     [Kernel("delta_net_rows", Threads, groups: "*", Unroll = true)]
     [Instance("single", typeof(OneValueHead))]
     [Instance("double", typeof(TwoValueHeads))]
@@ -44,7 +73,9 @@ public static class DeltaNetRows
         [RowStride("z")] int zStride,
         [RowStride("b")] int bStride,
         [RowStride("a")] int aStride,
-        float epsilon)
+        float epsilon,
+        int settled,
+        int ahead)
         where THeads : struct, IValueHeads
     {
         ArrayView<float> inputs = SharedMemory.Allocate<float>(Threads);
@@ -69,7 +100,11 @@ public static class DeltaNetRows
         bool reduces = thread < THeads.Count * Dim;
         U4 taps = WideAccess.Load(ref convolution[(long)channel * Taps]);
         float rate = GateMath.Exp(decay[head]), bias = timeBias[head], weight = norm[column];
-        DependentLaunch.Wait();
+        if (settled == 0)
+        {
+            DependentLaunch.Wait();
+        }
+
         int first = segments[segment], end = first + segments[segment + 1];
         bool empty = segments[segment + 2] == 0;
         long source = segments[segment + (columns > Source ? Source : Slot)], slot = segments[segment + Slot];
@@ -86,7 +121,23 @@ public static class DeltaNetRows
             s[(i * 4) + 3] = empty ? 0 : Interop.IntAsFloat(four.W);
         }
 
+        if (ahead > 0 && thread < Pieces * THeads.Count && Grid.IdxX + ahead < Grid.DimX)
+        {
+            // One piece a lane; a sequence that begins has no state to read.
+            int other = (Grid.IdxX + ahead) / keyHeads * columns;
+            long next = ((segments[other + (columns > Source ? Source : Slot)] * heads) + ((Grid.IdxX + ahead) % keyHeads * THeads.Count)) * (long)(Dim * Dim);
+            if (segments[other + 2] > 0)
+            {
+                Prefetch.ToL2(ref state[next + (thread * (Dim * Dim / Pieces))], Dim * Dim / Pieces * sizeof(float));
+            }
+        }
+
         float oldest = empty ? 0 : history[past], older = empty ? 0 : history[past + channels], old = empty ? 0 : history[past + (2L * channels)];
+        if (settled != 0)
+        {
+            DependentLaunch.Wait();
+        }
+
         for (int row = first; row < end; row++)
         {
             float now = x[((long)row * xStride) + channel], gate = z[((long)row * zStride) + (head * Dim) + column];

@@ -8,7 +8,10 @@ public static class ExpertRows
 {
     private const int TileColumns = 3;
 
-    /// <summary>inner[place, i] = silu(x·gate_i) · (x·up_i) of the place's row and expert.</summary>
+    /// <summary>
+    /// inner[place, i] = silu(x·gate_i) · (x·up_i) of the place's row and expert. On Hopper a group asks L2 for the weights of the
+    /// group that is <paramref name="later"/> groups on, where that is not 0: memory has something to do while groups begin and end.
+    /// </summary>
     [Kernel("expert_gate_up_rows", RowProducts.Threads, groups: "*", Unroll = true)]
     [Instance("slices2x", typeof(EightRowsTwice), typeof(TwoSlices), typeof(SplitTerms))]
     [Instance("slices4x", typeof(EightRowsTwice), typeof(FourSlices), typeof(SplitTerms))]
@@ -28,7 +31,8 @@ public static class ExpertRows
         [Extent("I")] int width,
         [RowStride("gate")] int gateStride,
         [RowStride("up")] int upStride,
-        int tileCount)
+        int tileCount,
+        int later)
         where TTile : struct, IRowTile
         where TSlices : struct, ISlices
         where TTerms : struct, IActivationTerms
@@ -56,6 +60,23 @@ public static class ExpertRows
             RowProducts.Bring<TTile>(ahead, gate, up, weightRows, RowProducts.Begin<TSlices>(depth), depth);
         }
 
+        if (later > 0 && Group.IdxX < 2 * groupWidth && Grid.IdxX + later < Grid.DimX)
+        {
+            // A row a lane: the gates', then the ups'.
+            int next = (Grid.IdxX + later) % tileCount * TileColumns, row = ((Grid.IdxX + later) / tileCount * groupWidth) + (Group.IdxX % groupWidth);
+            if (tiles[next + 2] > 0 && row < width)
+            {
+                if (Group.IdxX < groupWidth)
+                {
+                    Prefetch.ToL2(ref gate[((long)tiles[next] * gateStride) + ((long)row * inputs)], inputs * sizeof(ushort));
+                }
+                else
+                {
+                    Prefetch.ToL2(ref up[((long)tiles[next] * upStride) + ((long)row * inputs)], inputs * sizeof(ushort));
+                }
+            }
+        }
+
         RowProducts.Multiply<TTile, TSlices, TTerms>(ahead, x, xRows, gate, up, weightRows, depth);
         RowProducts.Leave<TTile>(shared);
         Group.Barrier();
@@ -71,7 +92,7 @@ public static class ExpertRows
         }
     }
 
-    /// <summary>parts[place, h] = inner·down_h of the place's expert.</summary>
+    /// <summary>parts[place, h] = inner·down_h of the place's expert. L2 is asked as in <see cref="GateUp"/>.</summary>
     [Kernel("expert_down_rows", RowProducts.Threads, groups: "*", Unroll = true)]
     [Instance("slices2x", typeof(EightRows), typeof(TwoSlices), typeof(SplitTerms))]
     [Instance("slices4x", typeof(EightRows), typeof(FourSlices), typeof(SplitTerms))]
@@ -88,7 +109,8 @@ public static class ExpertRows
         [Extent("I")] int inputs,
         [Extent("H")] int outputs,
         [RowStride("down")] int downStride,
-        int tileCount)
+        int tileCount,
+        int later)
         where TTile : struct, IRowTile
         where TSlices : struct, ISlices
         where TTerms : struct, IActivationTerms
@@ -114,6 +136,16 @@ public static class ExpertRows
         if (depth > 0)
         {
             RowProducts.Bring<TTile>(ahead, down, down, weightRows, RowProducts.Begin<TSlices>(depth), depth);
+        }
+
+        if (later > 0 && Group.IdxX < RowProducts.GroupOutputs<TTile, TSlices>() && Grid.IdxX + later < Grid.DimX)
+        {
+            int next = (Grid.IdxX + later) % tileCount * TileColumns;
+            int row = ((Grid.IdxX + later) / tileCount * RowProducts.GroupOutputs<TTile, TSlices>()) + Group.IdxX;
+            if (tiles[next + 2] > 0 && row < outputs)
+            {
+                Prefetch.ToL2(ref down[((long)tiles[next] * downStride) + ((long)row * inputs)], inputs * sizeof(ushort));
+            }
         }
 
         RowProducts.Multiply<TTile, TSlices, TTerms>(ahead, inner, xRows, down, down, weightRows, depth);

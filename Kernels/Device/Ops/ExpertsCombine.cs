@@ -32,4 +32,37 @@ public static class ExpertsCombine
             output[((long)Grid.IdxX * width) + h] = sum;
         }
     }
+
+    /// <summary>The same, four neighbours a thread; H is a multiple of 4.</summary>
+    [Kernel("experts_combine_wide", Threads, groups: "T*H/1024")]
+    [Cuda("sm_80")]
+    public static void Wide(
+        [Shape("T", "K")] ArrayView<int> places,
+        [Shape("T", "K")] ArrayView<float> mix,
+        [Shape("N", "H")] ArrayView<float> parts,
+        [Shape("T", "H")] ArrayView<float> output,
+        [Extent("T")] int rows,
+        [Extent("K")] int topK,
+        [Extent("H")] int width)
+    {
+        int fours = width / 4, own = (Grid.IdxX * Threads) + Group.IdxX, row = own / fours, h = (own - (row * fours)) * 4;
+        if (row < rows)
+        {
+            long entry = (long)row * topK;
+            float a = 0, b = 0, c = 0, d = 0;
+            for (int r = 0; r < topK; r++)
+            {
+                // Some place is read where there is none, so that no load waits for a branch.
+                int place = places[entry + r];
+                float share = mix[entry + r];
+                U4 part = WideAccess.Load(ref parts[((long)Math.Max(place, 0) * width) + h]);
+                a = place >= 0 ? Scalar.Fma(share, Interop.IntAsFloat(part.X), a) : a;
+                b = place >= 0 ? Scalar.Fma(share, Interop.IntAsFloat(part.Y), b) : b;
+                c = place >= 0 ? Scalar.Fma(share, Interop.IntAsFloat(part.Z), c) : c;
+                d = place >= 0 ? Scalar.Fma(share, Interop.IntAsFloat(part.W), d) : d;
+            }
+
+            WideAccess.Store(ref output[((long)row * width) + h], a, b, c, d);
+        }
+    }
 }

@@ -18,6 +18,7 @@ public static class ExpertsSort
     [Kernel("experts_sort", Threads, groups: "E")]
     [Instance("generated", typeof(GeneratedTiles))]
     [Instance("eight", typeof(EightRowTiles))]
+    [Instance("eight_by_expert", typeof(EightRowTilesByExpert))]
     [Instance("prompt", typeof(PromptTiles))]
     public static void Run<TTiles>(
         [Shape("T", "K")] ArrayView<int> experts,

@@ -34,6 +34,16 @@ public struct EightRowTiles : ITiles
     public static bool EveryPlace => true;
 }
 
+/// <summary>The same for rows that are many beside the experts: fewer slots, so fewer groups without work.</summary>
+public struct EightRowTilesByExpert : ITiles
+{
+    /// <inheritdoc/>
+    public static int Rows => 8;
+
+    /// <inheritdoc/>
+    public static bool EveryPlace => false;
+}
+
 /// <summary>Tiles of prompt rows.</summary>
 public struct PromptTiles : ITiles
 {

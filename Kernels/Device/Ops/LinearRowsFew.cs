@@ -145,7 +145,7 @@ public static class LinearRowsFew
     }
 
     // This lane's sums, of outputs l / 4 and l / 4 + 8, rows 2·(l & 3) and the next.
-    private static void Leave(ArrayView<float> sums, int from, int rows)
+    internal static void Leave(ArrayView<float> sums, int from, int rows)
     {
         int row = (Group.IdxX & 3) * 2, at = from + (row * Side) + ((Group.IdxX & 31) >> 2);
         if (row < rows)
@@ -162,7 +162,7 @@ public static class LinearRowsFew
     }
 
     // The slices of an output, in their order.
-    private static float Join<TSlices>(ArrayView<float> sums, int at, int step)
+    internal static float Join<TSlices>(ArrayView<float> sums, int at, int step)
         where TSlices : struct, ISlices
     {
         float sum = sums[at];

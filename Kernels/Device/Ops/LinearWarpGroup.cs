@@ -4,31 +4,20 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// linear, prompt rows, on Hopper: output[t, n] = Σ_k x[t, k] · weight[n, k] with wgmma. Groups of three times four warps stay
-/// on a multiprocessor and take tile after tile; a thread of the first warp group has the copy engine bring blocks of 64
-/// along k, the other two multiply 64 rows each, and the copy engine takes the sums away while they go on to the next tile.
-/// Each output is one chain of products in ascending k, for each block of 64 the first terms' four before the second's: the
-/// same whatever rows are beside it, how many there are, and where it lies. What is beyond T, N or K reads as zero.
+/// linear, prompt rows, on Hopper: output[t, n] = Σ_k x[t, k] · weight[n, k] with wgmma (<see cref="WarpGroupTiles"/>, which
+/// has the order of an output's products). Groups stay on a multiprocessor and take tile after tile; the copy engine brings
+/// blocks, and takes the sums away while the next tile is multiplied. What is beyond T, N or K reads as zero.
 /// </summary>
 public static class LinearWarpGroup
 {
-    /// <summary>Rows of a tile.</summary>
-    public const int Rows = 128;
+    /// <summary>Shared memory of a group.</summary>
+    public const int SharedBytes = WarpGroupTiles.SharedBytes;
 
-    /// <summary>Blocks on their way, two boxes of sums for each of the two that multiply, barriers, and up to a multiple of 1,024.</summary>
-    public const int SharedBytes = BlocksBytes + OutputBytes + BarrierBytes + 1024;
-
-    private const int Threads = 384;
-    private const int Depth = 64;
-    private const int HalfTile = Rows * Depth * 2;
-    private const int OwnRows = 64;
-
-    // A thread's sums of an f32 box.
-    private const int BoxSums = 16;
-    private const int BoxBytes = OwnRows * 128;
-    private const int BlocksBytes = 192 << 10;
-    private const int OutputBytes = 2 * 2 * BoxBytes;
-    private const int BarrierBytes = 128;
+    private const int Rows = WarpGroupTiles.Rows;
+    private const int Depth = WarpGroupTiles.Depth;
+    private const int HalfTile = WarpGroupTiles.HalfTile;
+    private const int OwnRows = WarpGroupTiles.OwnRows;
+    private const int BoxSums = WarpGroupTiles.BoxSums;
 
     /// <summary>Multiplies.</summary>
     /// <param name="x">What <see cref="ActivationTerms"/> made: P is its terms times K rounded up to 64.</param>
@@ -37,7 +26,7 @@ public static class LinearWarpGroup
     /// <param name="rows">T.</param>
     /// <param name="packed">P.</param>
     /// <param name="outputs">N.</param>
-    [Kernel("linear_warpgroup", Threads, groups: "*", Unroll = true)]
+    [Kernel("linear_warpgroup", WarpGroupTiles.Threads, groups: "*", Unroll = true)]
     [Cuda("sm_90a", SharedBytes = SharedBytes)]
     [Instance("wide_split", typeof(WideTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
     [Instance("narrow_split", typeof(NarrowTile), typeof(SplitTerms), typeof(F32Output), typeof(float))]
@@ -74,7 +63,7 @@ public static class LinearWarpGroup
     /// <param name="outputs">N.</param>
     /// <param name="gateStride">Elements from a row to the next.</param>
     /// <param name="addStride">Likewise.</param>
-    [Kernel("linear_warpgroup_added", Threads, groups: "*", Unroll = true)]
+    [Kernel("linear_warpgroup_added", WarpGroupTiles.Threads, groups: "*", Unroll = true)]
     [Cuda("sm_90a", SharedBytes = SharedBytes)]
     [Instance("wide", typeof(WideTile), typeof(SplitTerms))]
     [Instance("narrow", typeof(NarrowTile), typeof(SplitTerms))]
@@ -103,54 +92,42 @@ public static class LinearWarpGroup
         where TTerms : struct, IActivationTerms
         where TOutput : struct, IProductOutput
     {
-        int stages = TTerms.Count == 1 ? TTile.SingleStages : TTile.SplitStages;
+        uint memory = WarpGroupTiles.Memory();
         int thread = Group.IdxX, group = Lanes.First(thread >> 7);
-        uint memory = (CudaShared.Base() + 1023u) & ~1023u;
-        uint full = memory + BlocksBytes + OutputBytes, empty = full + 64u;
         int rowTiles = (rows + Rows - 1) / Rows, tiles = rowTiles * ((outputs + TTile.Columns - 1) / TTile.Columns);
         int padded = packed / TTerms.Count;
-        if (thread == 0)
-        {
-            for (int i = 0; i < stages; i++)
-            {
-                AsyncBarrier.Initialize(full + (uint)(i * 8), 1);
-                AsyncBarrier.Initialize(empty + (uint)(i * 8), 2);
-            }
-
-            AsyncBarrier.FenceInitialized();
-        }
-
-        Group.Barrier();
+        WarpGroupTiles.Start(memory, WarpGroupTiles.Stages<TTile, TTerms>(), 1);
         if (group == 0)
         {
             WarpGroup.ReleaseRegisters(40);
             if (thread == 0)
             {
-                Bring<TTile, TTerms>(memory, full, empty, stages, rowTiles, tiles, padded);
+                Bring<TTile, TTerms>(memory, rowTiles, tiles, padded);
             }
         }
         else
         {
             WarpGroup.TakeRegisters(232);
-            Multiply<TTile, TTerms, TOutput>(memory, full, empty, stages, rowTiles, tiles, padded / Depth, group, gate, add, gateStride, addStride, rows, outputs);
+            Multiply<TTile, TTerms, TOutput>(memory, rowTiles, tiles, padded / Depth, group, gate, add, gateStride, addStride, rows, outputs);
         }
     }
 
     // Columns of a tile are the outer loop over tiles, so the groups that run side by side read the same weights.
-    private static void Bring<TTile, TTerms>(uint memory, uint full, uint empty, int stages, int rowTiles, int tiles, int padded)
+    private static void Bring<TTile, TTerms>(uint memory, int rowTiles, int tiles, int padded)
         where TTile : struct, IProductTile
         where TTerms : struct, IActivationTerms
     {
         long x = TensorCopy.Map(0), weight = TensorCopy.Map(1);
-        int stage = 0, parity = 1;
+        RingPlace place = default;
+        place.Parity = 1;
         for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
         {
             int across = tile / rowTiles, row = (tile - (across * rowTiles)) * Rows, column = across * TTile.Columns;
             for (int k = 0; k < padded; k += Depth)
             {
-                uint barrier = full + (uint)(stage * 8), at = memory + (uint)(stage * StageBytes<TTile, TTerms>());
-                AsyncBarrier.Wait(empty + (uint)(stage * 8), parity);
-                AsyncBarrier.ArriveExpecting(barrier, StageBytes<TTile, TTerms>());
+                uint barrier = WarpGroupTiles.Full(memory, place.Stage), at = memory + (uint)(place.Stage * WarpGroupTiles.StageBytes<TTile, TTerms>());
+                AsyncBarrier.Wait(WarpGroupTiles.Empty(memory, place.Stage), place.Parity);
+                AsyncBarrier.ArriveExpecting(barrier, WarpGroupTiles.StageBytes<TTile, TTerms>());
                 TensorCopy.Load(at, x, k, row, barrier);
                 if (TTerms.Count == 2)
                 {
@@ -164,21 +141,13 @@ public static class LinearWarpGroup
                     TensorCopy.Load(at + HalfTile, weight, k, column + Rows, barrier);
                 }
 
-                stage++;
-                if (stage == stages)
-                {
-                    stage = 0;
-                    parity ^= 1;
-                }
+                place = RingPlace.Next(place, WarpGroupTiles.Stages<TTile, TTerms>());
             }
         }
     }
 
     private static void Multiply<TTile, TTerms, TOutput>(
         uint memory,
-        uint full,
-        uint empty,
-        int stages,
         int rowTiles,
         int tiles,
         int blocks,
@@ -194,15 +163,14 @@ public static class LinearWarpGroup
         where TOutput : struct, IProductOutput
     {
         long output = TensorCopy.Map(2);
-        int own = Group.IdxX & 127, stage = 0, parity = 0;
-        uint boxes = memory + BlocksBytes + (uint)((group - 1) * 2 * BoxBytes);
-        int ownRow = ((group - 1) * OwnRows) + ((own >> 5) * 16) + ((own & 31) >> 2);
+        int own = Group.IdxX & 127, ownRow = ((group - 1) * OwnRows) + ((own >> 5) * 16) + ((own & 31) >> 2);
+        RingPlace place = default;
         float upper = 0, lower = 0;
         long upperRow = 0, lowerRow = 0;
         var next = new float[BoxSums];
         for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
         {
-            int across = tile / rowTiles, row = (tile - (across * rowTiles)) * Rows, last = 0;
+            int across = tile / rowTiles, row = (tile - (across * rowTiles)) * Rows;
             if (TOutput.IsAdded)
             {
                 // Before the products, which take longer.
@@ -214,40 +182,8 @@ public static class LinearWarpGroup
                 Ahead(next, add, upperRow, lowerRow, across * TTile.Columns, outputs);
             }
 
-            for (int block = 0; block < blocks; block++)
-            {
-                AsyncBarrier.Wait(full + (uint)(stage * 8), parity);
-                uint at = memory + (uint)(stage * StageBytes<TTile, TTerms>());
-                long a = WarpGroup.Descriptor | ((at + (uint)((group - 1) * OwnRows * 128)) >> 4);
-                long b = WarpGroup.Descriptor | ((at + (uint)(TTerms.Count * HalfTile)) >> 4);
-                WarpGroup.Fence();
-                Product<TTile>(a, b, block);
-                if (TTerms.Count == 2)
-                {
-                    Product<TTile>(a + (HalfTile >> 4), b, 1);
-                }
-
-                WarpGroup.Commit();
-
-                // The block before is done with: its products are when at most these are under way.
-                WarpGroup.Wait(1);
-                if (block > 0)
-                {
-                    AsyncBarrier.ArriveFirst(empty + (uint)(last * 8), own);
-                }
-
-                last = stage;
-                stage++;
-                if (stage == stages)
-                {
-                    stage = 0;
-                    parity ^= 1;
-                }
-            }
-
-            WarpGroup.Wait(0);
-            AsyncBarrier.ArriveFirst(empty + (uint)(last * 8), own);
-            int column = across * TTile.Columns;
+            place = WarpGroupTiles.Multiply<TTile, TTerms, NeighbourRows>(memory, place, blocks, group);
+            int column = across * TTile.Columns, columns = TOutput.IsBF16 ? 64 : 32;
             for (int box = 0; box < TTile.Columns / (TOutput.IsBF16 ? 64 : 32); box++)
             {
                 if (TOutput.IsAdded)
@@ -261,25 +197,17 @@ public static class LinearWarpGroup
                     Ahead(next, add, upperRow, lowerRow, column + ((box + 1) * 32), outputs);
                 }
 
-                Store<TTile, TOutput>(boxes, output, group, own, box, column, row + ((group - 1) * OwnRows));
+                uint filled = WarpGroupTiles.Fill<TOutput>(memory, box, box, group);
+                if (own == 0)
+                {
+                    TensorCopy.Store(filled, output, column + (box * columns), row + ((group - 1) * OwnRows));
+                }
             }
         }
 
         if (own == 0)
         {
             TensorCopy.WaitRead(0);
-        }
-    }
-
-    private static void Product<TTile>(long a, long b, int accumulate) where TTile : struct, IProductTile
-    {
-        if (TTile.Columns == 256)
-        {
-            WarpGroup.Multiply256(a, b, accumulate);
-        }
-        else
-        {
-            WarpGroup.Multiply128(a, b, accumulate);
         }
     }
 
@@ -296,44 +224,4 @@ public static class LinearWarpGroup
             next[i + 3] = Interop.IntAsFloat((uint)(second >> 32));
         }
     }
-
-    // Boxes of 64 rows of 128 bytes go through two places in turn: one is filled while the other is copied.
-    private static void Store<TTile, TOutput>(uint boxes, long output, int group, int own, int box, int column, int row)
-        where TTile : struct, IProductTile
-        where TOutput : struct, IProductOutput
-    {
-        int lane = own & 31, firstRow = (own >> 5) * 16, columns = TOutput.IsBF16 ? 64 : 32;
-        if (own == 0)
-        {
-            TensorCopy.WaitRead(1);
-        }
-
-        WarpGroup.Barrier(group);
-        uint at = boxes + (uint)((box & 1) * BoxBytes);
-        for (int i = 0; i < 4; i++)
-        {
-            if (TOutput.IsBF16)
-            {
-                Accumulators.StoreMatrix((box * 32) + (i * 8), at + TileLayout.BF16Place(firstRow, lane, i));
-            }
-            else
-            {
-                // A row and the eighth below it are swizzled alike.
-                uint place = at + TileLayout.F32Place(firstRow, lane, i);
-                Accumulators.Store2((box * BoxSums) + (i * 4), place);
-                Accumulators.Store2((box * BoxSums) + (i * 4) + 2, place + 1024u);
-            }
-        }
-
-        CudaShared.FenceForAsync();
-        WarpGroup.Barrier(group);
-        if (own == 0)
-        {
-            TensorCopy.Store(at, output, column + (box * columns), row);
-        }
-    }
-
-    private static int StageBytes<TTile, TTerms>()
-        where TTile : struct, IProductTile
-        where TTerms : struct, IActivationTerms => (TTerms.Count * HalfTile) + (TTile.Columns == 256 ? 2 * HalfTile : HalfTile);
 }

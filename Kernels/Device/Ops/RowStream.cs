@@ -99,6 +99,35 @@ public static class RowStream
         }
     }
 
+    /// <summary>
+    /// As <see cref="Multiply"/> where a place holds eight outputs of one part, then the same ones' of the next: sums 0, 1, 4 and 5
+    /// get the products of output l / 4.
+    /// </summary>
+    /// <param name="read">This lane's.</param>
+    /// <param name="eight">Which eight rows of all places, a constant.</param>
+    /// <param name="block">The block in them, a constant.</param>
+    /// <param name="high">The first terms of this lane's eight along k.</param>
+    /// <param name="low">The second ones, where there are any.</param>
+    public static void MultiplyEight<TTerms>(uint read, int eight, int block, U4 high, U4 low)
+        where TTerms : struct, IActivationTerms
+    {
+        uint odd = ((uint)Group.IdxX >> 2) & 1;
+        U4 upper = WideAccess.LoadShared(read + (uint)((eight * Eight * RowBytes) + (block / 2 * 128)) + (((uint)(block % 2) ^ odd) * 64));
+        var left = new U4 { X = upper.X, Y = 0, Z = upper.Y, W = 0 };
+        WarpMatrix.Multiply(0, left, high.X, high.Y);
+        if (TTerms.Count == 2)
+        {
+            WarpMatrix.Multiply(4, left, low.X, low.Y);
+        }
+
+        left = new U4 { X = upper.Z, Y = 0, Z = upper.W, W = 0 };
+        WarpMatrix.Multiply(0, left, high.Z, high.W);
+        if (TTerms.Count == 2)
+        {
+            WarpMatrix.Multiply(4, left, low.Z, low.W);
+        }
+    }
+
     /// <summary>Four words.</summary>
     public static U4 Words(uint[] words, int at) => new() { X = words[at], Y = words[at + 1], Z = words[at + 2], W = words[at + 3] };
 

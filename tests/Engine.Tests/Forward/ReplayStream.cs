@@ -5,14 +5,19 @@ namespace Lean.Engine.Tests.Forward;
 
 /// <summary>
 /// Another stream that can capture: it notes launches with their arguments, and a graph launches them again. What a real
-/// capture refuses, it refuses.
+/// capture refuses, it refuses. A branch's work takes place when it is joined, and so behind all that runs beside it.
 /// </summary>
 internal sealed class ReplayStream(KernelStream inner) : KernelStream
 {
+    private readonly List<Action> _branch = [];
     private List<Action>? _notes;
+    private bool _isBranch;
 
     /// <summary>Graphs launched so far.</summary>
     public int Replays { get; private set; }
+
+    /// <summary>Branches joined so far.</summary>
+    public int Branches { get; private set; }
 
     /// <summary>Graphs captured so far.</summary>
     public int Captures { get; private set; }
@@ -70,6 +75,20 @@ internal sealed class ReplayStream(KernelStream inner) : KernelStream
         inner.Wait(after);
     }
 
+    public override void BeginBranch() => _isBranch = true;
+
+    public override void EndBranch() => _isBranch = false;
+
+    public override void JoinBranch()
+    {
+        Action[] work = [.. _branch];
+        _branch.Clear();
+        Array.ForEach(work, Do);
+        Branches++;
+    }
+
+    private protected override bool IsBranch => _isBranch;
+
     public override void Synchronize()
     {
         Refuse();
@@ -96,7 +115,11 @@ internal sealed class ReplayStream(KernelStream inner) : KernelStream
     /// <summary>Does work of somebody who queues it here, or notes it for the graph.</summary>
     internal void Do(Action work)
     {
-        if (_notes is null)
+        if (_isBranch)
+        {
+            _branch.Add(work);
+        }
+        else if (_notes is null)
         {
             work();
         }

@@ -121,6 +121,73 @@ public sealed class CudaDeviceTests() : KernelDeviceTests(CudaStandIn.Open())
         }
     }
 
+    // Fills run on the stand-in: a branch writes what is read after it was joined, each time, captured and not.
+    [Fact]
+    public void A_branch_of_a_step_runs_beside_it_and_comes_back()
+    {
+        using KernelStream stream = Device.CreateStream(profile: false);
+        using IDeviceBuffer buffer = Device.Allocate(256);
+        Tensor x = buffer.View(DType.I8, new Shape(64)), y = buffer.View(DType.I8, new Shape(64), 64), both = buffer.View(DType.I8, new Shape(128));
+        void Step()
+        {
+            stream.Fill(both, 1);
+            stream.BeginBranch();
+            stream.Fill(y, 2);
+            stream.EndBranch();
+            stream.Fill(x, 3);
+            stream.JoinBranch();
+            stream.CopyOnDevice(y, x);
+        }
+
+        Step();
+        Step();
+        Check();
+        using KernelGraph graph = stream.Capture(() =>
+        {
+            Step();
+            Step();
+        });
+        for (int round = 0; round < 2; round++)
+        {
+            stream.Fill(both, 9);
+            graph.Launch();
+            Check();
+        }
+
+        void Check()
+        {
+            using var back = new HostBuffer(128);
+            stream.CopyToHost(both, back.View(DType.I8, new Shape(128)));
+            stream.Synchronize();
+            Assert.All(back.View(DType.I8, new Shape(128)).AsSpan<byte>().ToArray(), value => Assert.Equal(2, value));
+        }
+    }
+
+    [Fact]
+    public void Branches_out_of_their_order_are_refused()
+    {
+        using KernelStream stream = Device.CreateStream(profile: false);
+        stream.BeginBranch();
+        Assert.Contains("begins before", Assert.Throws<InvalidOperationException>(stream.BeginBranch).Message, StringComparison.Ordinal);
+        Assert.Contains("joined that has not ended", Assert.Throws<InvalidOperationException>(stream.JoinBranch).Message, StringComparison.Ordinal);
+        stream.EndBranch();
+        Assert.Contains("ends that has not begun", Assert.Throws<InvalidOperationException>(stream.EndBranch).Message, StringComparison.Ordinal);
+        stream.JoinBranch();
+    }
+
+    [Fact]
+    public void Scratch_of_a_branch_is_its_own()
+    {
+        using KernelStream stream = Device.CreateStream(profile: false);
+        nint own = stream.Scratch(64).Address;
+        stream.BeginBranch();
+        nint other = stream.Scratch(64).Address;
+        stream.EndBranch();
+        stream.JoinBranch();
+        Assert.NotEqual(own, other);
+        Assert.Equal(own, stream.Scratch(64).Address);
+    }
+
     [Fact]
     public void A_count_is_queued_like_any_kernel()
     {

@@ -111,6 +111,30 @@ public sealed unsafe class CudaStandInTests : IDisposable
     }
 
     [Fact]
+    public void A_branch_of_a_capture_that_is_not_joined_or_too_early_is_noticed()
+    {
+        nint memory = Allocate(64), branch, left, ended, graph;
+        Call("cuStreamCreate", (nint)(&branch), 1);
+        Call("cuEventCreate", (nint)(&left), 2);
+        Call("cuEventCreate", (nint)(&ended), 2);
+        Call("cuStreamBeginCapture_v2", _stream, 1);
+        Call("cuMemsetD8Async", memory, 0, 64, branch);
+        Assert.Contains("another stream than the one that captures", New(), StringComparison.Ordinal);
+        Call("cuEventRecord", left, _stream);
+        Call("cuStreamWaitEvent", branch, left, 0);
+        Call("cuMemsetD8Async", memory, 0, 64, branch);
+        Call("cuEventRecord", ended, branch);
+        Call("cuMemsetD8Async", memory, 0, 64, branch);
+        Call("cuStreamWaitEvent", _stream, ended, 0);
+        Assert.Contains("a branch is joined before its last work", New(), StringComparison.Ordinal);
+        Assert.Equal(904, Call("cuStreamEndCapture", _stream, (nint)(&graph)));
+        Assert.Contains("a branch was not joined", New(), StringComparison.Ordinal);
+        Call("cuStreamWaitEvent", _stream, ended, 0);
+        Assert.Contains("a capture and work outside of it wait for each other", New(), StringComparison.Ordinal);
+        Call("cuStreamSynchronize", branch);
+    }
+
+    [Fact]
     public void Events_and_handles_that_are_misused_are_noticed()
     {
         nint made;

@@ -23,6 +23,15 @@ internal static class PtxWarp
             case "redux.sync.min.u32":
                 Reduce(Enumerable.Min);
                 break;
+            case "vote.sync.ballot.b32":
+                uint given = 0;
+                foreach (PtxThread thread in warp)
+                {
+                    given |= value(thread, o[1]) != 0 ? 1u << (thread.Number % 32) : 0;
+                }
+
+                Array.ForEach(warp, t => t.Registers[o[0].Register] = given);
+                break;
             case "bar.warp.sync":
                 break;
             case "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16":

@@ -25,7 +25,7 @@
 #define MAP_BYTES 128
 
 enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_CONTEXT = 201, PEER_UNSUPPORTED = 217, BUILD_FAILED = 218,
-       OLD_DRIVER = 222, INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600, PEER_ENABLED = 704, LAUNCH_FAILED = 719, CAPTURING = 900 };
+       OLD_DRIVER = 222, INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600, PEER_ENABLED = 704, LAUNCH_FAILED = 719, CAPTURING = 900, UNJOINED = 904 };
 
 typedef enum { NOTHING, STREAM, EVENT, MODULE, FUNCTION, GRAPH, EXECUTABLE, KINDS } kind;
 
@@ -58,7 +58,8 @@ typedef struct object {
     bool alive;
     int card; /* whose context was current when it was made */
     command *first, *last; /* STREAM: what is queued; GRAPH and EXECUTABLE: what was captured */
-    bool capturing;        /* STREAM */
+    struct object *origin; /* STREAM: whose capture it is a branch of; EVENT: the stream that was captured when it was recorded */
+    bool loose;            /* STREAM: a branch with work behind its last event */
     bool recorded, reached; /* EVENT */
     char *text;            /* MODULE */
     struct object *module; /* FUNCTION */
@@ -100,6 +101,8 @@ void queue_move(object *stream, object *graph);
 int queue_run(object *stream, const object *until);
 /* Runs whatever leads up to an event. */
 int queue_reach(object *event);
+/* Takes streams out of a capture that they are branches of; whether there were any. */
+bool leave_branches(const object *origin);
 /* Whether a command that has yet to run names the memory or the event. */
 bool queue_names(const uint8_t *first, size_t bytes, const object *event);
 bool is_lost(void);

@@ -206,7 +206,13 @@ object *stream_of(void *handle, const char *call)
         wrong("%s: the stream is another card's", call);
     }
     if (stream && capturing && stream != capturing) {
-        wrong("%s: another stream than the one that captures", call);
+        if (stream->origin != capturing) {
+            wrong("%s: another stream than the one that captures", call);
+            return stream;
+        }
+        /* A branch's commands are captured where they are called: an order that its events allow. */
+        stream->loose = true;
+        return capturing;
     }
     return stream;
 }
@@ -240,7 +246,21 @@ ENTRY cuStreamWaitEvent(void *handle, void *after, unsigned flags)
     KNOWN(stream, handle, STREAM);
     KNOWN(event, after, EVENT);
     EXPECT(flags == 0 && stream, "cuStreamWaitEvent: flags %u", flags);
-    RETURN(queue_reach(event));
+    if (!capturing && !event->origin) {
+        RETURN(queue_reach(event));
+    }
+    EXPECT(capturing && event->origin, "cuStreamWaitEvent: a capture and work outside of it wait for each other");
+    if (stream != capturing) {
+        /* What the branch was given before is not part of it, as in cuStreamBeginCapture. */
+        int error = queue_run(stream, NULL);
+        stream->origin = capturing;
+        RETURN(error);
+    }
+    if (event->origin != capturing) {
+        EXPECT(!event->origin->loose, "cuStreamWaitEvent: a branch is joined before its last work");
+        event->origin->origin = NULL;
+    }
+    RETURN(SUCCESS);
 }
 
 ENTRY cuEventCreate(void **event, unsigned flags)
@@ -258,6 +278,13 @@ ENTRY cuEventRecord(void *handle, void *queue)
     KNOWN(event, handle, EVENT);
     object *stream = stream_of(queue, __func__);
     EXPECT(stream && !queue_names(NULL, 0, event), "cuEventRecord: the event is in use");
+    event->origin = NULL;
+    if (capturing) {
+        /* A point in the graph, which no host waits for. */
+        event->origin = known(queue, STREAM, __func__);
+        event->origin->loose = false;
+        RETURN(SUCCESS);
+    }
     event->recorded = true;
     event->reached = false;
     queue_add(stream, MARK)->event = event;

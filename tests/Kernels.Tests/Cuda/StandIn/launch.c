@@ -170,6 +170,11 @@ ENTRY cuStreamEndCapture(void *handle, void **graph)
     EXPECT(capturing == stream, "cuStreamEndCapture: the stream does not capture");
     object *made;
     capturing = NULL;
+    if (leave_branches(stream)) {
+        wrong("cuStreamEndCapture: a branch was not joined");
+        queue_run(stream, NULL);
+        RETURN(UNJOINED);
+    }
     *graph = create(GRAPH, &made);
     queue_move(stream, made);
     RETURN(SUCCESS);

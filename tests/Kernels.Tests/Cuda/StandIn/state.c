@@ -212,6 +212,18 @@ void queue_move(object *stream, object *graph)
     stream->first = stream->last = NULL;
 }
 
+bool leave_branches(const object *origin)
+{
+    bool any = false;
+    for (uint32_t i = 1; i < object_count; i++) {
+        if (objects[i]->alive && objects[i]->kind == STREAM && objects[i]->origin == origin) {
+            objects[i]->origin = NULL;
+            any = true;
+        }
+    }
+    return any;
+}
+
 static bool within(const void *address, const uint8_t *first, size_t bytes)
 {
     return (const uint8_t *)address >= first && (const uint8_t *)address < first + bytes;

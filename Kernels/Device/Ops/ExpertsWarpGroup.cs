@@ -1,0 +1,267 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// grouped_experts, prompt rows, on Hopper: the products of up to 128 rows that share an expert with wgmma
+/// (<see cref="WarpGroupTiles"/>, which has the order of a row's products), in the order of <see cref="ExpertTiles"/>. Rows
+/// behind an expert's last one in a tile are another expert's, or nothing: they are multiplied and go nowhere. Of a tile with
+/// at most 64 rows the second warp group multiplies nothing.
+/// </summary>
+public static class ExpertsWarpGroup
+{
+    private const int OwnRows = WarpGroupTiles.OwnRows;
+    private const int Depth = WarpGroupTiles.Depth;
+    private const int HalfTile = WarpGroupTiles.HalfTile;
+    private const int OwnTile = WarpGroupTiles.OwnTile;
+    private const int WeightRows = 128;
+
+    // Outputs of a tile of gates and as many ups, and of a tile of downs.
+    private const int Inners = ExpertsOutput.Inners, Outputs = ExpertsOutput.Outputs;
+
+    // Lines of 64 numbers that the first warp group copies at a time, and a thread's of a block of 128.
+    private const int Lines = 16, OwnLines = WarpGroupTiles.Rows / Lines;
+
+    /// <summary>inner[place, i] = silu(x·gate_i) · (x·up_i) of the place's row and expert, as the terms that down multiplies.</summary>
+    /// <param name="gate">bf16, from the first expert's first gate to the last one's last: whatever lies between is skipped.</param>
+    /// <param name="up">Likewise.</param>
+    /// <param name="inner">Q is its terms times I rounded up to 64.</param>
+    /// <param name="rows">The same memory.</param>
+    /// <param name="plan">What <see cref="ExpertsPlan"/> made.</param>
+    /// <param name="places">The row of each place.</param>
+    /// <param name="x">What <see cref="ActivationTerms"/> made of the rows: P is its terms times H rounded up to 64.</param>
+    /// <param name="packed">P.</param>
+    /// <param name="innerPacked">Q.</param>
+    /// <param name="gateStep">Rows from an expert's first gate to the next one's.</param>
+    /// <param name="upStep">Likewise.</param>
+    /// <param name="width">I.</param>
+    [Kernel("expert_gate_up_warpgroup", WarpGroupTiles.Threads, groups: "*", Unroll = true)]
+    [Cuda("sm_90a", SharedBytes = WarpGroupTiles.SharedBytes)]
+    [Instance("split", typeof(SplitTerms))]
+    [Instance("rounded", typeof(SingleTerm))]
+    public static void GateUp<TTerms>(
+        [Shape("G", "H"), Tile(WeightRows)] TensorMap<ushort> gate,
+        [Shape("U", "H"), Tile(WeightRows)] TensorMap<ushort> up,
+        [Shape("N", "Q"), Tile(OwnRows)] TensorMap<ushort> inner,
+        [Shape("N", "Q")] ArrayView<ushort> rows,
+        [Shape("Entries", "4")] ArrayView<int> plan,
+        [Shape("N")] ArrayView<int> places,
+        [Shape("T", "P")] ArrayView<ushort> x,
+        [Extent("P")] int packed,
+        [Extent("Q")] int innerPacked,
+        int gateStep,
+        int upStep,
+        int width)
+        where TTerms : struct, IActivationTerms
+    {
+        Work<GateUpProduct, TTerms>(plan, places, x, rows, default, packed, innerPacked, gateStep, upStep, width);
+    }
+
+    /// <summary>parts[place, h] = inner·down_h of the place's expert.</summary>
+    /// <param name="down">bf16, from the first expert's first row to the last one's last.</param>
+    /// <param name="beside">The same, in the place of the ups above.</param>
+    /// <param name="parts">f32; H is a multiple of 4.</param>
+    /// <param name="inner">What gate and up left.</param>
+    /// <param name="sums">The same memory as <paramref name="parts"/>.</param>
+    /// <param name="plan">What <see cref="ExpertsPlan"/> made.</param>
+    /// <param name="packed">Q.</param>
+    /// <param name="outputs">H.</param>
+    /// <param name="downStep">Rows from an expert's first to the next one's.</param>
+    [Kernel("expert_down_warpgroup", WarpGroupTiles.Threads, groups: "*", Unroll = true)]
+    [Cuda("sm_90a", SharedBytes = WarpGroupTiles.SharedBytes)]
+    [Instance("split", typeof(SplitTerms))]
+    [Instance("rounded", typeof(SingleTerm))]
+    public static void Down<TTerms>(
+        [Shape("D", "I"), Tile(WeightRows)] TensorMap<ushort> down,
+        [Shape("D", "I"), Tile(WeightRows)] TensorMap<ushort> beside,
+        [Shape("N", "H"), Tile(OwnRows)] TensorMap<float> parts,
+        [Shape("N", "Q"), Tile(OwnRows)] TensorMap<ushort> inner,
+        [Shape("N", "H")] ArrayView<float> sums,
+        [Shape("Entries", "4")] ArrayView<int> plan,
+        [Extent("Q")] int packed,
+        [Extent("H")] int outputs,
+        int downStep)
+        where TTerms : struct, IActivationTerms
+    {
+        Work<DownProduct, TTerms>(plan, default, default, default, sums, packed, outputs, downStep, downStep, outputs);
+    }
+
+    private static void Work<TProduct, TTerms>(
+        ArrayView<int> plan,
+        ArrayView<int> places,
+        ArrayView<ushort> x,
+        ArrayView<ushort> inner,
+        ArrayView<float> parts,
+        int packed,
+        int stride,
+        int step,
+        int upStep,
+        int width)
+        where TProduct : struct, IExpertProduct
+        where TTerms : struct, IActivationTerms
+    {
+        uint memory = WarpGroupTiles.Memory();
+        int thread = Group.IdxX, group = Lanes.First(thread >> 7), tileColumns = TProduct.IsGateUp ? Inners : Outputs;
+        int columnTiles = (width + tileColumns - 1) / tileColumns, padded = packed / TTerms.Count;
+
+        // A place is filled by the thread that had the copy engine start, and by all that gather.
+        WarpGroupTiles.Start(memory, WarpGroupTiles.Stages<WideTile, TTerms>(), TProduct.IsGathered ? 129 : 1);
+        int units = plan[0] * columnTiles;
+        if (group == 0)
+        {
+            WarpGroup.ReleaseRegisters(72);
+            if (TProduct.IsGathered || thread == 0)
+            {
+                Bring<TProduct, TTerms>(memory, plan, places, x, units, columnTiles, packed, step, upStep);
+            }
+        }
+        else
+        {
+            WarpGroup.TakeRegisters(216);
+            Multiply<TProduct, TTerms>(memory, plan, inner, parts, units, columnTiles, padded / Depth, group, stride, width);
+        }
+    }
+
+    private static void Bring<TProduct, TTerms>(
+        uint memory, ArrayView<int> plan, ArrayView<int> places, ArrayView<ushort> x, int units, int columnTiles, int packed, int step, int upStep)
+        where TProduct : struct, IExpertProduct
+        where TTerms : struct, IActivationTerms
+    {
+        int padded = packed / TTerms.Count, line = Group.IdxX >> 3, chunk = Group.IdxX & 7;
+        var from = new long[OwnLines];
+        RingPlace place = default;
+        place.Parity = 1;
+        for (int round = 0, unit = ExpertTiles.Unit(0, Grid.IdxX, Grid.DimX); unit < units; unit = ExpertTiles.Unit(round, Grid.IdxX, Grid.DimX))
+        {
+            round++;
+            ExpertTile tile = At(plan, unit, columnTiles);
+            int halves = ExpertTiles.Halves(tile.Rows), column = tile.Across * (TProduct.IsGateUp ? Inners : Outputs);
+            int weight = (tile.Expert * step) + column, beside = TProduct.IsGateUp ? (tile.Expert * upStep) + column : weight + WeightRows;
+            if (TProduct.IsGathered)
+            {
+                for (int i = 0; i < OwnLines; i++)
+                {
+                    // Lines behind the last row repeat it.
+                    long row = places[tile.Place + Math.Min(line + (i * Lines), tile.Rows - 1)];
+                    from[i] = (row * packed) + (chunk * 8);
+                }
+            }
+
+            for (int k = 0; k < padded; k += Depth)
+            {
+                uint full = WarpGroupTiles.Full(memory, place.Stage), at = memory + (uint)(place.Stage * WarpGroupTiles.StageBytes<WideTile, TTerms>());
+                AsyncBarrier.Wait(WarpGroupTiles.Empty(memory, place.Stage), place.Parity);
+                if (Group.IdxX == 0)
+                {
+                    Copy<TProduct, TTerms>(at, full, tile.Place, halves, weight, beside, k, padded);
+                }
+
+                if (TProduct.IsGathered)
+                {
+                    uint to = at + TileLayout.Wide(line, chunk);
+                    Gather<TTerms>(to, x, from, 0, k, padded);
+                    if (halves > 1)
+                    {
+                        Gather<TTerms>(to, x, from, OwnLines / 2, k, padded);
+                    }
+
+                    CopyAsync.Arrive(full);
+                }
+
+                place = RingPlace.Next(place, WarpGroupTiles.Stages<WideTile, TTerms>());
+            }
+        }
+
+        if (TProduct.IsGathered)
+        {
+            // Nobody leaves copies behind.
+            CopyAsync.Commit();
+            CopyAsync.Wait(0);
+        }
+    }
+
+    private static ExpertTile At(ArrayView<int> plan, int unit, int columnTiles)
+    {
+        int entry = (ExpertTiles.Entry(unit, columnTiles) + 1) * ExpertTiles.Columns;
+        return ExpertTiles.Tile(unit, columnTiles, plan[entry], plan[entry + 1], plan[entry + 2], plan[entry + 3]);
+    }
+
+    // Whole boxes count, whatever of them is outside of the tensor.
+    private static void Copy<TProduct, TTerms>(uint at, uint full, int row, int halves, int weight, int beside, int k, int padded)
+        where TProduct : struct, IExpertProduct
+        where TTerms : struct, IActivationTerms
+    {
+        int boxes = TProduct.IsGathered ? 0 : TTerms.Count * halves;
+        AsyncBarrier.ArriveExpecting(full, (2 * HalfTile) + (boxes * OwnTile));
+        if (!TProduct.IsGathered)
+        {
+            for (int term = 0; term < TTerms.Count; term++)
+            {
+                TensorCopy.Load(at + (uint)(term * HalfTile), TensorCopy.Map(3), k + (term * padded), row, full);
+                if (halves > 1)
+                {
+                    TensorCopy.Load(at + (uint)((term * HalfTile) + OwnTile), TensorCopy.Map(3), k + (term * padded), row + OwnRows, full);
+                }
+            }
+        }
+
+        uint weights = at + (uint)(TTerms.Count * HalfTile);
+        TensorCopy.Load(weights, TensorCopy.Map(0), k, weight, full);
+        TensorCopy.Load(weights + HalfTile, TensorCopy.Map(1), k, beside, full);
+    }
+
+    // Half of a thread's lines; lines sixteen apart are swizzled alike.
+    private static void Gather<TTerms>(uint at, ArrayView<ushort> x, long[] from, int first, int k, int padded)
+        where TTerms : struct, IActivationTerms
+    {
+        for (int i = 0; i < OwnLines / 2; i++)
+        {
+            for (int term = 0; term < TTerms.Count; term++)
+            {
+                CopyAsync.Sixteen(at + (uint)((term * HalfTile) + ((first + i) * Lines * 128)), ref x[from[first + i] + k + (term * padded)], 16);
+            }
+        }
+    }
+
+    private static void Multiply<TProduct, TTerms>(
+        uint memory, ArrayView<int> plan, ArrayView<ushort> inner, ArrayView<float> parts, int units, int columnTiles, int blocks, int group, int stride, int width)
+        where TProduct : struct, IExpertProduct
+        where TTerms : struct, IActivationTerms
+    {
+        RingPlace place = default;
+        for (int round = 0, unit = ExpertTiles.Unit(0, Grid.IdxX, Grid.DimX); unit < units; unit = ExpertTiles.Unit(round, Grid.IdxX, Grid.DimX))
+        {
+            round++;
+            ExpertTile tile = At(plan, unit, columnTiles);
+            int first = (group - 1) * OwnRows, rows = Lanes.First(tile.Rows - first);
+            if (rows > 0)
+            {
+                place = WarpGroupTiles.Multiply<WideTile, TTerms, TProduct>(memory, place, blocks, group);
+                if ((Group.IdxX & 127) == 0)
+                {
+                    // Boxes of the tile before may have gone by threads, which no copy counts.
+                    TensorCopy.WaitRead(0);
+                }
+
+                if (TProduct.IsGateUp)
+                {
+                    ExpertsOutput.Terms<TTerms>(memory, inner, tile.Place + first, rows, tile.Across * Inners, group, stride, width);
+                }
+                else
+                {
+                    ExpertsOutput.Parts(memory, parts, tile.Place + first, rows, tile.Across * Outputs, group, stride);
+                }
+            }
+            else
+            {
+                place = WarpGroupTiles.Pass<WideTile, TTerms>(memory, place, blocks, group);
+            }
+        }
+
+        if ((Group.IdxX & 127) == 0)
+        {
+            TensorCopy.WaitRead(0);
+        }
+    }
+}

@@ -1,0 +1,280 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// add_rms_norm and the linear behind it for few generated rows of 2,048, on cards since Ampere: each group norms the rows for
+/// itself, while its weights come, which takes less than a launch that norms them for all. A group has an even share of the
+/// outputs and reads their weights in one stream (<see cref="RowStream"/>).
+/// <para>
+/// The bits are those of <see cref="AddRmsNormRow"/> and <see cref="LinearRowsFew"/>: a thread here has the numbers of two
+/// threads there, and adds up each one's apart. Nobody may write what other groups still read, so the sum of residual and
+/// delta goes to another place; group t writes row t's.
+/// </para>
+/// </summary>
+public static class LinearRowsNormed
+{
+    /// <summary>The most rows.</summary>
+    public const int MostRows = 2;
+
+    /// <summary>The rows' width.</summary>
+    public const int Width = 2048;
+
+    private const int Side = 16;
+    private const int Eight = 8;
+    private const int Four = 4;
+    private const int Half = RowProducts.Threads * Four;
+
+    // Of a row's terms: each row begins at other banks than the one before.
+    private const int TermBytes = (Width / 32 * OneRow.BlockBytes) + 64;
+
+    // Of a row: sums of squares of the norm's sixteen warps, and of the scaled values.
+    private const int NormWarps = 16;
+    private const int SumBytes = 2 * NormWarps * sizeof(float);
+
+    private const int WeightBytes = RowProducts.Warps * RowStream.WarpBytes;
+    private const int Sums = MostRows * RowProducts.Warps * Side;
+
+    /// <summary>
+    /// kept[t] = residual[t] + delta[t]; normed[t] = kept[t] · rsqrt(mean(kept[t]²) + ε) · (1 + norm); output[t, n] =
+    /// Σ_k normed[t, k] · weight[n, k]. Faults as in <see cref="AddRmsNorm"/>.
+    /// </summary>
+    /// <param name="residual">f32; all f32 rows begin at multiples of 16 bytes.</param>
+    /// <param name="delta">f32, or empty.</param>
+    /// <param name="norm">f32.</param>
+    /// <param name="kept">f32, apart from the residual.</param>
+    /// <param name="normed">f32, or empty where nobody else wants it.</param>
+    /// <param name="faults">i32, or empty.</param>
+    /// <param name="weight">bf16, its address a multiple of 16.</param>
+    /// <param name="output">f32.</param>
+    /// <param name="rows">T, at most <see cref="MostRows"/>, and no more than groups.</param>
+    /// <param name="outputs">N, at least as many as groups.</param>
+    /// <param name="outputStride">Elements from a row to the next.</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="place">The norm's number.</param>
+    [Kernel("linear_rows_normed", RowProducts.Threads, groups: "*", Unroll = true)]
+    [Instance("", typeof(SplitTerms))]
+    [Instance("rounded", typeof(SingleTerm))]
+    [Cuda("sm_80", SharedBytes = WeightBytes + (MostRows * (TermBytes + SumBytes)), GroupsTogether = 2)]
+    public static void Run<TTerms>(
+        [Shape("T", "2048")] ArrayView<float> residual,
+        [Shape("T", "2048", Optional = true)] ArrayView<float> delta,
+        [Shape("2048")] ArrayView<float> norm,
+        [Shape("T", "2048")] ArrayView<float> kept,
+        [Shape("T", "2048", Optional = true)] ArrayView<float> normed,
+        [Shape("T", Optional = true)] ArrayView<int> faults,
+        [Shape("N", "2048")] ArrayView<ushort> weight,
+        [Shape("T", "N")] ArrayView<float> output,
+        [Extent("T")] int rows,
+        [Extent("N")] int outputs,
+        [RowStride("output")] int outputStride,
+        float epsilon,
+        int place)
+        where TTerms : struct, IActivationTerms
+    {
+        var x = new float[Eight];
+        var w = new float[Eight];
+        var terms = new uint[RowStream.Depth * Eight];
+        DependentLaunch.Allow();
+        ArrayView<float> sums = SharedMemory.Allocate<float>(Sums);
+        uint memory = CudaShared.Base(), write = RowStream.Write(memory), read = RowStream.Read(memory);
+        uint split = memory + WeightBytes, squares = split + (MostRows * TermBytes);
+        int lane = Group.IdxX & 31, warp = Group.IdxX >> 5;
+        int first = RowStream.Begin(outputs, Grid.IdxX), last = RowStream.Begin(outputs, Grid.IdxX + 1);
+        int begin = warp * RowStream.Depth, padded = rows <= 1 ? 1 : 2, rounds = MostRows / padded;
+
+        // Weights are nobody's output: they may come while the kernel before this one still runs.
+        long start = (long)Math.Min(first, outputs - 1) * Width;
+        for (int part = 0; part < RowStream.Parts; part++)
+        {
+            RowStream.Bring(write, part, 0, Side, weight, start, last - first, begin + (part * RowStream.PartBlocks), Width);
+            CopyAsync.Commit();
+        }
+
+        int h = Group.IdxX * Four;
+        Load(w, 0, norm, h);
+        Load(w, Four, norm, h + Half);
+        DependentLaunch.Wait();
+        for (int t = 0; t < rows; t++)
+        {
+            long row = (long)t * Width;
+            Load(x, 0, residual, row + h);
+            Load(x, Four, residual, row + h + Half);
+            if (delta.Length > 0)
+            {
+                Add(x, 0, delta, row + h);
+                Add(x, Four, delta, row + h + Half);
+            }
+
+            float shrink = 1, sum = Squares(x, squares + (uint)(t * SumBytes), 1);
+            if (!Scalar.IsFinite(sum))
+            {
+                // Where only the squares leave f32, those of the scaled values count.
+                shrink = AddRmsNormRow.Small;
+                sum = Squares(x, squares + (uint)((t * SumBytes) + (SumBytes / 2)), AddRmsNormRow.Small);
+            }
+
+            float scale = Scalar.Rsqrt((sum / Width) + (epsilon * shrink * shrink));
+            if (Grid.IdxX == t)
+            {
+                Store(kept, row + h, x, 0);
+                Store(kept, row + h + Half, x, Four);
+                if (Group.IdxX == 0 && faults.Length > 0)
+                {
+                    int before = delta.Length > 0 ? faults[t] : 0;
+                    faults[t] = before == 0 && !Scalar.IsFinite(sum) ? place : before;
+                }
+            }
+
+            for (int i = 0; i < Eight; i++)
+            {
+                x[i] = x[i] * shrink * scale * (1 + w[i]);
+            }
+
+            if (Grid.IdxX == t && normed.Length > 0)
+            {
+                Store(normed, row + h, x, 0);
+                Store(normed, row + h + Half, x, Four);
+            }
+
+            uint to = split + (uint)(t * TermBytes);
+            Split<TTerms>(to, h, x, 0);
+            Split<TTerms>(to, h + Half, x, Four);
+        }
+
+        Group.Barrier();
+
+        // This lane's terms, for all outputs. Rows past the end repeat the last one and are not stored.
+        uint own = split + (uint)((Math.Min(lane >> 2, rows - 1) * TermBytes) + (begin * OneRow.BlockBytes) + ((lane & 3) * 16));
+        for (int b = 0; b < RowStream.Depth; b++)
+        {
+            Words(terms, b * Eight, CudaShared.Load4(own + (uint)(b * OneRow.BlockBytes)));
+            if (TTerms.Count == 2)
+            {
+                Words(terms, (b * Eight) + 4, CudaShared.Load4(own + (uint)((b * OneRow.BlockBytes) + (OneRow.BlockBytes / 2))));
+            }
+        }
+
+        int left = 0, pending = first;
+        for (int unit = first; unit < last; unit += Side)
+        {
+            Accumulators.Clear4(0);
+            Accumulators.Clear4(4);
+            start = (long)Math.Min(unit + Side, outputs - 1) * Width;
+            for (int part = 0; part < RowStream.Parts; part++)
+            {
+                RowStream.Ready();
+                for (int b = 0; b < RowStream.PartBlocks; b++)
+                {
+                    int at = ((part * RowStream.PartBlocks) + b) * Eight;
+                    RowStream.Multiply<TTerms>(read, part, b, RowStream.Words(terms, at), RowStream.Words(terms, at + ((TTerms.Count - 1) * 4)));
+                }
+
+                Lanes.Together();
+                RowStream.Bring(write, part, 0, Side, weight, start, last - unit - Side, begin + (part * RowStream.PartBlocks), Width);
+                CopyAsync.Commit();
+            }
+
+            LinearRowsFew.Leave(sums, ((left * RowProducts.Warps) + warp) * padded * Side, rows);
+            left++;
+            if (left == rounds || unit + Side >= last)
+            {
+                Group.Barrier();
+                int ready = Math.Min(left * Side, last - pending);
+                for (int i = Group.IdxX; i < ready * rows; i += RowProducts.Threads)
+                {
+                    int local = i % ready, t = i / ready;
+                    int at = (((local / Side * RowProducts.Warps * padded) + t) * Side) + (local % Side);
+                    output[((long)t * outputStride) + pending + local] = LinearRowsFew.Join<EightSlices>(sums, at, padded * Side);
+                }
+
+                Group.Barrier();
+                pending += left * Side;
+                left = 0;
+            }
+        }
+
+        CopyAsync.Wait(0);
+    }
+
+    // Σ (x · factor)², in the order of the norm's own launch: threads, warps, then warps in their order.
+    private static float Squares(float[] x, uint shared, float factor)
+    {
+        float lower = 0, upper = 0;
+        for (int i = 0; i < Four; i++)
+        {
+            lower = Scalar.Fma(x[i] * factor, x[i] * factor, lower);
+            upper = Scalar.Fma(x[Four + i] * factor, x[Four + i] * factor, upper);
+        }
+
+        lower = WarpSum(lower);
+        upper = WarpSum(upper);
+        if ((Group.IdxX & 31) == 0)
+        {
+            SharedWords.Store(shared + (uint)((Group.IdxX >> 5) * sizeof(float)), lower);
+            SharedWords.Store(shared + (uint)(((Group.IdxX >> 5) + RowProducts.Warps) * sizeof(float)), upper);
+        }
+
+        Group.Barrier();
+        float sum = 0;
+        for (int i = 0; i < NormWarps * sizeof(float); i += 16)
+        {
+            U4 four = SharedWords.Load4(shared + (uint)i);
+            sum = sum + Interop.IntAsFloat(four.X) + Interop.IntAsFloat(four.Y) + Interop.IntAsFloat(four.Z) + Interop.IntAsFloat(four.W);
+        }
+
+        return sum;
+    }
+
+    private static float WarpSum(float value)
+    {
+        value += Lanes.Xor(value, 16);
+        value += Lanes.Xor(value, 8);
+        value += Lanes.Xor(value, 4);
+        value += Lanes.Xor(value, 2);
+        return value + Lanes.Xor(value, 1);
+    }
+
+    private static void Load(float[] to, int first, ArrayView<float> from, long at)
+    {
+        U4 four = WideAccess.Load(ref from[at]);
+        to[first] = Interop.IntAsFloat(four.X);
+        to[first + 1] = Interop.IntAsFloat(four.Y);
+        to[first + 2] = Interop.IntAsFloat(four.Z);
+        to[first + 3] = Interop.IntAsFloat(four.W);
+    }
+
+    private static void Add(float[] to, int first, ArrayView<float> from, long at)
+    {
+        U4 four = WideAccess.Load(ref from[at]);
+        to[first] += Interop.IntAsFloat(four.X);
+        to[first + 1] += Interop.IntAsFloat(four.Y);
+        to[first + 2] += Interop.IntAsFloat(four.Z);
+        to[first + 3] += Interop.IntAsFloat(four.W);
+    }
+
+    private static void Store(ArrayView<float> to, long at, float[] x, int first) => WideAccess.Store(ref to[at], x[first], x[first + 1], x[first + 2], x[first + 3]);
+
+    // Four numbers' terms, as RowProducts.Split makes eight's: half of what a lane reads at once.
+    private static void Split<TTerms>(uint terms, int k, float[] x, int first)
+        where TTerms : struct, IActivationTerms
+    {
+        uint h0 = BF16.Pack(x[first], x[first + 1]), h1 = BF16.Pack(x[first + 2], x[first + 3]);
+        uint to = terms + (uint)((k / 32 * OneRow.BlockBytes) + (k % 32 * 2));
+        CudaShared.Store2(to, h0, h1);
+        if (TTerms.Count == 2)
+        {
+            CudaShared.Store2(
+                to + (OneRow.BlockBytes / 2), BF16.Pack(x[first] - BF16.Low(h0), x[first + 1] - BF16.High(h0)), BF16.Pack(x[first + 2] - BF16.Low(h1), x[first + 3] - BF16.High(h1)));
+        }
+    }
+
+    private static void Words(uint[] to, int at, U4 four)
+    {
+        to[at] = four.X;
+        to[at + 1] = four.Y;
+        to[at + 2] = four.Z;
+        to[at + 3] = four.W;
+    }
+}

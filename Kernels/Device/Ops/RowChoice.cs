@@ -1,0 +1,167 @@
+using ILGPU;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// A row's choice of experts by one warp, on cards since Ampere: lane l has the experts e with e mod 32 = l in registers, the K
+/// largest come out one by one, by whole numbers in the order of the logits. Sums have the order of <see cref="ExpertRouter"/>.
+/// Every kernel that chooses does it here, so all choose alike, to the bit.
+/// </summary>
+public static class RowChoice
+{
+    /// <summary>The largest K: a lane keeps what was chosen at its rank.</summary>
+    public const int MostChosen = Threads;
+
+    /// <summary>Logits of a lane come in so many, those that the portable kernel's threads sum up first.</summary>
+    public const int Line = 8;
+
+    private const int Threads = 32;
+    private const uint Sign = 0x80000000u;
+    private const uint None = 0xffffffffu;
+
+    /// <summary>Loads this lane's logits.</summary>
+    /// <param name="given">Gets them, a <see cref="Line"/> for each of <see cref="IExpertLanes.Lines"/>; past the end the last one again.</param>
+    /// <param name="logits">f32.</param>
+    /// <param name="row">Where the row begins.</param>
+    /// <param name="count">E.</param>
+    public static void Load<TExperts>(float[] given, ArrayView<float> logits, long row, int count)
+        where TExperts : struct, IExpertLanes
+    {
+        for (int i = 0; i < TExperts.Lines * Line; i++)
+        {
+            given[i] = logits[row + Math.Min((Group.IdxX & 31) + (i * Threads), count - 1)];
+        }
+    }
+
+    /// <summary>Softmax over all experts; the K largest by rank, ties to the lower index.</summary>
+    /// <param name="given">The lanes' logits.</param>
+    /// <param name="count">E.</param>
+    /// <param name="topK">K, at most <see cref="MostChosen"/>.</param>
+    /// <param name="renormalise">Not 0 where the weights are divided by their sum.</param>
+    /// <returns>In lane r, below K, the expert at rank r and its weight.</returns>
+    public static ChosenExpert Choose<TExperts>(float[] given, int count, int topK, int renormalise)
+        where TExperts : struct, IExpertLanes
+    {
+        // 0 is below the place of every number: what is missing, and later what has been chosen.
+        var places = new uint[TExperts.Lines * Line];
+        var sums = new float[Line];
+        var halves = new uint[TExperts.Lines * 4];
+        int lane = Group.IdxX & 31;
+        uint top = 0;
+        for (int i = 0; i < TExperts.Lines * Line; i++)
+        {
+            // Zeros of either sign are equal.
+            uint bits = Interop.FloatAsInt(given[i]), place = (bits & Sign) == 0 ? bits | Sign : bits == Sign ? Sign : ~bits;
+            places[i] = lane + (i * Threads) < count ? place : 0;
+            top = places[i] > top ? places[i] : top;
+        }
+
+        float largest = Number(Lanes.Maximum(top));
+        for (int i = 0; i < Line; i++)
+        {
+            sums[i] = 0;
+        }
+
+        for (int i = 0; i < TExperts.Lines * Line; i++)
+        {
+            float share = GateMath.Exp(given[i] - largest);
+            sums[i % Line] += lane + (i * Threads) < count ? share : 0;
+        }
+
+        float total = sums[0] + sums[4] + (sums[2] + sums[6]) + (sums[1] + sums[5] + (sums[3] + sums[7]));
+        total += Lanes.Xor(total, 16);
+        total += Lanes.Xor(total, 8);
+        total += Lanes.Xor(total, 4);
+        total += Lanes.Xor(total, 2);
+        total += Lanes.Xor(total, 1);
+
+        // A NaN anywhere, or an infinity above all, makes the sum NaN: no choice is right then, but the experts' op needs
+        // some, so it gets the first ones, with weights that tell.
+        bool fault = float.IsNaN(total);
+        uint ownPlace = 0, ownExpert = (uint)lane;
+        for (int r = 0; r < topK; r++)
+        {
+            // By halves: a chain of comparisons would take twice as long, and every round waits for the one before.
+            for (int i = 0; i < TExperts.Lines * 4; i++)
+            {
+                halves[i] = Math.Max(places[i], places[i + (TExperts.Lines * 4)]);
+            }
+
+            uint best = Lanes.Maximum(Largest<TExperts>(halves));
+            for (int i = 0; i < TExperts.Lines * 4; i++)
+            {
+                int other = i + (TExperts.Lines * 4);
+                uint one = places[i] == best ? (uint)(lane + (i * Threads)) : None, two = places[other] == best ? (uint)(lane + (other * Threads)) : None;
+                halves[i] = Math.Min(one, two);
+            }
+
+            uint first = Lanes.Minimum(Smallest<TExperts>(halves));
+            for (int i = 0; i < TExperts.Lines * Line; i++)
+            {
+                places[i] = (uint)(lane + (i * Threads)) == first ? 0 : places[i];
+            }
+
+            ownPlace = lane == r ? best : ownPlace;
+            ownExpert = lane == r && !fault ? first : ownExpert;
+        }
+
+        // Added up in the order of the ranks, and fetched eight at a time.
+        float weight = fault ? float.NaN : GateMath.Exp(Number(ownPlace) - largest) / total, shares = 0;
+        for (int r = 0; r < topK; r += Line)
+        {
+            for (int i = 0; i < Line; i++)
+            {
+                float share = Lanes.From(weight, (r + i) & (Threads - 1));
+                shares += r + i < topK ? share : 0;
+            }
+        }
+
+        return new ChosenExpert { Expert = (int)ownExpert, Weight = weight / (renormalise != 0 ? shares : 1) };
+    }
+
+    // Of 4 or 8, whose places are lost.
+    private static uint Largest<TExperts>(uint[] of)
+        where TExperts : struct, IExpertLanes
+    {
+        for (int i = 0; i < TExperts.Lines * 2; i++)
+        {
+            of[i] = Math.Max(of[i], of[i + (TExperts.Lines * 2)]);
+        }
+
+        for (int i = 0; i < TExperts.Lines; i++)
+        {
+            of[i] = Math.Max(of[i], of[i + TExperts.Lines]);
+        }
+
+        return Math.Max(of[0], of[TExperts.Lines - 1]);
+    }
+
+    private static uint Smallest<TExperts>(uint[] of)
+        where TExperts : struct, IExpertLanes
+    {
+        for (int i = 0; i < TExperts.Lines * 2; i++)
+        {
+            of[i] = Math.Min(of[i], of[i + (TExperts.Lines * 2)]);
+        }
+
+        for (int i = 0; i < TExperts.Lines; i++)
+        {
+            of[i] = Math.Min(of[i], of[i + TExperts.Lines]);
+        }
+
+        return Math.Min(of[0], of[TExperts.Lines - 1]);
+    }
+
+    // The number at a place in their order.
+    private static float Number(uint place) => Interop.IntAsFloat((place & Sign) != 0 ? place ^ Sign : ~place);
+}
+
+/// <summary>An expert that a row has chosen.</summary>
+public struct ChosenExpert
+{
+    /// <summary>Which.</summary>
+    public int Expert;
+
+    /// <summary>Its weight in the row's sum.</summary>
+    public float Weight;
+}

@@ -1,0 +1,215 @@
+using System.Text;
+using Lean.Kernels.Device;
+using Lean.Tensors;
+
+namespace Lean.Kernels.Tests;
+
+/// <summary>A prompt's routed experts by wgmma: the order of their tiles, and the kernels' text on the model of a card.</summary>
+public sealed class PromptExpertTests
+{
+    private const string GateUp = "expert_gate_up_warpgroup_split", Down = "expert_down_warpgroup_split";
+
+    // Rows of each expert: none at all, one expert's, every edge of a tile, and random ones as a prompt of 2,048 and of 8,192 has.
+    public static TheoryData<string, int[]> Routings { get; } = new()
+    {
+        { "none", [0, 0, 0] },
+        { "one row", [0, 1, 0] },
+        { "one expert", [8192 * 8] },
+        { "one of many", [.. Enumerable.Range(0, 300).Select(e => e == 270 ? 65_536 : 0)] },
+        { "edges", [0, 1, 63, 64, 65, 127, 128, 129, 0, 191, 192, 193, 255, 256, 257] },
+        { "2048", Random(2048, 256) },
+        { "8192", Random(8192, 256) },
+        { "8192 of 512", Random(8192, 512) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Routings))]
+    public void Every_row_meets_every_column_of_its_expert_once(string name, int[] rows)
+    {
+        int[] plan = rows.Length < 20 ? Plan(rows) : Planned(rows), firstPlace = [.. rows.Select((_, e) => rows[..e].Sum())];
+        int places = rows.Sum(), tiles = plan[0];
+        Assert.Equal(rows.Sum(ExpertTiles.Count), tiles);
+        foreach (int columnTiles in (int[])[1, 4, 8])
+        {
+            foreach (int groups in (int[])[1, 3, 132])
+            {
+                var met = new byte[places * columnTiles];
+                var cost = new long[groups];
+                for (int group = 0; group < groups; group++)
+                {
+                    for (int round = 0; ExpertTiles.Unit(round, group, groups) is int unit && unit < tiles * columnTiles; round++)
+                    {
+                        int entry = (ExpertTiles.Entry(unit, columnTiles) + 1) * ExpertTiles.Columns;
+                        ExpertTile tile = ExpertTiles.Tile(unit, columnTiles, plan[entry], plan[entry + 1], plan[entry + 2], plan[entry + 3]);
+                        Assert.InRange(tile.Rows, 1, ExpertTiles.Rows);
+                        Assert.InRange(tile.Across, 0, columnTiles - 1);
+                        Assert.InRange(tile.Place, firstPlace[tile.Expert], firstPlace[tile.Expert] + rows[tile.Expert] - tile.Rows);
+                        for (int i = 0; i < tile.Rows; i++)
+                        {
+                            met[((tile.Place + i) * columnTiles) + tile.Across]++;
+                        }
+
+                        cost[group] += ExpertTiles.Halves(tile.Rows);
+                    }
+                }
+
+                Assert.True(met.AsSpan().IndexOfAnyExcept((byte)1) < 0, $"{name}: something is made twice or never by {groups} groups");
+
+                // Nobody has two whole tiles more than the mean.
+                Assert.InRange(cost.Max(), 0, cost.Average() + 4);
+            }
+        }
+    }
+
+    [Fact]
+    public void The_kernel_lists_what_the_functions_say()
+    {
+        int[] rows = Random(40, 30), expected = Planned(rows);
+        Assert.Equal(expected[4..], Plan(rows)[4..expected.Length]);
+        Assert.Equal(expected[0], Plan(rows)[0]);
+    }
+
+    [Fact]
+    public void Experts_with_more_halves_come_first_and_equals_in_their_order()
+    {
+        int[] plan = Plan([5, 65, 0, 64, 300, 66]);
+        Assert.Equal([4, 4, 4, 1, 5, 0, 3], Enumerable.Range(1, plan[0]).Select(i => plan[(i * ExpertTiles.Columns) + 1]));
+    }
+
+    // Rows in cuts and alone: the self-test's calls compare them. One tile of rows and of columns and several, K that fills no
+    // block, and more blocks than the ring has places; two terms and one.
+    [Theory]
+    [InlineData("[3, 136] by 200, 1 of 3", false)]
+    [InlineData("[3, 264] by 128, 1 of 3", false)]
+    [InlineData("[129, 72] by 136, 1 of 1", false)]
+    [InlineData("[3, 136] by 72, 4 of 20 experts, of which 12", false)]
+    [InlineData("[3, 328] by 200, 1 of 3", true)]
+    [InlineData("[129, 72] by 136, 1 of 1", true)]
+    public void The_selftests_calls_are_right(string name, bool rounds)
+    {
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        DType activations = rounds ? DType.BF16 : DType.F32;
+        KernelSet kernels = DeviceKernelSet.Create(stream, activations);
+        SelfCase test = Assert.Single(SelfCases.All(), c => c.Op == "prompt_experts" && c.Name.Contains(name, StringComparison.Ordinal));
+        float[][] expected = Outputs(test, ReferenceKernels.Create(kernels.CacheType, activations)), found = Outputs(test, kernels);
+        Assert.InRange(Distance(expected[0], found[0]), 0, test.Allowed);
+        Assert.All(found[1..], differences => Assert.All(differences, d => Assert.Equal(0, d)));
+        string[] ran = rounds
+            ? ["experts_sort_warp", "experts_plan", "activation_terms_wide_rounded", "expert_gate_up_warpgroup_rounded", "expert_down_warpgroup_rounded", "experts_combine_wide"]
+            : ["experts_sort_warp", "experts_plan", "activation_terms_wide", GateUp, Down, "experts_combine_wide"];
+        Assert.Equal(ran, stream.Ran.Distinct());
+    }
+
+    [Theory]
+    [InlineData(GateUp, "cp.async.mbarrier.arrive.noinc.shared.b64 [", "mbarrier.arrive.shared::cta.b64 %rd1, [")]
+    [InlineData(GateUp, "wgmma.wait_group.sync.aligned 1;", "wgmma.wait_group.sync.aligned 2;")]
+    [InlineData(Down, "wgmma.wait_group.sync.aligned 0;", "")]
+    [InlineData(Down, "mbarrier.arrive.expect_tx.shared::cta.b64 state, [", "mbarrier.arrive.shared::cta.b64 state, [")]
+    public void The_model_sees_groups_that_wait_too_little(string kernel, string from, string to)
+    {
+        // More blocks than the ring has places; copies and products are late in turn, from the first kernel or the second on.
+        SelfCase test = Assert.Single(SelfCases.All(), c => c.Op == "prompt_experts" && c.Name.Contains("[3, 264] by 128, 1 of 3", StringComparison.Ordinal));
+        float[] expected = Outputs(test, ReferenceKernels.Create(DType.BF16))[0];
+        int planted = 0;
+        Assert.ThrowsAny<Exception>(() =>
+        {
+            foreach (string[] before in (string[][])[[], ["nothing"]])
+            {
+                using var stream = new PtxStream(MatrixUnits.WarpGroup) { Change = Plant };
+                stream.Ran.AddRange(before);
+                Assert.InRange(Distance(expected, Outputs(test, DeviceKernelSet.Create(stream))[0]), 0, test.Allowed);
+            }
+        });
+        Assert.InRange(planted, 1, 2);
+
+        string Plant(string text)
+        {
+            if (!text.Contains($".entry {kernel}", StringComparison.Ordinal))
+            {
+                return text;
+            }
+
+            Assert.Contains(from, text, StringComparison.Ordinal);
+            planted++;
+            return text.Replace(from, to, StringComparison.Ordinal);
+        }
+    }
+
+    // The model has one proxy; the card's products read shared memory through another than the threads that gather write through.
+    [Fact]
+    public void Gathered_rows_are_fenced_between_their_barrier_and_the_products()
+    {
+        string text = Encoding.UTF8.GetString(KernelArchive.Read("sm_90a", GateUp + ".ptx"));
+        int products = text.IndexOf("wgmma.fence", StringComparison.Ordinal), fence = text.LastIndexOf("fence.proxy.async.shared::cta", products, StringComparison.Ordinal);
+        int wait = text.LastIndexOf("mbarrier.try_wait", products, StringComparison.Ordinal);
+        Assert.InRange(fence, wait, products);
+        Assert.Equal(products, text.LastIndexOf("wgmma.fence", StringComparison.Ordinal));
+    }
+
+    private static int[] Plan(int[] rows)
+    {
+        int[] plan = [.. Enumerable.Repeat(-1, checked((int)ExpertTiles.MostEntries(rows.Sum(), rows.Length)) * ExpertTiles.Columns)];
+        var machine = new PtxMachine(new PtxProgram(Encoding.UTF8.GetString(KernelArchive.Read("sm_90", "experts_plan.ptx"))), 0);
+        machine.View(new PtxMemory(rows), rows.Length);
+        machine.View(new PtxMemory(plan), plan.Length);
+        machine.Number(rows.Length);
+        machine.Run(rows.Length);
+        return plan;
+    }
+
+    // The same by the same functions; the model takes seconds over hundreds of groups.
+    private static int[] Planned(int[] rows)
+    {
+        int[] order = [.. Enumerable.Range(0, rows.Length)];
+        Array.Sort(order, (a, b) => ExpertTiles.IsBefore(rows[a], a, rows[b], b) ? -1 : a == b ? 0 : 1);
+        var plan = new List<int> { rows.Sum(ExpertTiles.Count), 0, 0, 0 };
+        foreach (int expert in order)
+        {
+            int first = (plan.Count / ExpertTiles.Columns) - 1;
+            for (int i = 0; i < ExpertTiles.Count(rows[expert]); i++)
+            {
+                plan.AddRange([first, expert, rows[..expert].Sum(), rows[expert]]);
+            }
+        }
+
+        return [.. plan];
+    }
+
+    private static int[] Random(int rows, int experts)
+    {
+        var random = new Random(rows + experts);
+        var counts = new int[experts];
+        int[] all = [.. Enumerable.Range(0, experts)];
+        for (int row = 0; row < rows; row++)
+        {
+            for (int k = 0; k < 8; k++)
+            {
+                int other = random.Next(k, experts);
+                (all[k], all[other]) = (all[other], all[k]);
+                counts[all[k]]++;
+            }
+        }
+
+        return counts;
+    }
+
+    private static double Distance(float[] expected, float[] found)
+    {
+        double off = 0, size = 0;
+        foreach ((float e, float f) in expected.Zip(found))
+        {
+            off += ((double)f - e) * ((double)f - e);
+            size += (double)e * e;
+        }
+
+        return Math.Sqrt(off / size);
+    }
+
+    private static float[][] Outputs(SelfCase test, KernelSet kernels)
+    {
+        using var memory = new GuardedMemory(kernels) { IsAligned = test.IsAligned };
+        Tensor[] outputs = test.Run(kernels, memory);
+        Assert.Null(memory.Fault());
+        return [.. outputs.Select(t => t.Type == DType.I32 ? [.. t.AsSpan<int>().ToArray().Select(i => (float)i)] : t.AsSpan<float>().ToArray())];
+    }
+}
