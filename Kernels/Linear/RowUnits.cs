@@ -132,24 +132,24 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
         _launches.Many(tileRows, terms, weight, gate, add, output, rowTiles, blocks, slices, groups);
     }
 
-    // On Hopper, where outputs are enough to keep half of the multiprocessors busy, if need be a slice of k each.
+    // On Hopper, where outputs are enough to keep half of the multiprocessors busy. What is added is so where slices are joined.
     private bool TryGroups(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
     {
         long rows = x.Shape[0], inputs = weight.Shape[1], outputs = weight.Shape[0];
-        int tileRows = rows > 64 ? 128 : ManyRows(rows), rowTiles = Count(rows, tileRows), slices = Slices(inputs);
-        int tiles = Count(outputs, GroupOutputs) * rowTiles, parts = tiles * 2 <= stream.Multiprocessors ? slices : 1;
+        int tileRows = rows > 64 ? 128 : ManyRows(rows), rowTiles = Count(rows, tileRows), tiles = Count(outputs, GroupOutputs) * rowTiles;
+        int slices = Slices(inputs), parts = tiles * 2 <= stream.Multiprocessors || !gate.IsEmpty || !add.IsEmpty ? slices : 1;
         if (tiles * parts * 2 < stream.Multiprocessors)
         {
             return false;
         }
 
         int blocks = Count(inputs, BlocksOf) * (BlocksOf / Block), words = TermWords / 2 * (rounds ? 1 : 2), groups = int.Min(tiles * parts, stream.Multiprocessors);
-        long eights = (long)rowTiles * (tileRows / 8) * blocks, termBytes = eights * words * sizeof(int), sumRows = parts == 1 ? 1 : parts * rows;
+        long eights = (long)rowTiles * (tileRows / 8) * blocks, termBytes = eights * words * sizeof(int), sumRows = parts == 1 ? 0 : parts * rows;
         nint memory = stream.Scratch(termBytes + (sumRows * outputs * sizeof(float))).Address;
         _launches.Pieces(x, new Tensor(DType.I32, new Shape(eights, words), memory), blocks, tileRows / 8, Count(eights, Warps));
         var terms = new Tensor(DType.BF16, new Shape(eights, 2 * words), memory);
-        var sums = new Tensor(DType.F32, new Shape(sumRows, outputs), memory + (nint)termBytes);
-        _launches.Groups(tileRows, weight, terms, output, gate, add, sums, rowTiles, blocks / 2, slices, parts, groups);
+        Tensor sums = parts == 1 ? output : new Tensor(DType.F32, new Shape(sumRows, outputs), memory + (nint)termBytes);
+        _launches.Groups(tileRows, weight, terms, sums, (int)rows, rowTiles, blocks / 2, slices, parts, groups);
         if (parts > 1)
         {
             Join(slices, sums, output, gate, add, Count(rows * outputs, JoinThreads));

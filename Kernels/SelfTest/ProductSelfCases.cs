@@ -10,24 +10,17 @@ internal static class ProductSelfCases
 {
     private const double F32 = 1e-5;
 
-    // What many multiprocessors share: by slices of k, and by outputs alone.
-    private static readonly (int Rows, int Inputs, int Outputs)[] Shared = [(33, 2056, 1100), (17, 2048, 8500)];
-
     private static readonly int[] RowCounts = [1, 2, 8, 9, 17, 33, 64, 130];
 
     /// <summary>All of them.</summary>
     public static IEnumerable<SelfCase> All() => [.. Linear(), .. FewOutputs(), .. Grouped(), .. Mlp()];
 
     private static IEnumerable<SelfCase> Linear() =>
-        from shape in ((int Rows, int Inputs, int Outputs)[])
-        [
-            .. from shape in ((int Inputs, int Outputs)[])[(72, 24), (512, 130), (1024, 40), (2048, 70), (2056, 33), (264, 7200)] from rows in RowCounts select (rows, shape.Inputs, shape.Outputs),
-            .. Shared,
-        ]
-        from prompts in Shared.Contains(shape) ? (int[])[0] : [0, shape.Rows]
-        select new SelfCase("linear", $"bf16 aligned [{shape.Rows}, {shape.Inputs}] to {shape.Outputs}, {prompts} of prompts", F32, (set, memory) =>
+        from shape in ((int Inputs, int Outputs)[])[(72, 24), (512, 130), (1024, 40), (2048, 70), (2056, 33), (264, 7200), (2056, 1100)]
+        from rows in shape.Outputs == 1100 ? (int[])[33] : RowCounts
+        from prompts in (int[])[0, rows]
+        select new SelfCase("linear", $"bf16 aligned [{rows}, {shape.Inputs}] to {shape.Outputs}, {prompts} of prompts", F32, (set, memory) =>
         {
-            int rows = shape.Rows;
             Tensor x = memory.New("x", DType.F32, new Shape(rows, shape.Inputs), SelfCases.Normal(51, rows * shape.Inputs));
             var weight = new LinearWeight(memory.New(
                 "weight", DType.BF16, new Shape(shape.Outputs, shape.Inputs), SelfCases.Normal(52, shape.Outputs * shape.Inputs)));

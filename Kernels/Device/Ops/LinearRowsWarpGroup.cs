@@ -11,7 +11,7 @@ namespace Lean.Kernels.Device;
 /// <para>
 /// Groups stay on a multiprocessor and take tile after tile; a thread of the first warp group has the copy engine bring blocks of
 /// 64 along k, the other two multiply 64 outputs each by the same rows. A tile is 128 outputs of all slices, or, where outputs
-/// are few, of one, which <see cref="Join"/> then adds to the others.
+/// are few or something is added to them, of one, which <see cref="Join"/> then adds to the others.
 /// </para>
 /// </summary>
 public static class LinearRowsWarpGroup
@@ -35,18 +35,13 @@ public static class LinearRowsWarpGroup
     private const int EightBytes = 4 * PieceBytes;
     private const int JoinThreads = 256;
 
-    /// <summary>As <see cref="LinearRows"/>.</summary>
+    /// <summary>Multiplies: output[t, n] = Σ_k x[t, k] · weight[n, k].</summary>
     /// <param name="weight">bf16; K is a multiple of 8.</param>
     /// <param name="terms">What <see cref="RowTermPieces"/> made of whole tiles of rows.</param>
-    /// <param name="output">f32; not written where a tile is of one slice.</param>
-    /// <param name="gate">f32, or empty.</param>
-    /// <param name="add">f32, or empty.</param>
-    /// <param name="sums">f32, where a tile is of one slice: a slice's [T, N] after the other; else not written.</param>
-    /// <param name="rows">T.</param>
+    /// <param name="output">f32 [T, N], or, where a tile is of one slice, a slice's [T, N] after the other.</param>
     /// <param name="outputs">N.</param>
-    /// <param name="gateStride">Elements from a row to the next.</param>
-    /// <param name="addStride">Likewise.</param>
-    /// <param name="outputStride">Likewise.</param>
+    /// <param name="outputStride">Elements from a row to the next.</param>
+    /// <param name="rows">T.</param>
     /// <param name="rowTiles">Tiles that share a range of outputs, each for its rows.</param>
     /// <param name="blocks">Blocks of 64 along k, a multiple of 4.</param>
     /// <param name="slices">Slices of k.</param>
@@ -64,15 +59,10 @@ public static class LinearRowsWarpGroup
     public static void Run<TTile, TTerms>(
         [Shape("N", "K"), Tile(Outputs)] TensorMap<ushort> weight,
         [Shape("B", "W")] ArrayView<ushort> terms,
-        [Shape("T", "N")] ArrayView<float> output,
-        [Shape("T", "1", Optional = true)] ArrayView<float> gate,
-        [Shape("T", "N", Optional = true)] ArrayView<float> add,
-        [Shape("S", "N")] ArrayView<float> sums,
-        [Extent("T")] int rows,
+        [Shape("S", "N")] ArrayView<float> output,
         [Extent("N")] int outputs,
-        [RowStride("gate")] int gateStride,
-        [RowStride("add")] int addStride,
         [RowStride("output")] int outputStride,
+        int rows,
         int rowTiles,
         int blocks,
         int slices,
@@ -108,8 +98,7 @@ public static class LinearRowsWarpGroup
         {
             WarpGroup.TakeRegisters(240);
             DependentLaunch.Wait();
-            Multiply<TTile, TTerms>(
-                memory, full, empty, stages, output, gate, add, sums, outputs, gateStride, addStride, outputStride, rows, tiles, rowTiles, blocks, slices, share, parts);
+            Multiply<TTile, TTerms>(memory, full, empty, stages, output, outputs, outputStride, rows, tiles, rowTiles, blocks, slices, share, parts);
         }
     }
 
@@ -157,7 +146,8 @@ public static class LinearRowsWarpGroup
                 total += part[i];
             }
 
-            Store(output, gate, add, ((long)t * outputStride) + n, (long)t * gateStride, ((long)t * addStride) + n, total);
+            float scale = gate.Length > 0 ? GateMath.Sigmoid(gate[(long)t * gateStride]) : 1, sum = add.Length > 0 ? add[((long)t * addStride) + n] : 0;
+            output[((long)t * outputStride) + n] = gate.Length > 0 || add.Length > 0 ? Scalar.Fma(scale, total, sum) : total;
         }
     }
 
@@ -216,12 +206,7 @@ public static class LinearRowsWarpGroup
         uint empty,
         int stages,
         ArrayView<float> output,
-        ArrayView<float> gate,
-        ArrayView<float> add,
-        ArrayView<float> sums,
         int outputs,
-        int gateStride,
-        int addStride,
         int outputStride,
         int rows,
         int tiles,
@@ -315,20 +300,15 @@ public static class LinearRowsWarpGroup
                 }
             }
 
-            int tilePlace = tile / parts, firstRow = tilePlace % rowTiles * TTile.Rows * 8, output0 = (tilePlace / rowTiles * Outputs) + ownOutput;
+            int tilePlace = tile / parts, n = (tilePlace / rowTiles * Outputs) + ownOutput;
+            int t = (tilePlace % rowTiles * TTile.Rows * 8) + ((lane & 3) * 2);
+            long to = ((((long)firstSlice * rows) + t) * outputStride) + n;
             for (int i = 0; i < TTile.Rows * 4; i++)
             {
-                int n = output0 + (i % 4 / 2 * 8), t = firstRow + (i / 4 * 8) + ((lane & 3) * 2) + (i % 2);
-                if (t < rows && n < outputs)
+                int row = (i / 4 * 8) + (i % 2), column = i % 4 / 2 * 8;
+                if (t + row < rows && n + column < outputs)
                 {
-                    if (parts > 1)
-                    {
-                        sums[((((long)firstSlice * rows) + t) * outputs) + n] = total[i];
-                    }
-                    else
-                    {
-                        Store(output, gate, add, ((long)t * outputStride) + n, (long)t * gateStride, ((long)t * addStride) + n, total[i]);
-                    }
+                    output[to + ((long)row * outputStride) + column] = total[i];
                 }
             }
         }
@@ -358,12 +338,6 @@ public static class LinearRowsWarpGroup
         {
             WarpGroup.MultiplyRegisters256(a, b, accumulate);
         }
-    }
-
-    private static void Store(ArrayView<float> output, ArrayView<float> gate, ArrayView<float> add, long to, long gateFrom, long addFrom, float product)
-    {
-        float scale = gate.Length > 0 ? GateMath.Sigmoid(gate[gateFrom]) : 1, sum = add.Length > 0 ? add[addFrom] : 0;
-        output[to] = gate.Length > 0 || add.Length > 0 ? Scalar.Fma(scale, product, sum) : product;
     }
 
     private static uint Pick(uint odd, uint even, uint other) => (even & ~odd) | (other & odd);
