@@ -280,7 +280,8 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
         }
         else if (instruction.Operation.StartsWith("wgmma.mma", StringComparison.Ordinal))
         {
-            (ulong a, ulong b, bool add) = (Value(four[0], o[1]), Value(four[0], o[2]), Value(four[0], o[3]) != 0);
+            // A left side in registers is read when the product is made, as late as the tiles.
+            (ulong a, ulong b, bool add) = (o[1].Parts.Length > 0 ? 0 : Value(four[0], o[1]), Value(four[0], o[2]), Value(four[0], o[3]) != 0);
             groups[^1].Add(() => PtxWarp.Multiply(instruction, four, a, b, add, shared));
             if (!machine.LateProducts)
             {
