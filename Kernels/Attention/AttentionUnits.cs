@@ -5,9 +5,9 @@ namespace Lean.Kernels;
 /// <summary>
 /// Attention on a card's matrix units: generated rows by spans of their context since Ampere (AttentionRows in
 /// Kernels/Device has the order), prompt rows in tiles on Hopper (AttentionPrompt). What decides whether a call runs here is
-/// the same for every number of rows.
+/// the same for every number of rows. With bf16 activations queries and weights of prompts go in as one bf16 each, else as two.
 /// </summary>
-internal sealed class AttentionUnits(KernelStream stream)
+internal sealed class AttentionUnits(KernelStream stream, DType activations)
 {
     // As the kernels have them: query heads of a group, columns of a group that joins, queries of a tile.
     private const int GroupHeads = 8, JoinColumns = 64, TileQueries = 128;
@@ -87,12 +87,21 @@ internal sealed class AttentionUnits(KernelStream stream)
     {
         long tileRows = TileQueries / (shape.Heads / shape.KvHeads);
         int groups = checked((int)((rows + tileRows - 1) / tileRows * shape.KvHeads));
-        switch (shape.HeadDim)
+        switch (shape.HeadDim, activations)
         {
-            case 64:
+            case (64, DType.BF16):
+                PagedAttentionPromptColumns64RoundedLauncher.Launch(stream, queries, projected, keys, values, segments, blocks, output, (int)rows, groups);
+                break;
+            case (128, DType.BF16):
+                PagedAttentionPromptColumns128RoundedLauncher.Launch(stream, queries, projected, keys, values, segments, blocks, output, (int)rows, groups);
+                break;
+            case (_, DType.BF16):
+                PagedAttentionPromptColumns256RoundedLauncher.Launch(stream, queries, projected, keys, values, segments, blocks, output, (int)rows, groups);
+                break;
+            case (64, _):
                 PagedAttentionPromptColumns64Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, output, (int)rows, groups);
                 break;
-            case 128:
+            case (128, _):
                 PagedAttentionPromptColumns128Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, output, (int)rows, groups);
                 break;
             default:

@@ -9,7 +9,7 @@ namespace Lean.Kernels;
 /// counted changes no bit: both follow one order. Each kernel passes over the segments of the other, since only the
 /// device knows how long they are.
 /// </summary>
-internal sealed class PagedAttentionDevice(KernelStream stream) : PagedAttention
+internal sealed class PagedAttentionDevice(KernelStream stream, DType activations) : PagedAttention
 {
     /// <summary>Rows of a segment up to which it runs by spans.</summary>
     private const int FewRows = 8;
@@ -20,7 +20,7 @@ internal sealed class PagedAttentionDevice(KernelStream stream) : PagedAttention
     /// <summary>Bytes of spans that wait to be joined, before their segments are computed in several launches.</summary>
     private const long MostScratch = 32L << 20;
 
-    private readonly AttentionUnits _units = new(stream);
+    private readonly AttentionUnits _units = new(stream, activations);
 
     /// <inheritdoc/>
     public override DType CacheType => DType.BF16;

@@ -2,10 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace Lean.Kernels.Compiler;
 
-/// <summary>What a CUDA kernel's text names and the compiler does not write: sums, shared memory, tensor maps.</summary>
+/// <summary>What a CUDA kernel's text names and the compiler does not write: sums, left sides, shared memory, tensor maps.</summary>
 internal static partial class CudaText
 {
-    /// <summary>Declares the sums and the shared memory, and puts in the parameters that hold tensor maps.</summary>
+    /// <summary>Declares the sums, the left sides and the shared memory, and puts in the parameters that hold tensor maps.</summary>
     /// <param name="kernel">Which.</param>
     /// <param name="target">The architecture.</param>
     /// <param name="text">PTX of one entry.</param>
@@ -31,9 +31,14 @@ internal static partial class CudaText
             text = text.Replace(".address_size 64", ".address_size 64\n\n.extern .shared .align 1024 .b8 dynamic_shared[];", StringComparison.Ordinal);
         }
 
-        int sums = Sum().Matches(text).Select(m => int.Parse(m.Groups[1].ValueSpan) + 1).DefaultIfEmpty(0).Max();
+        return Declare(Declare(text, "f32", "acc", Sum()), "b32", "left", Left());
+    }
+
+    private static string Declare(string text, string type, string name, Regex uses)
+    {
+        int count = uses.Matches(text).Select(m => int.Parse(m.Groups[1].ValueSpan) + 1).DefaultIfEmpty(0).Max();
         int body = text.IndexOf("\n{", StringComparison.Ordinal) + 2;
-        return sums == 0 ? text : text.Insert(body, $"\n\t.reg .f32 acc<{sums}>;");
+        return count == 0 ? text : text.Insert(body, $"\n\t.reg .{type} {name}<{count}>;");
     }
 
     [GeneratedRegex(@"^\s*\.param (\.align \d+ )?\.b\d+ (\w+)(\[\d+\])?", RegexOptions.Multiline)]
@@ -47,4 +52,7 @@ internal static partial class CudaText
 
     [GeneratedRegex(@"\bacc(\d+)\b")]
     private static partial Regex Sum();
+
+    [GeneratedRegex(@"\bleft(\d+)\b")]
+    private static partial Regex Left();
 }

@@ -4,8 +4,11 @@ namespace Lean.Kernels;
 
 /// <summary>Each row's experts by rank, ungrouped.</summary>
 /// <param name="activations">What products take of their rows.</param>
-internal sealed unsafe class GroupedExpertsReference(DType activations = DType.F32) : GroupedExperts
+/// <param name="off">How far off the first product is taken to be, see <see cref="InnerReference"/>.</param>
+internal sealed unsafe class GroupedExpertsReference(DType activations = DType.F32, double off = 0) : GroupedExperts
 {
+    private readonly InnerReference _inner = new(off);
+
     /// <inheritdoc/>
     public override long ScratchBytes(ExpertWeights weights, long rows, long topK) => 0;
 
@@ -30,9 +33,7 @@ internal sealed unsafe class GroupedExpertsReference(DType activations = DType.F
                 double share = ((float*)mix.Address)[(t * topK) + r];
                 for (long i = 0; i < width; i++)
                 {
-                    double gate = WeightReader.Dot(input, weights.Type, expert.Gate + (nint)(i * innerRow));
-                    double up = WeightReader.Dot(input, weights.Type, expert.Up + (nint)(i * innerRow));
-                    inner[i] = ReferenceMath.Silu(gate) * up;
+                    inner[i] = _inner.Value(input, weights.Type, expert.Gate + (nint)(i * innerRow), expert.Up + (nint)(i * innerRow));
                 }
 
                 if (RoundedActivations.Apply(activations, weights.Type))

@@ -39,7 +39,7 @@ public static class DeviceKernelSet
             ExpertMixture = new ExpertMixtureDevice(stream, activations, experts, mlp),
             RotaryTable = new RotaryTableDevice(stream),
             PrepareAttention = new PrepareAttentionDevice(stream),
-            PagedAttention = new PagedAttentionDevice(stream),
+            PagedAttention = new PagedAttentionDevice(stream, activations),
             CausalConvolution = convolution,
             GreedyPick = new GreedyPickDevice(stream),
             RankPicks = new RankPicksDevice(stream),

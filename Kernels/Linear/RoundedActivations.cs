@@ -12,6 +12,11 @@ namespace Lean.Kernels;
 /// of routed and shared experts, and, between their two products, rnd(silu(gate) · up), of gate and up in f32.
 /// </para>
 /// <para>
+/// Where tensor cores compute the attention of prompts, on Hopper, queries behind norm and rotation and the weights of positions,
+/// 2^(score − largest so far), are rounded likewise; keys and values are bf16 anyway. Scores, sums of weights and results are f32.
+/// Generated rows' attention, whose time goes into reading the cache, takes two terms with the option as without.
+/// </para>
+/// <para>
 /// Never rounded, and why: products with f32 weights, since who keeps those wants their digits; a router's logits and a shared
 /// expert's gate (<see cref="KernelSet.GateLinear"/>), which cost next to nothing and where a near tie falls the other way; norms,
 /// convolution, the delta rule with its state and gates, softmax, sums over experts and ranks, and the residual stream, which are

@@ -4,8 +4,11 @@ namespace Lean.Kernels;
 
 /// <summary>The MLP of one row after the other, with nothing rounded before the result but what products take. Scratch memory stays unused.</summary>
 /// <param name="activations">What products take of their rows.</param>
-internal sealed unsafe class GatedMlpReference(DType activations = DType.F32) : GatedMlp
+/// <param name="off">How far off the first product is taken to be, see <see cref="InnerReference"/>.</param>
+internal sealed unsafe class GatedMlpReference(DType activations = DType.F32, double off = 0) : GatedMlp
 {
+    private readonly InnerReference _inner = new(off);
+
     private protected override void Launch(
         Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows)
     {
@@ -16,9 +19,7 @@ internal sealed unsafe class GatedMlpReference(DType activations = DType.F32) : 
             double[] input = WeightReader.Inputs(x, t, activations, gateUp.Type);
             for (long i = 0; i < width; i++)
             {
-                double gate = WeightReader.Dot(input, gateUp.Type, WeightReader.Row(gateUp, i));
-                double up = WeightReader.Dot(input, gateUp.Type, WeightReader.Row(gateUp, width + i));
-                inner[i] = ReferenceMath.Silu(gate) * up;
+                inner[i] = _inner.Value(input, gateUp.Type, WeightReader.Row(gateUp, i), WeightReader.Row(gateUp, width + i));
             }
 
             if (RoundedActivations.Apply(activations, down.Type))

@@ -12,7 +12,13 @@ public static class ReferenceKernels
     /// <summary>Makes the set.</summary>
     /// <param name="cacheType">The element type of its KV cache, f32 or bf16: the oracle of a device keeps what the device keeps.</param>
     /// <param name="activations">What its products with bf16 weights take of their rows, f32 or bf16.</param>
-    public static KernelSet Create(DType cacheType = DType.F32, DType activations = DType.F32) => new()
+    public static KernelSet Create(DType cacheType = DType.F32, DType activations = DType.F32) => Create(cacheType, activations, off: 0);
+
+    /// <summary>Makes the set.</summary>
+    /// <param name="cacheType">As above.</param>
+    /// <param name="activations">As above.</param>
+    /// <param name="off">How far off the first of two products is taken to be, see <see cref="InnerReference"/>.</param>
+    internal static KernelSet Create(DType cacheType, DType activations, double off) => new()
     {
         Description = RoundedActivations.Describe("reference, f64 loops", activations),
         Activations = activations,
@@ -32,9 +38,9 @@ public static class ReferenceKernels
         GeneratedDeltaRule = new GatedDeltaRuleReference(),
         GeneratedDeltaNet = new GeneratedDeltaNetInThree(new CausalConvolutionReference(), new GatedDeltaRuleReference(), new GatedRmsNormReference()),
         ExpertRouter = new ExpertRouterReference(),
-        GroupedExperts = new GroupedExpertsReference(activations),
-        GatedMlp = new GatedMlpReference(activations),
-        ExpertMixture = new ExpertMixtureInTwo(new GroupedExpertsReference(activations), new GatedMlpReference(activations)),
+        GroupedExperts = new GroupedExpertsReference(activations, off),
+        GatedMlp = new GatedMlpReference(activations, off),
+        ExpertMixture = new ExpertMixtureInTwo(new GroupedExpertsReference(activations, off), new GatedMlpReference(activations, off)),
         GreedyPick = new GreedyPickReference(),
         RankPicks = new RankPicksReference(),
         AdjustLogits = new AdjustLogitsReference(),

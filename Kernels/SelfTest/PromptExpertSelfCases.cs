@@ -21,7 +21,7 @@ internal static class PromptExpertSelfCases
 
     // Each row's experts lie apart; one row more than a tile, and many.
     private static IEnumerable<SelfCase> Whole() =>
-        from shape in ((int Hidden, int Width, int Experts, int TopK, int Rows)[])[(72, 136, 1, 1, 129), (72, 136, 40, 8, 300), (2048, 512, 12, 3, 70), (512, 512, 1, 1, 1000)]
+        from shape in ((int Hidden, int Width, int Experts, int TopK, int Rows)[])[(72, 136, 1, 1, 129), (72, 136, 40, 8, 300), (1024, 128, 12, 3, 70), (136, 72, 1, 1, 1000)]
         select Of(shape.Hidden, shape.Width, shape.TopK, shape.Experts, 0, shape.Experts, [.. Enumerable.Range(0, shape.Rows * shape.TopK).Select(i => ((i / shape.TopK * 7) + (i % shape.TopK)) % shape.Experts)]);
 
     // A rank's part of the experts: rows choose among all of them, and some have none here.

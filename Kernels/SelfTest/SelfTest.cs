@@ -8,9 +8,12 @@ namespace Lean.Kernels;
 /// </summary>
 public static class SelfTest
 {
-    // Where products round their rows, a value between two of them may lie so near the middle of two bf16 that this device
-    // rounds it up and the reference down. Without rounding the difference would be twenty times as large.
-    private const double Turns = 1e-4;
+    // What a product's sums may be off, as linear's calls are held to.
+    private const double Sums = 1e-5;
+
+    // Where a prompt's attention rounds queries and weights to bf16 as well: each is off by 8e-4 in the mean square (2^-8 / √12,
+    // by how numbers lie between powers of two), a score by 8e-4 of itself, so that of scores about 1 results are off by 1.2e-3.
+    private const double RoundedAttention = 3e-3;
 
     /// <summary>The ops that are checked, in order.</summary>
     public static IReadOnlyList<string> Ops { get; } = [.. SelfCases.All().Select(c => c.Op).Distinct()];
@@ -23,19 +26,26 @@ public static class SelfTest
     public static IEnumerable<SelfTestResult> Run(KernelSet kernels, Func<string, bool>? chosen = null, int shard = 1, int shards = 1)
     {
         KernelSet reference = ReferenceKernels.Create(kernels.CacheType, kernels.Activations);
+        KernelSet[] turned = kernels.Activations == DType.F32 ? [] :
+        [
+            ReferenceKernels.Create(kernels.CacheType, kernels.Activations, -Sums),
+            ReferenceKernels.Create(kernels.CacheType, kernels.Activations, Sums),
+        ];
         return SelfCases.All().Where(c => chosen?.Invoke(c.Op) ?? true).Where((_, i) => i % shards == shard - 1)
-            .GroupBy(c => c.Op).Select(op => Run([.. op], reference, kernels));
+            .GroupBy(c => c.Op).Select(op => Run([.. op], reference, turned, kernels));
     }
 
-    private static SelfTestResult Run(SelfCase[] cases, KernelSet reference, KernelSet kernels)
+    private static SelfTestResult Run(SelfCase[] cases, KernelSet reference, KernelSet[] turned, KernelSet kernels)
     {
-        double largest = 0;
+        double largest = 0, most = 0;
         foreach (SelfCase test in cases)
         {
             float[][] expected = Outputs(test, reference, out _), actual = Outputs(test, kernels, out string? overrun);
             double error = Error(expected, actual);
             largest = double.Max(largest, error);
-            double allowed = Allowed(test, kernels);
+            double allowed = kernels.Activations == DType.BF16 && test.Op == "paged_attention" ? double.Max(test.Allowed, RoundedAttention) : test.Allowed;
+            allowed += error <= allowed ? 0 : Turns(test, turned);
+            most = double.Max(most, allowed);
             string? fault = overrun
                 ?? (!(error <= allowed) ? $"‖Δ‖/‖expected‖ is {error:g3}, allowed is {allowed:g3}" : null)
                 ?? (Same(actual, Outputs(test, kernels, out _)) ? null : "a second run gave other bits");
@@ -45,13 +55,17 @@ public static class SelfTest
             }
         }
 
-        return new SelfTestResult(cases[0].Op, cases.Length, largest, cases.Max(c => Allowed(c, kernels)), null);
+        return new SelfTestResult(cases[0].Op, cases.Length, largest, most, null);
     }
 
-    private static double Allowed(SelfCase test, KernelSet kernels) =>
-        kernels.Activations == DType.BF16 && (test.Op.Contains("experts", StringComparison.Ordinal) || test.Op.Contains("mlp", StringComparison.Ordinal) || test.Op.Contains("mixture", StringComparison.Ordinal))
-            ? double.Max(test.Allowed, Turns)
-            : test.Allowed;
+    // Between two products that round their rows a number may lie so near the middle of two bf16 that this device rounds it up
+    // and the reference down: by 2⁻⁸ of it, and one large number among few is much. Which may turn, and what that comes to, two
+    // references say, whose sums are off by as much to either side. Rounding left out or done otherwise is beyond it.
+    private static double Turns(SelfCase test, KernelSet[] turned)
+    {
+        bool rounds = test.Op.Contains("experts", StringComparison.Ordinal) || test.Op.Contains("mlp", StringComparison.Ordinal) || test.Op.Contains("mixture", StringComparison.Ordinal);
+        return rounds && turned.Length > 0 ? Error(Outputs(test, turned[0], out _), Outputs(test, turned[1], out _)) : 0;
+    }
 
     private static float[][] Outputs(SelfCase test, KernelSet kernels, out string? overrun)
     {

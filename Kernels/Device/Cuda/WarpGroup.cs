@@ -108,6 +108,33 @@ public static class WarpGroup
     {
     }
 
+    /// <summary>
+    /// The fixed part of the descriptor of a tile whose rows are k, 64 columns of b each: 128-byte swizzle, eight rows in 1,024
+    /// bytes, then the next eight (PTX ISA, "Matrix Descriptor").
+    /// </summary>
+    /// <param name="across">Bytes to the tile of the next 64 columns.</param>
+    public static long Turned(int across) => (1L << 62) | (64L << 32) | ((long)(across >> 4) << 16);
+
+    /// <summary>acc[0…31] = a · b of 16 of k, bf16 [64, 16] and, as <see cref="Turned"/> has it, [16, 64]; added where <paramref name="accumulate"/> is not 0.</summary>
+    [IntrinsicImplementation]
+    [Ptx("{ .reg .pred more; setp.ne.b32 more, #2, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {acc0..31}, #0, #1, more, 1, 1, 0, 1; }")]
+    public static void MultiplyTurned(long a, long b, int accumulate)
+    {
+    }
+
+    /// <summary>acc[first … last] += a · b of 16 of k: a of <see cref="LeftSides"/> of all four warps, b as <see cref="Turned"/> has it.</summary>
+    /// <param name="first">A constant.</param>
+    /// <param name="last">A constant, <paramref name="first"/> + <paramref name="columns"/> / 2 - 1.</param>
+    /// <param name="columns">A constant.</param>
+    /// <param name="left">The first of four registers, a constant.</param>
+    /// <param name="b">A descriptor.</param>
+    [IntrinsicImplementation]
+    [Ptx("{ .reg .pred always; setp.eq.u32 always, 0, 0; wgmma.mma_async.sync.aligned.m64n@2k16.f32.bf16.bf16 {acc@0..@1}, "
+        + "{left@3, left@3+1, left@3+2, left@3+3}, #4, always, 1, 1, 1; }")]
+    public static void MultiplyTurned(int first, int last, int columns, int left, long b)
+    {
+    }
+
     /// <summary>Makes a group of the products since the last one (PTX ISA, "wgmma.commit_group").</summary>
     [IntrinsicImplementation]
     [Ptx("wgmma.commit_group.sync.aligned;")]

@@ -5,8 +5,9 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// paged_attention, prompt rows, on Hopper, whose shared memory holds it: a group has 128 queries, the heads of one key/value
-/// head of neighbouring rows, sixteen to a warp, and goes over the cells of their sequence with an online softmax, each
-/// warp at its own pace (<see cref="AttentionRing"/>). Queries and weights go in as two bf16 terms, x ≈ hi + lo.
+/// head of neighbouring rows, 64 to a warp group, and goes over the cells of their sequence with wgmma and an online softmax,
+/// each warp group at its own pace (<see cref="AttentionRing"/>): the products of one run while the other weighs scores.
+/// Queries and weights go in as two bf16 terms, x ≈ hi + lo, or rounded as one.
 /// <para>
 /// The order of a query: a score is one chain over d, for each 16 the first terms' products before the second's; a cell's
 /// values are mixed in sixteens of positions, likewise; cells follow each other in the order of positions. What a tile's
@@ -21,16 +22,19 @@ public static class AttentionPrompt
     private const int Threads = AttentionCells.Threads;
     private const int Cell = AttentionMath.Cell;
     private const int Side = 16;
-    private const int QueryBytes = Queries * 256 * 2 * 2;
+    private const int OwnQueries = 64;
+
+    // A thread's scores of a cell, the first of its sums; the mixed values' follow.
+    private const int Scores = Cell / 2;
+
+    // Bytes from 64 of d of all queries to the next 64.
+    private const int QueryTile = Queries * 128;
 
     // 1 as its bits.
     private const uint One = 0x3f800000;
 
     // Copies of a thread that are on their way together.
     private const int Ahead = 4;
-
-    // Sixteens of columns whose sums take turns.
-    private const int Together = 2;
 
     /// <summary>Attends.</summary>
     /// <param name="queries">f32.</param>
@@ -48,11 +52,14 @@ public static class AttentionPrompt
     /// <param name="blockStride">Elements from a segment's blocks to the next.</param>
     /// <param name="rows">Rows of prompts, the step's first.</param>
     [Kernel("paged_attention_prompt", Threads, groups: "*", Unroll = true)]
-    [Instance("columns64", typeof(ColumnTile64))]
-    [Instance("columns128", typeof(ColumnTile128))]
-    [Instance("columns256", typeof(ColumnTile256))]
-    [Cuda("sm_90a", SharedBytes = QueryBytes + AttentionRing.Bytes)]
-    public static void Run<TColumns>(
+    [Instance("columns64", typeof(ColumnTile64), typeof(SplitTerms))]
+    [Instance("columns128", typeof(ColumnTile128), typeof(SplitTerms))]
+    [Instance("columns256", typeof(ColumnTile256), typeof(SplitTerms))]
+    [Instance("columns64_rounded", typeof(ColumnTile64), typeof(SingleTerm))]
+    [Instance("columns128_rounded", typeof(ColumnTile128), typeof(SingleTerm))]
+    [Instance("columns256_rounded", typeof(ColumnTile256), typeof(SingleTerm))]
+    [Cuda("sm_90a", SharedBytes = AttentionRing.Bytes)]
+    public static void Run<TColumns, TTerms>(
         [Shape("T", "Heads", "D")] ArrayView<float> queries,
         [Shape("T", "P", "D")] ArrayView<float> projected,
         [Shape("B", "KvHeads", "D", "64")] ArrayView<ushort> keys,
@@ -68,17 +75,19 @@ public static class AttentionPrompt
         [RowStride("blocks")] int blockStride,
         int rows)
         where TColumns : struct, IColumnTile
+        where TTerms : struct, IActivationTerms
     {
         DependentLaunch.Allow();
-        uint memory = CudaShared.Base(), ring = memory + QueryBytes;
+        uint memory = CudaShared.Base();
         int group = heads / kvHeads, tileRows = Queries / group, tiles = (rows + tileRows - 1) / tileRows;
 
         // The last rows see most: their tiles begin first.
         int tile = tiles - 1 - (Grid.IdxX / kvHeads), kvHead = Grid.IdxX % kvHeads;
-        int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, own = (warp * Side) + (lane >> 2), pair = (lane & 3) * 2;
+        int lane = Group.IdxX & 31, warp = Lanes.First(Group.IdxX >> 5), own = (warp * Side) + (lane >> 2), pair = (lane & 3) * 2;
         float scale = AttentionMath.Scale(TColumns.Columns);
+        long left = WarpGroup.Descriptor | ((memory + (uint)(warp / 4 * OwnQueries * 128)) >> 4);
         int number = 0;
-        AttentionRing.Make(ring);
+        AttentionRing.Make<TTerms>(memory);
         DependentLaunch.Wait();
         for (int segment = 0; segment < sequences; segment++)
         {
@@ -92,51 +101,54 @@ public static class AttentionPrompt
                 Group.Barrier();
                 long table = (long)segment * blockStride, firstQuery = ((long)start * heads) + (kvHead * group);
                 long cell = ((long)blocks[table] * kvHeads) + kvHead;
-                AttentionRing.BringKeys<TColumns>(ring, number, keys, cell, seen + last);
-                AttentionRing.BringValues<TColumns>(ring, number + 1, values, cell, seen + last);
-                BringQueries<TColumns>(memory, queries, firstQuery, heads, group, queryCount, dim);
+                AttentionRing.BringKeys<TColumns, TTerms>(memory, number, keys, cell, seen + last);
+                AttentionRing.BringValues<TColumns, TTerms>(memory, number + 1, values, cell, seen + last);
+                BringQueries<TColumns, TTerms>(memory, queries, firstQuery, heads, group, queryCount, dim);
                 for (int i = 0; i < TColumns.Columns / 8; i++)
                 {
-                    Accumulators.Clear4(i * 4);
+                    Accumulators.Clear4(Scores + (i * 4));
                 }
 
                 // The queries have come.
+                CudaShared.FenceForAsync();
                 Group.Barrier();
                 int upperSeen = seen + Math.Min(own / group, last), lowerSeen = seen + Math.Min((own + 8) / group, last);
                 float upperLargest = AttentionMath.Unseen, lowerLargest = AttentionMath.Unseen, upperWeights = 0, lowerWeights = 0;
+                Score<TColumns, TTerms>(left, AttentionRing.Take<TColumns, TTerms>(memory, number));
                 for (int block = 0; block < endBlock; block++)
                 {
-                    int visible = seen + last - ((block + 1) * Cell);
                     cell = ((long)blocks[table + Math.Min(block + 1, endBlock - 1)] * kvHeads) + kvHead;
-                    Score<TColumns>(memory, AttentionRing.Take<TColumns>(ring, number), dim);
-                    AttentionRing.Release(ring, number);
-                    if (block + 1 < endBlock)
+
+                    // This cell's scores are there, and the values before them are mixed.
+                    WarpGroup.Wait(0);
+                    AttentionRing.Release<TTerms>(memory, number);
+                    if (block > 0)
                     {
-                        AttentionRing.BringKeys<TColumns>(ring, number + 2, keys, cell, visible);
+                        AttentionRing.Release<TTerms>(memory, number - 1);
                     }
 
                     if ((block + 1) * Cell > seen)
                     {
                         // Some query does not see all of the cell.
-                        for (int i = 0; i < Cell / 2; i += 4)
+                        for (int i = 0; i < Scores; i += 4)
                         {
                             for (int e = 0; e < 2; e++)
                             {
-                                int position = (block * Cell) + (i * 2) + pair + e, sum = (TColumns.Columns / 2) + i + e;
+                                int position = (block * Cell) + (i * 2) + pair + e, sum = i + e;
                                 Accumulators.Set(sum, position < upperSeen ? Accumulators.Get(sum) : AttentionMath.Unseen);
                                 Accumulators.Set(sum + 2, position < lowerSeen ? Accumulators.Get(sum + 2) : AttentionMath.Unseen);
                             }
                         }
                     }
 
-                    var weight = new float[Cell / 2];
+                    var weight = new float[Scores];
                     float upperNow = upperLargest, lowerNow = lowerLargest;
-                    for (int i = 0; i < Cell / 2; i += 4)
+                    for (int i = 0; i < Scores; i += 4)
                     {
                         for (int e = 0; e < 2; e++)
                         {
-                            weight[i + e] = Accumulators.Get((TColumns.Columns / 2) + i + e);
-                            weight[i + e + 2] = Accumulators.Get((TColumns.Columns / 2) + i + e + 2);
+                            weight[i + e] = Accumulators.Get(i + e);
+                            weight[i + e + 2] = Accumulators.Get(i + e + 2);
                             upperNow = Scalar.Larger(weight[i + e], upperNow);
                             lowerNow = Scalar.Larger(weight[i + e + 2], lowerNow);
                         }
@@ -152,7 +164,7 @@ public static class AttentionPrompt
 
                     // 2^((score − largest) · scale), with one rounding.
                     float upperShift = -Scalar.Multiply(upperNow, scale), lowerShift = -Scalar.Multiply(lowerNow, scale), upperSum = 0, lowerSum = 0;
-                    for (int i = 0; i < Cell / 2; i += 4)
+                    for (int i = 0; i < Scores; i += 4)
                     {
                         for (int e = 0; e < 2; e++)
                         {
@@ -161,6 +173,10 @@ public static class AttentionPrompt
                             upperSum += weight[i + e];
                             lowerSum += weight[i + e + 2];
                         }
+
+                        // A lane's weights are the left sides as they are.
+                        Split<TTerms>(i / 2, weight[i], weight[i + 1]);
+                        Split<TTerms>((i / 2) + 1, weight[i + 2], weight[i + 3]);
                     }
 
                     upperWeights = Scalar.Fma(upperWeights, upperShrink, upperSum);
@@ -171,27 +187,36 @@ public static class AttentionPrompt
                     {
                         for (int i = 0; i < TColumns.Columns / 8; i++)
                         {
-                            Accumulators.Scale2(i * 4, upperShrink);
-                            Accumulators.Scale2((i * 4) + 2, lowerShrink);
+                            Accumulators.Scale2(Scores + (i * 4), upperShrink);
+                            Accumulators.Scale2(Scores + (i * 4) + 2, lowerShrink);
                         }
                     }
 
-                    if (block + 1 < endBlock)
+                    // Here, since the other warp group may still be at the cell before: it is waited for.
+                    bool more = block + 1 < endBlock;
+                    if (more)
                     {
-                        AttentionRing.BringValues<TColumns>(ring, number + 3, values, cell, visible);
+                        int visible = seen + last - ((block + 1) * Cell);
+                        AttentionRing.BringKeys<TColumns, TTerms>(memory, number + 2, keys, cell, visible);
+                        AttentionRing.BringValues<TColumns, TTerms>(memory, number + 3, values, cell, visible);
                     }
 
-                    Mix<TColumns>(AttentionRing.Take<TColumns>(ring, number + 1), weight);
-                    AttentionRing.Release(ring, number + 1);
+                    Mix<TColumns, TTerms>(AttentionRing.Take<TColumns, TTerms>(memory, number + 1));
+
+                    // Behind the values' products, so that the tensor cores need not wait; of the last cell once more, for nobody: a
+                    // branch would make the assembler wait.
+                    Score<TColumns, TTerms>(left, AttentionRing.Take<TColumns, TTerms>(memory, more ? number + 2 : number));
                     number += 2;
                 }
 
+                WarpGroup.Wait(0);
+                AttentionRing.Release<TTerms>(memory, number - 1);
                 upperWeights += Lanes.Xor(upperWeights, 1);
                 lowerWeights += Lanes.Xor(lowerWeights, 1);
                 upperWeights += Lanes.Xor(upperWeights, 2);
                 lowerWeights += Lanes.Xor(lowerWeights, 2);
 
-                // Nobody needs the queries any more.
+                // Nobody needs the queries any more, nor what has come.
                 Group.Barrier();
                 Leave<TColumns>(memory, own, pair, 1 / upperWeights, 1 / lowerWeights);
                 Group.Barrier();
@@ -200,9 +225,10 @@ public static class AttentionPrompt
         }
     }
 
-    // Two terms of each query, a row of 2·D bytes of each; queries past the end are zeros.
-    private static void BringQueries<TColumns>(uint memory, ArrayView<float> queries, long firstQuery, int heads, int group, int count, int dim)
+    // The terms of each query, 64 of d in a tile of rows of 128 bytes; queries past the end are zeros.
+    private static void BringQueries<TColumns, TTerms>(uint memory, ArrayView<float> queries, long firstQuery, int heads, int group, int count, int dim)
         where TColumns : struct, IColumnTile
+        where TTerms : struct, IActivationTerms
     {
         int across = TColumns.Columns / 8, all = Queries * dim / 8;
         for (int from = Group.IdxX; from < all; from += Threads * Ahead)
@@ -215,109 +241,75 @@ public static class AttentionPrompt
                 float x0 = Value(low.X, query < count), x1 = Value(low.Y, query < count), x2 = Value(low.Z, query < count), x3 = Value(low.W, query < count);
                 float x4 = Value(high.X, query < count), x5 = Value(high.Y, query < count), x6 = Value(high.Z, query < count), x7 = Value(high.W, query < count);
                 var term = new U4 { X = BF16.Pack(x0, x1), Y = BF16.Pack(x2, x3), Z = BF16.Pack(x4, x5), W = BF16.Pack(x6, x7) };
-                uint place = memory + AttentionCells.ValuePlace<TColumns>(query, chunk);
+                uint place = memory + (uint)(chunk / 8 * QueryTile) + TileLayout.Wide(query, chunk & 7);
                 CudaShared.Store4(place, term);
-                var rest = new U4
+                if (TTerms.Count == 2)
                 {
-                    X = BF16.Pack(x0 - BF16.Low(term.X), x1 - BF16.High(term.X)),
-                    Y = BF16.Pack(x2 - BF16.Low(term.Y), x3 - BF16.High(term.Y)),
-                    Z = BF16.Pack(x4 - BF16.Low(term.Z), x5 - BF16.High(term.Z)),
-                    W = BF16.Pack(x6 - BF16.Low(term.W), x7 - BF16.High(term.W)),
-                };
-                CudaShared.Store4(place + (uint)(Queries * TColumns.Columns * 2), rest);
+                    var rest = new U4
+                    {
+                        X = BF16.Pack(x0 - BF16.Low(term.X), x1 - BF16.High(term.X)),
+                        Y = BF16.Pack(x2 - BF16.Low(term.Y), x3 - BF16.High(term.Y)),
+                        Z = BF16.Pack(x4 - BF16.Low(term.Z), x5 - BF16.High(term.Z)),
+                        W = BF16.Pack(x6 - BF16.Low(term.W), x7 - BF16.High(term.W)),
+                    };
+                    CudaShared.Store4(place + AttentionRing.QueryBytes, rest);
+                }
             }
         }
     }
 
     private static float Value(uint bits, bool exists) => exists ? Interop.IntAsFloat(bits) : 0;
 
-    // A warp's 16 queries by 64 positions, behind the sums of the output.
-    private static void Score<TColumns>(uint queries, uint keys, int dim)
-        where TColumns : struct, IColumnTile
+    // Two weights as left sides: the first terms of sixteen positions are four registers, the second terms' lie behind all those.
+    private static void Split<TTerms>(int index, float first, float second)
+        where TTerms : struct, IActivationTerms
     {
-        int lane = Group.IdxX & 31, row = ((Group.IdxX >> 5) * Side) + (lane & 15), sums = TColumns.Columns / 2;
-        uint line = keys + (uint)((lane & 15) * 128);
-        for (int i = 0; i < Cell / 8; i++)
+        uint term = BF16.Pack(first, second);
+        LeftSides.Set(index, term);
+        if (TTerms.Count == 2)
         {
-            Accumulators.Clear4(sums + (i * 4));
-        }
-
-        for (int d = 0; d < dim; d += 2 * Side)
-        {
-            for (int u = 0; u < 2; u++)
-            {
-                uint at = queries + AttentionCells.ValuePlace<TColumns>(row, (d / 8) + (u * 2) + (lane >> 4));
-                U4 first = WarpMatrix.Load(at), second = WarpMatrix.Load(at + (uint)(Queries * TColumns.Columns * 2));
-                var right = new U4[Cell / Side];
-                for (int i = 0; i < Cell / Side; i++)
-                {
-                    int chunk = (i * 2) + (lane >> 4);
-                    right[i] = WarpMatrix.LoadTransposed(line + (uint)((d + (u * Side)) * 128) + (uint)((chunk ^ (lane & 7)) * 16));
-                }
-
-                // A sum's second product waits for its first: the other sums' stand between them.
-                for (int i = 0; i < Cell / Side; i++)
-                {
-                    WarpMatrix.Multiply(sums + (i * 8), first, right[i].X, right[i].Y);
-                    WarpMatrix.Multiply(sums + (i * 8) + 4, first, right[i].Z, right[i].W);
-                }
-
-                for (int i = 0; i < Cell / Side; i++)
-                {
-                    WarpMatrix.Multiply(sums + (i * 8), second, right[i].X, right[i].Y);
-                    WarpMatrix.Multiply(sums + (i * 8) + 4, second, right[i].Z, right[i].W);
-                }
-            }
+            LeftSides.Set((Scores / 2) + index, BF16.Pack(first - BF16.Low(term), second - BF16.High(term)));
         }
     }
 
-    // A warp's 16 queries by all columns: a lane's weights are the left sides as they are.
-    private static void Mix<TColumns>(uint values, float[] weight)
+    // Starts a warp group's 64 queries by 64 positions.
+    private static void Score<TColumns, TTerms>(long queries, uint keys)
         where TColumns : struct, IColumnTile
+        where TTerms : struct, IActivationTerms
     {
-        int lane = Group.IdxX & 31;
-        uint line = values + (uint)((lane & 15) * TColumns.Columns * 2);
-        for (int step = 0; step < Cell / Side; step++)
+        long right = WarpGroup.Turned(0) | (keys >> 4);
+        WarpGroup.Fence();
+        for (int i = 0; i < TColumns.Columns / Side; i++)
         {
-            int w = step * 8;
-            var first = new U4
+            long at = queries + (i / 4 * (QueryTile >> 4)) + (i % 4 * 2), rows = right + (i * (Side * 128 >> 4));
+            WarpGroup.MultiplyTurned(at, rows, i);
+            if (TTerms.Count == 2)
             {
-                X = BF16.Pack(weight[w], weight[w + 1]),
-                Y = BF16.Pack(weight[w + 2], weight[w + 3]),
-                Z = BF16.Pack(weight[w + 4], weight[w + 5]),
-                W = BF16.Pack(weight[w + 6], weight[w + 7]),
-            };
-            var second = new U4
-            {
-                X = BF16.Pack(weight[w] - BF16.Low(first.X), weight[w + 1] - BF16.High(first.X)),
-                Y = BF16.Pack(weight[w + 2] - BF16.Low(first.Y), weight[w + 3] - BF16.High(first.Y)),
-                Z = BF16.Pack(weight[w + 4] - BF16.Low(first.Z), weight[w + 5] - BF16.High(first.Z)),
-                W = BF16.Pack(weight[w + 6] - BF16.Low(first.W), weight[w + 7] - BF16.High(first.W)),
-            };
-            for (int part = 0; part < TColumns.Columns / Side; part += Together)
-            {
-                var right = new U4[Together];
-                for (int u = 0; u < Together; u++)
-                {
-                    // Swizzled within each eight chunks.
-                    int i = part + u, chunk = (i & 3) * 2;
-                    right[u] = WarpMatrix.LoadTransposed(
-                        line + (uint)((step * Side * TColumns.Columns * 2) + (i / 4 * 128)) + (uint)((chunk ^ ((lane >> 4) ^ (lane & 7))) * 16));
-                }
-
-                for (int u = 0; u < Together; u++)
-                {
-                    WarpMatrix.Multiply((part + u) * 8, first, right[u].X, right[u].Y);
-                    WarpMatrix.Multiply(((part + u) * 8) + 4, first, right[u].Z, right[u].W);
-                }
-
-                for (int u = 0; u < Together; u++)
-                {
-                    WarpMatrix.Multiply((part + u) * 8, second, right[u].X, right[u].Y);
-                    WarpMatrix.Multiply(((part + u) * 8) + 4, second, right[u].Z, right[u].W);
-                }
+                WarpGroup.MultiplyTurned(at + (AttentionRing.QueryBytes >> 4), rows, 1);
             }
         }
+
+        WarpGroup.Commit();
+    }
+
+    // Starts a warp group's 64 queries by all columns.
+    private static void Mix<TColumns, TTerms>(uint values)
+        where TColumns : struct, IColumnTile
+        where TTerms : struct, IActivationTerms
+    {
+        long right = WarpGroup.Turned(AttentionRing.ValueTile) | (values >> 4);
+        WarpGroup.Fence();
+        for (int step = 0; step < Cell / Side; step++)
+        {
+            long rows = right + (step * (Side * 128 >> 4));
+            WarpGroup.MultiplyTurned(Scores, Scores + (TColumns.Columns / 2) - 1, TColumns.Columns, step * 4, rows);
+            if (TTerms.Count == 2)
+            {
+                WarpGroup.MultiplyTurned(Scores, Scores + (TColumns.Columns / 2) - 1, TColumns.Columns, (Scores / 2) + (step * 4), rows);
+            }
+        }
+
+        WarpGroup.Commit();
     }
 
     // The mixed values, divided by their weights, where the queries were: f32 rows of 4·D bytes, 16-byte chunks swizzled.
@@ -329,10 +321,10 @@ public static class AttentionPrompt
         {
             // A row and the eighth below it are swizzled alike.
             uint at = row + (uint)((((i * 2) + (pair >> 2)) ^ (own & 7)) * 16);
-            Accumulators.Scale2(i * 4, upper);
-            Accumulators.Scale2((i * 4) + 2, lower);
-            Accumulators.Store2(i * 4, at);
-            Accumulators.Store2((i * 4) + 2, at + (uint)(8 * TColumns.Columns * 4));
+            Accumulators.Scale2(Scores + (i * 4), upper);
+            Accumulators.Scale2(Scores + (i * 4) + 2, lower);
+            Accumulators.Store2(Scores + (i * 4), at);
+            Accumulators.Store2(Scores + (i * 4) + 2, at + (uint)(8 * TColumns.Columns * 4));
         }
     }
 

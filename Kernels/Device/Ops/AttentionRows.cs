@@ -88,11 +88,12 @@ public static class AttentionRows
         int firstBlock = Grid.IdxY * SpanCells(position), endBlock = Math.Min(firstBlock + SpanCells(position), (position + Cell) / Cell);
         long table = (long)named * blockStride;
         bool mine = firstBlock < endBlock, early = mine && firstBlock < before / Cell;
+        long next = ((long)blocks[table + (mine ? firstBlock : 0)] * kvHeads) + kvHead;
 
         // Cells before the segment's own are as old as the step before: they may come while the kernel before this one runs.
         if (early)
         {
-            Begin<TColumns>(memory, keys, values, ((long)blocks[table + firstBlock] * kvHeads) + kvHead, Cell);
+            Begin<TColumns>(memory, keys, values, next, Cell);
         }
 
         DependentLaunch.Wait();
@@ -100,7 +101,7 @@ public static class AttentionRows
         {
             if (!early)
             {
-                Begin<TColumns>(memory, keys, values, ((long)blocks[table + firstBlock] * kvHeads) + kvHead, position + 1 - (firstBlock * Cell));
+                Begin<TColumns>(memory, keys, values, next, position + 1 - (firstBlock * Cell));
             }
 
             // As the owner of sums: one head, pairs of neighbouring positions or columns.
@@ -115,7 +116,7 @@ public static class AttentionRows
             uint weightsAt = memory + RingBytes, maxima = weightsAt + WeightBytes;
             float scale = AttentionMath.Scale(TColumns.Columns), largest = AttentionMath.Unseen, weights = 0;
             int place = 0;
-            long next = ((long)blocks[table + Math.Min(firstBlock + 1, endBlock - 1)] * kvHeads) + kvHead;
+            next = ((long)blocks[table + Math.Min(firstBlock + 1, endBlock - 1)] * kvHeads) + kvHead;
             for (int block = firstBlock; block < endBlock; block++)
             {
                 // The keys have come, and every warp is done with the place that is filled next.
@@ -177,6 +178,18 @@ public static class AttentionRows
                 place = AttentionCells.Next(place);
             }
 
+            // Asked for before the weights are summed: the row's last wait.
+            bool alone = position < SpanCells(position) * Cell;
+            int kept = Math.Min(own, count - 1), firstColumn = (warp * Tiles<TColumns>() * 8) + pair;
+            long gates = ((((long)row * columns) + (2 * (head + kept)) + 1) * TColumns.Columns) + firstColumn;
+            var gate = new float[Tiles<TColumns>() * 2];
+            for (int i = 0; i < Tiles<TColumns>(); i++)
+            {
+                long both = WideAccess.Load2(ref projected[gates + (i * 8)]);
+                gate[i * 2] = Interop.IntAsFloat((uint)both);
+                gate[(i * 2) + 1] = Interop.IntAsFloat((uint)(both >> 32));
+            }
+
             // Σ weights: four lanes, then the warps in their order. The maxima have been read.
             weights += Lanes.Xor(weights, 1);
             weights += Lanes.Xor(weights, 2);
@@ -194,22 +207,19 @@ public static class AttentionRows
 
             if (own < count)
             {
-                bool alone = position < SpanCells(position) * Cell;
                 long part = ((((long)slot * heads) + head + own) * spans) + Grid.IdxY, target = (((long)row * heads) + head + own) * TColumns.Columns;
-                long gates = (((long)row * columns) + (2 * (head + own)) + 1) * TColumns.Columns;
                 for (int i = 0; i < Tiles<TColumns>(); i++)
                 {
-                    int column = (((warp * Tiles<TColumns>()) + i) * 8) + pair;
                     float left = Both(i * 4), right = Both((i * 4) + 1);
                     if (alone)
                     {
-                        output[target + column] = AttentionMath.Finish(left, weights, projected[gates + column]);
-                        output[target + column + 1] = AttentionMath.Finish(right, weights, projected[gates + column + 1]);
+                        WideAccess.Store2(
+                            ref output[target + firstColumn + (i * 8)],
+                            AttentionMath.Finish(left, weights, gate[i * 2]), AttentionMath.Finish(right, weights, gate[(i * 2) + 1]));
                     }
                     else
                     {
-                        sums[(part * TColumns.Columns) + column] = left;
-                        sums[(part * TColumns.Columns) + column + 1] = right;
+                        WideAccess.Store2(ref sums[(part * TColumns.Columns) + firstColumn + (i * 8)], left, right);
                     }
                 }
 

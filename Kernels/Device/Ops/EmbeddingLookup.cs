@@ -3,13 +3,17 @@ using ILGPU.Runtime;
 
 namespace Lean.Kernels.Device;
 
-/// <summary>embedding: a group per token.</summary>
+/// <summary>
+/// embedding: rows in parts of 1,024 numbers, a group each. All of a thread's numbers are on their way before the first is
+/// written: rows come from anywhere in a large table, and one wait after the other would take longer than all the rest.
+/// </summary>
 public static class EmbeddingLookup
 {
-    private const int Threads = 128;
+    private const int Threads = 256;
+    private const int Each = 4;
 
     /// <summary>output[t] = table[ids[t] − first], widened; zeros where the table has no such row.</summary>
-    [Kernel("embedding", Threads, groups: "T")]
+    [Kernel("embedding", Threads, groups: "T", groupsY: "H/1024")]
     [Instance("bf16", typeof(BF16Weight), typeof(ushort))]
     [Instance("f32", typeof(F32Weight), typeof(float))]
     public static void Run<TFormat, TElement>(
@@ -23,13 +27,24 @@ public static class EmbeddingLookup
         where TFormat : struct, IWeightFormat<TElement>
         where TElement : unmanaged
     {
-        int row = ids[Grid.IdxX] - first;
-        bool isHeld = row >= 0 && row < held;
-        long source = (long)row * tableStride;
-        long target = (long)Grid.IdxX * width;
-        for (int h = Group.IdxX; h < width; h += Threads)
+        int row = ids[Grid.IdxX] - first, from = (Grid.IdxY * Threads * Each) + Group.IdxX, last = width - 1;
+        long source = (long)row * tableStride, target = (long)Grid.IdxX * width;
+        float x0 = 0, x1 = 0, x2 = 0, x3 = 0;
+        if (row >= 0 && row < held)
         {
-            output[target + h] = isHeld ? TFormat.Widen(table[source + h]) : 0f;
+            x0 = TFormat.Widen(table[source + Math.Min(from, last)]);
+            x1 = TFormat.Widen(table[source + Math.Min(from + Threads, last)]);
+            x2 = TFormat.Widen(table[source + Math.Min(from + (2 * Threads), last)]);
+            x3 = TFormat.Widen(table[source + Math.Min(from + (3 * Threads), last)]);
+        }
+
+        for (int i = 0; i < Each; i++)
+        {
+            int h = from + (i * Threads);
+            if (h < width)
+            {
+                output[target + h] = i == 0 ? x0 : i == 1 ? x1 : i == 2 ? x2 : x3;
+            }
         }
     }
 }

@@ -4,12 +4,13 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// <see cref="ExpertsSort"/> of many entries on cards since Ampere, without tiles: a group an expert, and eight warps that read
-/// neighbours. What <see cref="ExpertsSort"/>'s threads read lies a share apart, a line each.
+/// <see cref="ExpertsSort"/> of many entries on cards since Ampere, without tiles: a group an expert, and warps that read
+/// neighbours. What <see cref="ExpertsSort"/>'s threads read lies a share apart, a line each. Waiting for entries bounds it, so
+/// there are as many warps as a group may have.
 /// </summary>
 public static class ExpertsSortWarp
 {
-    private const int Threads = 256;
+    private const int Threads = 1024;
     private const int Warps = Threads / 32;
 
     // Loads on their way.

@@ -4,15 +4,21 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// greedy_pick: a row is cut into parts of 4,096 logits, a group each, whose winners and sums a second kernel joins in
-/// the parts' order. An index says both where and whether: −1 for a fault, V for nothing seen.
+/// greedy_pick: a row is cut into parts of 4,096 logits, a group each, which reads them once; their winners and sums
+/// a second kernel joins in the parts' order. An index says both where and whether: −1 for a fault, V for nothing seen.
 /// </summary>
 public static class GreedyPick
 {
     private const int Threads = BinSums.Threads;
 
+    // Logits of a thread.
+    private const int Each = TokenBins.Part / Threads;
+
+    // The bits of an infinity; those of NaN are larger.
+    private const int Infinite = 0x7f800000;
+
     /// <summary>Each part's lowest index of its largest logit, that logit, and Σ exp(logit − it).</summary>
-    [Kernel("greedy_pick_parts", Threads, groups: "R", groupsY: "V/4096")]
+    [Kernel("greedy_pick_parts", Threads, groups: "R", groupsY: "V/4096", Unroll = true)]
     public static void Parts(
         [Shape("R", "V")] ArrayView<float> logits,
         [Shape("R", "P")] ArrayView<int> winners,
@@ -23,33 +29,33 @@ public static class GreedyPick
     {
         ArrayView<float> values = SharedMemory.Allocate<float>(Threads);
         ArrayView<int> indices = SharedMemory.Allocate<int>(Threads);
-        int thread = Group.IdxX, turns = FourLogits.Turns(Grid.IdxY, width);
+        int thread = Group.IdxX, first = (Grid.IdxY * TokenBins.Part) + thread, last = width - 1;
         long row = (long)Grid.IdxX * width;
-        float best = 0;
-        int index = width;
-        for (int turn = 0; turn < turns; turn++)
+
+        // Past the row's end stands its last logit.
+        var x = new float[Each];
+        for (int i = 0; i < Each; i++)
         {
-            FourLogits x = FourLogits.Read(logits, row, Grid.IdxY, turn, width);
-            for (int i = 0; i < FourLogits.Count; i++)
-            {
-                // Past the row's end stands a logit that the group has seen.
-                bool better = index >= 0 && (index == width || x[i] > best) && x.Token(i) < width;
-                best = better ? x[i] : best;
-                index = !Scalar.IsFinite(x[i]) ? -1 : better ? x.Token(i) : index;
-            }
+            x[i] = logits[row + Math.Min(first + (i * Threads), last)];
         }
 
-        Winner(values, indices, best, index, width);
+        float best = x[0];
+        int turn = 0, magnitude = 0;
+        for (int i = 0; i < Each; i++)
+        {
+            bool better = x[i] > best;
+            best = better ? x[i] : best;
+            turn = better ? i : turn;
+            magnitude = Math.Max(magnitude, (int)(Interop.FloatAsInt(x[i]) & 0x7fffffffu));
+        }
+
+        Winner(values, indices, best, magnitude >= Infinite ? -1 : Math.Min(first + (turn * Threads), last), width);
         int winner = indices[0];
         float maximum = values[0], sum = 0;
-        for (int turn = 0; turn < turns; turn++)
+        for (int i = 0; i < Each; i++)
         {
-            FourLogits x = FourLogits.Read(logits, row, Grid.IdxY, turn, width);
-            for (int i = 0; i < FourLogits.Count; i++)
-            {
-                float e = Scalar.Exp(x[i] - maximum);
-                sum += x.Token(i) < width ? e : 0;
-            }
+            float e = Scalar.Exp(x[i] - maximum);
+            sum += first + (i * Threads) < width ? e : 0;
         }
 
         sum = GroupSum.All(values, sum);

@@ -33,6 +33,16 @@ public static class StepRows
         // Loads may be made before it is clear that they are wanted: each index is a valid one.
         int previous = planned[plan + Previous], entry = Math.Max(previous, 0);
         int found = outcome[entry], accepted = previous < 0 ? 0 : found, start = planned[plan + FirstPosition] + accepted;
+
+        // The rows first: most loads wait for each other here, and a store in front of them would wait for its own.
+        for (int i = Group.IdxX; i < rows; i += Threads)
+        {
+            int chosen = outcome[(Math.Min(1 + i, known - 1) * entries) + entry], given = text[first + i], position = start + i;
+            tokens[first + i] = Math.Min(Math.Max(previous < 0 ? given : chosen, 0), vocabulary - 1);
+            positions[first + i] = position;
+            slots[first + i] = (blocks[((long)Grid.IdxX * width) + (position / Cell)] * Cell) + (position % Cell);
+        }
+
         if (Group.IdxX < SegmentColumns)
         {
             int value = Group.IdxX == FirstPosition ? start : planned[plan + Group.IdxX];
@@ -45,14 +55,6 @@ public static class StepRows
             int given = planned[plan + Source], pitch = planned[plan + Pitch], slot = planned[plan + Slot];
             states[(Grid.IdxX * StateColumns) + SegmentColumns] = previous < 0 ? given : slot + (accepted * pitch);
             states[(Grid.IdxX * StateColumns) + SegmentColumns + 1] = pitch;
-        }
-
-        for (int i = Group.IdxX; i < rows; i += Threads)
-        {
-            int chosen = outcome[(Math.Min(1 + i, known - 1) * entries) + entry], given = text[first + i], position = start + i;
-            tokens[first + i] = Math.Min(Math.Max(previous < 0 ? given : chosen, 0), vocabulary - 1);
-            positions[first + i] = position;
-            slots[first + i] = (blocks[((long)Grid.IdxX * width) + (position / Cell)] * Cell) + (position % Cell);
         }
     }
 

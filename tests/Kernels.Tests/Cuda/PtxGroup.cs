@@ -302,18 +302,9 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
         }
         else if (instruction.Operation.StartsWith("wgmma.mma", StringComparison.Ordinal))
         {
-            (ulong b, bool add) = (Value(four[0], o[2]), Value(four[0], o[3]) != 0);
-            if (o[1].Parts.Length == 4)
-            {
-                // Registers are read when the product is made: who changes them before has changed it.
-                groups[^1].Add(() => PtxWarp.Multiply(instruction, four, PtxWarp.Registers(four, o[1], Value), b, add, shared));
-            }
-            else
-            {
-                ulong a = Value(four[0], o[1]);
-                groups[^1].Add(() => PtxWarp.Multiply(instruction, four, PtxWarp.Matrix(a, 64, shared, instruction), b, add, shared));
-            }
-
+            // A left side in registers is read when the product is made, as late as the tiles.
+            (ulong a, ulong b, bool add) = (o[1].Parts.Length > 0 ? 0 : Value(four[0], o[1]), Value(four[0], o[2]), Value(four[0], o[3]) != 0);
+            groups[^1].Add(() => PtxWarp.Multiply(instruction, four, a, b, add, shared));
             if (!machine.LateProducts)
             {
                 groups[^1][^1]();

@@ -101,11 +101,13 @@ internal static class PtxWarp
         }
     }
 
-    /// <summary>wgmma: a of 64 rows by 16, b of as many as a thread has sums, twice, described by where it lies.</summary>
-    public static void Multiply(PtxInstruction instruction, PtxThread[] four, float[] left, ulong b, bool add, byte[] shared)
+    /// <summary>wgmma: a of 64 rows, in shared memory or in registers, b of as many as a thread has sums, twice; described by where they lie.</summary>
+    public static void Multiply(PtxInstruction instruction, PtxThread[] four, ulong a, ulong b, bool add, byte[] shared)
     {
-        PtxOperand[] sums = instruction.Operands[0].Parts;
-        float[] right = Matrix(b, sums.Length * 2, shared, instruction);
+        PtxOperand[] sums = instruction.Operands[0].Parts, lefts = instruction.Operands[1].Parts;
+        Check(instruction.Operation.Contains($"m64n{sums.Length * 2}k16", StringComparison.Ordinal), instruction);
+        bool turned = instruction.Operands[^1].Value != 0;
+        float[] left = lefts.Length > 0 ? Registers() : Matrix(a, 64, false), right = Matrix(b, sums.Length * 2, turned);
         foreach (PtxThread thread in four)
         {
             int t = thread.Number % 128;
@@ -121,46 +123,50 @@ internal static class PtxWarp
                 thread.Registers[sums[i].Register] = BitConverter.SingleToUInt32Bits((float)sum);
             }
         }
-    }
 
-    /// <summary>
-    /// A matrix of 16 columns of bf16 that a descriptor describes: with a swizzle of 128 bytes, eight rows of 128 bytes, then the next
-    /// eight a stride further on; without, pieces of eight rows of 16 bytes, with a stride to the next eight columns and one
-    /// to the next eight rows.
-    /// </summary>
-    public static float[] Matrix(ulong descriptor, int rows, byte[] shared, PtxInstruction instruction)
-    {
-        bool swizzled = descriptor >> 62 == 1;
-        Check(swizzled || descriptor >> 62 == 0, instruction);
-        ulong start = (descriptor & 0x3fff) << 4, leading = ((descriptor >> 16) & 0x3fff) << 4, stride = ((descriptor >> 32) & 0x3fff) << 4;
-        var matrix = new float[rows * 16];
-        for (int i = 0; i < matrix.Length; i++)
+        // A warp's sixteen rows as mma.sync has them.
+        float[] Registers()
         {
-            int row = i / 16, k = i % 16;
-            ulong eight = start + ((ulong)(row / 8) * stride);
-            ulong at = swizzled ? Swizzled(eight + (ulong)((row % 8 * 128) + (k * 2))) : eight + ((ulong)(k / 8) * leading) + (ulong)((row % 8 * 16) + (k % 8 * 2));
-            matrix[i] = Widen(MemoryMarshal.Read<ushort>(PtxMachine.Shared(shared, at, 2, instruction)));
-        }
-
-        return matrix;
-    }
-
-    /// <summary>A matrix of 64 rows by 16 that four warps hold, 16 rows each.</summary>
-    public static float[] Registers(PtxThread[] four, PtxOperand operand, Func<PtxThread, PtxOperand, ulong> value)
-    {
-        var matrix = new float[64 * 16];
-        foreach (PtxThread thread in four)
-        {
-            int t = thread.Number % 128, row = (t / 32 * 16) + (t % 32 / 4), k = t % 4 * 2;
-            for (int i = 0; i < 4; i++)
+            var matrix = new float[64 * 16];
+            foreach (PtxThread thread in four)
             {
-                uint pair = (uint)value(thread, operand.Parts[i]);
-                int at = ((row + (i % 2 * 8)) * 16) + k + (i / 2 * 8);
-                (matrix[at], matrix[at + 1]) = (Widen(pair & 0xffff), Widen(pair >> 16));
+                int t = thread.Number % 128;
+                for (int i = 0; i < 4; i++)
+                {
+                    int at = (((t / 32 * 16) + (t % 32 / 4) + (i % 2 * 8)) * 16) + (t % 4 * 2) + (i / 2 * 8);
+                    uint pair = (uint)thread.Registers[lefts[i].Register];
+                    (matrix[at], matrix[at + 1]) = (Widen(pair & 0xffff), Widen(pair >> 16));
+                }
             }
+
+            return matrix;
         }
 
-        return matrix;
+        // With a 128-byte swizzle: eight rows of 128 bytes, then the next eight a stride further on; turned, eight of k in rows of
+        // 64 columns, a leading dimension from those to the next 64. Without: matrices of 8 × 8, each in one piece, by rows of k
+        // or, turned, by columns; the leading dimension is k's, the other stride leads across.
+        float[] Matrix(ulong descriptor, int rows, bool turned)
+        {
+            bool swizzles = descriptor >> 62 == 1;
+            Check(swizzles || descriptor >> 62 == 0, instruction);
+            ulong start = (descriptor & 0x3fff) << 4, leading = ((descriptor >> 16) & 0x3fff) << 4, stride = ((descriptor >> 32) & 0x3fff) << 4;
+            var matrix = new float[rows * 16];
+            for (int i = 0; i < matrix.Length; i++)
+            {
+                int row = i / 16, k = i % 16;
+                ulong across = start + ((ulong)(row / 8) * stride);
+                ulong at = (swizzles, turned) switch
+                {
+                    (true, false) => Swizzled(across + (ulong)((row % 8 * 128) + (k * 2))),
+                    (true, true) => Swizzled(start + ((ulong)(row / 64) * leading) + ((ulong)(k / 8) * stride) + (ulong)((k % 8 * 128) + (row % 64 * 2))),
+                    (false, false) => across + ((ulong)(k / 8) * leading) + (ulong)((row % 8 * 16) + (k % 8 * 2)),
+                    _ => across + ((ulong)(k / 8) * leading) + (ulong)((k % 8 * 16) + (row % 8 * 2)),
+                };
+                matrix[i] = Widen(MemoryMarshal.Read<ushort>(PtxMachine.Shared(shared, at, 2, instruction)));
+            }
+
+            return matrix;
+        }
     }
 
     /// <summary>Address bits 4…6 are mixed with bits 7…9.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Lean.Tensors;
 
 namespace Lean.Kernels.Tests;
@@ -112,6 +113,42 @@ public sealed class RoundedUnitTests
                 x.Rows(first, count), weights, shared, chosen.Rows(first, count), mix.Rows(first, count), logit.Rows(first, count), scratch, output, int.Max(0, int.Min(count, prompts - first)));
             Assert.Null(memory.Fault());
             return output.AsSpan<float>().ToArray();
+        }
+    }
+
+    // A prompt's queries and weights are one bf16 each, generated rows' two as ever; scores are about 1.
+    [Theory]
+    [InlineData(8, 1, 64)]
+    [InlineData(12, 2, 128)]
+    [InlineData(4, 1, 256)]
+    public void Attention_of_a_prompt_is_rounded_and_that_of_generated_rows_is_not(int heads, int kvHeads, int dim)
+    {
+        AttentionShape shape = new(heads, kvHeads, dim);
+        var sequence = new AttentionStream(720, shape, 150);
+        Output found = Run(DType.BF16, 0, 150, true), exact = Run(DType.F32, 0, 150, true), cut = Run(DType.BF16, 64, 86, true);
+        double off = 0, size = 0;
+        for (int row = 0; row < 150; row++)
+        {
+            ReadOnlySpan<float> x = MemoryMarshal.Cast<int, float>(found.Row(row)), y = MemoryMarshal.Cast<int, float>(exact.Row(row));
+            for (int i = 0; i < x.Length; i++)
+            {
+                off += ((double)x[i] - y[i]) * ((double)x[i] - y[i]);
+                size += (double)y[i] * y[i];
+            }
+        }
+
+        Assert.InRange(Math.Sqrt(off / size), 2e-4, 3e-3);
+        Assert.All(Enumerable.Range(0, 86), row => Assert.Equal(found.Row(64 + row), cut.Row(row)));
+        Assert.Equal(Run(DType.F32, 149, 1, false).Row(0), Run(DType.BF16, 149, 1, false).Row(0));
+
+        Output Run(DType activations, int from, int count, bool prompts)
+        {
+            using var stream = new PtxStream(MatrixUnits.WarpGroup);
+            KernelSet set = DeviceKernelSet.Create(stream, activations);
+            using var arena = new Arena(set) { IsAligned = true };
+            Output output = AttentionCases.Run(set, arena, shape, [new AttentionCases.Part(sequence, from, count)], 5, prompts)["output"];
+            Assert.Equal(prompts ? $"paged_attention_prompt_columns{dim}{(activations == DType.BF16 ? "_rounded" : "")}" : $"paged_attention_rows_columns{dim}", stream.Ran[0]);
+            return output;
         }
     }
 
