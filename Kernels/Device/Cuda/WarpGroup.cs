@@ -20,21 +20,11 @@ public static class WarpGroup
     private const string By128 = "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {acc0..63}";
     private const string By136 = "wgmma.mma_async.sync.aligned.m64n136k16.f32.bf16.bf16 {acc0..67}";
 
-    // One product of 16 whose left side is in registers.
-    private const string OpenOne = "{ .reg .pred more; setp.ne.b32 more, #5, 0; wgmma.mma_async.sync.aligned.m64n";
-    private const string LeftRegisters = ", {#0, #1, #2, #3}, #4, more, 1, 1, 0; }";
-
     /// <summary>
     /// The fixed part of a descriptor (PTX ISA, "Matrix Descriptor"): 128-byte swizzle, 1,024 bytes from eight rows to the next
     /// eight. The tile's shared address divided by 16 completes it.
     /// </summary>
     public const long Descriptor = (1L << 62) | (64L << 32) | (1L << 16);
-
-    /// <summary>
-    /// The fixed part of the descriptor of 16 along k without a swizzle: pieces of eight rows of 16 bytes, 128 bytes from one to the
-    /// one beside it along k, 512 bytes from eight rows to the next eight. The shared address divided by 16 completes it.
-    /// </summary>
-    public const long PieceDescriptor = (32L << 32) | (8L << 16);
 
     /// <summary>Orders earlier accesses to the sums before the next products (PTX ISA, "wgmma.fence").</summary>
     [IntrinsicImplementation]
@@ -69,44 +59,6 @@ public static class WarpGroup
     }
 
     /// <summary>
-<<<<<<< HEAD
-    /// acc[0…7] = a · bᵀ of bf16 [64, 16] and [16, 16], added to the old sums where <paramref name="accumulate"/> is not 0, which
-    /// are as those of <see cref="Multiply256"/>. A warp gives 16 of the 64 rows of a, as in <see cref="WarpMatrix.Multiply"/>;
-    /// the registers stay as they are until the product is waited for, and <see cref="Fence"/> stands between their last
-    /// change and it.
-    /// </summary>
-    [IntrinsicImplementation]
-    [Ptx(OpenOne + "16k16.f32.bf16.bf16 {acc0..7}" + LeftRegisters)]
-    public static void MultiplyRegisters16(U4 a, long b, int accumulate)
-    {
-    }
-
-    /// <summary>acc[0…15] likewise, of [64, 16] and [32, 16].</summary>
-    [IntrinsicImplementation]
-    [Ptx(OpenOne + "32k16.f32.bf16.bf16 {acc0..15}" + LeftRegisters)]
-    public static void MultiplyRegisters32(U4 a, long b, int accumulate)
-    {
-    }
-
-    /// <summary>acc[0…31] likewise, of [64, 16] and [64, 16].</summary>
-    [IntrinsicImplementation]
-    [Ptx(OpenOne + "64k16.f32.bf16.bf16 {acc0..31}" + LeftRegisters)]
-    public static void MultiplyRegisters64(U4 a, long b, int accumulate)
-    {
-    }
-
-    /// <summary>acc[0…63] likewise, of [64, 16] and [128, 16].</summary>
-    [IntrinsicImplementation]
-    [Ptx(OpenOne + "128k16.f32.bf16.bf16 {acc0..63}" + LeftRegisters)]
-    public static void MultiplyRegisters128(U4 a, long b, int accumulate)
-    {
-    }
-
-    /// <summary>acc[0…127] likewise, of [64, 16] and [256, 16].</summary>
-    [IntrinsicImplementation]
-    [Ptx(OpenOne + "256k16.f32.bf16.bf16 {acc0..127}" + LeftRegisters)]
-    public static void MultiplyRegisters256(U4 a, long b, int accumulate)
-=======
     /// The fixed part of the descriptor of a tile of matrices of 8 × 8 bf16, 128 bytes in one piece each, without a swizzle
     /// (PTX ISA, "Matrix Descriptor" and "Leading and stride dimension byte offset").
     /// </summary>
@@ -133,7 +85,6 @@ public static class WarpGroup
     [IntrinsicImplementation]
     [Ptx("{ .reg .pred more; setp.ne.b32 more, #9, 0; wgmma.mma_async.sync.aligned.m64n@2k16.f32.bf16.bf16 {acc@0..@1}, {#3, #4, #5, #6}, #7, more, 1, 1, @8; }")]
     public static void Multiply(int first, int last, int columns, U4 a, long b, int byColumns, int accumulate)
->>>>>>> main
     {
     }
 

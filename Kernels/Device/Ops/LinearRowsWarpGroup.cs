@@ -249,7 +249,7 @@ public static class LinearRowsWarpGroup
                         var second = new U4 { X = Pick(odd, upper.Z, upperMore.Z), Y = Pick(odd, lower.Z, lowerMore.Z), Z = Pick(odd, upper.W, upperMore.W), W = Pick(odd, lower.W, lowerMore.W) };
                         var third = new U4 { X = Pick(odd, upperMore.X, upper.X), Y = Pick(odd, lowerMore.X, lower.X), Z = Pick(odd, upperMore.Y, upper.Y), W = Pick(odd, lowerMore.Y, lower.Y) };
                         var fourth = new U4 { X = Pick(odd, upperMore.Z, upper.Z), Y = Pick(odd, lowerMore.Z, lower.Z), Z = Pick(odd, upperMore.W, upper.W), W = Pick(odd, lowerMore.W, lower.W) };
-                        long b = WarpGroup.PieceDescriptor | ((at + WeightBytes) >> 4);
+                        long b = WarpGroup.Pieces(PieceBytes, EightBytes) | ((at + WeightBytes) >> 4);
                         WarpGroup.Fence();
                         Product<TTile, TTerms>(first, b, block + half);
                         Product<TTile, TTerms>(second, b + (2 * PieceBytes >> 4), 1);
@@ -316,29 +316,7 @@ public static class LinearRowsWarpGroup
 
     private static void Product<TTile, TTerms>(U4 a, long b, int accumulate)
         where TTile : struct, IRowTile
-        where TTerms : struct, IActivationTerms
-    {
-        if (TTile.Rows * TTerms.Count == 2)
-        {
-            WarpGroup.MultiplyRegisters16(a, b, accumulate);
-        }
-        else if (TTile.Rows * TTerms.Count == 4)
-        {
-            WarpGroup.MultiplyRegisters32(a, b, accumulate);
-        }
-        else if (TTile.Rows * TTerms.Count == 8)
-        {
-            WarpGroup.MultiplyRegisters64(a, b, accumulate);
-        }
-        else if (TTile.Rows * TTerms.Count == 16)
-        {
-            WarpGroup.MultiplyRegisters128(a, b, accumulate);
-        }
-        else
-        {
-            WarpGroup.MultiplyRegisters256(a, b, accumulate);
-        }
-    }
+        where TTerms : struct, IActivationTerms => WarpGroup.Multiply(0, TTile.Rows * TTerms.Count * 8, a, b, 0, accumulate);
 
     private static uint Pick(uint odd, uint even, uint other) => (even & ~odd) | (other & odd);
 
