@@ -9,6 +9,7 @@ using Lean.Engine.Ranks;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
 using Lean.Engine.Text;
+using Lean.Tensors;
 
 namespace Lean.Engine.Bench;
 
@@ -38,6 +39,8 @@ internal sealed class BenchCommand
     private readonly Option<double?> _acceptance = Options.Real(
         new ParameterRange("acceptance", 0, 1, "a number from 0 to 1"), "P", "Count each draft as right so often, whatever the model chose: for random weights, whose tokens then mean nothing");
 
+    private readonly Option<bool> _profile = new("--profile") { Description = "Say how long each kernel of a step runs, by the device's clock; kernels then run one after the other, so the step takes longer" };
+
     private readonly Option<int?> _stepTokens = Options.MaxStepTokens();
     private readonly Option<int[]?> _lengths = Options.Numbers("--tokens", 1, Most, PromptLengths, "Tokens of the prompt");
     private readonly Option<int> _sequences = Options.Number("--sequences", 8, MostSequences, 256, "Sequences that run together");
@@ -56,9 +59,10 @@ internal sealed class BenchCommand
             "lean bench decode --batch 1,16",
             "lean bench decode --batch 1 --text play.txt --speculate 0,3,auto",
             "lean bench decode --synthetic qwen3.5-35b-a3b --layers 4 --json",
-            "lean bench decode --synthetic qwen3-next-80b-a3b --device cuda --tp 2")
+            "lean bench decode --synthetic qwen3-next-80b-a3b --device cuda --tp 2",
+            "lean bench decode --synthetic qwen3.5-35b-a3b --device cuda --batch 1 --profile")
         {
-            _batch, _steps, _context, _text, _drafts, _acceptance, _stepTokens,
+            _batch, _steps, _context, _text, _drafts, _acceptance, _stepTokens, _profile,
         };
         decode.SetAction(Decode);
         var prefill = new ExampleCommand(
@@ -112,7 +116,8 @@ internal sealed class BenchCommand
     private int Decode(ParseResult parsed)
     {
         Speculation[] drafts = parsed.GetValue(_drafts) is { Length: > 0 } given ? given : [Speculation.Off];
-        using BenchModel model = OpenOnRanks(parsed, drafts.Any(static d => d.Most > 0));
+        bool profiles = parsed.GetValue(_profile);
+        using BenchModel model = OpenOnRanks(parsed, drafts.Any(static d => d.Most > 0), profiles);
         int[]? text = parsed.GetValue(_text) is { } file ? Tokenizer.Load(model.Name).Encode(InputFile.Text(file), SpecialTokens.Parse) : null;
         bool averages = text is not null || drafts.Any(static d => d.Adapts);
         using IMemoryRate read = model.Loaded.Ops.Stream is { } stream ? new DeviceCopyRate(stream) : new ReadRate(model.Loaded.Threads);
@@ -156,8 +161,13 @@ internal sealed class BenchCommand
     // The parser's value of a list that was not given is an empty one.
     private static int[] Given(int[]? numbers, int[] fallback) => numbers is { Length: > 0 } ? numbers : fallback;
 
-    private BenchModel OpenOnRanks(ParseResult parsed, bool drafts) =>
-        Open(parsed, _layout.Read(parsed, parsed.GetValue(_device)) with { Activations = Options.ReadActivations(parsed, _activations) }, drafts);
+    private BenchModel OpenOnRanks(ParseResult parsed, bool drafts, bool profiles = false)
+    {
+        RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device)) with { Activations = Options.ReadActivations(parsed, _activations), Profiles = profiles };
+        return profiles && ranks.Layout.Ranks > 1
+            ? throw new InputException($"{_profile.Name} times the kernels of one device, and there are {ranks.Layout.Ranks} ranks: expected one of them")
+            : Open(parsed, ranks, drafts);
+    }
 
     private BenchModel Open(ParseResult parsed)
     {

@@ -61,7 +61,7 @@ internal sealed class BenchModel : IDisposable
             return new BenchModel(synthetic, parts, counted, ranks);
         }
 
-        ComputeDevice device = DeviceChoice.Open(deviceName, ranks.Activations);
+        ComputeDevice device = DeviceChoice.Open(deviceName, ranks.Activations, ranks.Profiles);
         try
         {
             long needed = counted.Bytes + RoomBeside, free = device.Ops.Device.FreeMemory;

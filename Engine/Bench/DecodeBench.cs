@@ -31,6 +31,7 @@ internal static class DecodeBench
             ForcedAcceptance = run.Acceptance is { } rate ? new ForcedAcceptance(rate, run.Seed, model.Config.Vocabulary) : null,
         };
         using var engine = new GenerationBatch(model.Source, requests, options);
+        StepProfile? profile = model.Ranks.Profiles ? new StepProfile(model.Loaded.Ops.Stream!) : null;
         int chosen = 0, warm = 0, positions = run.Context;
         engine.TokenChosen = _ => chosen++;
         var seconds = new List<double>();
@@ -48,7 +49,9 @@ internal static class DecodeBench
                 break;
             }
 
-            if (chosen >= run.Batch && open >= run.Batch && engine.PromptSteps == prompts && ++warm > WarmUpSteps)
+            bool counts = chosen >= run.Batch && open >= run.Batch && engine.PromptSteps == prompts && ++warm > WarmUpSteps;
+            profile?.Take(counts);
+            if (counts)
             {
                 seconds.Add(elapsed);
                 tokens += chosen;
@@ -68,7 +71,10 @@ internal static class DecodeBench
 
         return new DecodeFigure(
             run, run.Averages ? seconds.Average() : BenchPrompts.Median(seconds), StepBytes.Of(model, run.Batch, positions - (run.Steps / 2)),
-            (double)tokens / seconds.Count, StepBytes.Experts(model.Config, run.Batch), engine.Engine.Drafts, engine.Engine.StepTokens);
+            (double)tokens / seconds.Count, StepBytes.Experts(model.Config, run.Batch), engine.Engine.Drafts, engine.Engine.StepTokens)
+        {
+            Kernels = profile?.Kernels ?? [],
+        };
     }
 
     private static GenerationRequest[] Random(BenchModel model, DecodeRun run)

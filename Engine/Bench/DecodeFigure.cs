@@ -13,6 +13,9 @@ namespace Lean.Engine.Bench;
 /// <param name="StepTokens">Rows that steps aimed at.</param>
 internal sealed record DecodeFigure(DecodeRun Run, double StepSeconds, double Bytes, double TokensPerStep, double Experts, DraftStatistics Drafts, StepTokens StepTokens)
 {
+    /// <summary>A step's kernels, those that take longest first; none where they were not timed.</summary>
+    public IReadOnlyList<StepKernel> Kernels { get; init; } = [];
+
     /// <summary>Tokens a second, all sequences together.</summary>
     public double TokensPerSecond => TokensPerStep / StepSeconds;
 

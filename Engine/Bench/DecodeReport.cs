@@ -40,9 +40,25 @@ internal static class DecodeReport
                 $"{f.Run.Batch,6}{depth}{f.TokensPerSecond,12:F1}{f.StepSeconds * 1000,12:F3}{f.Bytes / Giga,12:F3}{f.BytesPerSecond / (Devices(model) * memory.Best),13:P1}{experts}{right}");
         }
 
+        foreach (DecodeFigure f in figures.Where(static f => f.Kernels.Count > 0))
+        {
+            Kernels(f);
+        }
+
         if (sparse)
         {
             Console.WriteLine("\nexperts: those of a layer that a step without drafts reads, estimated for a router without favourites");
+        }
+    }
+
+    private static void Kernels(DecodeFigure figure)
+    {
+        Console.WriteLine(
+            $"\nbatch {figure.Run.Batch}{(figure.Run.Drafts.Most > 0 ? $", drafts {figure.Run.Drafts}" : "")}: {figure.Kernels.Sum(static k => k.Launches):F1} launches a step, {figure.Kernels.Sum(static k => k.Seconds) * 1000:F3} ms one after the other");
+        Console.WriteLine($"  {"kernel",-40}{"launches",10}{"µs each",12}{"µs a step",12}");
+        foreach (StepKernel k in figure.Kernels)
+        {
+            Console.WriteLine($"  {k.Kernel,-40}{k.Launches,10:F1}{k.Seconds / k.Launches * 1e6,12:F2}{k.Seconds * 1e6,12:F1}");
         }
     }
 
@@ -72,6 +88,21 @@ internal static class DecodeReport
             json.Figure("experts_per_layer", f.Experts, decimals: 2);
             json.Figure("share_of_read", f.BytesPerSecond / read, decimals: 4);
             json.WriteDepths(f.Drafts);
+            if (f.Kernels.Count > 0)
+            {
+                json.WriteStartArray("kernels");
+                foreach (StepKernel k in f.Kernels)
+                {
+                    json.WriteStartObject();
+                    json.WriteString("kernel", k.Kernel);
+                    json.Figure("launches", k.Launches, decimals: 2);
+                    json.Figure("us_per_step", k.Seconds * 1e6, decimals: 3);
+                    json.WriteEndObject();
+                }
+
+                json.WriteEndArray();
+            }
+
             json.WriteEndObject();
         }
 

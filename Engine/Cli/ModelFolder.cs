@@ -43,7 +43,7 @@ internal static class ModelFolder
     {
         if (ranks.Layout.Ranks == 1)
         {
-            return Open(folder, deviceName, ranks.Activations);
+            return Open(folder, deviceName, ranks.Activations, ranks.Profiles);
         }
 
         return RankedModel.Open(folder, ranks);
@@ -53,9 +53,10 @@ internal static class ModelFolder
     /// <param name="folder">Its folder.</param>
     /// <param name="deviceName">What --device names, or null.</param>
     /// <param name="activations">What products with bf16 weights take of their rows, f32 or bf16.</param>
-    public static LoadedModel Open(string folder, string? deviceName, DType activations)
+    /// <param name="profiles">Whether the device times its kernels.</param>
+    public static LoadedModel Open(string folder, string? deviceName, DType activations, bool profiles = false)
     {
-        ComputeDevice device = DeviceChoice.Open(deviceName, activations);
+        ComputeDevice device = DeviceChoice.Open(deviceName, activations, profiles);
         try
         {
             long bytes = new DirectoryInfo(folder).EnumerateFiles("*.safetensors").Sum(f => f.Length);

@@ -23,6 +23,9 @@ internal sealed record RankOptions
     /// <summary>What products with bf16 weights take of their rows, on every rank: f32 or bf16.</summary>
     public DType Activations { get; init; } = DType.F32;
 
+    /// <summary>Whether the device of a single rank times its kernels, which then neither overlap nor are captured.</summary>
+    public bool Profiles { get; init; }
+
     /// <summary>The library that connects the ranks' devices, or null where ranks meet in the host's memory.</summary>
     public CclKind? Library { get; init; }
 

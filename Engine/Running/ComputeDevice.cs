@@ -24,14 +24,29 @@ internal sealed class ComputeDevice : IDisposable
     /// <summary>A device that runs kernels, which is then owned.</summary>
     /// <param name="device">The device.</param>
     /// <param name="activations">What products with bf16 weights take of their rows, f32 or bf16.</param>
-    public static ComputeDevice Of(KernelDevice device, DType activations = DType.F32)
+    /// <param name="profiles">Whether the stream times each kernel: then kernels neither overlap nor are captured.</param>
+    /// <exception cref="InputException">The device cannot time kernels.</exception>
+    public static ComputeDevice Of(KernelDevice device, DType activations = DType.F32, bool profiles = false)
     {
-        KernelStream stream = device.CreateStream(profile: false);
+        KernelStream stream = Stream(device, profiles);
         return new ComputeDevice(DeviceKernelSet.Create(stream, activations), threads: 1, stream, device);
     }
 
     /// <summary>A stream of a device, with what must live as long.</summary>
     public static ComputeDevice Of(KernelStream stream, params IDisposable[] owned) => new(DeviceKernelSet.Create(stream), threads: 1, owned);
+
+    private static KernelStream Stream(KernelDevice device, bool profiles)
+    {
+        try
+        {
+            return device.CreateStream(profiles);
+        }
+        catch (NotSupportedException e)
+        {
+            device.Dispose();
+            throw new InputException($"{device.Name} cannot time kernels: {e.Message}");
+        }
+    }
 
     public void Dispose()
     {

@@ -16,17 +16,23 @@ internal static class DeviceChoice
     /// <summary>Opens a device.</summary>
     /// <param name="name">cpu, opencl:1, …; null is the CPU.</param>
     /// <param name="activations">What products with bf16 weights take of their rows, f32 or bf16.</param>
-    /// <exception cref="InputException">There is no such device, or this version has no kernels for it.</exception>
+    /// <param name="profiles">Whether a device's kernels are timed, one after the other; the CPU has none.</param>
+    /// <exception cref="InputException">There is no such device, this version has no kernels for it, or it cannot time them.</exception>
     /// <exception cref="MachineException">Its driver failed.</exception>
-    public static ComputeDevice Open(string? name, DType activations = DType.F32)
+    public static ComputeDevice Open(string? name, DType activations = DType.F32, bool profiles = false)
     {
         (string kind, int index) = Parse(name ?? Cpu);
+        if (profiles && kind == Cpu)
+        {
+            throw new InputException("--profile times a device's kernels, and the CPU has none: expected --device cuda[:i], opencl[:i] or ze[:i]");
+        }
+
         return kind switch
         {
             Cpu => ComputeDevice.Of(CpuBackends.Open(), activations),
-            "cuda" => ComputeDevice.Of(CudaDevices.Open(index), activations),
-            "opencl" => ComputeDevice.Of(OpenCLDevices.Open(index), activations),
-            "ze" => ComputeDevice.Of(LevelZeroDevices.Open(index), activations),
+            "cuda" => ComputeDevice.Of(CudaDevices.Open(index), activations, profiles),
+            "opencl" => ComputeDevice.Of(OpenCLDevices.Open(index), activations, profiles),
+            "ze" => ComputeDevice.Of(LevelZeroDevices.Open(index), activations, profiles),
             _ => throw new UnreachableException(),
         };
     }
