@@ -215,6 +215,11 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
         else if (operation.StartsWith("cp.async.bulk.shared", StringComparison.Ordinal))
         {
             (ulong to, ulong from, int bytes, Barrier barrier) = (Value(thread, o[0]), Value(thread, o[1]), (int)Value(thread, o[2]), _barriers[Value(thread, o[3])]);
+            if (to % 16 != 0 || from % 16 != 0 || bytes % 16 != 0)
+            {
+                throw PtxMachine.Fault(instruction, $"{bytes} bytes from {from} to {to}, expected multiples of 16");
+            }
+
             Bring(() =>
             {
                 for (int i = 0; i < bytes; i += 16)
