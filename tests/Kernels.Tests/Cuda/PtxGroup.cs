@@ -219,6 +219,28 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
                 barrier.Come(-bytes);
             });
         }
+        else if (operation.StartsWith("cp.async.bulk.shared", StringComparison.Ordinal))
+        {
+            (ulong to, ulong from, int bytes, Barrier barrier) = (Value(thread, o[0]), Value(thread, o[1]), (int)Value(thread, o[2]), _barriers[Value(thread, o[3])]);
+            if (to % 16 != 0 || from % 16 != 0 || bytes % 16 != 0)
+            {
+                throw PtxMachine.Fault(instruction, $"{bytes} bytes from {from} to {to}, expected multiples of 16");
+            }
+
+            _loads.Enqueue(() =>
+            {
+                for (int i = 0; i < bytes; i += 16)
+                {
+                    machine.Global(from + (ulong)i, 16, instruction).CopyTo(PtxMachine.Shared(shared, to + (ulong)i, 16, instruction));
+                }
+
+                barrier.Come(-bytes);
+            });
+            if (!machine.LateCopies)
+            {
+                _loads.Dequeue()();
+            }
+        }
         else if (operation.StartsWith("mbarrier.init", StringComparison.Ordinal))
         {
             _barriers[Value(thread, o[0])] = new Barrier((int)Value(thread, o[1]));
