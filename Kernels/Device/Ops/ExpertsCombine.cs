@@ -33,6 +33,37 @@ public static class ExpertsCombine
         }
     }
 
+    /// <summary>
+    /// The same with the shared expert: output[t, h] = sigmoid(gate[t]) · total[t, h] + that sum, in one rounding, as the last
+    /// product of gated_mlp adds it.
+    /// </summary>
+    [Kernel("experts_combine_shared", Threads, groups: "T", groupsY: "H/256")]
+    public static void WithShared(
+        [Shape("T", "K")] ArrayView<int> places,
+        [Shape("T", "K")] ArrayView<float> mix,
+        [Shape("N", "H")] ArrayView<float> parts,
+        [Shape("T", "H")] ArrayView<float> total,
+        [Shape("T", "1")] ArrayView<float> gate,
+        [Shape("T", "H")] ArrayView<float> output,
+        [Extent("K")] int topK,
+        [Extent("H")] int width,
+        [RowStride("gate")] int gateStride)
+    {
+        int h = (Grid.IdxY * Threads) + Group.IdxX;
+        long entry = (long)Grid.IdxX * topK, at = ((long)Grid.IdxX * width) + h;
+        if (h < width)
+        {
+            float sum = 0;
+            for (int r = 0; r < topK; r++)
+            {
+                int place = places[entry + r];
+                sum = place >= 0 ? Scalar.Fma(mix[entry + r], parts[((long)place * width) + h], sum) : sum;
+            }
+
+            output[at] = Scalar.Fma(GateMath.Sigmoid(gate[(long)Grid.IdxX * gateStride]), total[at], sum);
+        }
+    }
+
     /// <summary>The same, four neighbours a thread; H is a multiple of 4.</summary>
     [Kernel("experts_combine_wide", Threads, groups: "T*H/1024")]
     [Cuda("sm_80")]
