@@ -42,15 +42,15 @@ internal static class DecodeBench
             long prompts = engine.PromptSteps;
             int open = engine.Engine.Open;
             long start = Stopwatch.GetTimestamp();
-            bool more = engine.Step();
-            double elapsed = Stopwatch.GetElapsedTime(start).TotalSeconds;
-            if (!more)
+            if (!engine.Step())
             {
                 break;
             }
 
+            // A step ends where its tokens are there, or its kernels' times.
             bool counts = chosen >= run.Batch && open >= run.Batch && engine.PromptSteps == prompts && ++warm > WarmUpSteps;
             profile?.Take(counts);
+            double elapsed = Stopwatch.GetElapsedTime(start).TotalSeconds;
             if (counts)
             {
                 seconds.Add(elapsed);

@@ -15,12 +15,13 @@ public sealed class StepProfileTests
         var ranks = new RankOptions { Layout = new ParallelLayout(1, 1, expert: false), Profiles = true };
         using BenchModel model = BenchModel.Open(TestData.Demo, synthetic: null, layers: null, seed: 1, "opencl", ranks);
         DecodeFigure figure = DecodeBench.Measure(
-            model, new DecodeRun(Batch: 2, Context: 3, Steps: 2, Seed: 1, Speculation.Off, Acceptance: null, Averages: false, StepTokens: null, Text: null));
+            model, new DecodeRun(Batch: 2, Context: 3, Steps: 2, Seed: 1, Speculation.Off, Acceptance: null, Averages: true, StepTokens: null, Text: null));
 
         // Alike in every step: whole numbers of launches, a router for each layer, one embedding.
         Assert.All(figure.Kernels, static k => Assert.True(k.Launches == Math.Round(k.Launches) && k.Seconds > 0, k.Kernel));
         Assert.Equal(1, figure.Kernels.Single(static k => k.Kernel.StartsWith("embedding", StringComparison.Ordinal)).Launches);
         Assert.Equal(2 * model.Config.Layers + 1, figure.Kernels.Where(static k => k.Kernel.StartsWith("add_rms_norm", StringComparison.Ordinal)).Sum(static k => k.Launches));
+        Assert.True(figure.StepSeconds >= figure.Kernels.Sum(static k => k.Seconds), "a step is at least as long as its kernels");
         Assert.Equal(figure.Kernels.OrderByDescending(static k => k.Seconds), figure.Kernels);
     }
 
