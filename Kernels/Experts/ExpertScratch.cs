@@ -28,8 +28,7 @@ internal readonly struct ExpertScratch
         Rows = Take(ref free, DType.I32, new Shape(all));
         Order = Take(ref free, DType.I32, new Shape(entries));
         Tiles = Take(ref free, DType.I32, new Shape(slots, TileColumns));
-        Counts = Take(ref free, DType.I32, new Shape(weights.Count));
-        ChunkCounts = Take(ref free, DType.I32, PromptExperts.Counts(entries, weights.Count));
+        Counts = Take(ref free, DType.I32, new Shape(weights.Count + (hasShared ? 1 : 0)));
         Plan = Take(ref free, DType.I32, PromptExperts.Plan(all, weights.Count + (hasShared ? 1 : 0)));
     }
 
@@ -53,9 +52,6 @@ internal readonly struct ExpertScratch
 
     /// <summary>i32 [E]: rows of each expert.</summary>
     public Tensor Counts { get; }
-
-    /// <summary>i32 [C, E]: entries of each expert in each chunk.</summary>
-    public Tensor ChunkCounts { get; }
 
     /// <summary>i32: tiles of rows and their order.</summary>
     public Tensor Plan { get; }

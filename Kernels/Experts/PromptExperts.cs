@@ -10,20 +10,16 @@ namespace Lean.Kernels;
 /// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>
 internal sealed class PromptExperts(KernelStream stream, bool rounds)
 {
-    // As in ExpertTiles and ExpertsCount of Kernels/Device, and the columns of a tile.
+    // As in ExpertTiles of Kernels/Device, and the columns of a tile.
     private const int TileRows = 128;
     private const int Inners = 128;
     private const int Outputs = 256;
     private const int PlanColumns = 4;
-    private const int Chunk = 1024;
 
     private readonly LinearMatrixUnits _units = new(stream, rounds);
 
     /// <summary>What the plan of so many places takes.</summary>
     public static Shape Plan(long places, long experts) => new((places / TileRows) + experts + 1, PlanColumns);
-
-    /// <summary>What the chunks of so many entries take.</summary>
-    public static Shape Counts(long entries, long experts) => new((entries + Chunk - 1) / Chunk, experts);
 
     /// <summary>Bytes of scratch memory that T rows need, a shared expert's included; 0 where none runs here.</summary>
     public long ScratchBytes(ExpertWeights weights, long rows, long topK)
@@ -62,10 +58,10 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
 
         long free = scratch;
         var memory = new ExpertScratch(ref free, _units, weights, x.Shape[0], experts.Shape[1], slots: 0, hasShared: shared is not null);
-        Tensor places = memory.Places(experts.Shape[1]), inner = memory.InnerTerms, parts = memory.Parts, plan = memory.Plan, counts = memory.ChunkCounts;
+        Tensor places = memory.Places(experts.Shape[1]), inner = memory.InnerTerms, parts = memory.Parts, plan = memory.Plan;
         int count = weights.Count, sharedRows = shared is null ? 0 : (int)x.Shape[0];
-        ExpertsCountLauncher.Launch(stream, experts, counts, weights.First);
-        ExpertsPlanLauncher.Launch(stream, experts, counts, places, memory.Rows, plan, weights.First, sharedRows, (int)counts.Shape[0] + count + int.Min(sharedRows, 1));
+        ExpertsSortWarpLauncher.Launch(stream, experts, places, memory.Rows, memory.Counts, weights.First, sharedRows);
+        ExpertsPlanLauncher.Launch(stream, memory.Counts, plan);
         Tensor gate = Matrix(gates, hidden, width), up = Matrix(ups, hidden, width), down = Matrix(downs, width, hidden);
         Tensor sharedGate = shared?.GateUp.Rows(0, width) ?? gate, sharedUp = shared?.GateUp.Rows(width, width) ?? up, sharedDown = shared?.Down.Rows(0, hidden) ?? down;
         int gateStep = Step(gates, hidden), upStep = Step(ups, hidden), downStep = Step(downs, width);

@@ -69,9 +69,9 @@ public sealed class PromptExpertTests
         Assert.Equal(expected[0], Plan(rows)[0]);
     }
 
-    // Several chunks, more experts than a group has threads; parts of the experts; a shared expert.
+    // More entries than a group has threads, and fewer; parts of the experts; a shared expert.
     [Theory]
-    [InlineData(9, 300, 0, 0)]
+    [InlineData(9, 30, 0, 0)]
     [InlineData(130, 40, 0, 70)]
     [InlineData(130, 40, 5, 0)]
     public void Entries_have_places_by_expert_in_their_order(int rows, int experts, int firstExpert, int sharedRows)
@@ -145,8 +145,8 @@ public sealed class PromptExpertTests
         Assert.InRange(Distance(expected[0], found[0]), 0, test.Allowed);
         Assert.All(found[1..], differences => Assert.All(differences, d => Assert.Equal(0, d)));
         string[] ran = rounds
-            ? ["experts_count", "experts_plan", "activation_terms_wide_rounded", "expert_gate_up_warpgroup_rounded", "expert_down_warpgroup_rounded", "experts_combine_wide"]
-            : ["experts_count", "experts_plan", "activation_terms_wide", GateUp, Down, "experts_combine_wide"];
+            ? ["experts_sort_warp", "experts_plan", "activation_terms_wide_rounded", "expert_gate_up_warpgroup_rounded", "expert_down_warpgroup_rounded", "experts_combine_wide"]
+            : ["experts_sort_warp", "experts_plan", "activation_terms_wide", GateUp, Down, "experts_combine_wide"];
         Assert.Equal(ran, stream.Ran.Distinct());
     }
 
@@ -198,28 +198,27 @@ public sealed class PromptExpertTests
 
     private static int[] Plan(int[] rows) => Plan(rows, 0, 0, out _, out _, out _);
 
-    // Entries lie across the experts, in chunks; those in front of the first expert and behind the last are not here.
+    // Entries lie across the experts; those in front of the first expert and behind the last are not here.
     private static int[] Plan(int[] rows, int firstExpert, int sharedRows, out int[] entries, out int[] places, out int[] behind)
     {
         entries = Entries(rows, firstExpert);
         places = [.. Enumerable.Repeat(-7, entries.Length)];
         behind = [.. Enumerable.Repeat(-7, entries.Length + sharedRows)];
-        int chunks = (entries.Length + ExpertsCount.Chunk - 1) / ExpertsCount.Chunk, count = rows.Length, shared = Math.Min(sharedRows, 1);
-        int[] counts = [.. Enumerable.Repeat(-7, chunks * count)], plan = [.. Enumerable.Repeat(-1, checked((int)ExpertTiles.MostEntries(entries.Length + sharedRows, count + shared)) * ExpertTiles.Columns)];
-        var memory = (Entries: new PtxMemory(entries), Counts: new PtxMemory(counts));
-        PtxMachine machine = Machine("experts_count");
-        machine.View(memory.Entries, entries.Length);
-        machine.View(memory.Counts, chunks * count);
-        Numbers(machine, entries.Length, 1, count, firstExpert);
-        machine.Run(chunks);
-        machine = Machine("experts_plan");
-        machine.View(memory.Entries, entries.Length);
-        machine.View(memory.Counts, chunks * count);
-        machine.View(new PtxMemory(places), entries.Length);
+        int all = rows.Length + Math.Min(sharedRows, 1);
+        int[] counts = [.. Enumerable.Repeat(-7, all)], plan = [.. Enumerable.Repeat(-1, checked((int)ExpertTiles.MostEntries(behind.Length, all)) * ExpertTiles.Columns)];
+        var memory = new PtxMemory(counts);
+        PtxMachine machine = Machine("experts_sort_warp");
+        machine.View(new PtxMemory(entries), entries.Length);
+        machine.View(new PtxMemory(places), places.Length);
         machine.View(new PtxMemory(behind), behind.Length);
+        machine.View(memory, all);
+        Numbers(machine, entries.Length, 1, all, firstExpert, sharedRows);
+        machine.Run(all);
+        machine = Machine("experts_plan");
+        machine.View(memory, all);
         machine.View(new PtxMemory(plan), plan.Length);
-        Numbers(machine, entries.Length, 1, chunks, count, firstExpert, sharedRows);
-        machine.Run(chunks + count + shared);
+        Numbers(machine, all);
+        machine.Run(all);
         return plan;
     }
 
@@ -232,7 +231,7 @@ public sealed class PromptExpertTests
     }
 
     private static PtxMachine Machine(string kernel) =>
-        new(new PtxProgram(Encoding.UTF8.GetString(KernelArchive.Read("sm_90", kernel + ".ptx"))), ExpertsCount.Chunk * sizeof(int));
+        new(new PtxProgram(Encoding.UTF8.GetString(KernelArchive.Read("sm_90", kernel + ".ptx"))), 0);
 
     private static int[] Entries(int[] rows, int firstExpert)
     {
