@@ -5,7 +5,7 @@ namespace Lean.Kernels;
 /// <summary>
 /// The delta rule for prompt rows on a device. Where segments begin is known only there, so it is not checked here. On matrix
 /// units it runs in two launches, what each cell needs of its own rows and then the walk from cell to cell
-/// (DeltaRuleCells and DeltaRuleScan in Kernels/Device), for a bounded number of cells at a time: what the first leaves for
+/// (DeltaRuleCells and DeltaRuleScan or, on Hopper, DeltaRuleWalk in Kernels/Device), for a bounded number of cells at a time: what the first leaves for
 /// the second is as large as the rows themselves. The state between them is the sequence's own, so no cut changes a bit.
 /// </summary>
 internal sealed class ChunkedDeltaRuleDevice(KernelStream stream) : GatedDeltaRule
@@ -16,7 +16,7 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream) : GatedDeltaRu
     private const long TriangleWords = 2560;
     private const long GateWords = 128;
 
-    // Of a group's columns; its copies are of four f32.
+    // Of a group's columns, on Hopper twice as many; its copies are of four f32.
     private const int Columns = 32;
     private const int Four = 4;
 
@@ -44,9 +44,9 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream) : GatedDeltaRu
             Tensor solving = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords)), reading = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords));
             Tensor gates = Take(ref at, new Shape(count, shape.ValueHeads, GateWords));
             DeltaRuleCellsLauncher.Launch(stream, convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, (int)first);
-            if (stream.MatrixUnits == MatrixUnits.WarpGroup)
+            if (stream.MatrixUnits == MatrixUnits.WarpGroup && shape.ValueDim % (2 * Columns) == 0)
             {
-                DeltaRuleScanLargeLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
+                DeltaRuleWalkLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
             }
             else
             {

@@ -77,6 +77,28 @@ internal sealed class RoundedRowLaunches(KernelStream stream) : RowLaunches(stre
         }
     }
 
+    public override void Pieces(in Tensor x, in Tensor terms, int blocks, int eights, int groups) =>
+        RowTermPiecesRoundedLauncher.Launch(Stream, x, terms, blocks, eights, groups);
+
+    public override void Groups(int tileRows, in Tensor weight, in Tensor terms, in Tensor output, int rows, int rowTiles, int blocks, int slices, int parts, int groups)
+    {
+        switch (tileRows)
+        {
+            case 16:
+                LinearRowsWarpgroupSixteenRoundedLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, groups);
+                break;
+            case 32:
+                LinearRowsWarpgroupThirtytwoRoundedLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, groups);
+                break;
+            case 64:
+                LinearRowsWarpgroupSixtyfourRoundedLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, groups);
+                break;
+            default:
+                LinearRowsWarpgroupHundredtwentyeightRoundedLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, groups);
+                break;
+        }
+    }
+
     public override void GateUp(int tileRows, int slices, in Tensor x, in Tensor gate, in Tensor up, in Tensor inner, int rowTiles, int groups)
     {
         switch (tileRows, slices)

@@ -23,6 +23,12 @@ internal abstract class RowLaunches(KernelStream stream)
     /// <summary>Linear of many rows, from their terms.</summary>
     public abstract void Many(int tileRows, in Tensor terms, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int rowTiles, int blocks, int slices, int groups);
 
+    /// <summary>The rows' terms, for <see cref="Groups"/>.</summary>
+    public abstract void Pieces(in Tensor x, in Tensor terms, int blocks, int eights, int groups);
+
+    /// <summary>Linear of more than eight rows by warp groups, from their terms.</summary>
+    public abstract void Groups(int tileRows, in Tensor weight, in Tensor terms, in Tensor output, int rows, int rowTiles, int blocks, int slices, int parts, int groups);
+
     /// <summary>The first half of an MLP.</summary>
     public abstract void GateUp(int tileRows, int slices, in Tensor x, in Tensor gate, in Tensor up, in Tensor inner, int rowTiles, int groups);
 

@@ -14,6 +14,10 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
     private const int LineOutputs = 16;
     private const int Warps = 8;
 
+    // As in LinearRowsWarpGroup.
+    private const int GroupOutputs = 128;
+    private const int JoinThreads = 256;
+
     // As in RowTerms and LinearRowsMany; blocks along k are counted in eights.
     private const int TermWords = 256;
     private const int ManyOutputs = 64;
@@ -37,6 +41,11 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
     public void Linear(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
     {
         long rows = x.Shape[0], inputs = weight.Shape[1];
+        if (rows > 8 && stream.MatrixUnits == MatrixUnits.WarpGroup && TryGroups(x, weight, gate, add, output))
+        {
+            return;
+        }
+
         if (rows > 8 && IsMany(rows, weight.Shape[0]))
         {
             Many(x, weight, gate, add, output);
@@ -121,6 +130,48 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
         _launches.Terms(x, new Tensor(DType.I32, new Shape(pieces, words), memory), blocks, Count(pieces, Warps));
         var terms = new Tensor(DType.BF16, new Shape(pieces, 2 * words), memory);
         _launches.Many(tileRows, terms, weight, gate, add, output, rowTiles, blocks, slices, groups);
+    }
+
+    // On Hopper, where outputs are enough to keep half of the multiprocessors busy. What is added is so where slices are joined.
+    private bool TryGroups(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
+    {
+        long rows = x.Shape[0], inputs = weight.Shape[1], outputs = weight.Shape[0];
+        int tileRows = rows > 64 ? 128 : ManyRows(rows), rowTiles = Count(rows, tileRows), tiles = Count(outputs, GroupOutputs) * rowTiles;
+        int slices = Slices(inputs), parts = tiles * 2 <= stream.Multiprocessors || !gate.IsEmpty || !add.IsEmpty ? slices : 1;
+        if (tiles * parts * 2 < stream.Multiprocessors)
+        {
+            return false;
+        }
+
+        int blocks = Count(inputs, BlocksOf) * (BlocksOf / Block), words = TermWords / 2 * (rounds ? 1 : 2), groups = int.Min(tiles * parts, stream.Multiprocessors);
+        long eights = (long)rowTiles * (tileRows / 8) * blocks, termBytes = eights * words * sizeof(int), sumRows = parts == 1 ? 0 : parts * rows;
+        nint memory = stream.Scratch(termBytes + (sumRows * outputs * sizeof(float))).Address;
+        _launches.Pieces(x, new Tensor(DType.I32, new Shape(eights, words), memory), blocks, tileRows / 8, Count(eights, Warps));
+        var terms = new Tensor(DType.BF16, new Shape(eights, 2 * words), memory);
+        Tensor sums = parts == 1 ? output : new Tensor(DType.F32, new Shape(sumRows, outputs), memory + (nint)termBytes);
+        _launches.Groups(tileRows, weight, terms, sums, (int)rows, rowTiles, blocks / 2, slices, parts, groups);
+        if (parts > 1)
+        {
+            Join(slices, sums, output, gate, add, Count(rows * outputs, JoinThreads));
+        }
+
+        return true;
+    }
+
+    private void Join(int slices, in Tensor sums, in Tensor output, in Tensor gate, in Tensor add, int groups)
+    {
+        switch (slices)
+        {
+            case 2:
+                LinearRowsJoinSlices2xLauncher.Launch(stream, sums, output, gate, add, groups);
+                break;
+            case 4:
+                LinearRowsJoinSlices4xLauncher.Launch(stream, sums, output, gate, add, groups);
+                break;
+            default:
+                LinearRowsJoinSlices8xLauncher.Launch(stream, sums, output, gate, add, groups);
+                break;
+        }
     }
 
     /// <summary>

@@ -16,8 +16,8 @@ internal static class ProductSelfCases
     public static IEnumerable<SelfCase> All() => [.. Linear(), .. FewOutputs(), .. Grouped(), .. Mlp()];
 
     private static IEnumerable<SelfCase> Linear() =>
-        from shape in ((int Inputs, int Outputs)[])[(72, 24), (512, 130), (1024, 40), (2048, 70), (2056, 33), (264, 7200)]
-        from rows in RowCounts
+        from shape in ((int Inputs, int Outputs)[])[(72, 24), (512, 130), (1024, 40), (2048, 70), (2056, 33), (264, 7200), (2056, 1100)]
+        from rows in shape.Outputs == 1100 ? (int[])[33] : RowCounts
         from prompts in (int[])[0, rows]
         select new SelfCase("linear", $"bf16 aligned [{rows}, {shape.Inputs}] to {shape.Outputs}, {prompts} of prompts", F32, (set, memory) =>
         {

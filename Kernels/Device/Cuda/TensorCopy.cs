@@ -24,6 +24,17 @@ public static class TensorCopy
     {
     }
 
+    /// <summary>Copies what lies together to shared memory (PTX ISA, "cp.async.bulk"); its bytes count at <paramref name="barrier"/>.</summary>
+    /// <param name="shared">Where to, a multiple of 16.</param>
+    /// <param name="source">Where from, a multiple of 16.</param>
+    /// <param name="bytes">A multiple of 16.</param>
+    /// <param name="barrier">An <see cref="AsyncBarrier"/>.</param>
+    [IntrinsicImplementation]
+    [Ptx("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [#0], [#1], #2, [#3];")]
+    public static void LoadRun(uint shared, ref ushort source, int bytes, uint barrier)
+    {
+    }
+
     /// <summary>
     /// Copies a tile from shared memory, as a group of its own (cp.async.bulk.commit_group). Every thread that wrote the tile
     /// has passed <see cref="CudaShared.FenceForAsync"/> and then a barrier.

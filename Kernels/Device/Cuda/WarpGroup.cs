@@ -59,6 +59,36 @@ public static class WarpGroup
     }
 
     /// <summary>
+    /// The fixed part of the descriptor of a tile of matrices of 8 × 8 bf16, 128 bytes in one piece each, without a swizzle
+    /// (PTX ISA, "Matrix Descriptor" and "Leading and stride dimension byte offset").
+    /// </summary>
+    /// <param name="alongK">Bytes from a matrix to the next along k.</param>
+    /// <param name="across">Bytes to the next across: rows of b.</param>
+    public static long Pieces(int alongK, int across) => ((long)(across >> 4) << 32) | ((long)(alongK >> 4) << 16);
+
+    /// <summary>
+    /// acc[first … ] = a · bᵀ of 16 of k, bf16 [64, 16] and [columns, 16], added to the old sums where
+    /// <paramref name="accumulate"/> is not 0: columns/2 sums of a thread, in the order of <see cref="Multiply256"/>. The left side is in
+    /// registers, as <see cref="WarpMatrix.Multiply"/> takes it for the sixteen rows of each warp; nobody may write to those until the product
+    /// has been waited for.
+    /// </summary>
+    /// <param name="first">A constant.</param>
+    /// <param name="columns">A constant, a multiple of 8.</param>
+    /// <param name="a">The left side.</param>
+    /// <param name="b">A descriptor.</param>
+    /// <param name="byColumns">A constant: 0 where a matrix of b holds rows of 8 of k, 1 where it holds, for each k, 8 rows.</param>
+    /// <param name="accumulate">0 or not.</param>
+    public static void Multiply(int first, int columns, U4 a, long b, int byColumns, int accumulate) =>
+        Multiply(first, first + (columns / 2) - 1, columns, a, b, byColumns, accumulate);
+
+    /// <summary>The same; <paramref name="last"/> is the last sum.</summary>
+    [IntrinsicImplementation]
+    [Ptx("{ .reg .pred more; setp.ne.b32 more, #9, 0; wgmma.mma_async.sync.aligned.m64n@2k16.f32.bf16.bf16 {acc@0..@1}, {#3, #4, #5, #6}, #7, more, 1, 1, @8; }")]
+    public static void Multiply(int first, int last, int columns, U4 a, long b, int byColumns, int accumulate)
+    {
+    }
+
+    /// <summary>
     /// The fixed part of the descriptor of a tile whose rows are k, 64 columns of b each: 128-byte swizzle, eight rows in 1,024
     /// bytes, then the next eight (PTX ISA, "Matrix Descriptor").
     /// </summary>

@@ -14,13 +14,17 @@ namespace Lean.Kernels.Device;
 public static class DeltaRuleCells
 {
     private const int Threads = 256;
-    private const int SharedBytes = 4 * DeltaRuleLayout.TermBytes;
+
+    // Eight values of all rows, and a row more: a warp that writes a row finds its pieces in different banks.
+    private const int ColumnBytes = DeltaRuleLayout.ColumnBytes + 16;
+    private const int TermBytes = KeyDim / 8 * ColumnBytes;
+    private const int SharedBytes = 4 * TermBytes;
     private const int Cell = DeltaRuleLayout.Cell;
     private const int KeyDim = DeltaRuleLayout.KeyDim;
     private const int Warps = Threads / 32;
     private const int Eights = Cell / 8;
     private const int Together = 2;
-    private const int QueriesAt = 2 * DeltaRuleLayout.TermBytes;
+    private const int QueriesAt = 2 * TermBytes;
     private const float NormEpsilon = 1e-6f;
 
     /// <summary>Prepares cells <paramref name="firstCell"/> and on, as many as the outputs hold.</summary>
@@ -60,7 +64,7 @@ public static class DeltaRuleCells
         Normalise(convolved, ((long)row * channels) + (keyHead * KeyDim), keyHeads * KeyDim, channels, count, memory, warp, lane);
         Group.Barrier();
         long vectors = (((long)prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords;
-        Hand(memory, keys, queries, vectors, warp, lane);
+        Hand(memory, keys, queries, vectors);
         Multiply(memory, warp, lane);
 
         // Two heads at a time, half of the threads for each where they work apart; of an odd number the last comes twice. The
@@ -83,7 +87,7 @@ public static class DeltaRuleCells
                 }
                 else
                 {
-                    WriteReading(reading, ((((long)prepared * heads) + firstHead + i) * DeltaRuleLayout.TriangleWords) + (lane * 4), itsGates, warp & 3, lane);
+                    WriteReading(reading, (((long)prepared * heads) + firstHead + i) * DeltaRuleLayout.TriangleWords, itsGates, warp & 3, lane);
                 }
             }
 
@@ -92,7 +96,7 @@ public static class DeltaRuleCells
             for (int i = 0; i < most; i++)
             {
                 ArrayView<float> itsGates = bothGates.SubView(i * CellGates.Words, CellGates.Words);
-                long to = ((((long)prepared * heads) + firstHead + i) * DeltaRuleLayout.TriangleWords) + (lane * 4);
+                long to = (((long)prepared * heads) + firstHead + i) * DeltaRuleLayout.TriangleWords;
                 WriteSolving(solving, to, memory + (uint)(i * UnitTriangle.Bytes), itsGates, warp, lane);
             }
 
@@ -123,24 +127,20 @@ public static class DeltaRuleCells
             float scale = Scalar.Rsqrt(squares + NormEpsilon) * (isQuery ? Scalar.Rsqrt(KeyDim) : 1);
             bool exists = row < count;
             U4 terms = SplitProducts.Pairs(exists ? x * scale : 0, exists ? y * scale : 0, exists ? z * scale : 0, exists ? w * scale : 0);
-            uint at = memory + (uint)(isQuery ? QueriesAt : 0) + DeltaRuleLayout.Place(row, lane >> 1) + (uint)((lane & 1) * 8);
+            uint at = memory + (uint)(isQuery ? QueriesAt : 0) + DeltaRuleLayout.Place(row, lane >> 1, ColumnBytes) + (uint)((lane & 1) * 8);
             SharedWords.Store2(at, terms.X, terms.Y);
-            SharedWords.Store2(at + DeltaRuleLayout.TermBytes, terms.Z, terms.W);
+            SharedWords.Store2(at + TermBytes, terms.Z, terms.W);
         }
     }
 
-    private static void Hand(uint memory, ArrayView<float> keys, ArrayView<float> queries, long at, int warp, int lane)
+    private static void Hand(uint memory, ArrayView<float> keys, ArrayView<float> queries, long at)
     {
         for (int i = 0; i < DeltaRuleLayout.VectorWords / 4 / Threads; i++)
         {
             int chunk = Group.IdxX + (i * Threads);
-            WideAccess.Store(ref keys[at + (chunk * 4)], SharedWords.Load4(memory + (uint)(chunk * 16)));
-        }
-
-        for (int step = 0; step < KeyDim / 16; step++)
-        {
-            U4 piece = WarpMatrix.Load(memory + QueriesAt + DeltaRuleLayout.RightPlace(warp * 8, lane, step));
-            WideAccess.Store(ref queries[at + (DeltaRuleLayout.QueryPiece(warp, step) * DeltaRuleLayout.PieceWords) + (lane * 4)], piece);
+            uint place = memory + DeltaRuleLayout.Place(chunk % Cell, chunk / Cell, ColumnBytes);
+            WideAccess.Store(ref keys[at + (chunk * 4)], SharedWords.Load4(place));
+            WideAccess.Store(ref queries[at + (chunk * 4)], SharedWords.Load4(place + QueriesAt));
         }
     }
 
@@ -156,15 +156,15 @@ public static class DeltaRuleCells
 
         for (int step = 0; step < KeyDim / 16; step++)
         {
-            uint at = left + DeltaRuleLayout.LeftPlace(sixteen * 16, lane, step);
-            U4 high = WarpMatrix.Load(at), low = WarpMatrix.Load(at + DeltaRuleLayout.TermBytes);
+            uint at = left + DeltaRuleLayout.LeftPlace(sixteen * 16, lane, step, ColumnBytes);
+            U4 high = WarpMatrix.Load(at), low = WarpMatrix.Load(at + TermBytes);
             for (int block = 0; block < Cell / 16; block++)
             {
                 if (block <= sixteen)
                 {
                     var right = new U4[2];
-                    right[0] = WarpMatrix.Load(memory + DeltaRuleLayout.RightPlace(block * 16, lane, step));
-                    right[1] = WarpMatrix.Load(memory + DeltaRuleLayout.RightPlace((block * 16) + 8, lane, step));
+                    right[0] = WarpMatrix.Load(memory + DeltaRuleLayout.RightPlace(block * 16, lane, step, ColumnBytes));
+                    right[1] = WarpMatrix.Load(memory + DeltaRuleLayout.RightPlace((block * 16) + 8, lane, step, ColumnBytes));
                     SplitProducts.Add(block * 8, 0, 2, high, low, right);
                 }
             }
@@ -201,11 +201,12 @@ public static class DeltaRuleCells
                 for (int half = 0; half < 2; half++)
                 {
                     int piece = DeltaRuleLayout.TrianglePiece((sixteen * 2) + half, step), first = (step * 8) + (half * 2);
-                    WideAccess.Store(
-                        ref reading[at + (piece * DeltaRuleLayout.PieceWords)],
+                    Leave(
+                        reading, at + (piece * DeltaRuleLayout.PieceWords),
                         SplitProducts.Pairs(
                             Mixed(gates, first, sixteen, lane), Mixed(gates, first + 1, sixteen, lane),
-                            Mixed(gates, first + 4, sixteen, lane), Mixed(gates, first + 5, sixteen, lane)));
+                            Mixed(gates, first + 4, sixteen, lane), Mixed(gates, first + 5, sixteen, lane)),
+                        lane);
                 }
             }
         }
@@ -228,16 +229,34 @@ public static class DeltaRuleCells
             {
                 int column = (step * 16) + ((lane & 3) * 2);
                 uint place = row + (uint)(column * 4);
-                WideAccess.Store(
-                    ref solving[at + (DeltaRuleLayout.TrianglePiece(eight, step) * DeltaRuleLayout.PieceWords)],
+                Leave(
+                    solving, at + (DeltaRuleLayout.TrianglePiece(eight, step) * DeltaRuleLayout.PieceWords),
                     SplitProducts.Pairs(
                         SharedWords.Load(place) * CellGates.Beta(gates, column),
                         SharedWords.Load(place + 4) * CellGates.Beta(gates, column + 1),
                         SharedWords.Load(place + 32) * CellGates.Beta(gates, column + 8),
-                        SharedWords.Load(place + 36) * CellGates.Beta(gates, column + 9)));
+                        SharedWords.Load(place + 36) * CellGates.Beta(gates, column + 9)),
+                    lane);
             }
         }
     }
+
+    // What four lanes have of a row as a right side, exchanged so that each has eight numbers of one term that lie together.
+    private static void Leave(ArrayView<float> triangle, long at, U4 terms, int lane)
+    {
+        bool isOdd = (lane & 1) != 0, isUpper = (lane & 2) != 0;
+        uint x = Xor(isOdd ? terms.X : terms.Y, 1), z = Xor(isOdd ? terms.Z : terms.W, 1);
+        uint a = isOdd ? x : terms.X, b = isOdd ? terms.Y : x, c = isOdd ? z : terms.Z, d = isOdd ? terms.W : z;
+        uint first = Xor(isUpper ? a : c, 2), second = Xor(isUpper ? b : d, 2);
+        var line = default(U4);
+        line.X = isUpper ? first : a;
+        line.Y = isUpper ? second : b;
+        line.Z = isUpper ? c : first;
+        line.W = isUpper ? d : second;
+        WideAccess.Store(ref triangle[at + ((lane & 3) * DeltaRuleLayout.MatrixWords) + (lane >> 2 << 2)], line);
+    }
+
+    private static uint Xor(uint word, int mask) => Interop.FloatAsInt(Lanes.Xor(Interop.IntAsFloat(word), mask));
 
     private static int Row(int i, int sixteen, int lane) => (sixteen * 16) + ((i & 2) * 4) + (lane >> 2);
 

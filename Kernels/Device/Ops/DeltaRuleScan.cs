@@ -35,7 +35,7 @@ public static class DeltaRuleScan
 
     /// <summary>Runs the cells that <see cref="DeltaRuleCells"/> has prepared, of every sequence.</summary>
     [Kernel("delta_rule_scan", Threads, groups: "S*Heads", groupsY: "Dv/32", Unroll = true)]
-    [Cuda("sm_80", SharedBytes = ScanLayout.SmallBytes)]
+    [Cuda("sm_80", SharedBytes = ScanLayout.Bytes)]
     public static void Run(
         [Shape("T", "C")] ArrayView<float> convolved,
         [Shape("S", "4")] ArrayView<int> segments,
@@ -51,47 +51,7 @@ public static class DeltaRuleScan
         [Extent("KeyHeads")] int keyHeads,
         [Extent("Heads")] int heads,
         [Extent("Dv")] int valueDim,
-        int firstCell) =>
-        Walk<SmallScan>(convolved, segments, keys, queries, solving, reading, gates, state, output, channels, cells, keyHeads, heads, valueDim, firstCell);
-
-    /// <summary>The same on Hopper, whose shared memory holds all that a cell needs; bits are the same.</summary>
-    [Kernel("delta_rule_scan_large", Threads, groups: "S*Heads", groupsY: "Dv/32", Unroll = true)]
-    [Cuda("sm_90a", SharedBytes = ScanLayout.LargeBytes)]
-    public static void RunLarge(
-        [Shape("T", "C")] ArrayView<float> convolved,
-        [Shape("S", "4")] ArrayView<int> segments,
-        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> keys,
-        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> queries,
-        [Shape("Cells", "Heads", "2560")] ArrayView<float> solving,
-        [Shape("Cells", "Heads", "2560")] ArrayView<float> reading,
-        [Shape("Cells", "Heads", "128")] ArrayView<float> gates,
-        [Shape("Slots", "Heads", "128", "Dv")] ArrayView<float> state,
-        [Shape("T", "Heads*Dv")] ArrayView<float> output,
-        [Extent("C")] int channels,
-        [Extent("Cells")] int cells,
-        [Extent("KeyHeads")] int keyHeads,
-        [Extent("Heads")] int heads,
-        [Extent("Dv")] int valueDim,
-        int firstCell) =>
-        Walk<LargeScan>(convolved, segments, keys, queries, solving, reading, gates, state, output, channels, cells, keyHeads, heads, valueDim, firstCell);
-
-    private static void Walk<TScan>(
-        ArrayView<float> convolved,
-        ArrayView<int> segments,
-        ArrayView<float> keys,
-        ArrayView<float> queries,
-        ArrayView<float> solving,
-        ArrayView<float> reading,
-        ArrayView<float> gates,
-        ArrayView<float> state,
-        ArrayView<float> output,
-        int channels,
-        int cells,
-        int keyHeads,
-        int heads,
-        int valueDim,
         int firstCell)
-        where TScan : struct, IScanMemory
     {
         var segment = DeltaRuleSegment.At(segments, Grid.IdxX / heads);
         int begin = Math.Max(firstCell - segment.FirstCell, 0), end = Math.Min(segment.Cells, firstCell + cells - segment.FirstCell);
@@ -122,13 +82,7 @@ public static class DeltaRuleScan
         int keyHead = head / (heads / keyHeads);
         ScanCopies.BringKeys(memory, 0, keys, ((prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords, gates, ((prepared * heads) + head) * DeltaRuleLayout.GateWords);
         ScanCopies.BringTriangle(memory + ScanLayout.TriangleAt, solving, ((prepared * heads) + head) * DeltaRuleLayout.TriangleWords);
-        long values = ((long)segment.Row * channels) + (2 * keyHeads * KeyDim) + ((long)head * valueDim) + (Grid.IdxY * Columns);
-        if (TScan.IsLarge)
-        {
-            ScanCopies.BringVectors(memory + ScanLayout.QueriesAt, queries, ((prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords);
-            ScanCopies.BringValues(memory, convolved, values + ((long)begin * Cell * channels), channels, Math.Min(Cell, segment.Rows - (begin * Cell)));
-        }
-
+        long values = ((long)segment.Row * channels) + (2 * keyHeads * KeyDim) + ((long)head * valueDim) + column;
         CopyAsync.Commit();
         for (int cell = begin; cell < end; cell++)
         {
@@ -146,36 +100,22 @@ public static class DeltaRuleScan
 
             CopyAsync.Wait(0);
             Group.Barrier();
-            if (TScan.IsLarge)
-            {
-                ScanCopies.BringTriangle(memory + ScanLayout.ReadingAt, reading, triangles);
-            }
-
-            CopyAsync.Commit();
             ScanCopies.BringKeys(
                 memory, buffer ^ 1, keys, ((next * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords, gates, ((next * heads) + head) * DeltaRuleLayout.GateWords);
             CopyAsync.Commit();
             if (solves)
             {
-                Solve<TScan>(
-                    convolved, values + ((long)cell * Cell * channels) + column - (Grid.IdxY * Columns), channels, count, memory,
-                    ownKeys, ownGates, memory + ScanLayout.TriangleAt + (uint)(lane * 16), states, solutions, lane);
+                Solve(
+                    convolved, values + ((long)cell * Cell * channels), channels, count, ownKeys, ownGates,
+                    memory + ScanLayout.TriangleAt + (uint)(lane * 16), states, solutions, lane);
             }
             else
             {
-                Recall<TScan>(queries, vectors + (lane * 4), memory + ScanLayout.QueriesAt, ownGates, states, lane);
+                Recall(queries, vectors + lane, ownGates, states, lane);
             }
 
-            CopyAsync.Wait(1);
             Group.Barrier();
             ScanCopies.BringTriangle(memory + ScanLayout.TriangleAt, solving, ((next * heads) + head) * DeltaRuleLayout.TriangleWords);
-            if (TScan.IsLarge)
-            {
-                int nextCell = Math.Min(cell + 1, end - 1);
-                ScanCopies.BringVectors(memory + ScanLayout.QueriesAt, queries, ((next * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords);
-                ScanCopies.BringValues(memory, convolved, values + ((long)nextCell * Cell * channels), channels, Math.Min(Cell, segment.Rows - (nextCell * Cell)));
-            }
-
             CopyAsync.Commit();
             if (solves)
             {
@@ -184,7 +124,7 @@ public static class DeltaRuleScan
             else
             {
                 long outputs = (((long)row * heads) + head) * valueDim;
-                Read<TScan>(reading, triangles + (lane * 4), memory + ScanLayout.ReadingAt + (uint)(lane * 16), solutions, output, outputs + column, heads * valueDim, count, lane);
+                Read(reading, triangles + lane, solutions, output, outputs + column, heads * valueDim, count, lane);
             }
         }
 
@@ -203,9 +143,8 @@ public static class DeltaRuleScan
         SharedWords.Store4(shared + ScanLayout.PieceBytes, SplitProducts.Low(first, high));
     }
 
-    private static void Solve<TScan>(
-        ArrayView<float> convolved, long values, int channels, int count, uint memory, uint keys, uint gates, uint triangle, uint states, uint solutions, int lane)
-        where TScan : struct, IScanMemory
+    private static void Solve(
+        ArrayView<float> convolved, long values, int channels, int count, uint keys, uint gates, uint triangle, uint states, uint solutions, int lane)
     {
         for (int i = 0; i < Eights; i++)
         {
@@ -218,26 +157,16 @@ public static class DeltaRuleScan
             var right = new U4[Eights];
             for (int i = 0; i < Eights; i++)
             {
-                right[i] = WarpMatrix.Load(keys + DeltaRuleLayout.RightPlace(i * 8, lane, step));
+                right[i] = WarpMatrix.Load(keys + DeltaRuleLayout.RightPlace(i * 8, lane, step, DeltaRuleLayout.ColumnBytes));
             }
 
             SplitProducts.Add(Recalled, 0, Eights, high, low, right);
         }
 
-        uint own = memory + ScanLayout.ValuesAt + (uint)((((Group.IdxX >> 5) & 1) * OwnColumns * 4) + ((lane >> 2) * 4));
         for (int i = 0; i < Eights * 4; i++)
         {
             int position = Position(i, lane);
-            float fade = SharedWords.Load(gates + (uint)(position * 4)), value = 0;
-            if (TScan.IsLarge)
-            {
-                value = SharedWords.Load(own + (uint)((position * ScanLayout.ValueStride) + ((i & 2) * 16)));
-            }
-            else
-            {
-                value = convolved[values + (Math.Min(position, count - 1) * channels) + ((i & 2) * 4)];
-            }
-
+            float fade = SharedWords.Load(gates + (uint)(position * 4)), value = convolved[values + (Math.Min(position, count - 1) * channels) + ((i & 2) * 4)];
             Accumulators.Set(Recalled + i, Scalar.Fma(-fade, Accumulators.Get(Recalled + i), position < count ? value : 0f));
         }
 
@@ -254,7 +183,7 @@ public static class DeltaRuleScan
             {
                 if (i >= step * 2)
                 {
-                    right[i] = SharedWords.Load4(triangle + (uint)(DeltaRuleLayout.TrianglePiece(i, step) * ScanLayout.PieceBytes));
+                    right[i] = WarpMatrix.Load(triangle + (uint)(DeltaRuleLayout.TrianglePiece(i, step) * ScanLayout.PieceBytes));
                 }
             }
 
@@ -267,8 +196,7 @@ public static class DeltaRuleScan
         }
     }
 
-    private static void Recall<TScan>(ArrayView<float> queries, long at, uint shared, uint gates, uint states, int lane)
-        where TScan : struct, IScanMemory
+    private static void Recall(ArrayView<float> queries, long at, uint gates, uint states, int lane)
     {
         for (int i = 0; i < Eights; i++)
         {
@@ -281,15 +209,7 @@ public static class DeltaRuleScan
             var right = new U4[Eights];
             for (int i = 0; i < Eights; i++)
             {
-                int piece = DeltaRuleLayout.QueryPiece(i, step);
-                if (TScan.IsLarge)
-                {
-                    right[i] = SharedWords.Load4(shared + (uint)((piece * ScanLayout.PieceBytes) + (lane * 16)));
-                }
-                else
-                {
-                    right[i] = WideAccess.Load(ref queries[at + (piece * DeltaRuleLayout.PieceWords)]);
-                }
+                right[i] = Pairs(queries, at + (((step * 2 * Eights) + i) * DeltaRuleLayout.MatrixWords), Eights * DeltaRuleLayout.MatrixWords, DeltaRuleLayout.TermBytes / 4);
             }
 
             SplitProducts.Add(Recalled, 0, Eights, high, low, right);
@@ -301,9 +221,8 @@ public static class DeltaRuleScan
         }
     }
 
-    private static void Read<TScan>(
-        ArrayView<float> reading, long at, uint shared, uint solutions, ArrayView<float> output, long outputs, int outputStride, int count, int lane)
-        where TScan : struct, IScanMemory
+    private static void Read(
+        ArrayView<float> reading, long at, uint solutions, ArrayView<float> output, long outputs, int outputStride, int count, int lane)
     {
         for (int step = 0; step < CellSteps; step++)
         {
@@ -313,15 +232,8 @@ public static class DeltaRuleScan
             {
                 if (i >= step * 2)
                 {
-                    int piece = DeltaRuleLayout.TrianglePiece(i, step);
-                    if (TScan.IsLarge)
-                    {
-                        right[i] = SharedWords.Load4(shared + (uint)(piece * ScanLayout.PieceBytes));
-                    }
-                    else
-                    {
-                        right[i] = WideAccess.Load(ref reading[at + (piece * DeltaRuleLayout.PieceWords)]);
-                    }
+                    right[i] = Pairs(
+                        reading, at + (DeltaRuleLayout.TrianglePiece(i, step) * DeltaRuleLayout.PieceWords), DeltaRuleLayout.MatrixWords, 2 * DeltaRuleLayout.MatrixWords);
                 }
             }
 
@@ -336,6 +248,17 @@ public static class DeltaRuleScan
                 output[outputs + (position * outputStride) + ((i & 2) * 4)] = Accumulators.Get(Recalled + i);
             }
         }
+    }
+
+    // A lane's words of four matrices: those of eight of k, of the next eight, and their second terms.
+    private static U4 Pairs(ArrayView<float> matrices, long at, int next, int term)
+    {
+        var pairs = default(U4);
+        pairs.X = Interop.FloatAsInt(matrices[at]);
+        pairs.Y = Interop.FloatAsInt(matrices[at + next]);
+        pairs.Z = Interop.FloatAsInt(matrices[at + term]);
+        pairs.W = Interop.FloatAsInt(matrices[at + term + next]);
+        return pairs;
     }
 
     private static void Advance(uint keys, uint gates, int lane)

@@ -65,6 +65,19 @@ public struct SixtyFourRows : IRowTile
     public static int Ahead => 4;
 }
 
+/// <summary>16 outputs of 128 rows.</summary>
+public struct HundredTwentyEightRows : IRowTile
+{
+    /// <inheritdoc/>
+    public static int Outputs => 1;
+
+    /// <inheritdoc/>
+    public static int Rows => 16;
+
+    /// <inheritdoc/>
+    public static int Ahead => 4;
+}
+
 /// <summary>16 outputs each of two matrices, of 8 rows.</summary>
 public struct EightRowsTwice : IRowTile
 {

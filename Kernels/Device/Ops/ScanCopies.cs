@@ -7,30 +7,15 @@ internal static class ScanCopies
 {
     public static void BringKeys(uint memory, int buffer, ArrayView<float> keys, long keyAt, ArrayView<float> gates, long gateAt)
     {
-        BringVectors(memory + (uint)(buffer * ScanLayout.KeyBytes), keys, keyAt);
-        if (Group.IdxX < ScanLayout.GateBytes / 16)
-        {
-            CopyAsync.Sixteen(memory + (uint)(ScanLayout.GatesAt + (buffer * ScanLayout.GateBytes) + (Group.IdxX * 16)), ref gates[gateAt + (Group.IdxX * 4)]);
-        }
-    }
-
-    public static void BringVectors(uint shared, ArrayView<float> vectors, long at)
-    {
         for (int i = 0; i < ScanLayout.KeyBytes / 16 / DeltaRuleScan.Threads; i++)
         {
             int chunk = Group.IdxX + (i * DeltaRuleScan.Threads);
-            CopyAsync.Sixteen(shared + (uint)(chunk * 16), ref vectors[at + (chunk * 4)]);
+            CopyAsync.Sixteen(memory + (uint)((buffer * ScanLayout.KeyBytes) + (chunk * 16)), ref keys[keyAt + (chunk * 4)]);
         }
-    }
 
-    // Rows past the end become the last one.
-    public static void BringValues(uint memory, ArrayView<float> convolved, long at, int channels, int count)
-    {
-        for (int i = 0; i < DeltaRuleLayout.Cell * DeltaRuleScan.Columns / 4 / DeltaRuleScan.Threads; i++)
+        if (Group.IdxX < ScanLayout.GateBytes / 16)
         {
-            int chunk = Group.IdxX + (i * DeltaRuleScan.Threads), row = chunk >> 3, four = chunk & 7;
-            CopyAsync.Sixteen(
-                memory + (uint)(ScanLayout.ValuesAt + (row * ScanLayout.ValueStride) + (four * 16)), ref convolved[at + ((long)Math.Min(row, count - 1) * channels) + (four * 4)]);
+            CopyAsync.Sixteen(memory + (uint)(ScanLayout.GatesAt + (buffer * ScanLayout.GateBytes) + (Group.IdxX * 16)), ref gates[gateAt + (Group.IdxX * 4)]);
         }
     }
 

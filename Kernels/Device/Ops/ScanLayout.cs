@@ -3,8 +3,7 @@ namespace Lean.Kernels.Device;
 /// <summary>Where <see cref="DeltaRuleScan"/> has what in shared memory, in bytes.</summary>
 internal static class ScanLayout
 {
-    public const int SmallBytes = GatesAt + (2 * GateBytes);
-    public const int LargeBytes = ValuesAt + (DeltaRuleLayout.Cell * ValueStride);
+    public const int Bytes = GatesAt + (2 * GateBytes);
 
     // Keys and gates of this cell and the next; the triangle T, and for each pair of warps the terms of S and of u.
     public const int KeyBytes = 2 * DeltaRuleLayout.TermBytes;
@@ -16,10 +15,4 @@ internal static class ScanLayout
     public const int GatesAt = SolutionsAt + (2 * SolutionBytes);
     public const int GateBytes = DeltaRuleLayout.GateWords * 4;
     public const int PieceBytes = DeltaRuleLayout.PieceWords * 4;
-
-    // Where there is room, queries, M and values too; rows of values lie so that eight columns of four of them are in different banks.
-    public const int QueriesAt = GatesAt + (2 * GateBytes);
-    public const int ReadingAt = QueriesAt + KeyBytes;
-    public const int ValuesAt = ReadingAt + (DeltaRuleLayout.TriangleWords * 4);
-    public const int ValueStride = (DeltaRuleScan.Columns + 4) * 4;
 }

@@ -8,7 +8,7 @@ public sealed class DeltaRuleTextTests
     // As the self-test allows on a card: two bf16 terms hold 16 bits.
     private const double Allowed = 2e-5;
 
-    private static readonly DeltaRuleShape Shape = new(1, 2, 128, 32);
+    private static readonly DeltaRuleShape Shape = new(1, 1, 128, 64);
 
     [Theory]
     [InlineData(1)]
@@ -30,14 +30,57 @@ public sealed class DeltaRuleTextTests
         Check(Shape, Part(0, Shape, 0, 1), Part(1, Shape, 64, 1), Part(2, Shape, 0, 64), Part(3, Shape, 128, 65), Part(4, Shape, 64, 3), Part(5, Shape, 0, 70));
 
     [Fact]
-    public void Small_and_large_shared_memory_give_the_same_bits()
+    public void Both_kinds_of_tensor_instructions_give_the_same_bits()
     {
         DeltaRuleCases.Part[] parts = [Part(8, Shape, 0, 67), Part(9, Shape, 64, 5)];
         Assert.All(Run(Shape, parts).Zip(Run(Shape, parts, MatrixUnits.Warp)), pair => Assert.Null(Compare.Bits(pair.First, pair.Second)));
     }
 
     [Fact]
-    public void Heads_and_columns_lie_where_they_belong() => Check(new(2, 4, 128, 64), Part(3, new(2, 4, 128, 64), 64, 66));
+    public void Half_a_groups_columns_go_the_way_of_other_cards() =>
+        Assert.Equal(["delta_rule_cells", "delta_rule_scan"], Check(new(1, 1, 128, 32), Part(3, new(1, 1, 128, 32), 0, 3)));
+
+    // Four cells: each buffer is filled twice.
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("wgmma.wait_group.sync.aligned 0;", "")]
+    [InlineData("cp.async.wait_group 0;", "cp.async.wait_group 1;")]
+    [InlineData("bar.sync\t0;", "")]
+    [InlineData("mbarrier.arrive.expect_tx.shared::cta.b64 state, [", "mbarrier.arrive.shared::cta.b64 state, [")]
+    public void The_model_sees_warp_groups_that_wait_too_little(string from, string to)
+    {
+        DeltaRuleCases.Part part = Part(10, Shape, 64, 200);
+        Outputs expected = Run(Shape, [part])[0];
+        bool planted = false;
+        using var stream = new PtxStream(MatrixUnits.WarpGroup) { IsLate = true, Change = Plant };
+        if (from.Length == 0)
+        {
+            Assert.Null(Compare.Bits(expected, Run(stream, Shape, [part])[0]));
+        }
+        else
+        {
+            Assert.ThrowsAny<Exception>(() => Assert.Null(Compare.Bits(expected, Run(stream, Shape, [part])[0])));
+            Assert.True(planted);
+        }
+
+        string Plant(string text)
+        {
+            if (from.Length == 0 || !text.Contains("delta_rule_walk", StringComparison.Ordinal))
+            {
+                return text;
+            }
+
+            planted = text.Contains(from, StringComparison.Ordinal);
+            return text.Replace(from, to, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Heads_and_columns_lie_where_they_belong()
+    {
+        Check(new(2, 4, 128, 64), Part(3, new(2, 4, 128, 64), 64, 66));
+        Check(new(1, 1, 128, 192), Part(3, new(1, 1, 128, 192), 64, 5));
+    }
 
     [Fact]
     public void A_sequence_has_the_same_bits_however_it_is_cut_on_the_grid_and_among_others()
@@ -70,9 +113,10 @@ public sealed class DeltaRuleTextTests
         }
     }
 
-    private static void Check(DeltaRuleShape shape, params DeltaRuleCases.Part[] parts)
+    private static List<string> Check(DeltaRuleShape shape, params DeltaRuleCases.Part[] parts)
     {
-        Outputs[] found = Run(shape, parts);
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        Outputs[] found = Run(stream, shape, parts);
         using var arena = new Arena();
         Outputs[] expected = DeltaRuleCases.Run(ReferenceKernels.Create(DType.BF16), arena, RowClass.Prompt, shape, parts, 3);
         for (int i = 0; i < parts.Length; i++)
@@ -83,15 +127,22 @@ public sealed class DeltaRuleTextTests
                 Assert.True(error <= Allowed, $"{name} of part {i}: {error:g3}");
             }
         }
+
+        return stream.Ran;
     }
 
     private static Outputs[] Run(DeltaRuleShape shape, DeltaRuleCases.Part[] parts, MatrixUnits units = MatrixUnits.WarpGroup)
     {
         using var stream = new PtxStream(units);
-        using var arena = new Arena();
-        Outputs[] outputs = DeltaRuleCases.Run(DeviceKernelSet.Create(stream), arena, RowClass.Prompt, shape, parts, 3, aligned: true);
-        Assert.Equal(["delta_rule_cells", units == MatrixUnits.Warp ? "delta_rule_scan" : "delta_rule_scan_large"], stream.Ran);
+        Outputs[] outputs = Run(stream, shape, parts);
+        Assert.Equal(["delta_rule_cells", units == MatrixUnits.Warp ? "delta_rule_scan" : "delta_rule_walk"], stream.Ran);
         return outputs;
+    }
+
+    private static Outputs[] Run(PtxStream stream, DeltaRuleShape shape, DeltaRuleCases.Part[] parts)
+    {
+        using var arena = new Arena();
+        return DeltaRuleCases.Run(DeviceKernelSet.Create(stream), arena, RowClass.Prompt, shape, parts, 3, aligned: true);
     }
 
     private static DeltaRuleCases.Part Part(int seed, DeltaRuleShape shape, int from, int count, int of = 0) => new(

@@ -200,10 +200,41 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
         {
             (PtxTensor tensor, int column, int row) = Tile(thread, o[1]);
             (ulong to, Barrier barrier) = (Value(thread, o[0]), _barriers[Value(thread, o[2])]);
-            _loads.Enqueue(() =>
+            Bring(() =>
             {
                 CopyTile(tensor, column, row, to, instruction, toShared: true);
                 barrier.Come(-tensor.TileRows * 128);
+            });
+        }
+        else if (operation.StartsWith("cp.async.bulk.shared", StringComparison.Ordinal))
+        {
+            (ulong to, ulong from, int bytes, Barrier barrier) = (Value(thread, o[0]), Value(thread, o[1]), (int)Value(thread, o[2]), _barriers[Value(thread, o[3])]);
+            Bring(() =>
+            {
+                for (int i = 0; i < bytes; i += 16)
+                {
+                    machine.Global(from + (ulong)i, 16, instruction).CopyTo(PtxMachine.Shared(shared, to + (ulong)i, 16, instruction));
+                }
+
+                barrier.Come(-bytes);
+            });
+        }
+        else if (operation.StartsWith("cp.async.bulk.shared", StringComparison.Ordinal))
+        {
+            (ulong to, ulong from, int bytes, Barrier barrier) = (Value(thread, o[0]), Value(thread, o[1]), (int)Value(thread, o[2]), _barriers[Value(thread, o[3])]);
+            if (to % 16 != 0 || from % 16 != 0 || bytes % 16 != 0)
+            {
+                throw PtxMachine.Fault(instruction, $"{bytes} bytes from {from} to {to}, expected multiples of 16");
+            }
+
+            _loads.Enqueue(() =>
+            {
+                for (int i = 0; i < bytes; i += 16)
+                {
+                    machine.Global(from + (ulong)i, 16, instruction).CopyTo(PtxMachine.Shared(shared, to + (ulong)i, 16, instruction));
+                }
+
+                barrier.Come(-bytes);
             });
             if (!machine.LateCopies)
             {
@@ -230,6 +261,15 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
         }
 
         return true;
+    }
+
+    private void Bring(Action load)
+    {
+        _loads.Enqueue(load);
+        if (!machine.LateCopies)
+        {
+            _loads.Dequeue()();
+        }
     }
 
     private (PtxTensor Tensor, int Column, int Row) Tile(PtxThread thread, PtxOperand place) =>

@@ -19,6 +19,9 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
     /// <summary>What is planted in the kernels' text, or null.</summary>
     public Func<string, string>? Change { get; init; }
 
+    /// <summary>Whether copies and products take place as late as the text allows, both, or one of them by turns.</summary>
+    public bool IsLate { get; init; }
+
     /// <summary>What has run.</summary>
     public List<string> Ran { get; } = [];
 
@@ -75,7 +78,7 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
             _programs.Add(kernel.Entry, program = new PtxProgram(Change?.Invoke(text) ?? text));
         }
 
-        var machine = new PtxMachine(program, kernel.DynamicBytes) { LateCopies = Ran.Count % 2 == 0, LateProducts = Ran.Count % 2 == 1, Peer = Peer };
+        var machine = new PtxMachine(program, kernel.DynamicBytes) { LateCopies = IsLate || Ran.Count % 2 == 0, LateProducts = IsLate || Ran.Count % 2 == 1, Peer = Peer };
         foreach (ref readonly KernelArgument argument in arguments)
         {
             if (argument.IsView)

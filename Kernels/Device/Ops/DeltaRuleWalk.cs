@@ -1,0 +1,361 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// <see cref="DeltaRuleScan"/> with wgmma, on Hopper: the same sums in the same order, so the same bits. A group has 64 columns
+/// of a head. The first four warps keep Sᵀ in registers, solve for u and go on to the next state; a step's left side is made
+/// while the tensor cores are at the step before. The other four follow with the outputs and have the next cell brought.
+/// The assembler lets products run on only while nobody touches sums of any product: what is made meanwhile is made of copies.
+/// </summary>
+public static class DeltaRuleWalk
+{
+    /// <summary>Columns of a group.</summary>
+    public const int Columns = 64;
+
+    private const int Threads = 256;
+    private const int Half = Threads / 2;
+    private const int OwnColumns = 16;
+    private const int Cell = DeltaRuleLayout.Cell;
+    private const int KeyDim = DeltaRuleLayout.KeyDim;
+    private const int KeySteps = KeyDim / 16;
+    private const int CellSteps = Cell / 16;
+    private const int Eights = Cell / 8;
+
+    // Sums: Sᵀ 16 × 128 a warp; then 16 × 64 twice: what S holds for the keys or the queries; u, or nothing.
+    private const int State = 0;
+    private const int Recalled = 64;
+    private const int Solution = 96;
+
+    // Where steps and second terms begin, as descriptors count.
+    private const int KeyStep = 2 * DeltaRuleLayout.ColumnBytes >> 4;
+    private const int KeyTerm = DeltaRuleLayout.TermBytes >> 4;
+    private const int PositionStep = 16 * 16 >> 4;
+    private const int Piece = WalkLayout.PieceBytes >> 4;
+    private const int Matrix = 128;
+
+    /// <summary>Runs the cells that <see cref="DeltaRuleCells"/> has prepared, of every sequence.</summary>
+    [Kernel("delta_rule_walk", Threads, groups: "S*Heads", groupsY: "Dv/64", Unroll = true)]
+    [Cuda("sm_90a", SharedBytes = WalkLayout.Bytes)]
+    public static void Run(
+        [Shape("T", "C")] ArrayView<float> convolved,
+        [Shape("S", "4")] ArrayView<int> segments,
+        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> keys,
+        [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> queries,
+        [Shape("Cells", "Heads", "2560")] ArrayView<float> solving,
+        [Shape("Cells", "Heads", "2560")] ArrayView<float> reading,
+        [Shape("Cells", "Heads", "128")] ArrayView<float> gates,
+        [Shape("Slots", "Heads", "128", "Dv")] ArrayView<float> state,
+        [Shape("T", "Heads*Dv")] ArrayView<float> output,
+        [Extent("C")] int channels,
+        [Extent("Cells")] int cells,
+        [Extent("KeyHeads")] int keyHeads,
+        [Extent("Heads")] int heads,
+        [Extent("Dv")] int valueDim,
+        int firstCell)
+    {
+        var segment = DeltaRuleSegment.At(segments, Grid.IdxX / heads);
+        int begin = Math.Max(firstCell - segment.FirstCell, 0), end = Math.Min(segment.Cells, firstCell + cells - segment.FirstCell);
+        if (begin >= end)
+        {
+            return;
+        }
+
+        int lane = Group.IdxX & 31, warp = Lanes.First(Group.IdxX >> 5), head = Grid.IdxX % heads, keyHead = head / (heads / keyHeads);
+        int firstColumn = Grid.IdxY * Columns, ownColumn = ((warp & 3) * OwnColumns) + (lane >> 2), column = firstColumn + ownColumn;
+        uint memory = CudaShared.Base();
+        if (Group.IdxX == 0)
+        {
+            for (int i = 0; i < 5; i++)
+            {
+                AsyncBarrier.Initialize(memory + (uint)(WalkLayout.BarriersAt + (i * 8)), 1);
+            }
+
+            AsyncBarrier.FenceInitialized();
+        }
+
+        Group.Barrier();
+
+        // Numbers of the prepared cells from here on.
+        long prepared = segment.FirstCell + begin - firstCell;
+        if (warp < 4)
+        {
+            long stateAt = ((((long)segment.Slot * heads) + head) * KeyDim * valueDim) + column;
+            for (int i = 0; i < KeyDim / 8; i++)
+            {
+                Accumulators.Clear4(State + (i * 4));
+            }
+
+            if (begin > 0 || segment.FirstPosition > 0)
+            {
+                for (int i = 0; i < KeyDim / 2; i++)
+                {
+                    Accumulators.Set(State + i, state[stateAt + (Position(i, lane) * valueDim) + ((i & 2) * 4)]);
+                }
+            }
+
+            Advance(memory, end - begin, warp, lane, ownColumn);
+            for (int i = 0; i < KeyDim / 2; i++)
+            {
+                state[stateAt + (Position(i, lane) * valueDim) + ((i & 2) * 4)] = Accumulators.Get(State + i);
+            }
+        }
+        else
+        {
+            int own = Group.IdxX - Half;
+            long values = (((long)segment.Row + (begin * Cell)) * channels) + (2 * keyHeads * KeyDim) + ((long)head * valueDim) + firstColumn;
+            if (own == 0)
+            {
+                Bring(memory, 0, keys, solving, reading, gates, (prepared * keyHeads) + keyHead, (prepared * heads) + head);
+                BringQueries(memory, queries, (prepared * keyHeads) + keyHead);
+            }
+
+            BringValues(memory, 0, convolved, values, channels, segment.Rows - (begin * Cell), own);
+            for (int cell = 0; cell < end - begin; cell++)
+            {
+                int buffer = cell & 1, parity = (cell >> 1) & 1, rows = segment.Rows - ((begin + cell) * Cell);
+                long next = prepared + cell + 1;
+                bool goesOn = cell + 1 < end - begin;
+                uint gatesAt = memory + (uint)(WalkLayout.GatesAt + (buffer * WalkLayout.GateBytes));
+
+                // The state and the values are there, and nobody is at the cell before any more.
+                CopyAsync.Wait(0);
+                Group.Barrier();
+                if (goesOn)
+                {
+                    if (own == 0)
+                    {
+                        Bring(memory, buffer ^ 1, keys, solving, reading, gates, (next * keyHeads) + keyHead, (next * heads) + head);
+                    }
+
+                    BringValues(memory, buffer ^ 1, convolved, values + ((long)(cell + 1) * Cell * channels), channels, rows - Cell, own);
+                }
+
+                AsyncBarrier.Wait(memory + WalkLayout.QueriesCome, cell & 1);
+                Recall(memory, warp, lane);
+                AsyncBarrier.Wait(memory + (uint)(WalkLayout.KeysCome + (buffer * 8)), parity);
+                WarpGroup.Wait(0);
+
+                // All four are done with the queries.
+                WarpGroup.Barrier(1);
+                if (goesOn && own == 0)
+                {
+                    BringQueries(memory, queries, (next * keyHeads) + keyHead);
+                }
+
+                for (int i = 0; i < Eights * 4; i++)
+                {
+                    Accumulators.Set(Recalled + i, SharedWords.Load(gatesAt + (uint)(Position(i, lane) * 4)) * Accumulators.Get(Recalled + i));
+                }
+
+                AsyncBarrier.Wait(memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8)), parity);
+
+                // And u.
+                Group.Barrier();
+                Read(memory, buffer, warp, lane);
+                WarpGroup.Wait(0);
+                Store(output, ((((long)segment.Row + ((begin + cell) * Cell)) * heads) + head) * valueDim + column, heads * valueDim, rows, lane);
+            }
+        }
+    }
+
+    // One thread's.
+    private static void Bring(
+        uint memory, int buffer, ArrayView<float> keys, ArrayView<float> solving, ArrayView<float> reading, ArrayView<float> gates, long vectors, long head)
+    {
+        uint come = memory + (uint)(WalkLayout.KeysCome + (buffer * 8));
+        AsyncBarrier.ArriveExpecting(come, WalkLayout.KeyBytes + WalkLayout.GateBytes);
+        CopyAsync.Bulk(memory + (uint)(buffer * WalkLayout.KeyBytes), ref keys[vectors * DeltaRuleLayout.VectorWords], WalkLayout.KeyBytes, come);
+        CopyAsync.Bulk(memory + (uint)(WalkLayout.GatesAt + (buffer * WalkLayout.GateBytes)), ref gates[head * DeltaRuleLayout.GateWords], WalkLayout.GateBytes, come);
+        come = memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8));
+        AsyncBarrier.ArriveExpecting(come, 2 * WalkLayout.TriangleBytes);
+        CopyAsync.Bulk(
+            memory + (uint)(WalkLayout.SolvingAt + (buffer * WalkLayout.TriangleBytes)), ref solving[head * DeltaRuleLayout.TriangleWords], WalkLayout.TriangleBytes, come);
+        CopyAsync.Bulk(
+            memory + (uint)(WalkLayout.ReadingAt + (buffer * WalkLayout.TriangleBytes)), ref reading[head * DeltaRuleLayout.TriangleWords], WalkLayout.TriangleBytes, come);
+    }
+
+    private static void BringQueries(uint memory, ArrayView<float> queries, long vectors)
+    {
+        AsyncBarrier.ArriveExpecting(memory + WalkLayout.QueriesCome, WalkLayout.KeyBytes);
+        CopyAsync.Bulk(memory + WalkLayout.QueriesAt, ref queries[vectors * DeltaRuleLayout.VectorWords], WalkLayout.KeyBytes, memory + WalkLayout.QueriesCome);
+    }
+
+    // Rows past the end become zeros.
+    private static void BringValues(uint memory, int buffer, ArrayView<float> convolved, long at, int channels, int rows, int own)
+    {
+        int four = own & 15, line = own >> 4;
+        uint to = memory + (uint)(WalkLayout.ValuesAt + (buffer * WalkLayout.ValueBytes) + (line * WalkLayout.ValueStride) + (four * 16));
+        for (int i = 0; i < Cell / 8; i++)
+        {
+            int row = line + (i * 8);
+            CopyAsync.Sixteen(
+                to + (uint)(i * 8 * WalkLayout.ValueStride), ref convolved[at + ((long)Math.Min(row, rows - 1) * channels) + (four * 4)], row < rows ? 16 : 0);
+        }
+
+        CopyAsync.Commit();
+    }
+
+    private static void Advance(uint memory, int cells, int warp, int lane, int ownColumn)
+    {
+        uint states = memory + (uint)(WalkLayout.StatesAt + (warp * WalkLayout.StateBytes) + (lane * 16));
+        uint solutions = memory + (uint)(WalkLayout.SolutionsAt + (warp * WalkLayout.SolutionBytes) + (lane * 16));
+        var high = new U4[KeySteps];
+        var low = new U4[KeySteps];
+        Share(high, low, states);
+        for (int cell = 0; cell < cells; cell++)
+        {
+            int buffer = cell & 1, parity = (cell >> 1) & 1;
+            uint keys = memory + (uint)(buffer * WalkLayout.KeyBytes), gates = memory + (uint)(WalkLayout.GatesAt + (buffer * WalkLayout.GateBytes));
+            uint ownGates = gates + (uint)((lane & 3) * 8);
+            AsyncBarrier.Wait(memory + (uint)(WalkLayout.KeysCome + (buffer * 8)), parity);
+            long byKeys = WarpGroup.Pieces(DeltaRuleLayout.ColumnBytes, Matrix) | (keys >> 4);
+            WarpGroup.Fence();
+            for (int step = 0; step < KeySteps; step++)
+            {
+                Add(Recalled, Cell, high[step], low[step], byKeys + (step * KeyStep), KeyTerm, 0, step);
+            }
+
+            WarpGroup.Commit();
+            Group.Barrier();
+            WarpGroup.Wait(0);
+            uint values = memory + (uint)(WalkLayout.ValuesAt + (buffer * WalkLayout.ValueBytes) + ((lane & 3) * 2 * WalkLayout.ValueStride) + (ownColumn * 4));
+            var x = new float[Eights * 4];
+            for (int i = 0; i < Eights * 4; i++)
+            {
+                int position = ((i >> 2) * 8) + (i & 1);
+                float fade = SharedWords.Load(ownGates + (uint)(position * 4)), value = SharedWords.Load(values + (uint)((position * WalkLayout.ValueStride) + ((i & 2) * 16)));
+                x[i] = Scalar.Fma(-fade, Accumulators.Get(Recalled + i), value);
+            }
+
+            AsyncBarrier.Wait(memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8)), parity);
+            long triangle = WarpGroup.Pieces(Matrix, WalkLayout.PieceBytes) | ((memory + (uint)(WalkLayout.SolvingAt + (buffer * WalkLayout.TriangleBytes))) >> 4);
+            var first = new U4[CellSteps];
+            var second = new U4[CellSteps];
+            for (int step = 0; step < CellSteps; step++)
+            {
+                Split(x, first, second, step);
+                WarpGroup.Fence();
+                Add(
+                    Solution + (step * 8), Cell - (step * 16), first[step], second[step], triangle + (DeltaRuleLayout.TrianglePiece(step * 2, step) * Piece), 2 * Matrix >> 4, 0, step);
+            }
+
+            WarpGroup.Commit();
+            float faded = SharedWords.Load(gates + ((Cell - 1) * 4));
+            WarpGroup.Wait(0);
+            for (int i = 0; i < Eights; i++)
+            {
+                SharedWords.Store4(solutions + (uint)(i * WalkLayout.PieceBytes), new U4
+                {
+                    X = Interop.FloatAsInt(Accumulators.Get(Solution + (i * 4))),
+                    Y = Interop.FloatAsInt(Accumulators.Get(Solution + (i * 4) + 1)),
+                    Z = Interop.FloatAsInt(Accumulators.Get(Solution + (i * 4) + 2)),
+                    W = Interop.FloatAsInt(Accumulators.Get(Solution + (i * 4) + 3)),
+                });
+            }
+
+            for (int i = 0; i < Eights * 4; i++)
+            {
+                x[i] = Scalar.Multiply(SharedWords.Load(ownGates + (uint)((Cell + ((i >> 2) * 8) + (i & 1)) * 4)), Accumulators.Get(Solution + i));
+            }
+
+            for (int i = 0; i < KeyDim / 2; i++)
+            {
+                Accumulators.Set(State + i, Scalar.Multiply(faded, Accumulators.Get(State + i)));
+            }
+
+            Group.Barrier();
+            long byPositions = WarpGroup.Pieces(Matrix, DeltaRuleLayout.ColumnBytes) | (keys >> 4);
+            for (int step = 0; step < CellSteps; step++)
+            {
+                Split(x, first, second, step);
+                WarpGroup.Fence();
+                Add(State, KeyDim, first[step], second[step], byPositions + (step * PositionStep), KeyTerm, 1, 1);
+            }
+
+            WarpGroup.Commit();
+            WarpGroup.Wait(0);
+            Share(high, low, states);
+        }
+    }
+
+    // Both terms of the state's steps, here and for the other warp group.
+    private static void Share(U4[] high, U4[] low, uint states)
+    {
+        for (int step = 0; step < KeySteps; step++)
+        {
+            high[step] = SplitProducts.High(State + (step * 8));
+            low[step] = SplitProducts.Low(State + (step * 8), high[step]);
+            SharedWords.Store4(states + (uint)(step * 2 * WalkLayout.PieceBytes), high[step]);
+            SharedWords.Store4(states + (uint)(((step * 2) + 1) * WalkLayout.PieceBytes), low[step]);
+        }
+    }
+
+    // A step's left side of eight numbers.
+    private static void Split(float[] x, U4[] high, U4[] low, int step)
+    {
+        int i = step * 8;
+        U4 first = SplitProducts.Pairs(x[i], x[i + 1], x[i + 2], x[i + 3]), second = SplitProducts.Pairs(x[i + 4], x[i + 5], x[i + 6], x[i + 7]);
+        high[step] = new U4 { X = first.X, Y = first.Y, Z = second.X, W = second.Y };
+        low[step] = new U4 { X = first.Z, Y = first.W, Z = second.Z, W = second.W };
+    }
+
+    private static void Recall(uint memory, int warp, int lane)
+    {
+        uint states = memory + (uint)(WalkLayout.StatesAt + ((warp & 3) * WalkLayout.StateBytes) + (lane * 16));
+        long queries = WarpGroup.Pieces(DeltaRuleLayout.ColumnBytes, Matrix) | ((memory + WalkLayout.QueriesAt) >> 4);
+        for (int step = 0; step < KeySteps; step++)
+        {
+            uint from = states + (uint)(step * 2 * WalkLayout.PieceBytes);
+            U4 high = SharedWords.Load4(from), low = SharedWords.Load4(from + WalkLayout.PieceBytes);
+            WarpGroup.Fence();
+            Add(Recalled, Cell, high, low, queries + (step * KeyStep), KeyTerm, 0, step);
+        }
+
+        WarpGroup.Commit();
+    }
+
+    private static void Read(uint memory, int buffer, int warp, int lane)
+    {
+        uint solutions = memory + (uint)(WalkLayout.SolutionsAt + ((warp & 3) * WalkLayout.SolutionBytes) + (lane * 16));
+        long triangle = WarpGroup.Pieces(Matrix, WalkLayout.PieceBytes) | ((memory + (uint)(WalkLayout.ReadingAt + (buffer * WalkLayout.TriangleBytes))) >> 4);
+        for (int step = 0; step < CellSteps; step++)
+        {
+            uint from = solutions + (uint)(step * 2 * WalkLayout.PieceBytes);
+            U4 first = Split(SharedWords.Load4(from)), second = Split(SharedWords.Load4(from + WalkLayout.PieceBytes));
+            var high = new U4 { X = first.X, Y = first.Y, Z = second.X, W = second.Y };
+            var low = new U4 { X = first.Z, Y = first.W, Z = second.Z, W = second.W };
+            WarpGroup.Fence();
+            Add(Recalled + (step * 8), Cell - (step * 16), high, low, triangle + (DeltaRuleLayout.TrianglePiece(step * 2, step) * Piece), 2 * Matrix >> 4, 0, 1);
+        }
+
+        WarpGroup.Commit();
+    }
+
+    private static U4 Split(U4 four) =>
+        SplitProducts.Pairs(Interop.IntAsFloat(four.X), Interop.IntAsFloat(four.Y), Interop.IntAsFloat(four.Z), Interop.IntAsFloat(four.W));
+
+    private static void Store(ArrayView<float> output, long at, int stride, int rows, int lane)
+    {
+        for (int i = 0; i < Eights * 4; i++)
+        {
+            int position = Position(i, lane);
+            if (position < rows)
+            {
+                output[at + (position * stride) + ((i & 2) * 4)] = Accumulators.Get(Recalled + i);
+            }
+        }
+    }
+
+    // Products of terms, as SplitProducts adds them up.
+    private static void Add(int first, int columns, U4 high, U4 low, long right, int toSecondTerm, int byColumns, int accumulate)
+    {
+        WarpGroup.Multiply(first, columns, high, right, byColumns, accumulate);
+        WarpGroup.Multiply(first, columns, low, right, byColumns, 1);
+        WarpGroup.Multiply(first, columns, high, right + toSecondTerm, byColumns, 1);
+    }
+
+    // The column of a row of tiles 16 × 8 that a thread's sum i lies in.
+    private static int Position(int i, int lane) => ((i >> 2) * 8) + ((lane & 3) * 2) + (i & 1);
+}

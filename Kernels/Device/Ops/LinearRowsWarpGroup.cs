@@ -1,0 +1,340 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// linear for more than eight generated rows, on Hopper: wgmma with the weights as the left side, from registers, which hold
+/// the same share of a product as in <see cref="RowProducts"/>, and the rows' terms (<see cref="RowTermPieces"/>) in shared memory,
+/// first and second ones side by side. The chains of products and the order of slices are those of <see cref="RowProducts"/>,
+/// and wgmma adds up 16 products as mma.sync does, so the bits are those of the kernels for fewer rows.
+/// <para>
+/// Groups stay on a multiprocessor and take tile after tile; a thread of the first warp group has the copy engine bring blocks of
+/// 64 along k, the other two multiply 64 outputs each by the same rows. A tile is 128 outputs of all slices, or, where outputs
+/// are few or something is added to them, of one, which <see cref="Join"/> then adds to the others.
+/// </para>
+/// </summary>
+public static class LinearRowsWarpGroup
+{
+    /// <summary>Outputs of a tile.</summary>
+    public const int Outputs = 128;
+
+    /// <summary>Blocks on their way, barriers, and up to a multiple of 1,024.</summary>
+    public const int SharedBytes = RingBytes + BarrierBytes + 1024;
+
+    private const int Threads = 384;
+    private const int Depth = 64;
+    private const int OwnOutputs = 64;
+    private const int WeightBytes = Outputs * Depth * 2;
+    private const int RingBytes = 216 << 10;
+    private const int BarrierBytes = 256;
+    private const int MostStages = 16;
+
+    // A piece is eight rows by 16 bytes; eight rows by 32 along k are four.
+    private const int PieceBytes = 128;
+    private const int EightBytes = 4 * PieceBytes;
+    private const int JoinThreads = 256;
+
+    /// <summary>Multiplies: output[t, n] = Σ_k x[t, k] · weight[n, k].</summary>
+    /// <param name="weight">bf16; K is a multiple of 8.</param>
+    /// <param name="terms">What <see cref="RowTermPieces"/> made of whole tiles of rows.</param>
+    /// <param name="output">f32 [T, N], or, where a tile is of one slice, a slice's [T, N] after the other.</param>
+    /// <param name="outputs">N.</param>
+    /// <param name="outputStride">Elements from a row to the next.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="rowTiles">Tiles that share a range of outputs, each for its rows.</param>
+    /// <param name="blocks">Blocks of 64 along k, a multiple of 4.</param>
+    /// <param name="slices">Slices of k.</param>
+    /// <param name="parts">1, or as many as slices: the tiles that share outputs and rows.</param>
+    [Kernel("linear_rows_warpgroup", Threads, groups: "*", Unroll = true)]
+    [Instance("sixteen", typeof(SixteenRows), typeof(SplitTerms))]
+    [Instance("thirtytwo", typeof(ThirtyTwoRows), typeof(SplitTerms))]
+    [Instance("sixtyfour", typeof(SixtyFourRows), typeof(SplitTerms))]
+    [Instance("hundredtwentyeight", typeof(HundredTwentyEightRows), typeof(SplitTerms))]
+    [Instance("sixteen_rounded", typeof(SixteenRows), typeof(SingleTerm))]
+    [Instance("thirtytwo_rounded", typeof(ThirtyTwoRows), typeof(SingleTerm))]
+    [Instance("sixtyfour_rounded", typeof(SixtyFourRows), typeof(SingleTerm))]
+    [Instance("hundredtwentyeight_rounded", typeof(HundredTwentyEightRows), typeof(SingleTerm))]
+    [Cuda("sm_90a", SharedBytes = SharedBytes)]
+    public static void Run<TTile, TTerms>(
+        [Shape("N", "K"), Tile(Outputs)] TensorMap<ushort> weight,
+        [Shape("B", "W")] ArrayView<ushort> terms,
+        [Shape("S", "N")] ArrayView<float> output,
+        [Extent("N")] int outputs,
+        [RowStride("output")] int outputStride,
+        int rows,
+        int rowTiles,
+        int blocks,
+        int slices,
+        int parts)
+        where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms
+    {
+        DependentLaunch.Allow();
+        int stages = Math.Min(RingBytes / StageBytes<TTile, TTerms>(), MostStages), group = Lanes.First(Group.IdxX >> 7);
+        uint memory = (CudaShared.Base() + 1023u) & ~1023u, full = memory + RingBytes, empty = full + (MostStages * 8);
+        int tiles = (outputs + Outputs - 1) / Outputs * rowTiles * parts, share = (blocks + (slices * 4) - 1) / (slices * 4) * 4;
+        if (Group.IdxX == 0)
+        {
+            for (int i = 0; i < stages; i++)
+            {
+                AsyncBarrier.Initialize(full + (uint)(i * 8), 1);
+                AsyncBarrier.Initialize(empty + (uint)(i * 8), 8);
+            }
+
+            AsyncBarrier.FenceInitialized();
+        }
+
+        Group.Barrier();
+        if (group == 0)
+        {
+            WarpGroup.ReleaseRegisters(24);
+            if (Group.IdxX == 0)
+            {
+                Bring<TTile, TTerms>(memory, full, empty, stages, terms, tiles, rowTiles, blocks, slices, share, parts);
+            }
+        }
+        else
+        {
+            WarpGroup.TakeRegisters(240);
+            DependentLaunch.Wait();
+            Multiply<TTile, TTerms>(memory, full, empty, stages, output, outputs, outputStride, rows, tiles, rowTiles, blocks, slices, share, parts);
+        }
+    }
+
+    /// <summary>Adds the slices of each output in their order, and the rest as <see cref="LinearRows"/>.</summary>
+    /// <param name="sums">f32, a slice's [T, N] after the other.</param>
+    /// <param name="output">f32.</param>
+    /// <param name="gate">f32, or empty.</param>
+    /// <param name="add">f32, or empty.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="outputs">N.</param>
+    /// <param name="gateStride">Elements from a row to the next.</param>
+    /// <param name="addStride">Likewise.</param>
+    /// <param name="outputStride">Likewise.</param>
+    [Kernel("linear_rows_join", JoinThreads, groups: "*", Unroll = true)]
+    [Instance("slices2x", typeof(TwoSlices))]
+    [Instance("slices4x", typeof(FourSlices))]
+    [Instance("slices8x", typeof(EightSlices))]
+    [Cuda("sm_80")]
+    public static void Join<TSlices>(
+        [Shape("S", "N")] ArrayView<float> sums,
+        [Shape("T", "N")] ArrayView<float> output,
+        [Shape("T", "1", Optional = true)] ArrayView<float> gate,
+        [Shape("T", "N", Optional = true)] ArrayView<float> add,
+        [Extent("T")] int rows,
+        [Extent("N")] int outputs,
+        [RowStride("gate")] int gateStride,
+        [RowStride("add")] int addStride,
+        [RowStride("output")] int outputStride)
+        where TSlices : struct, ISlices
+    {
+        DependentLaunch.Allow();
+        DependentLaunch.Wait();
+        int own = (Grid.IdxX * JoinThreads) + Group.IdxX, t = own / outputs, n = own - (t * outputs);
+        if (t < rows)
+        {
+            var part = new float[TSlices.Count];
+            for (int i = 0; i < TSlices.Count; i++)
+            {
+                part[i] = sums[((((long)i * rows) + t) * outputs) + n];
+            }
+
+            float total = part[0];
+            for (int i = 1; i < TSlices.Count; i++)
+            {
+                total += part[i];
+            }
+
+            float scale = gate.Length > 0 ? GateMath.Sigmoid(gate[(long)t * gateStride]) : 1, sum = add.Length > 0 ? add[((long)t * addStride) + n] : 0;
+            output[((long)t * outputStride) + n] = gate.Length > 0 || add.Length > 0 ? Scalar.Fma(scale, total, sum) : total;
+        }
+    }
+
+    // A thread keeps the ring full; the last blocks may have been brought before their tile is multiplied.
+    private static void Bring<TTile, TTerms>(
+        uint memory, uint full, uint empty, int stages, ArrayView<ushort> terms, int tiles, int rowTiles, int blocks, int slices, int share, int parts)
+        where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms
+    {
+        long weight = TensorCopy.Map(0);
+        int first = Begin(Grid.IdxX, blocks, slices, share, parts);
+        int early = Math.Min(End(Grid.IdxX, blocks, slices, share, parts) - first, stages), column = Grid.IdxX / parts / rowTiles * Outputs;
+
+        // Weights are nobody's output: they may come while the kernel before this one still runs.
+        for (int i = 0; i < early; i++)
+        {
+            AsyncBarrier.ArriveExpecting(full + (uint)(i * 8), StageBytes<TTile, TTerms>());
+            TensorCopy.Load(memory + (uint)(i * StageBytes<TTile, TTerms>()), weight, (first + i) * Depth, column, full + (uint)(i * 8));
+        }
+
+        DependentLaunch.Wait();
+        int stage = 0, parity = 1;
+        for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
+        {
+            int place = tile / parts, end = End(tile, blocks, slices, share, parts);
+            column = place / rowTiles * Outputs;
+            for (int block = Begin(tile, blocks, slices, share, parts); block < end; block++)
+            {
+                uint at = memory + (uint)(stage * StageBytes<TTile, TTerms>()), barrier = full + (uint)(stage * 8);
+                if (early > 0)
+                {
+                    early--;
+                }
+                else
+                {
+                    AsyncBarrier.Wait(empty + (uint)(stage * 8), parity);
+                    AsyncBarrier.ArriveExpecting(barrier, StageBytes<TTile, TTerms>());
+                    TensorCopy.Load(at, weight, block * Depth, column, barrier);
+                }
+
+                long from = (((long)(place % rowTiles) * blocks) + block) * (TermBytes<TTile, TTerms>() / 2);
+                TensorCopy.LoadRun(at + WeightBytes, ref terms[from], TermBytes<TTile, TTerms>(), barrier);
+                stage++;
+                if (stage == stages)
+                {
+                    stage = 0;
+                    parity ^= 1;
+                }
+            }
+        }
+    }
+
+    private static void Multiply<TTile, TTerms>(
+        uint memory,
+        uint full,
+        uint empty,
+        int stages,
+        ArrayView<float> output,
+        int outputs,
+        int outputStride,
+        int rows,
+        int tiles,
+        int rowTiles,
+        int blocks,
+        int slices,
+        int share,
+        int parts)
+        where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms
+    {
+        int lane = Group.IdxX & 31, ownOutput = (((Group.IdxX >> 5) - 4) * 16) + (lane >> 2), stage = 0, parity = 0, last = 0;
+
+        // Within a line of 128 bytes chunks are swizzled, lines eight apart alike. Lanes of odd rows take the second 32 along k
+        // first: eight lanes then read all banks.
+        uint odd = (lane & 4) == 0 ? 0u : ~0u;
+        uint place = (uint)((ownOutput * 128) + (((lane & 7) ^ (lane >> 2)) * 16));
+        var total = new float[TTile.Rows * 4];
+        for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
+        {
+            for (int i = 0; i < TTile.Rows * 4; i++)
+            {
+                total[i] = 0;
+            }
+
+            int firstSlice = parts == 1 ? 0 : tile % parts, endSlice = parts == 1 ? slices : firstSlice + 1;
+            for (int slice = firstSlice; slice < endSlice; slice++)
+            {
+                int count = Math.Min((slice + 1) * share, blocks) - Math.Min(slice * share, blocks);
+                for (int block = 0; block < count; block += 2)
+                {
+                    // Two, so that what one's products read stays while the other's is loaded.
+                    for (int half = 0; half < 2; half++)
+                    {
+                        AsyncBarrier.Wait(full + (uint)(stage * 8), parity);
+                        uint at = memory + (uint)(stage * StageBytes<TTile, TTerms>()), from = at + place;
+                        U4 upper = WideAccess.LoadShared(from), upperMore = WideAccess.LoadShared(from ^ 64u);
+                        U4 lower = WideAccess.LoadShared(from + 1024u), lowerMore = WideAccess.LoadShared((from + 1024u) ^ 64u);
+                        var first = new U4 { X = Pick(odd, upper.X, upperMore.X), Y = Pick(odd, lower.X, lowerMore.X), Z = Pick(odd, upper.Y, upperMore.Y), W = Pick(odd, lower.Y, lowerMore.Y) };
+                        var second = new U4 { X = Pick(odd, upper.Z, upperMore.Z), Y = Pick(odd, lower.Z, lowerMore.Z), Z = Pick(odd, upper.W, upperMore.W), W = Pick(odd, lower.W, lowerMore.W) };
+                        var third = new U4 { X = Pick(odd, upperMore.X, upper.X), Y = Pick(odd, lowerMore.X, lower.X), Z = Pick(odd, upperMore.Y, upper.Y), W = Pick(odd, lowerMore.Y, lower.Y) };
+                        var fourth = new U4 { X = Pick(odd, upperMore.Z, upper.Z), Y = Pick(odd, lowerMore.Z, lower.Z), Z = Pick(odd, upperMore.W, upper.W), W = Pick(odd, lowerMore.W, lower.W) };
+                        long b = WarpGroup.Pieces(PieceBytes, EightBytes) | ((at + WeightBytes) >> 4);
+                        WarpGroup.Fence();
+                        Product<TTile, TTerms>(first, b, block + half);
+                        Product<TTile, TTerms>(second, b + (2 * PieceBytes >> 4), 1);
+                        Product<TTile, TTerms>(third, b + (TermBytes<TTile, TTerms>() / 2 >> 4), 1);
+                        Product<TTile, TTerms>(fourth, b + ((TermBytes<TTile, TTerms>() / 2) + (2 * PieceBytes) >> 4), 1);
+                        WarpGroup.Commit();
+                        if (IsPatient<TTile, TTerms>())
+                        {
+                            WarpGroup.Wait(0);
+                            AsyncBarrier.ArriveFirst(empty + (uint)(stage * 8), lane);
+                        }
+                        else
+                        {
+                            // The block before is done with: its products are when at most these are under way.
+                            WarpGroup.Wait(1);
+                            if (block + half > 0)
+                            {
+                                AsyncBarrier.ArriveFirst(empty + (uint)(last * 8), lane);
+                            }
+                        }
+
+                        last = stage;
+                        stage++;
+                        if (stage == stages)
+                        {
+                            stage = 0;
+                            parity ^= 1;
+                        }
+                    }
+                }
+
+                if (!IsPatient<TTile, TTerms>())
+                {
+                    WarpGroup.Wait(0);
+                    if (count > 0)
+                    {
+                        AsyncBarrier.ArriveFirst(empty + (uint)(last * 8), lane);
+                    }
+                }
+
+                for (int i = 0; i < TTile.Rows * 4; i++)
+                {
+                    float sum = TTerms.Count == 2 ? Accumulators.Get(i) + Accumulators.Get(i + (TTile.Rows * 4)) : Accumulators.Get(i);
+
+                    // Sums that begin with a zero, as the other kernels' do, are never -0.
+                    float part = count > 0 ? sum + 0f : 0f;
+                    total[i] = slice == firstSlice ? part : total[i] + part;
+                }
+            }
+
+            int tilePlace = tile / parts, n = (tilePlace / rowTiles * Outputs) + ownOutput;
+            int t = (tilePlace % rowTiles * TTile.Rows * 8) + ((lane & 3) * 2);
+            long to = ((((long)firstSlice * rows) + t) * outputStride) + n;
+            for (int i = 0; i < TTile.Rows * 4; i++)
+            {
+                int row = (i / 4 * 8) + (i % 2), column = i % 4 / 2 * 8;
+                if (t + row < rows && n + column < outputs)
+                {
+                    output[to + ((long)row * outputStride) + column] = total[i];
+                }
+            }
+        }
+    }
+
+    private static void Product<TTile, TTerms>(U4 a, long b, int accumulate)
+        where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms => WarpGroup.Multiply(0, TTile.Rows * TTerms.Count * 8, a, b, 0, accumulate);
+
+    private static uint Pick(uint odd, uint even, uint other) => (even & ~odd) | (other & odd);
+
+    // The blocks of a tile: of all slices, or of its own.
+    private static int Begin(int tile, int blocks, int slices, int share, int parts) => parts == 1 ? 0 : Math.Min(tile % parts * share, blocks);
+
+    private static int End(int tile, int blocks, int slices, int share, int parts) => parts == 1 ? blocks : Math.Min(((tile % parts) + 1) * share, blocks);
+
+    // Whether there are no registers for the weights of a second block.
+    private static bool IsPatient<TTile, TTerms>()
+        where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms => TTile.Rows * TTerms.Count == 32;
+
+    private static int TermBytes<TTile, TTerms>()
+        where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms => 2 * TTile.Rows * TTerms.Count * EightBytes;
+
+    private static int StageBytes<TTile, TTerms>()
+        where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms => WeightBytes + TermBytes<TTile, TTerms>();
+}
