@@ -25,7 +25,10 @@ public sealed unsafe class SelfTestTests
 
     private static KernelSet Set(GatedMlp mlp, bool rounds) => new()
     {
-        Description = "planted", Activations = DType.BF16, PrepareAttention = new PrepareAttentionReference(DType.F32), GatedMlp = rounds ? new RowsAlone(mlp) : mlp,
+        Description = "planted",
+        Activations = DType.BF16,
+        PrepareAttention = new PrepareAttentionReference(DType.F32),
+        GatedMlp = rounds ? new RowsAlone(mlp) : mlp,
     };
 
     // Rounds what goes in, and leaves what stands between the products.
