@@ -13,11 +13,14 @@ namespace Lean.Engine.Layers;
 /// gets, and its rows' sums come back, added in the order of the ranks. Rows go to all ranks, or only to those whose
 /// experts they chose, as the step's plan says (see <see cref="DispatchKind"/>): the bits are the same. Then the ranks of a
 /// replica exchange their shares. The shared expert is divided between the ranks of a replica and reduced over them, once; the
-/// routed experts' sum enters that reduction with the first rank's part. It is computed while rows are on their way, where the
+/// routed experts' sum enters that reduction with the first rank's part. Of many rows it is computed while rows are on their way, where the
 /// device can: its kernels go into a branch of the stream that leaves before the dispatch, while collectives stay in their order.
 /// </summary>
 internal sealed class ExpertParallelMoe : IMlp
 {
+    // Of fewer rows the shared expert takes about as long as leaving a stream and coming back to it.
+    private const long FewestBeside = 32;
+
     private readonly LayerContext _layer;
     private readonly Peers _peers;
     private readonly LinearWeight _router;     // [E, H]
@@ -59,7 +62,11 @@ internal sealed class ExpertParallelMoe : IMlp
         Tensor parts = arena.F32((adds ? 2 : 1) * padded, hidden), routed = parts.Rows(0, padded);
         var shared = new SharedRows(x, adds ? parts.Rows(padded, rows) : output, arena.F32(rows, 4).Columns(0, 1), arena.F32(rows, _gateUp.Outputs), step.Batch.PromptRows);
         Routed(shared, routed, step);
-        _layer.Ops.Queue.JoinBranch();
+        if (rows >= FewestBeside)
+        {
+            _layer.Ops.Queue.JoinBranch();
+        }
+
         if (adds && rows > 0)
         {
             _layer.Ops.PartSum.Run(parts.Reshape(new Shape(2, padded * hidden)).Columns(0, rows * hidden), output);
@@ -165,14 +172,22 @@ internal sealed class ExpertParallelMoe : IMlp
         return rows;
     }
 
-    // The shared expert, beside what is queued until the branch is joined.
+    // The shared expert, of many rows beside what is queued until the branch is joined.
     private void Branch(in SharedRows rows)
     {
+        bool beside = rows.Input.Shape[0] >= FewestBeside;
         IStream queue = _layer.Ops.Queue;
-        queue.BeginBranch();
+        if (beside)
+        {
+            queue.BeginBranch();
+        }
+
         _layer.Ops.GateLinear.Run(rows.Input, _sharedGate, rows.Gate, rows.PromptRows);
         _layer.Ops.GatedMlp.Run(rows.Input, _gateUp, _down.Weight, rows.Gate, add: default, rows.Scratch, rows.Output, rows.PromptRows);
-        queue.EndBranch();
+        if (beside)
+        {
+            queue.EndBranch();
+        }
     }
 
     // What the shared expert reads and writes: memory that nothing else uses before the branch is joined.

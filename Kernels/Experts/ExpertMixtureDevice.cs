@@ -3,24 +3,33 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>
-/// A mixture of experts on a device: few generated rows in two launches on the matrix units, straight from their choice;
-/// prompts' on Hopper with the shared expert as one more of the routed ones; other rows by the two ops, which group rows by
-/// expert. All add up in the same order.
+/// A mixture of experts on a device: few generated rows in two launches on the matrix units, straight from their choice; of more
+/// the shared expert in a branch of the stream beside the routed ones, which group rows by expert; prompts' rows on Hopper with
+/// the shared expert as one more of the routed ones; prompts' elsewhere, and generated ones beside them, by the two ops, one after
+/// the other. All add up in the same order.
 /// </summary>
-internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations, GroupedExperts routed, GatedMlp mlp) : ExpertMixture
+internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations, GroupedExpertsDevice routed, GatedMlp mlp) : ExpertMixture
 {
+    private const long Alignment = 64;
+
+    // Beyond so many rows the shared expert keeps the device busy by itself.
+    private const long MostBeside = 512;
+
     private readonly FewExpertRows _few = new(stream, activations == DType.BF16);
     private readonly PromptExperts _prompt = new(stream, activations == DType.BF16);
     private readonly ExpertMixtureInTwo _inTwo = new(routed, mlp);
 
     public override long ScratchBytes(ExpertWeights weights, SharedExpert shared, long rows, long topK) => long.Max(
         long.Max(_inTwo.ScratchBytes(weights, shared, rows, topK), _prompt.ScratchBytes(weights, rows, topK)),
-        FewExpertRows.ScratchBytes(rows, topK, weights.Width, shared.Down.Inputs));
+        long.Max(
+            FewExpertRows.ScratchBytes(rows, topK, weights.Width, shared.Down.Inputs),
+            RoutedBytes(weights, long.Min(rows, MostBeside), topK) + (long.Min(rows, MostBeside) * (weights.Hidden + shared.GateUp.Outputs) * sizeof(float))));
 
     private protected override void Launch(
         Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows)
     {
-        if (promptRows > 0 && _prompt.TryRun(
+        bool hasPrompts = promptRows > 0;
+        if (hasPrompts && _prompt.TryRun(
             x.Rows(0, promptRows), weights, shared, experts.Rows(0, promptRows), mix.Rows(0, promptRows), gateLogit.Rows(0, promptRows), scratch.Address, output.Rows(0, promptRows)))
         {
             long generated = x.Shape[0] - promptRows;
@@ -33,9 +42,32 @@ internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations
             (gateLogit, output, promptRows) = (gateLogit.Rows(promptRows, generated), output.Rows(promptRows, generated), 0);
         }
 
-        if (promptRows > 0 || !_few.TryRun(x, weights, shared, experts, mix, gateLogit, scratch.Address, output))
+        if (promptRows == 0 && _few.TryRun(x, weights, shared, experts, mix, gateLogit, scratch.Address, output))
+        {
+            return;
+        }
+
+        if (hasPrompts || x.Shape[0] > MostBeside)
         {
             _inTwo.Run(x, weights, shared, experts, mix, gateLogit, scratch, output, promptRows);
         }
+        else
+        {
+            Beside(x, weights, shared, experts, mix, gateLogit, scratch, output);
+        }
     }
+
+    private void Beside(
+        Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
+    {
+        nint free = scratch.Address + (nint)RoutedBytes(weights, x.Shape[0], experts.Shape[1]);
+        var total = new Tensor(DType.F32, x.Shape, free);
+        var inner = new Tensor(DType.F32, new Shape(x.Shape[0], shared.GateUp.Outputs), free + (nint)total.Bytes);
+        stream.BeginBranch();
+        mlp.Run(x, shared.GateUp, shared.Down, gateLogit: default, add: default, inner, total, promptRows: 0);
+        stream.EndBranch();
+        routed.RunBeside(x, weights, experts, mix, total, gateLogit, scratch, output);
+    }
+
+    private long RoutedBytes(ExpertWeights weights, long rows, long topK) => (routed.ScratchBytes(weights, rows, topK) + Alignment - 1) / Alignment * Alignment;
 }

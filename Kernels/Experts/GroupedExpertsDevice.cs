@@ -26,6 +26,27 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
         return free;
     }
 
+    /// <summary>
+    /// Runs generated rows through all experts of the model, and adds sigmoid(g) · total of the shared one, which a branch of the stream
+    /// computes and which is joined here.
+    /// </summary>
+    /// <param name="x">f32 [T, H], T at least 1.</param>
+    /// <param name="weights">The experts.</param>
+    /// <param name="experts">i32 [T, K].</param>
+    /// <param name="mix">f32 [T, K].</param>
+    /// <param name="total">f32 [T, H]: what the shared expert gives.</param>
+    /// <param name="gateLogit">f32 [T, 1], rows may be strided.</param>
+    /// <param name="scratch">As in <see cref="GroupedExperts.Run"/>.</param>
+    /// <param name="output">f32 [T, H].</param>
+    public void RunBeside(
+        Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor total, Tensor gateLogit, Tensor scratch, Tensor output)
+    {
+        (Tensor gates, Tensor ups, Tensor downs) = Stacked(weights);
+        ExpertScratch buffers = Parts(x, weights, gates, ups, downs, experts, scratch);
+        stream.JoinBranch();
+        ExpertsCombineSharedLauncher.Launch(stream, buffers.Places(experts.Shape[1]), mix, buffers.Parts, total, gateLogit, output);
+    }
+
     private protected override void Launch(
         Tensor x, ExpertWeights weights, Tensor experts, Tensor mix, Tensor scratch, Tensor output, long promptRows)
     {
@@ -39,11 +60,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
             return;
         }
 
-        if (!weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs))
-        {
-            throw new LaunchException($"grouped_experts: the experts lie anywhere, expected them at equal distances in one buffer on {stream.DeviceName}");
-        }
-
+        (Tensor gates, Tensor ups, Tensor downs) = Stacked(weights);
         long topK = experts.Shape[1], generated = x.Shape[0] - promptRows;
         if (promptRows > 0)
         {
@@ -61,41 +78,51 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
 
         if (generated > 0)
         {
-            long free = scratch.Address;
-            var buffers = new ExpertScratch(ref free, _units, weights, generated, topK, generated * topK);
             Tensor chosen = experts.Rows(promptRows, generated);
             Tensor mine = x.Rows(promptRows, generated), shares = mix.Rows(promptRows, generated), sums = output.Rows(promptRows, generated);
-            if (_few.TryRun(mine, weights, null, chosen, shares, default, buffers.Inner.Address, sums))
+            if (!_few.TryRun(mine, weights, null, chosen, shares, default, scratch.Address, sums))
             {
-                return;
+                ExpertScratch buffers = Parts(mine, weights, gates, ups, downs, chosen, scratch);
+                ExpertsCombineLauncher.Launch(stream, buffers.Places(topK), shares, buffers.Parts, sums);
             }
+        }
+    }
 
-            if (_rowUnits.Takes(mine, gates) && _rowUnits.Takes(mine, ups) && _rowUnits.Takes(buffers.Inner, downs) && weights.Hidden % 8 == 0 && weights.Width % 8 == 0)
+    private (Tensor Gates, Tensor Ups, Tensor Downs) Stacked(ExpertWeights weights) =>
+        weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
+            ? (gates, ups, downs)
+            : throw new LaunchException($"grouped_experts: the experts lie anywhere, expected them at equal distances in one buffer on {stream.DeviceName}");
+
+    // What each generated row's experts give, before they are added up.
+    private ExpertScratch Parts(Tensor x, ExpertWeights weights, Tensor gates, Tensor ups, Tensor downs, Tensor chosen, Tensor scratch)
+    {
+        long free = scratch.Address, rows = x.Shape[0], topK = chosen.Shape[1];
+        var buffers = new ExpertScratch(ref free, _units, weights, rows, topK, rows * topK);
+        if (_rowUnits.Takes(x, gates) && _rowUnits.Takes(x, ups) && _rowUnits.Takes(buffers.Inner, downs) && weights.Hidden % 8 == 0 && weights.Width % 8 == 0)
+        {
+            // Many rows need fewer tiles where they are counted by expert; each tile without rows costs its groups.
+            Tensor tiles = buffers.Tiles;
+            long slots = EightSlots(weights, rows * topK);
+            if (slots < rows * topK)
             {
-                // Many rows need fewer tiles where they are counted by expert; each tile without rows costs its groups.
-                Tensor tiles = buffers.Tiles;
-                long slots = EightSlots(weights, generated * topK);
-                if (slots < generated * topK)
-                {
-                    tiles = tiles.Rows(0, slots);
-                    ExpertsSortEightByExpertLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
-                }
-                else
-                {
-                    ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
-                }
-
-                _rowUnits.ExpertGateUp(mine, buffers.Inner, buffers.Rows, tiles, gates, ups);
-                _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, tiles, downs);
+                tiles = tiles.Rows(0, slots);
+                ExpertsSortEightByExpertLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
             }
             else
             {
-                ExpertsSortGeneratedLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
-                Generated(mine, gates, ups, downs, buffers);
+                ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
             }
 
-            ExpertsCombineLauncher.Launch(stream, buffers.Places(topK), shares, buffers.Parts, sums);
+            _rowUnits.ExpertGateUp(x, buffers.Inner, buffers.Rows, tiles, gates, ups);
+            _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, tiles, downs);
         }
+        else
+        {
+            ExpertsSortGeneratedLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
+            Generated(x, gates, ups, downs, buffers);
+        }
+
+        return buffers;
     }
 
     private void Prompt(Tensor x, ExpertWeights weights, Tensor gates, Tensor ups, Tensor downs, in ExpertScratch buffers)

@@ -86,7 +86,7 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
         }
         else
         {
-            ExpertsCombineSharedLauncher.Launch(stream, places, mix, parts, gateLogit, output);
+            ExpertsCombineWideSharedLauncher.Launch(stream, places, mix, parts, parts.Rows(places.Shape.Count, sharedRows), gateLogit, output);
         }
 
         return true;

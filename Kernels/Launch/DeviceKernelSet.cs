@@ -14,7 +14,7 @@ public static class DeviceKernelSet
         GatedRmsNorm norm = new GatedRmsNormDevice(stream);
         CausalConvolution convolution = new CausalConvolutionDevice(stream);
         GatedDeltaRule rule = new RecurrentDeltaRuleDevice(stream);
-        GroupedExperts experts = new GroupedExpertsDevice(stream, activations);
+        GroupedExpertsDevice experts = new(stream, activations);
         GatedMlp mlp = new GatedMlpDevice(stream, activations);
         return new KernelSet
         {

@@ -153,4 +153,20 @@ public static class WarpGroup
     public static void Barrier(int number)
     {
     }
+
+    /// <summary>Waits until the other of two warp groups has said <see cref="Let"/> of the same number (PTX ISA, "bar.sync").</summary>
+    /// <param name="number">1…15; the group's own barrier is 0.</param>
+    [IntrinsicImplementation]
+    [Ptx("bar.sync #0, 256;")]
+    public static void Await(int number)
+    {
+    }
+
+    /// <summary>Lets the other of two warp groups go on, once, and goes on itself (PTX ISA, "bar.arrive").</summary>
+    /// <param name="number">What that one awaits.</param>
+    [IntrinsicImplementation]
+    [Ptx("bar.arrive #0, 256;")]
+    public static void Let(int number)
+    {
+    }
 }

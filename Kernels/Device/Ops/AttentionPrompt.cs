@@ -5,8 +5,8 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// paged_attention, prompt rows, on Hopper, whose shared memory holds it: a group has 128 queries, the heads of one key/value
-/// head of neighbouring rows, 64 to a warp group, and goes over the cells of their sequence with wgmma and an online softmax,
-/// each warp group at its own pace (<see cref="AttentionRing"/>): the products of one run while the other weighs scores.
+/// head of neighbouring rows, 64 to a warp group, and goes over the cells of their sequence with wgmma and an online softmax
+/// (<see cref="AttentionRing"/>). The two take turns at the tensor cores: the products of one run while the other weighs scores.
 /// Queries and weights go in as two bf16 terms, x ≈ hi + lo, or rounded as one.
 /// <para>
 /// The order of a query: a score is one chain over d, for each 16 the first terms' products before the second's; a cell's
@@ -85,9 +85,16 @@ public static class AttentionPrompt
         int tile = tiles - 1 - (Grid.IdxX / kvHeads), kvHead = Grid.IdxX % kvHeads;
         int lane = Group.IdxX & 31, warp = Lanes.First(Group.IdxX >> 5), own = (warp * Side) + (lane >> 2), pair = (lane & 3) * 2;
         float scale = AttentionMath.Scale(TColumns.Columns);
-        long left = WarpGroup.Descriptor | ((memory + (uint)(warp / 4 * OwnQueries * 128)) >> 4);
+        int turn = warp / 4;
+        long left = WarpGroup.Descriptor | ((memory + (uint)(turn * OwnQueries * 128)) >> 4);
         int number = 0;
         AttentionRing.Make<TTerms>(memory);
+        if (turn > 0)
+        {
+            // The first warp group begins.
+            WarpGroup.Let(1);
+        }
+
         DependentLaunch.Wait();
         for (int segment = 0; segment < sequences; segment++)
         {
@@ -100,9 +107,17 @@ public static class AttentionPrompt
                 // What came before may still be read.
                 Group.Barrier();
                 long table = (long)segment * blockStride, firstQuery = ((long)start * heads) + (kvHead * group);
-                long cell = ((long)blocks[table] * kvHeads) + kvHead;
-                AttentionRing.BringKeys<TColumns, TTerms>(memory, number, keys, cell, seen + last);
-                AttentionRing.BringValues<TColumns, TTerms>(memory, number + 1, values, cell, seen + last);
+                for (int ahead = 0; ahead < AttentionRing.Ahead<TTerms>(); ahead++)
+                {
+                    if (ahead < endBlock)
+                    {
+                        long cell = ((long)blocks[table + ahead] * kvHeads) + kvHead;
+                        int visible = seen + last - (ahead * Cell);
+                        AttentionRing.BringKeys<TColumns, TTerms>(memory, number + (2 * ahead), keys, cell, visible);
+                        AttentionRing.BringValues<TColumns, TTerms>(memory, number + (2 * ahead) + 1, values, cell, visible);
+                    }
+                }
+
                 BringQueries<TColumns, TTerms>(memory, queries, firstQuery, heads, group, queryCount, dim);
                 for (int i = 0; i < TColumns.Columns / 8; i++)
                 {
@@ -117,16 +132,12 @@ public static class AttentionPrompt
                 Score<TColumns, TTerms>(left, AttentionRing.Take<TColumns, TTerms>(memory, number));
                 for (int block = 0; block < endBlock; block++)
                 {
-                    cell = ((long)blocks[table + Math.Min(block + 1, endBlock - 1)] * kvHeads) + kvHead;
+                    int coming = block + AttentionRing.Ahead<TTerms>();
+                    long cell = ((long)blocks[table + Math.Min(coming, endBlock - 1)] * kvHeads) + kvHead;
 
-                    // This cell's scores are there, and the values before them are mixed.
+                    // This cell's scores are there.
                     WarpGroup.Wait(0);
                     AttentionRing.Release<TTerms>(memory, number);
-                    if (block > 0)
-                    {
-                        AttentionRing.Release<TTerms>(memory, number - 1);
-                    }
-
                     if ((block + 1) * Cell > seen)
                     {
                         // Some query does not see all of the cell.
@@ -193,24 +204,29 @@ public static class AttentionPrompt
                     }
 
                     // Here, since the other warp group may still be at the cell before: it is waited for.
-                    bool more = block + 1 < endBlock;
-                    if (more)
+                    if (coming < endBlock)
                     {
-                        int visible = seen + last - ((block + 1) * Cell);
-                        AttentionRing.BringKeys<TColumns, TTerms>(memory, number + 2, keys, cell, visible);
-                        AttentionRing.BringValues<TColumns, TTerms>(memory, number + 3, values, cell, visible);
+                        int visible = seen + last - (coming * Cell);
+                        AttentionRing.BringKeys<TColumns, TTerms>(memory, number + (2 * AttentionRing.Ahead<TTerms>()), keys, cell, visible);
+                        AttentionRing.BringValues<TColumns, TTerms>(memory, number + (2 * AttentionRing.Ahead<TTerms>()) + 1, values, cell, visible);
                     }
 
-                    Mix<TColumns, TTerms>(AttentionRing.Take<TColumns, TTerms>(memory, number + 1));
+                    uint mixed = AttentionRing.Take<TColumns, TTerms>(memory, number + 1);
+
+                    // Both groups' products at once would end at once, and nothing would run while both weigh scores.
+                    WarpGroup.Await(1 + turn);
+                    Mix<TColumns, TTerms>(mixed);
 
                     // Behind the values' products, so that the tensor cores need not wait; of the last cell once more, for nobody: a
                     // branch would make the assembler wait.
-                    Score<TColumns, TTerms>(left, AttentionRing.Take<TColumns, TTerms>(memory, more ? number + 2 : number));
+                    Score<TColumns, TTerms>(left, AttentionRing.Take<TColumns, TTerms>(memory, block + 1 < endBlock ? number + 2 : number));
+                    WarpGroup.Wait(1);
+                    WarpGroup.Let(2 - turn);
+                    AttentionRing.Release<TTerms>(memory, number + 1);
                     number += 2;
                 }
 
                 WarpGroup.Wait(0);
-                AttentionRing.Release<TTerms>(memory, number - 1);
                 upperWeights += Lanes.Xor(upperWeights, 1);
                 lowerWeights += Lanes.Xor(lowerWeights, 1);
                 upperWeights += Lanes.Xor(upperWeights, 2);

@@ -76,6 +76,10 @@ public static class AttentionRing
         CopyAsync.Arrive(Barrier<TTerms>(memory + Full, number));
     }
 
+    /// <summary>Cells that are on their way beside the one whose scores are weighed.</summary>
+    public static int Ahead<TTerms>()
+        where TTerms : struct, IActivationTerms => TTerms.Count == 1 ? 2 : 1;
+
     /// <summary>Waits until keys or values have come, and says where they are, for wgmma.</summary>
     public static uint Take<TColumns, TTerms>(uint memory, int number)
         where TColumns : struct, IColumnTile

@@ -33,7 +33,38 @@ public static class ExpertsCombine
         }
     }
 
-    /// <summary>The same, four neighbours a thread; H is a multiple of 4.</summary>
+    /// <summary>
+    /// The same with the shared expert: output[t, h] = sigmoid(gate[t]) · total[t, h] + that sum, in one rounding, as the last
+    /// product of gated_mlp adds it.
+    /// </summary>
+    [Kernel("experts_combine_shared", Threads, groups: "T", groupsY: "H/256")]
+    public static void WithShared(
+        [Shape("T", "K")] ArrayView<int> places,
+        [Shape("T", "K")] ArrayView<float> mix,
+        [Shape("N", "H")] ArrayView<float> parts,
+        [Shape("T", "H")] ArrayView<float> total,
+        [Shape("T", "1")] ArrayView<float> gate,
+        [Shape("T", "H")] ArrayView<float> output,
+        [Extent("K")] int topK,
+        [Extent("H")] int width,
+        [RowStride("gate")] int gateStride)
+    {
+        int h = (Grid.IdxY * Threads) + Group.IdxX;
+        long entry = (long)Grid.IdxX * topK, at = ((long)Grid.IdxX * width) + h;
+        if (h < width)
+        {
+            float sum = 0;
+            for (int r = 0; r < topK; r++)
+            {
+                int place = places[entry + r];
+                sum = place >= 0 ? Scalar.Fma(mix[entry + r], parts[((long)place * width) + h], sum) : sum;
+            }
+
+            output[at] = Scalar.Fma(GateMath.Sigmoid(gate[(long)Grid.IdxX * gateStride]), total[at], sum);
+        }
+    }
+
+    /// <summary><see cref="Run"/>, four neighbours a thread; H is a multiple of 4.</summary>
     [Kernel("experts_combine_wide", Threads, groups: "T*H/1024")]
     [Cuda("sm_80")]
     public static void Wide(
@@ -44,27 +75,29 @@ public static class ExpertsCombine
         [Extent("T")] int rows,
         [Extent("K")] int topK,
         [Extent("H")] int width) =>
-        Add(places, mix, parts, default, output, rows, topK, width, 0, isShared: false);
+        Add(places, mix, parts, default, default, output, rows, topK, width, 0, isShared: false);
 
-    /// <summary>The same, and then sigmoid(gate[t]) · parts[T·K + t, h], as what multiplies a shared expert by itself adds it.</summary>
-    [Kernel("experts_combine_shared", Threads, groups: "T*H/1024")]
+    /// <summary><see cref="WithShared"/>, four neighbours a thread; H is a multiple of 4.</summary>
+    [Kernel("experts_combine_wide_shared", Threads, groups: "T*H/1024")]
     [Cuda("sm_80")]
-    public static void Shared(
+    public static void WideWithShared(
         [Shape("T", "K")] ArrayView<int> places,
         [Shape("T", "K")] ArrayView<float> mix,
         [Shape("N", "H")] ArrayView<float> parts,
+        [Shape("T", "H")] ArrayView<float> total,
         [Shape("T", "1")] ArrayView<float> gate,
         [Shape("T", "H")] ArrayView<float> output,
         [Extent("T")] int rows,
         [Extent("K")] int topK,
         [Extent("H")] int width,
         [RowStride("gate")] int gateStride) =>
-        Add(places, mix, parts, gate, output, rows, topK, width, gateStride, isShared: true);
+        Add(places, mix, parts, total, gate, output, rows, topK, width, gateStride, isShared: true);
 
     private static void Add(
         ArrayView<int> places,
         ArrayView<float> mix,
         ArrayView<float> parts,
+        ArrayView<float> total,
         ArrayView<float> gate,
         ArrayView<float> output,
         int rows,
@@ -93,7 +126,7 @@ public static class ExpertsCombine
             if (isShared)
             {
                 float scale = GateMath.Sigmoid(gate[(long)row * gateStride]);
-                U4 part = WideAccess.Load(ref parts[((((long)rows * topK) + row) * width) + h]);
+                U4 part = WideAccess.Load(ref total[((long)row * width) + h]);
                 a = Scalar.Fma(scale, Interop.IntAsFloat(part.X), a);
                 b = Scalar.Fma(scale, Interop.IntAsFloat(part.Y), b);
                 c = Scalar.Fma(scale, Interop.IntAsFloat(part.Z), c);

@@ -82,8 +82,8 @@ public sealed class DeviceRankTests
         Assert.All(streams, s => Assert.Equal((streams[0].Captures, streams[0].Replays), (s.Captures, s.Replays)));
         Assert.True(streams[0].Captures > 0 && streams[0].Replays > streams[0].Captures, $"{streams[0].Captures} captured, {streams[0].Replays} replayed");
 
-        // The shared expert runs beside the dispatch, here behind all that does.
-        Assert.All(streams, s => Assert.Equal(expert, s.Branches > 0));
+        // The shared expert runs beside the dispatch or beside the routed experts, here behind all that does.
+        Assert.All(streams, s => Assert.True(s.Branches > 0));
         Assert.All(sums, s => Assert.Equal((tensor > 1, sums[0].Runs), (s.Runs > 0, s.Runs)));
 
         LoadedModel Load(ComputeDevice device, ICollectives staged) => Captured(folder, device, staged, streams, sums);

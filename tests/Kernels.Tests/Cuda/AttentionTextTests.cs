@@ -63,6 +63,22 @@ public sealed class AttentionTextTests
         }
     }
 
+    // Copies and products as late as the text allows; and scores that nobody waits for are seen.
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("wgmma.wait_group.sync.aligned 0;", false)]
+    public void Prompts_wait_for_what_they_use(string left, bool right)
+    {
+        AttentionShape shape = new(4, 1, 64);
+        AttentionStream sequence = new(730, shape, 200);
+        Output expected = Run(shape, prompts: true, 6, (sequence, 0, 200))["output"];
+        using var stream = new PtxStream(MatrixUnits.WarpGroup) { IsLate = true, Change = text => left.Length > 0 ? text.Replace(left, "", StringComparison.Ordinal) : text };
+        KernelSet set = DeviceKernelSet.Create(stream);
+        using var arena = new Arena(set) { IsAligned = true };
+        Output found = AttentionCases.Run(set, arena, shape, Parts([(sequence, 0, 200)]), 6, prompts: true)["output"];
+        Assert.Equal(right, expected.Bits.AsSpan().SequenceEqual(found.Bits));
+    }
+
     [Fact]
     public void Cards_before_Hopper_and_other_shapes_keep_portable_prompts()
     {

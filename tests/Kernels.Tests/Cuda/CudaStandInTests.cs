@@ -60,17 +60,17 @@ public sealed unsafe class CudaStandInTests : IDisposable
         int number = 1;
         nint* parameters = stackalloc nint[] { (nint)(&view), (nint)(&view), (nint)(&view), (nint)(&number), (nint)(&number), (nint)(&number), (nint)(&number) };
         Launch(function, 64, 0, (nint)parameters);
-        Assert.Contains("embedding_f32 runs in groups of 128 and was given 64", New(), StringComparison.Ordinal);
-        Launch(function, 128, 60_000, (nint)parameters);
+        Assert.Contains("embedding_f32 runs in groups of 256 and was given 64", New(), StringComparison.Ordinal);
+        Launch(function, 256, 60_000, (nint)parameters);
         Assert.Contains("embedding_f32: 60000 bytes of shared memory, at most", New(), StringComparison.Ordinal);
         parameters[1] = 0;
-        Launch(function, 128, 0, (nint)parameters);
+        Launch(function, 256, 0, (nint)parameters);
         Assert.Contains("embedding_f32: parameter 1 of 7", New(), StringComparison.Ordinal);
         parameters[1] = (nint)(&view);
-        Launch(function, 128, 0, (nint)parameters);
+        Launch(function, 256, 0, (nint)parameters);
         Assert.Equal("", New());
         view.Count = 129;
-        Launch(function, 128, 0, (nint)parameters);
+        Launch(function, 256, 0, (nint)parameters);
         Assert.Contains("embedding_f32: 258 bytes at byte 0 of an allocation of 256", New(), StringComparison.Ordinal);
     }
 

@@ -144,26 +144,22 @@ public sealed class GeneratedRowTests
         Assert.InRange(Distance(Run(reference, set => set.ExpertMixture), found), 0, 1e-5);
         Assert.Equal(Run(kernels, set => new ExpertMixtureInTwo(set.GroupedExperts, set.GatedMlp)), found);
 
-        float[] Run(KernelSet set, Func<KernelSet, ExpertMixture> op)
-        {
-            using var memory = new GuardedMemory(set) { IsAligned = true };
-            Shape pairs = new(rows, topK), both = new(experts, 2 * width, hidden), single = new(experts, hidden, width);
-            Tensor x = memory.New("x", DType.F32, new Shape(rows, hidden), SelfCases.Normal(1, rows * hidden));
-            Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * topK).Select(i => ((i / topK * 3) + (i % topK * 2) + (i % topK * 2 / experts)) % experts)]);
-            Tensor mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(2, pairs.Count)), output = memory.New("output", DType.F32, new Shape(rows, hidden));
-            Tensor logits = memory.New("logits", DType.F32, new Shape(rows, 4), SelfCases.Normal(3, rows * 4));
-            var weights = ExpertWeights.Fused(
-                memory.New("gateUp", DType.BF16, both, Scaled(4, both.Count, hidden)), memory.New("down", DType.BF16, single, Scaled(5, single.Count, width)));
-            Shape inner = new(2 * sharedWidth, hidden), down = new(hidden, sharedWidth);
-            var shared = new SharedExpert(
-                new LinearWeight(memory.New("sharedGateUp", DType.BF16, inner, Scaled(6, inner.Count, hidden))),
-                new LinearWeight(memory.New("sharedDown", DType.BF16, down, Scaled(7, down.Count, sharedWidth))));
-            ExpertMixture mixture = op(set);
-            Tensor scratch = memory.New("scratch", DType.I8, new Shape(mixture.ScratchBytes(weights, shared, rows, topK)));
-            mixture.Run(x, weights, shared, chosen, mix, logits.Columns(1, 1), scratch, output, promptRows: 0);
-            Assert.Null(memory.Fault());
-            return output.AsSpan<float>().ToArray();
-        }
+        float[] Run(KernelSet set, Func<KernelSet, ExpertMixture> op) => Mixture(set, op, rows, experts, topK, hidden, width, sharedWidth);
+    }
+
+    [Theory]
+    [InlineData(14, 5, 3, 72, 40, 24)]
+    [InlineData(21, 4, 2, 136, 24, 40)]
+    public void The_shared_expert_beside_the_others_has_the_bits_of_the_two_ops(int rows, int experts, int topK, int hidden, int width, int sharedWidth)
+    {
+        using var stream = new PtxStream(MatrixUnits.Warp);
+        KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
+        float[] found = Run(kernels, set => set.ExpertMixture);
+        Assert.Equal("experts_combine_shared", stream.Ran[^1]);
+        Assert.InRange(Distance(Run(reference, set => set.ExpertMixture), found), 0, 1e-5);
+        Assert.Equal(Run(kernels, set => new ExpertMixtureInTwo(set.GroupedExperts, set.GatedMlp)), found);
+
+        float[] Run(KernelSet set, Func<KernelSet, ExpertMixture> op) => Mixture(set, op, rows, experts, topK, hidden, width, sharedWidth);
     }
 
     // Ties, zeros of both signs, infinities, NaN; a last lane without an expert.
@@ -294,5 +290,26 @@ public sealed class GeneratedRowTests
         }
 
         return Math.Sqrt(off / size);
+    }
+
+    private static float[] Mixture(KernelSet set, Func<KernelSet, ExpertMixture> op, int rows, int experts, int topK, int hidden, int width, int sharedWidth)
+    {
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Shape pairs = new(rows, topK), both = new(experts, 2 * width, hidden), single = new(experts, hidden, width);
+        Tensor x = memory.New("x", DType.F32, new Shape(rows, hidden), SelfCases.Normal(1, rows * hidden));
+        Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * topK).Select(i => ((i / topK * 3) + (i % topK * 2) + (i % topK * 2 / experts)) % experts)]);
+        Tensor mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(2, pairs.Count)), output = memory.New("output", DType.F32, new Shape(rows, hidden));
+        Tensor logits = memory.New("logits", DType.F32, new Shape(rows, 4), SelfCases.Normal(3, rows * 4));
+        var weights = ExpertWeights.Fused(
+            memory.New("gateUp", DType.BF16, both, Scaled(4, both.Count, hidden)), memory.New("down", DType.BF16, single, Scaled(5, single.Count, width)));
+        Shape inner = new(2 * sharedWidth, hidden), down = new(hidden, sharedWidth);
+        var shared = new SharedExpert(
+            new LinearWeight(memory.New("sharedGateUp", DType.BF16, inner, Scaled(6, inner.Count, hidden))),
+            new LinearWeight(memory.New("sharedDown", DType.BF16, down, Scaled(7, down.Count, sharedWidth))));
+        ExpertMixture mixture = op(set);
+        Tensor scratch = memory.New("scratch", DType.I8, new Shape(mixture.ScratchBytes(weights, shared, rows, topK)));
+        mixture.Run(x, weights, shared, chosen, mix, logits.Columns(1, 1), scratch, output, promptRows: 0);
+        Assert.Null(memory.Fault());
+        return output.AsSpan<float>().ToArray();
     }
 }

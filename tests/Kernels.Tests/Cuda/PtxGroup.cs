@@ -8,6 +8,7 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
     private readonly Queue<Action> _loads = [];
     private readonly Queue<PtxThread> _arriving = [];
     private readonly Dictionary<int, List<List<Action>>> _products = [];
+    private readonly Dictionary<ulong, int> _arrived = [];
     private PtxInstruction? _at;
 
     public int X => x;
@@ -125,7 +126,12 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
             .GroupBy(t => (Number: Value(t, t.Waits!.Operands[0]), Count: t.Waits!.Operands.Length > 1 ? (int)t.Waits.Operands[1].Value : program.ThreadCount))
             .Select(g => (Threads: g.ToArray(), g.Key.Count)).ToList())
         {
-            moved |= Pass(met.Threads, met.Threads.Length == met.Count, null);
+            ulong number = Value(met.Threads[0], met.Threads[0].Waits!.Operands[0]);
+            if (Pass(met.Threads, met.Threads.Length + _arrived.GetValueOrDefault(number) == met.Count, null))
+            {
+                _arrived.Remove(number);
+                moved = true;
+            }
         }
 
         foreach (PtxThread[] warp in _threads.Chunk(32))
@@ -209,6 +215,11 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
         else if (operation.StartsWith("cp.async.bulk.shared", StringComparison.Ordinal))
         {
             (ulong to, ulong from, int bytes, Barrier barrier) = (Value(thread, o[0]), Value(thread, o[1]), (int)Value(thread, o[2]), _barriers[Value(thread, o[3])]);
+            if (to % 16 != 0 || from % 16 != 0 || bytes % 16 != 0)
+            {
+                throw PtxMachine.Fault(instruction, $"{bytes} bytes from {from} to {to}, expected multiples of 16");
+            }
+
             Bring(() =>
             {
                 for (int i = 0; i < bytes; i += 16)
@@ -219,27 +230,9 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
                 barrier.Come(-bytes);
             });
         }
-        else if (operation.StartsWith("cp.async.bulk.shared", StringComparison.Ordinal))
+        else if (operation == "bar.arrive")
         {
-            (ulong to, ulong from, int bytes, Barrier barrier) = (Value(thread, o[0]), Value(thread, o[1]), (int)Value(thread, o[2]), _barriers[Value(thread, o[3])]);
-            if (to % 16 != 0 || from % 16 != 0 || bytes % 16 != 0)
-            {
-                throw PtxMachine.Fault(instruction, $"{bytes} bytes from {from} to {to}, expected multiples of 16");
-            }
-
-            _loads.Enqueue(() =>
-            {
-                for (int i = 0; i < bytes; i += 16)
-                {
-                    machine.Global(from + (ulong)i, 16, instruction).CopyTo(PtxMachine.Shared(shared, to + (ulong)i, 16, instruction));
-                }
-
-                barrier.Come(-bytes);
-            });
-            if (!machine.LateCopies)
-            {
-                _loads.Dequeue()();
-            }
+            _arrived[Value(thread, o[0])] = _arrived.GetValueOrDefault(Value(thread, o[0])) + 1;
         }
         else if (operation.StartsWith("mbarrier.init", StringComparison.Ordinal))
         {
