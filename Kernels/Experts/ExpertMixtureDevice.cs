@@ -4,8 +4,9 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// A mixture of experts on a device: few generated rows in two launches on the matrix units, straight from their choice; of more
-/// the shared expert in a branch of the stream beside the routed ones, which group rows by expert; steps with prompts' rows by
-/// the two ops, one after the other. All add up in the same order.
+/// the shared expert in a branch of the stream beside the routed ones, which group rows by expert; prompts' rows on Hopper with
+/// the shared expert as one more of the routed ones; prompts' elsewhere, and generated ones beside them, by the two ops, one after
+/// the other. All add up in the same order.
 /// </summary>
 internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations, GroupedExpertsDevice routed, GatedMlp mlp) : ExpertMixture
 {
@@ -15,20 +16,42 @@ internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations
     private const long MostBeside = 512;
 
     private readonly FewExpertRows _few = new(stream, activations == DType.BF16);
+    private readonly PromptExperts _prompt = new(stream, activations == DType.BF16);
     private readonly ExpertMixtureInTwo _inTwo = new(routed, mlp);
 
     public override long ScratchBytes(ExpertWeights weights, SharedExpert shared, long rows, long topK) => long.Max(
-        long.Max(_inTwo.ScratchBytes(weights, shared, rows, topK), FewExpertRows.ScratchBytes(rows, topK, weights.Width, shared.Down.Inputs)),
-        RoutedBytes(weights, long.Min(rows, MostBeside), topK) + (long.Min(rows, MostBeside) * (weights.Hidden + shared.GateUp.Outputs) * sizeof(float)));
+        long.Max(_inTwo.ScratchBytes(weights, shared, rows, topK), _prompt.ScratchBytes(weights, rows, topK)),
+        long.Max(
+            FewExpertRows.ScratchBytes(rows, topK, weights.Width, shared.Down.Inputs),
+            RoutedBytes(weights, long.Min(rows, MostBeside), topK) + (long.Min(rows, MostBeside) * (weights.Hidden + shared.GateUp.Outputs) * sizeof(float))));
 
     private protected override void Launch(
         Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows)
     {
-        if (promptRows > 0 || x.Shape[0] > MostBeside)
+        bool hasPrompts = promptRows > 0;
+        if (hasPrompts && _prompt.TryRun(
+            x.Rows(0, promptRows), weights, shared, experts.Rows(0, promptRows), mix.Rows(0, promptRows), gateLogit.Rows(0, promptRows), scratch.Address, output.Rows(0, promptRows)))
+        {
+            long generated = x.Shape[0] - promptRows;
+            if (generated == 0)
+            {
+                return;
+            }
+
+            (x, experts, mix) = (x.Rows(promptRows, generated), experts.Rows(promptRows, generated), mix.Rows(promptRows, generated));
+            (gateLogit, output, promptRows) = (gateLogit.Rows(promptRows, generated), output.Rows(promptRows, generated), 0);
+        }
+
+        if (promptRows == 0 && _few.TryRun(x, weights, shared, experts, mix, gateLogit, scratch.Address, output))
+        {
+            return;
+        }
+
+        if (hasPrompts || x.Shape[0] > MostBeside)
         {
             _inTwo.Run(x, weights, shared, experts, mix, gateLogit, scratch, output, promptRows);
         }
-        else if (!_few.TryRun(x, weights, shared, experts, mix, gateLogit, scratch.Address, output))
+        else
         {
             Beside(x, weights, shared, experts, mix, gateLogit, scratch, output);
         }

@@ -9,20 +9,27 @@ internal readonly struct ExpertScratch
     private const int Alignment = 64;
 
     /// <summary>Takes memory from <paramref name="free"/> on and leaves the address behind it there.</summary>
-    public ExpertScratch(ref long free, LinearMatrixUnits units, ExpertWeights weights, long rows, long topK, long slots)
+    /// <param name="free">Where memory is free.</param>
+    /// <param name="units">What makes terms.</param>
+    /// <param name="weights">The experts.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="topK">K.</param>
+    /// <param name="slots">Tiles that the sort makes.</param>
+    /// <param name="hasShared">Whether a shared expert's places follow, one for each row.</param>
+    public ExpertScratch(ref long free, LinearMatrixUnits units, ExpertWeights weights, long rows, long topK, long slots, bool hasShared = false)
     {
-        long entries = rows * topK;
-        Inner = new Tensor(DType.F32, new Shape(entries, weights.Width), (nint)free);
-        InnerTerms = units.Terms((nint)free, entries, weights.Width);
+        long entries = rows * topK, all = entries + (hasShared ? rows : 0);
+        Inner = new Tensor(DType.F32, new Shape(all, weights.Width), (nint)free);
+        InnerTerms = units.Terms((nint)free, all, weights.Width);
         Skip(ref free, long.Max(Inner.Bytes, InnerTerms.Bytes));
-        Parts = new Tensor(DType.F32, new Shape(entries, weights.Hidden), (nint)free);
+        Parts = new Tensor(DType.F32, new Shape(all, weights.Hidden), (nint)free);
         Terms = units.Terms((nint)free, rows, weights.Hidden);
         Skip(ref free, long.Max(Parts.Bytes, Terms.Bytes));
-        Rows = Take(ref free, DType.I32, new Shape(entries));
+        Rows = Take(ref free, DType.I32, new Shape(all));
         Order = Take(ref free, DType.I32, new Shape(entries));
         Tiles = Take(ref free, DType.I32, new Shape(slots, TileColumns));
-        Counts = Take(ref free, DType.I32, new Shape(weights.Count));
-        Plan = Take(ref free, DType.I32, PromptExperts.Plan(entries, weights.Count));
+        Counts = Take(ref free, DType.I32, new Shape(weights.Count + (hasShared ? 1 : 0)));
+        Plan = Take(ref free, DType.I32, PromptExperts.Plan(all, weights.Count + (hasShared ? 1 : 0)));
     }
 
     /// <summary>f32 [N, I] by place.</summary>

@@ -64,16 +64,12 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
         long topK = experts.Shape[1], generated = x.Shape[0] - promptRows;
         if (promptRows > 0)
         {
-            long free = scratch.Address;
-            var buffers = new ExpertScratch(ref free, _units, weights, promptRows, topK, PromptSlots(weights, promptRows * topK));
             Tensor chosen = experts.Rows(0, promptRows);
             Tensor mine = x.Rows(0, promptRows), shares = mix.Rows(0, promptRows), sums = output.Rows(0, promptRows);
-            if (_prompt.Takes(mine, weights, gates, ups, downs, sums))
+            if (!_prompt.TryRun(mine, weights, null, chosen, shares, default, scratch.Address, sums))
             {
-                _prompt.Run(mine, weights, gates, ups, downs, chosen, shares, buffers, sums);
-            }
-            else
-            {
+                long free = scratch.Address;
+                var buffers = new ExpertScratch(ref free, _units, weights, promptRows, topK, PromptSlots(weights, promptRows * topK));
                 ExpertsSortPromptLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
                 Prompt(mine, weights, gates, ups, downs, buffers);
                 ExpertsCombineLauncher.Launch(stream, buffers.Places(topK), shares, buffers.Parts, sums);

@@ -3,14 +3,14 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>
-/// A prompt's routed experts by wgmma, on Hopper (Kernels/Device/Ops/ExpertsWarpGroup.cs): where weights and rows lie decides
-/// whether they run there, never how many rows there are.
+/// A prompt's routed experts by wgmma, on Hopper (Kernels/Device/Ops/ExpertsWarpGroup.cs), and a shared expert as one more of
+/// them: where weights and rows lie decides whether they run there, never how many rows there are.
 /// </summary>
 /// <param name="stream">The device.</param>
 /// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>
 internal sealed class PromptExperts(KernelStream stream, bool rounds)
 {
-    // As in ExpertTiles of Kernels/Device, and the columns of its tiles.
+    // As in ExpertTiles of Kernels/Device, and the columns of a tile.
     private const int TileRows = 128;
     private const int Inners = 128;
     private const int Outputs = 256;
@@ -18,58 +18,84 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
 
     private readonly LinearMatrixUnits _units = new(stream, rounds);
 
-    /// <summary>What the plan of so many entries takes.</summary>
-    public static Shape Plan(long entries, long experts) => new((entries / TileRows) + experts + 1, PlanColumns);
+    /// <summary>What the plan of so many places takes.</summary>
+    public static Shape Plan(long places, long experts) => new((places / TileRows) + experts + 1, PlanColumns);
 
-    /// <summary>Whether these experts can go this way: the copy engine reaches their matrices, whose rows lie on one grid.</summary>
-    public bool Takes(in Tensor x, ExpertWeights weights, in Tensor gates, in Tensor ups, in Tensor downs, in Tensor output) =>
-        stream.MatrixUnits == MatrixUnits.WarpGroup
-        && _units.Takes(gates, weights.Hidden) && _units.Takes(ups, weights.Hidden) && _units.Takes(downs, weights.Width)
-        && gates.RowStride % weights.Hidden == 0 && ups.RowStride % weights.Hidden == 0 && downs.RowStride % weights.Width == 0
-        && IsAligned(x) && IsAligned(output);
+    /// <summary>Bytes of scratch memory that T rows need, a shared expert's included; 0 where none runs here.</summary>
+    public long ScratchBytes(ExpertWeights weights, long rows, long topK)
+    {
+        long free = 0;
+        if (stream.MatrixUnits != MatrixUnits.WarpGroup)
+        {
+            return free;
+        }
 
-    /// <summary>Queues all of it.</summary>
+        _ = new ExpertScratch(ref free, _units, weights, rows, topK, slots: 0, hasShared: true);
+        return free;
+    }
+
+    /// <summary>Queues all of it, if the copy engine reaches the experts' matrices and their rows lie on one grid.</summary>
     /// <param name="x">f32 [T, H].</param>
     /// <param name="weights">The experts.</param>
-    /// <param name="gates">Their matrices, an expert in each row.</param>
-    /// <param name="ups">Likewise.</param>
-    /// <param name="downs">Likewise.</param>
+    /// <param name="shared">An expert that every row goes through besides, or null.</param>
     /// <param name="experts">i32 [T, K].</param>
     /// <param name="mix">f32 [T, K].</param>
-    /// <param name="scratch">Of these rows.</param>
+    /// <param name="gateLogit">f32 [T, 1]: its sigmoid multiplies the shared expert's sums; empty without one.</param>
+    /// <param name="scratch">As many bytes as <see cref="ScratchBytes"/>.</param>
     /// <param name="output">f32 [T, H].</param>
-    public void Run(
-        in Tensor x,
-        ExpertWeights weights,
-        in Tensor gates,
-        in Tensor ups,
-        in Tensor downs,
-        in Tensor experts,
-        in Tensor mix,
-        in ExpertScratch scratch,
-        in Tensor output)
+    /// <returns>Whether it was done.</returns>
+    public bool TryRun(
+        in Tensor x, ExpertWeights weights, SharedExpert? shared, in Tensor experts, in Tensor mix, in Tensor gateLogit, nint scratch, in Tensor output)
     {
-        Tensor places = scratch.Places(experts.Shape[1]), inner = scratch.InnerTerms, parts = scratch.Parts, plan = scratch.Plan;
         long hidden = weights.Hidden, width = weights.Width;
-        ExpertsSortWarpLauncher.Launch(stream, experts, places, scratch.Rows, scratch.Counts, weights.First);
-        ExpertsPlanLauncher.Launch(stream, scratch.Counts, plan);
+        if (stream.MatrixUnits != MatrixUnits.WarpGroup || !weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
+            || !_units.Takes(gates, hidden) || !_units.Takes(ups, hidden) || !_units.Takes(downs, width)
+            || gates.RowStride % hidden != 0 || ups.RowStride % hidden != 0 || downs.RowStride % width != 0
+            || !IsAligned(x) || !IsAligned(output) || shared is not null && !Takes(shared, width))
+        {
+            return false;
+        }
+
+        long free = scratch;
+        var memory = new ExpertScratch(ref free, _units, weights, x.Shape[0], experts.Shape[1], slots: 0, hasShared: shared is not null);
+        Tensor places = memory.Places(experts.Shape[1]), inner = memory.InnerTerms, parts = memory.Parts, plan = memory.Plan;
+        int count = weights.Count, sharedRows = shared is null ? 0 : (int)x.Shape[0];
+        ExpertsSortWarpLauncher.Launch(stream, experts, places, memory.Rows, memory.Counts, weights.First, sharedRows);
+        ExpertsPlanLauncher.Launch(stream, memory.Counts, plan);
         Tensor gate = Matrix(gates, hidden, width), up = Matrix(ups, hidden, width), down = Matrix(downs, width, hidden);
+        Tensor sharedGate = shared?.GateUp.Rows(0, width) ?? gate, sharedUp = shared?.GateUp.Rows(width, width) ?? up, sharedDown = shared?.Down.Rows(0, hidden) ?? down;
         int gateStep = Step(gates, hidden), upStep = Step(ups, hidden), downStep = Step(downs, width);
         int inners = Groups(plan, width, Inners), outputs = Groups(plan, hidden, Outputs);
-        _units.Split(x, scratch.Terms);
+        _units.Split(x, memory.Terms);
         if (rounds)
         {
-            ExpertGateUpWarpgroupRoundedLauncher.Launch(stream, gate, up, inner, inner, plan, scratch.Rows, scratch.Terms, gateStep, upStep, (int)width, inners);
-            ExpertDownWarpgroupRoundedLauncher.Launch(stream, down, down, parts, inner, parts, plan, downStep, outputs);
+            ExpertGateUpWarpgroupRoundedLauncher.Launch(
+                stream, gate, up, inner, sharedGate, sharedUp, inner, plan, memory.Rows, memory.Terms, gateStep, upStep, (int)width, count, inners);
+            ExpertDownWarpgroupRoundedLauncher.Launch(stream, down, down, parts, inner, sharedDown, parts, plan, downStep, count, outputs);
         }
         else
         {
-            ExpertGateUpWarpgroupSplitLauncher.Launch(stream, gate, up, inner, inner, plan, scratch.Rows, scratch.Terms, gateStep, upStep, (int)width, inners);
-            ExpertDownWarpgroupSplitLauncher.Launch(stream, down, down, parts, inner, parts, plan, downStep, outputs);
+            ExpertGateUpWarpgroupSplitLauncher.Launch(
+                stream, gate, up, inner, sharedGate, sharedUp, inner, plan, memory.Rows, memory.Terms, gateStep, upStep, (int)width, count, inners);
+            ExpertDownWarpgroupSplitLauncher.Launch(stream, down, down, parts, inner, sharedDown, parts, plan, downStep, count, outputs);
         }
 
-        ExpertsCombineWideLauncher.Launch(stream, places, mix, parts, output);
+        if (shared is null)
+        {
+            ExpertsCombineWideLauncher.Launch(stream, places, mix, parts, output);
+        }
+        else
+        {
+            ExpertsCombineWideSharedLauncher.Launch(stream, places, mix, parts, parts.Rows(places.Shape.Count, sharedRows), gateLogit, output);
+        }
+
+        return true;
     }
+
+    // As wide as the others, its gates, ups and downs in one piece each.
+    private bool Takes(SharedExpert shared, long width) =>
+        shared.Down.Inputs == width && _units.Takes(shared.GateUp) && _units.Takes(shared.Down) && shared.Down.Parts.Length == 1
+        && (shared.GateUp.Parts.Length == 1 || (shared.GateUp.Parts.Length == 2 && shared.GateUp.Parts[0].Rows == width));
 
     // From the first expert's first row to the last one's last.
     private static Tensor Matrix(in Tensor experts, long inputs, long outputs) =>

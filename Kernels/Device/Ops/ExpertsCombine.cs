@@ -64,7 +64,7 @@ public static class ExpertsCombine
         }
     }
 
-    /// <summary>The same, four neighbours a thread; H is a multiple of 4.</summary>
+    /// <summary><see cref="Run"/>, four neighbours a thread; H is a multiple of 4.</summary>
     [Kernel("experts_combine_wide", Threads, groups: "T*H/1024")]
     [Cuda("sm_80")]
     public static void Wide(
@@ -74,7 +74,37 @@ public static class ExpertsCombine
         [Shape("T", "H")] ArrayView<float> output,
         [Extent("T")] int rows,
         [Extent("K")] int topK,
-        [Extent("H")] int width)
+        [Extent("H")] int width) =>
+        Add(places, mix, parts, default, default, output, rows, topK, width, 0, isShared: false);
+
+    /// <summary><see cref="WithShared"/>, four neighbours a thread; H is a multiple of 4.</summary>
+    [Kernel("experts_combine_wide_shared", Threads, groups: "T*H/1024")]
+    [Cuda("sm_80")]
+    public static void WideWithShared(
+        [Shape("T", "K")] ArrayView<int> places,
+        [Shape("T", "K")] ArrayView<float> mix,
+        [Shape("N", "H")] ArrayView<float> parts,
+        [Shape("T", "H")] ArrayView<float> total,
+        [Shape("T", "1")] ArrayView<float> gate,
+        [Shape("T", "H")] ArrayView<float> output,
+        [Extent("T")] int rows,
+        [Extent("K")] int topK,
+        [Extent("H")] int width,
+        [RowStride("gate")] int gateStride) =>
+        Add(places, mix, parts, total, gate, output, rows, topK, width, gateStride, isShared: true);
+
+    private static void Add(
+        ArrayView<int> places,
+        ArrayView<float> mix,
+        ArrayView<float> parts,
+        ArrayView<float> total,
+        ArrayView<float> gate,
+        ArrayView<float> output,
+        int rows,
+        int topK,
+        int width,
+        int gateStride,
+        bool isShared)
     {
         int fours = width / 4, own = (Grid.IdxX * Threads) + Group.IdxX, row = own / fours, h = (own - (row * fours)) * 4;
         if (row < rows)
@@ -91,6 +121,16 @@ public static class ExpertsCombine
                 b = place >= 0 ? Scalar.Fma(share, Interop.IntAsFloat(part.Y), b) : b;
                 c = place >= 0 ? Scalar.Fma(share, Interop.IntAsFloat(part.Z), c) : c;
                 d = place >= 0 ? Scalar.Fma(share, Interop.IntAsFloat(part.W), d) : d;
+            }
+
+            if (isShared)
+            {
+                float scale = GateMath.Sigmoid(gate[(long)row * gateStride]);
+                U4 part = WideAccess.Load(ref total[((long)row * width) + h]);
+                a = Scalar.Fma(scale, Interop.IntAsFloat(part.X), a);
+                b = Scalar.Fma(scale, Interop.IntAsFloat(part.Y), b);
+                c = Scalar.Fma(scale, Interop.IntAsFloat(part.Z), c);
+                d = Scalar.Fma(scale, Interop.IntAsFloat(part.W), d);
             }
 
             WideAccess.Store(ref output[((long)row * width) + h], a, b, c, d);

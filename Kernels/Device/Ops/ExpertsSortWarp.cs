@@ -17,21 +17,50 @@ public static class ExpertsSortWarp
     private const int Together = 4;
     private const int Block = Together * 32;
 
-    /// <summary>Places of the entries, −1 where the expert is not here, and the rows behind the places.</summary>
+    /// <summary>
+    /// Places of the entries, −1 where the expert is not here, and the rows behind the places; behind those of the entries, and
+    /// as the last expert, a shared one's, which has every row.
+    /// </summary>
+    /// <param name="experts">The entries.</param>
+    /// <param name="places">By entry.</param>
+    /// <param name="rows">By place.</param>
+    /// <param name="counts">Rows of each expert.</param>
+    /// <param name="rowCount">T.</param>
+    /// <param name="topK">K.</param>
+    /// <param name="all">E, the shared one counted.</param>
+    /// <param name="firstExpert">The first that is here.</param>
+    /// <param name="sharedRows">T if there is a shared expert, else 0.</param>
     [Kernel("experts_sort_warp", Threads, groups: "E", Unroll = true)]
     [Cuda("sm_80")]
     public static void Run(
         [Shape("T", "K")] ArrayView<int> experts,
         [Shape("T", "K")] ArrayView<int> places,
-        [Shape("T*K")] ArrayView<int> rows,
+        [Shape("N")] ArrayView<int> rows,
         [Shape("E")] ArrayView<int> counts,
         [Extent("T")] int rowCount,
         [Extent("K")] int topK,
-        [Extent("E")] int expertCount,
-        int firstExpert)
+        [Extent("E")] int all,
+        int firstExpert,
+        int sharedRows)
     {
         ArrayView<int> shared = SharedMemory.Allocate<int>(2 * Warps);
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, expert = Grid.IdxX, entries = rowCount * topK;
+        int expertCount = sharedRows > 0 ? all - 1 : all;
+        if (expert == expertCount)
+        {
+            for (int row = Group.IdxX; row < sharedRows; row += Threads)
+            {
+                rows[entries + row] = row;
+            }
+
+            if (Group.IdxX == 0)
+            {
+                counts[expert] = sharedRows;
+            }
+
+            return;
+        }
+
         int share = ((entries + Threads - 1) / Threads) * 32, begin = Math.Min(warp * share, entries), end = Math.Min(begin + share, entries);
         var met = new int[Together];
         int own = 0, lower = 0;
@@ -67,8 +96,8 @@ public static class ExpertsSortWarp
             Read(met, experts, from + lane, end, firstExpert, expertCount);
             for (int j = 0; j < Together; j++)
             {
-                uint all = Lanes.Ballot(met[j] == expert ? 1 : 0);
-                int i = from + lane + (j * 32), at = place + Lanes.Count(all & before);
+                uint same = Lanes.Ballot(met[j] == expert ? 1 : 0);
+                int i = from + lane + (j * 32), at = place + Lanes.Count(same & before);
                 if (met[j] == expert)
                 {
                     rows[at] = i / topK;
@@ -80,7 +109,7 @@ public static class ExpertsSortWarp
                     places[i] = -1;
                 }
 
-                place += Lanes.Count(all);
+                place += Lanes.Count(same);
             }
         }
 

@@ -27,7 +27,9 @@ public static class ExpertsWarpGroup
     /// <param name="gate">bf16, from the first expert's first gate to the last one's last: whatever lies between is skipped.</param>
     /// <param name="up">Likewise.</param>
     /// <param name="inner">Q is its terms times I rounded up to 64.</param>
-    /// <param name="rows">The same memory.</param>
+    /// <param name="sharedGate">bf16, the gates of expert number E, which every row has; any matrix where there is none.</param>
+    /// <param name="sharedUp">Likewise its ups.</param>
+    /// <param name="rows">The same memory as <paramref name="inner"/>.</param>
     /// <param name="plan">What <see cref="ExpertsPlan"/> made.</param>
     /// <param name="places">The row of each place.</param>
     /// <param name="x">What <see cref="ActivationTerms"/> made of the rows: P is its terms times H rounded up to 64.</param>
@@ -36,6 +38,7 @@ public static class ExpertsWarpGroup
     /// <param name="gateStep">Rows from an expert's first gate to the next one's.</param>
     /// <param name="upStep">Likewise.</param>
     /// <param name="width">I.</param>
+    /// <param name="experts">E.</param>
     [Kernel("expert_gate_up_warpgroup", WarpGroupTiles.Threads, groups: "*", Unroll = true)]
     [Cuda("sm_90a", SharedBytes = WarpGroupTiles.SharedBytes)]
     [Instance("split", typeof(SplitTerms))]
@@ -44,6 +47,8 @@ public static class ExpertsWarpGroup
         [Shape("G", "H"), Tile(WeightRows)] TensorMap<ushort> gate,
         [Shape("U", "H"), Tile(WeightRows)] TensorMap<ushort> up,
         [Shape("N", "Q"), Tile(OwnRows)] TensorMap<ushort> inner,
+        [Shape("SharedG", "H"), Tile(WeightRows)] TensorMap<ushort> sharedGate,
+        [Shape("SharedU", "H"), Tile(WeightRows)] TensorMap<ushort> sharedUp,
         [Shape("N", "Q")] ArrayView<ushort> rows,
         [Shape("Entries", "4")] ArrayView<int> plan,
         [Shape("N")] ArrayView<int> places,
@@ -52,10 +57,11 @@ public static class ExpertsWarpGroup
         [Extent("Q")] int innerPacked,
         int gateStep,
         int upStep,
-        int width)
+        int width,
+        int experts)
         where TTerms : struct, IActivationTerms
     {
-        Work<GateUpProduct, TTerms>(plan, places, x, rows, default, packed, innerPacked, gateStep, upStep, width);
+        Work<GateUpProduct, TTerms>(plan, places, x, rows, default, packed, innerPacked, gateStep, upStep, width, experts);
     }
 
     /// <summary>parts[place, h] = inner·down_h of the place's expert.</summary>
@@ -63,11 +69,13 @@ public static class ExpertsWarpGroup
     /// <param name="beside">The same, in the place of the ups above.</param>
     /// <param name="parts">f32; H is a multiple of 4.</param>
     /// <param name="inner">What gate and up left.</param>
+    /// <param name="sharedDown">bf16, of expert number E; any matrix where there is none.</param>
     /// <param name="sums">The same memory as <paramref name="parts"/>.</param>
     /// <param name="plan">What <see cref="ExpertsPlan"/> made.</param>
     /// <param name="packed">Q.</param>
     /// <param name="outputs">H.</param>
     /// <param name="downStep">Rows from an expert's first to the next one's.</param>
+    /// <param name="experts">E.</param>
     [Kernel("expert_down_warpgroup", WarpGroupTiles.Threads, groups: "*", Unroll = true)]
     [Cuda("sm_90a", SharedBytes = WarpGroupTiles.SharedBytes)]
     [Instance("split", typeof(SplitTerms))]
@@ -77,14 +85,16 @@ public static class ExpertsWarpGroup
         [Shape("D", "I"), Tile(WeightRows)] TensorMap<ushort> beside,
         [Shape("N", "H"), Tile(OwnRows)] TensorMap<float> parts,
         [Shape("N", "Q"), Tile(OwnRows)] TensorMap<ushort> inner,
+        [Shape("SharedD", "I"), Tile(WeightRows)] TensorMap<ushort> sharedDown,
         [Shape("N", "H")] ArrayView<float> sums,
         [Shape("Entries", "4")] ArrayView<int> plan,
         [Extent("Q")] int packed,
         [Extent("H")] int outputs,
-        int downStep)
+        int downStep,
+        int experts)
         where TTerms : struct, IActivationTerms
     {
-        Work<DownProduct, TTerms>(plan, default, default, default, sums, packed, outputs, downStep, downStep, outputs);
+        Work<DownProduct, TTerms>(plan, default, default, default, sums, packed, outputs, downStep, downStep, outputs, experts);
     }
 
     private static void Work<TProduct, TTerms>(
@@ -97,7 +107,8 @@ public static class ExpertsWarpGroup
         int stride,
         int step,
         int upStep,
-        int width)
+        int width,
+        int experts)
         where TProduct : struct, IExpertProduct
         where TTerms : struct, IActivationTerms
     {
@@ -113,7 +124,7 @@ public static class ExpertsWarpGroup
             WarpGroup.ReleaseRegisters(72);
             if (TProduct.IsGathered || thread == 0)
             {
-                Bring<TProduct, TTerms>(memory, plan, places, x, units, columnTiles, packed, step, upStep);
+                Bring<TProduct, TTerms>(memory, plan, places, x, units, columnTiles, packed, step, upStep, experts);
             }
         }
         else
@@ -124,7 +135,7 @@ public static class ExpertsWarpGroup
     }
 
     private static void Bring<TProduct, TTerms>(
-        uint memory, ArrayView<int> plan, ArrayView<int> places, ArrayView<ushort> x, int units, int columnTiles, int packed, int step, int upStep)
+        uint memory, ArrayView<int> plan, ArrayView<int> places, ArrayView<ushort> x, int units, int columnTiles, int packed, int step, int upStep, int experts)
         where TProduct : struct, IExpertProduct
         where TTerms : struct, IActivationTerms
     {
@@ -137,7 +148,10 @@ public static class ExpertsWarpGroup
             round++;
             ExpertTile tile = At(plan, unit, columnTiles);
             int halves = ExpertTiles.Halves(tile.Rows), column = tile.Across * (TProduct.IsGateUp ? Inners : Outputs);
-            int weight = (tile.Expert * step) + column, beside = TProduct.IsGateUp ? (tile.Expert * upStep) + column : weight + WeightRows;
+            int expert = tile.Expert < experts ? tile.Expert : 0;
+            int weight = (expert * step) + column, beside = TProduct.IsGateUp ? (expert * upStep) + column : weight + WeightRows;
+            long weights = tile.Expert < experts ? TensorCopy.Map(0) : TProduct.IsGateUp ? TensorCopy.Map(3) : TensorCopy.Map(4);
+            long weightsBeside = tile.Expert < experts ? TensorCopy.Map(1) : TensorCopy.Map(4);
             if (TProduct.IsGathered)
             {
                 for (int i = 0; i < OwnLines; i++)
@@ -154,7 +168,7 @@ public static class ExpertsWarpGroup
                 AsyncBarrier.Wait(WarpGroupTiles.Empty(memory, place.Stage), place.Parity);
                 if (Group.IdxX == 0)
                 {
-                    Copy<TProduct, TTerms>(at, full, tile.Place, halves, weight, beside, k, padded);
+                    Copy<TProduct, TTerms>(at, full, tile.Place, halves, weights, weight, weightsBeside, beside, k, padded);
                 }
 
                 if (TProduct.IsGathered)
@@ -188,7 +202,8 @@ public static class ExpertsWarpGroup
     }
 
     // Whole boxes count, whatever of them is outside of the tensor.
-    private static void Copy<TProduct, TTerms>(uint at, uint full, int row, int halves, int weight, int beside, int k, int padded)
+    private static void Copy<TProduct, TTerms>(
+        uint at, uint full, int row, int halves, long weights, int weight, long weightsBeside, int beside, int k, int padded)
         where TProduct : struct, IExpertProduct
         where TTerms : struct, IActivationTerms
     {
@@ -206,9 +221,9 @@ public static class ExpertsWarpGroup
             }
         }
 
-        uint weights = at + (uint)(TTerms.Count * HalfTile);
-        TensorCopy.Load(weights, TensorCopy.Map(0), k, weight, full);
-        TensorCopy.Load(weights + HalfTile, TensorCopy.Map(1), k, beside, full);
+        at += (uint)(TTerms.Count * HalfTile);
+        TensorCopy.Load(at, weights, k, weight, full);
+        TensorCopy.Load(at + HalfTile, weightsBeside, k, beside, full);
     }
 
     // Half of a thread's lines; lines sixteen apart are swizzled alike.

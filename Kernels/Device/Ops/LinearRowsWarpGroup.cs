@@ -24,7 +24,6 @@ public static class LinearRowsWarpGroup
 
     private const int Threads = 384;
     private const int Depth = 64;
-    private const int OwnOutputs = 64;
     private const int WeightBytes = Outputs * Depth * 2;
     private const int RingBytes = 216 << 10;
     private const int BarrierBytes = 256;

@@ -69,6 +69,56 @@ public sealed class PromptExpertTests
         Assert.Equal(expected[0], Plan(rows)[0]);
     }
 
+    // More entries than a group has threads, and fewer; parts of the experts; a shared expert.
+    [Theory]
+    [InlineData(9, 30, 0, 0)]
+    [InlineData(130, 40, 0, 70)]
+    [InlineData(130, 40, 5, 0)]
+    public void Entries_have_places_by_expert_in_their_order(int rows, int experts, int firstExpert, int sharedRows)
+    {
+        int[] counts = Random(rows, experts), plan = Plan(counts, firstExpert, sharedRows, out int[] entries, out int[] places, out int[] behind);
+        int[] order = [.. Enumerable.Range(0, entries.Length).Where(i => entries[i] >= firstExpert && entries[i] < firstExpert + experts).OrderBy(i => entries[i])];
+        Assert.Equal(counts.Sum(), order.Length);
+        var expected = new int[entries.Length];
+        Array.Fill(expected, -1);
+        for (int place = 0; place < order.Length; place++)
+        {
+            expected[order[place]] = place;
+        }
+
+        Assert.Equal(expected, places);
+        Assert.Equal([.. order, .. new int[entries.Length - order.Length], .. Enumerable.Range(0, sharedRows)], behind);
+        Assert.Equal(Planned(sharedRows > 0 ? [.. counts, sharedRows] : counts)[4..], plan[4..((plan[0] + 1) * ExpertTiles.Columns)]);
+    }
+
+    // The shared expert as one more of the routed ones, whose bits are those of the two ops; generated rows behind.
+    [Theory]
+    [InlineData(70, 67, 2, false)]
+    [InlineData(3, 3, 1, true)]
+    public void A_mixture_has_the_bits_of_the_two_ops(int rows, int prompts, int parts, bool rounds)
+    {
+        const int Hidden = 72, Width = 136, Experts = 5, TopK = 2;
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        KernelSet set = DeviceKernelSet.Create(stream, rounds ? DType.BF16 : DType.F32);
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Shape pairs = new(rows, TopK), both = new(Experts, 2 * Width, Hidden), single = new(Experts, Hidden, Width), half = new(Width, Hidden), full = new(rows, Hidden);
+        Tensor x = memory.New("x", DType.F32, full, SelfCases.Normal(1, full.Count)), mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(2, pairs.Count));
+        Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * TopK).Select(i => ((i / TopK * 3) + (i % TopK)) % Experts)]);
+        Tensor logit = memory.New("logit", DType.F32, new Shape(rows, 3), SelfCases.Normal(3, rows * 3)).Columns(1, 1);
+        var weights = ExpertWeights.Fused(memory.New("gateUp", DType.BF16, both, SelfCases.Normal(4, both.Count)), memory.New("down", DType.BF16, single, SelfCases.Normal(5, single.Count)));
+        Tensor gate = memory.New("gate", DType.BF16, half, SelfCases.Normal(6, half.Count)), up = memory.New("up", DType.BF16, half, SelfCases.Normal(7, half.Count));
+        Tensor fused = memory.New("fused", DType.BF16, new Shape(2 * Width, Hidden), [.. SelfCases.Normal(6, half.Count), .. SelfCases.Normal(7, half.Count)]);
+        var shared = new SharedExpert(parts == 1 ? new LinearWeight(fused) : new LinearWeight(gate, up), new LinearWeight(memory.New("sharedDown", DType.BF16, new Shape(Hidden, Width), SelfCases.Normal(8, half.Count))));
+        Tensor scratch = memory.New("scratch", DType.I8, new Shape(set.ExpertMixture.ScratchBytes(weights, shared, rows, TopK))), output = memory.New("output", DType.F32, full), two = memory.New("two", DType.F32, full);
+        set.ExpertMixture.Run(x, weights, shared, chosen, mix, logit, scratch, output, prompts);
+        Assert.Contains("experts_combine_wide_shared", stream.Ran);
+        Assert.DoesNotContain("mlp_terms_wide", stream.Ran);
+        set.GroupedExperts.Run(x, weights, chosen, mix, scratch, two, prompts);
+        set.GatedMlp.Run(x, shared.GateUp, shared.Down, logit, two, new Tensor(DType.F32, new Shape(rows, 2 * Width), scratch.Address), two, prompts);
+        Assert.Null(memory.Fault());
+        Assert.Equal(two.AsSpan<float>().ToArray(), output.AsSpan<float>().ToArray());
+    }
+
     [Fact]
     public void Experts_with_more_halves_come_first_and_equals_in_their_order()
     {
@@ -146,15 +196,64 @@ public sealed class PromptExpertTests
         Assert.Equal(products, text.LastIndexOf("wgmma.fence", StringComparison.Ordinal));
     }
 
-    private static int[] Plan(int[] rows)
+    private static int[] Plan(int[] rows) => Plan(rows, 0, 0, out _, out _, out _);
+
+    // Entries lie across the experts; those in front of the first expert and behind the last are not here.
+    private static int[] Plan(int[] rows, int firstExpert, int sharedRows, out int[] entries, out int[] places, out int[] behind)
     {
-        int[] plan = [.. Enumerable.Repeat(-1, checked((int)ExpertTiles.MostEntries(rows.Sum(), rows.Length)) * ExpertTiles.Columns)];
-        var machine = new PtxMachine(new PtxProgram(Encoding.UTF8.GetString(KernelArchive.Read("sm_90", "experts_plan.ptx"))), 0);
-        machine.View(new PtxMemory(rows), rows.Length);
+        entries = Entries(rows, firstExpert);
+        places = [.. Enumerable.Repeat(-7, entries.Length)];
+        behind = [.. Enumerable.Repeat(-7, entries.Length + sharedRows)];
+        int all = rows.Length + Math.Min(sharedRows, 1);
+        int[] counts = [.. Enumerable.Repeat(-7, all)], plan = [.. Enumerable.Repeat(-1, checked((int)ExpertTiles.MostEntries(behind.Length, all)) * ExpertTiles.Columns)];
+        var memory = new PtxMemory(counts);
+        PtxMachine machine = Machine("experts_sort_warp");
+        machine.View(new PtxMemory(entries), entries.Length);
+        machine.View(new PtxMemory(places), places.Length);
+        machine.View(new PtxMemory(behind), behind.Length);
+        machine.View(memory, all);
+        Numbers(machine, entries.Length, 1, all, firstExpert, sharedRows);
+        machine.Run(all);
+        machine = Machine("experts_plan");
+        machine.View(memory, all);
         machine.View(new PtxMemory(plan), plan.Length);
-        machine.Number(rows.Length);
-        machine.Run(rows.Length);
+        Numbers(machine, all);
+        machine.Run(all);
         return plan;
+    }
+
+    private static void Numbers(PtxMachine machine, params ReadOnlySpan<int> numbers)
+    {
+        foreach (int number in numbers)
+        {
+            machine.Number(number);
+        }
+    }
+
+    private static PtxMachine Machine(string kernel) =>
+        new(new PtxProgram(Encoding.UTF8.GetString(KernelArchive.Read("sm_90", kernel + ".ptx"))), 0);
+
+    private static int[] Entries(int[] rows, int firstExpert)
+    {
+        int[] left = [.. rows], entries = [.. Enumerable.Repeat(-1, rows.Sum() * (firstExpert > 0 ? 5 : 4) / 4)];
+        for (int i = 0, expert = 0; i < entries.Length; i++)
+        {
+            if (firstExpert > 0 && i % 17 < 3 || left.Sum() == 0)
+            {
+                entries[i] = i % 2 == 0 ? firstExpert - 1 : firstExpert + rows.Length;
+                continue;
+            }
+
+            do
+            {
+                expert = (expert + 1) % rows.Length;
+            }
+            while (left[expert] == 0);
+            left[expert]--;
+            entries[i] = firstExpert + expert;
+        }
+
+        return entries;
     }
 
     // The same by the same functions; the model takes seconds over hundreds of groups.
