@@ -244,6 +244,12 @@ public sealed unsafe class CudaStream : KernelStream
     public override void Synchronize()
     {
         _device.Enter();
+        if (_branch is { IsOpen: true } && !IsCapturing)
+        {
+            // Nobody waits within a branch but after a failure, which left it open.
+            _branch.Close();
+        }
+
         Check(CU.StreamSynchronize(Handle), "run what was queued");
     }
 

@@ -23,7 +23,7 @@ internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations
         long.Max(_inTwo.ScratchBytes(weights, shared, rows, topK), _prompt.ScratchBytes(weights, rows, topK)),
         long.Max(
             FewExpertRows.ScratchBytes(rows, topK, weights.Width, shared.Down.Inputs),
-            RoutedBytes(weights, long.Min(rows, MostBeside), topK) + (long.Min(rows, MostBeside) * (weights.Hidden + shared.GateUp.Outputs) * sizeof(float))));
+            BesideBytes(weights, shared, long.Min(rows, MostBeside), topK)));
 
     private protected override void Launch(
         Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows)
@@ -60,14 +60,18 @@ internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations
     private void Beside(
         Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
     {
-        nint free = scratch.Address + (nint)RoutedBytes(weights, x.Shape[0], experts.Shape[1]);
+        // Each begins aligned whatever the number of rows, which must not decide what multiplies them.
+        nint free = scratch.Address + (nint)Aligned(routed.ScratchBytes(weights, x.Shape[0], experts.Shape[1]));
         var total = new Tensor(DType.F32, x.Shape, free);
-        var inner = new Tensor(DType.F32, new Shape(x.Shape[0], shared.GateUp.Outputs), free + (nint)total.Bytes);
+        var inner = new Tensor(DType.F32, new Shape(x.Shape[0], shared.GateUp.Outputs), free + (nint)Aligned(total.Bytes));
         stream.BeginBranch();
         mlp.Run(x, shared.GateUp, shared.Down, gateLogit: default, add: default, inner, total, promptRows: 0);
         stream.EndBranch();
         routed.RunBeside(x, weights, experts, mix, total, gateLogit, scratch, output);
     }
 
-    private long RoutedBytes(ExpertWeights weights, long rows, long topK) => (routed.ScratchBytes(weights, rows, topK) + Alignment - 1) / Alignment * Alignment;
+    private long BesideBytes(ExpertWeights weights, SharedExpert shared, long rows, long topK) =>
+        Aligned(routed.ScratchBytes(weights, rows, topK)) + Aligned(rows * weights.Hidden * sizeof(float)) + (rows * shared.GateUp.Outputs * sizeof(float));
+
+    private static long Aligned(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
 }

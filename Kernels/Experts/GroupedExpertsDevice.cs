@@ -4,8 +4,8 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// Routed experts on a device, for each class of rows in four launches: sort by expert, gate and up with silu, down, and
-/// the sum over ranks; on matrix units prompt rows' terms are made before, and few generated rows take two launches. The
-/// classes follow each other, so they share the scratch memory.
+/// the sum over ranks; on matrix units prompt rows' terms are made before (by warp groups with a plan besides, see
+/// <see cref="PromptExperts"/>), and few generated rows take two launches. The classes follow each other, so they share the scratch memory.
 /// </summary>
 internal sealed class GroupedExpertsDevice(KernelStream stream, DType activations) : GroupedExperts
 {

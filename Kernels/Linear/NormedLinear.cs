@@ -33,8 +33,10 @@ public abstract class NormedLinear
         Shape shape = new(residual.Shape[0], norm.Shape[0]);
         LaunchCheck.Is(Op, nameof(residual), residual, DType.F32, shape, "[T, H]");
         LaunchCheck.Is(Op, nameof(kept), kept, DType.F32, shape, "[T, H]");
-        LaunchCheck.That(kept.Address != residual.Address, Op, "a place for the sum apart from the residual");
         LaunchCheck.That(weight.Inputs == shape[1], Op, "a weight [N, H]");
+        LaunchCheck.That(Takes(shape[0], 0, weight), Op, "rows that the device norms in a linear's launch");
+        LaunchCheck.That(AreApart(kept, residual) && AreApart(kept, delta), Op, "a place for the sum apart from the residual and what is added");
+        LaunchCheck.That(AreApart(normed, residual) && AreApart(normed, delta), Op, "a place for the norm apart from the residual and what is added");
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(shape[0], weight.Outputs), "[T, N]", strided: true);
         if (!delta.IsEmpty)
         {
@@ -54,6 +56,10 @@ public abstract class NormedLinear
 
         Launch(residual, delta, norm, epsilon, kept, normed, faults, place, weight, output);
     }
+
+    // All groups read the rows, at any time.
+    private static bool AreApart(in Tensor written, in Tensor read) =>
+        written.IsEmpty || read.IsEmpty || written.Address + (nint)written.Bytes <= read.Address || read.Address + (nint)read.Bytes <= written.Address;
 
     private protected abstract void Launch(
         Tensor residual, Tensor delta, Tensor norm, float epsilon, Tensor kept, Tensor normed, Tensor faults, int place, LinearWeight weight, Tensor output);

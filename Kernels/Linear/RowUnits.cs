@@ -3,9 +3,9 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>
-/// Products of generated rows on the matrix units of a warp (RowProducts in Kernels/Device has the order of their sums).
-/// How k is cut follows from K; the instance for 8, 16 or 32 rows at a time follows from the number of rows and changes
-/// no bit.
+/// Products of generated rows on the matrix units of a warp, or of warp groups where rows are many (RowProducts in
+/// Kernels/Device has the order of their sums). How k is cut follows from K; the kernel and its instance, for 8 to 128 rows at a
+/// time, follow from the number of rows and change no bit.
 /// </summary>
 /// <param name="stream">The device.</param>
 /// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>

@@ -11,10 +11,6 @@ public static class SelfTest
     // What a product's sums may be off, as linear's calls are held to.
     private const double Sums = 1e-5;
 
-    // Where a prompt's attention rounds queries and weights to bf16 as well: each is off by 8e-4 in the mean square (2^-8 / √12,
-    // by how numbers lie between powers of two), a score by 8e-4 of itself, so that of scores about 1 results are off by 1.2e-3.
-    private const double RoundedAttention = 3e-3;
-
     /// <summary>The ops that are checked, in order.</summary>
     public static IReadOnlyList<string> Ops { get; } = [.. SelfCases.All().Select(c => c.Op).Distinct()];
 
@@ -43,7 +39,7 @@ public static class SelfTest
             float[][] expected = Outputs(test, reference, out _), actual = Outputs(test, kernels, out string? overrun);
             double error = Error(expected, actual);
             largest = double.Max(largest, error);
-            double allowed = kernels.Activations == DType.BF16 && test.Op == "paged_attention" ? double.Max(test.Allowed, RoundedAttention) : test.Allowed;
+            double allowed = test.AllowedOn(kernels);
             allowed += error <= allowed ? 0 : Turns(test, turned);
             most = double.Max(most, allowed);
             string? fault = overrun

@@ -30,9 +30,9 @@ public static class AsyncBarrier
     {
     }
 
-    /// <summary>Arrives for a warp group whose threads are done together: the first of them does.</summary>
+    /// <summary>Arrives for a warp or a warp group whose threads are done together: the first of them does.</summary>
     /// <param name="barrier">The barrier.</param>
-    /// <param name="own">The thread's place in the warp group.</param>
+    /// <param name="own">The thread's place among them.</param>
     public static void ArriveFirst(uint barrier, int own)
     {
         if (own == 0)

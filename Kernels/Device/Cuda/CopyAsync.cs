@@ -36,20 +36,6 @@ public static class CopyAsync
     }
 
     /// <summary>
-    /// Has the copy engine bring bytes, which count at <paramref name="barrier"/> (PTX ISA, "cp.async.bulk"); since sm_90.
-    /// All addresses and the size are multiples of 16.
-    /// </summary>
-    /// <param name="shared">Where to.</param>
-    /// <param name="source">Where from.</param>
-    /// <param name="bytes">How many.</param>
-    /// <param name="barrier">An <see cref="AsyncBarrier"/>.</param>
-    [IntrinsicImplementation]
-    [Ptx("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [#0], [#1], #2, [#3];")]
-    public static void Bulk(uint shared, ref float source, int bytes, uint barrier)
-    {
-    }
-
-    /// <summary>
     /// Arrives at a barrier when all copies that this thread has started are done (PTX ISA, "cp.async.mbarrier.arrive", noinc:
     /// the barrier counts each thread once).
     /// </summary>

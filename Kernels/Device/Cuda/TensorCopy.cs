@@ -35,6 +35,13 @@ public static class TensorCopy
     {
     }
 
+    /// <summary>The same of f32.</summary>
+    [IntrinsicImplementation]
+    [Ptx("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [#0], [#1], #2, [#3];")]
+    public static void LoadRun(uint shared, ref float source, int bytes, uint barrier)
+    {
+    }
+
     /// <summary>
     /// Copies a tile from shared memory, as a group of its own (cp.async.bulk.commit_group). Every thread that wrote the tile
     /// has passed <see cref="CudaShared.FenceForAsync"/> and then a barrier.

@@ -3,7 +3,7 @@ using ILGPU.IR.Intrinsics;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// What four warps do together: products of tiles in shared memory (PTX ISA, "Asynchronous Warpgroup Level Matrix
+/// What four warps do together: products of tiles in shared memory, of which the left one may be in registers (PTX ISA, "Asynchronous Warpgroup Level Matrix
 /// Instructions"), and moving registers between warp groups; sm_90a alone.
 /// </summary>
 [CudaInstructions]

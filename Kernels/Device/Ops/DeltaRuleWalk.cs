@@ -166,20 +166,20 @@ public static class DeltaRuleWalk
     {
         uint come = memory + (uint)(WalkLayout.KeysCome + (buffer * 8));
         AsyncBarrier.ArriveExpecting(come, WalkLayout.KeyBytes + WalkLayout.GateBytes);
-        CopyAsync.Bulk(memory + (uint)(buffer * WalkLayout.KeyBytes), ref keys[vectors * DeltaRuleLayout.VectorWords], WalkLayout.KeyBytes, come);
-        CopyAsync.Bulk(memory + (uint)(WalkLayout.GatesAt + (buffer * WalkLayout.GateBytes)), ref gates[head * DeltaRuleLayout.GateWords], WalkLayout.GateBytes, come);
+        TensorCopy.LoadRun(memory + (uint)(buffer * WalkLayout.KeyBytes), ref keys[vectors * DeltaRuleLayout.VectorWords], WalkLayout.KeyBytes, come);
+        TensorCopy.LoadRun(memory + (uint)(WalkLayout.GatesAt + (buffer * WalkLayout.GateBytes)), ref gates[head * DeltaRuleLayout.GateWords], WalkLayout.GateBytes, come);
         come = memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8));
         AsyncBarrier.ArriveExpecting(come, 2 * WalkLayout.TriangleBytes);
-        CopyAsync.Bulk(
+        TensorCopy.LoadRun(
             memory + (uint)(WalkLayout.SolvingAt + (buffer * WalkLayout.TriangleBytes)), ref solving[head * DeltaRuleLayout.TriangleWords], WalkLayout.TriangleBytes, come);
-        CopyAsync.Bulk(
+        TensorCopy.LoadRun(
             memory + (uint)(WalkLayout.ReadingAt + (buffer * WalkLayout.TriangleBytes)), ref reading[head * DeltaRuleLayout.TriangleWords], WalkLayout.TriangleBytes, come);
     }
 
     private static void BringQueries(uint memory, ArrayView<float> queries, long vectors)
     {
         AsyncBarrier.ArriveExpecting(memory + WalkLayout.QueriesCome, WalkLayout.KeyBytes);
-        CopyAsync.Bulk(memory + WalkLayout.QueriesAt, ref queries[vectors * DeltaRuleLayout.VectorWords], WalkLayout.KeyBytes, memory + WalkLayout.QueriesCome);
+        TensorCopy.LoadRun(memory + WalkLayout.QueriesAt, ref queries[vectors * DeltaRuleLayout.VectorWords], WalkLayout.KeyBytes, memory + WalkLayout.QueriesCome);
     }
 
     // Rows past the end become zeros.

@@ -5,7 +5,6 @@ namespace Lean.Kernels.Device;
 /// <summary>
 /// A row's choice of experts by one warp, on cards since Ampere: lane l has the experts e with e mod 32 = l in registers, the K
 /// largest come out one by one, by whole numbers in the order of the logits. Sums have the order of <see cref="ExpertRouter"/>.
-/// Every kernel that chooses does it here, so all choose alike, to the bit.
 /// </summary>
 public static class RowChoice
 {
