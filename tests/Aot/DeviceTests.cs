@@ -31,7 +31,6 @@ public sealed class DeviceTests
     [Theory]
     [InlineData("cpu")]
     [InlineData("opencl")]
-    [InlineData("opencl:0")]
     public void The_native_binary_passes_its_own_test(string device)
     {
         Assert.SkipWhen(device != "cpu" && !LeanRun.Of("devices").Good().Output.Contains("opencl:0", StringComparison.Ordinal), "this machine has no OpenCL device");
@@ -84,6 +83,13 @@ public sealed class DeviceTests
             .Sum(m => int.Parse(m.Groups[1].ValueSpan, CultureInfo.InvariantCulture));
     }
 
+    [Fact]
+    public void A_device_may_be_named_with_its_number()
+    {
+        Assert.SkipWhen(!LeanRun.Of("devices").Good().Output.Contains("opencl:0", StringComparison.Ordinal), "this machine has no OpenCL device");
+        Assert.Matches("^opencl:0 .*\nembedding +ok ", LeanRun.With(Path(), "selftest", "--device", "opencl:0", "--filter", "embedding").Good().Output);
+    }
+
     [Theory]
     [InlineData("opencl:99", "there is no device opencl:99")]
     [InlineData("opencl:x", "'opencl:x'")]
@@ -104,7 +110,7 @@ public sealed class DeviceTests
         string binary = folder.At("lean"), source = System.IO.Path.GetDirectoryName(LeanRun.Binary)!;
         LeanRun.Of("--version").Good();
         File.Copy(LeanRun.Binary, binary);
-        LeanRun absent = LeanRun.Program(binary, "selftest").Good();
+        LeanRun absent = LeanRun.Program(binary, "selftest", "--filter", "demo").Good();
         Assert.Matches(@"(?m)^demo +ABSENT  the whole model was not checked: there is no demo model at '.+Demo'$", absent.Output);
 
         Directory.CreateDirectory(folder.At("Demo"));
@@ -115,7 +121,7 @@ public sealed class DeviceTests
 
         string config = folder.At(System.IO.Path.Combine("Demo", "config.json"));
         File.WriteAllText(config, File.ReadAllText(config).Replace("\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 0.5", StringComparison.Ordinal));
-        LeanRun wrong = LeanRun.Program(binary, "selftest");
+        LeanRun wrong = LeanRun.Program(binary, "selftest", "--filter", "demo");
         Assert.Equal(1, wrong.ExitCode);
         Assert.Matches("^lean: cpu .* computes wrong results: see the lines above\n$", wrong.Error);
         Assert.Matches(@"(?m)^demo +FAILED  .*of the logits is [0-9.]+, allowed is 0.0001$", wrong.Output);
