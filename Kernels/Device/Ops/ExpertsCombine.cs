@@ -22,13 +22,7 @@ public static class ExpertsCombine
         long entry = (long)Grid.IdxX * topK;
         if (h < width)
         {
-            float sum = 0;
-            for (int r = 0; r < topK; r++)
-            {
-                int place = places[entry + r];
-                sum = place >= 0 ? Scalar.Fma(mix[entry + r], parts[((long)place * width) + h], sum) : sum;
-            }
-
+            float sum = Sum(places, mix, parts, entry, topK, width, h);
             output[((long)Grid.IdxX * width) + h] = sum;
         }
     }
@@ -53,13 +47,7 @@ public static class ExpertsCombine
         long entry = (long)Grid.IdxX * topK, at = ((long)Grid.IdxX * width) + h;
         if (h < width)
         {
-            float sum = 0;
-            for (int r = 0; r < topK; r++)
-            {
-                int place = places[entry + r];
-                sum = place >= 0 ? Scalar.Fma(mix[entry + r], parts[((long)place * width) + h], sum) : sum;
-            }
-
+            float sum = Sum(places, mix, parts, entry, topK, width, h);
             output[at] = Scalar.Fma(GateMath.Sigmoid(gate[(long)Grid.IdxX * gateStride]), total[at], sum);
         }
     }
@@ -92,6 +80,18 @@ public static class ExpertsCombine
         [Extent("H")] int width,
         [RowStride("gate")] int gateStride) =>
         Add(places, mix, parts, total, gate, output, rows, topK, width, gateStride, isShared: true);
+
+    private static float Sum(ArrayView<int> places, ArrayView<float> mix, ArrayView<float> parts, long entry, int topK, int width, int h)
+    {
+        float sum = 0;
+        for (int r = 0; r < topK; r++)
+        {
+            int place = places[entry + r];
+            sum = place >= 0 ? Scalar.Fma(mix[entry + r], parts[((long)place * width) + h], sum) : sum;
+        }
+
+        return sum;
+    }
 
     private static void Add(
         ArrayView<int> places,
