@@ -182,11 +182,21 @@ public sealed unsafe class CudaStream : KernelStream
         _device.Enter();
         if (_branch is { IsOpen: true } && !IsCapturing)
         {
-            // Nobody waits within a branch but after a failure, which left it open.
+            // Nobody waits within a branch but after a failure, which left it open: scratch that grows there drains.
             _branch.Close();
         }
 
         Check(CU.StreamSynchronize(Handle), "run what was queued");
+    }
+
+    private protected override void Drain()
+    {
+        _device.Enter();
+        Check(CU.StreamSynchronize(_stream), "run what was queued");
+        if (_branch is not null)
+        {
+            Check(CU.StreamSynchronize(_branch.Handle), "run what was queued in a branch");
+        }
     }
 
     /// <inheritdoc/>
