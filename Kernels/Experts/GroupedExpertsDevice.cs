@@ -17,6 +17,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
     private readonly FewExpertRows _few = new(stream, activations == DType.BF16);
     private readonly LinearMatrixUnits _units = new(stream, activations == DType.BF16);
     private readonly PromptExperts _prompt = new(stream, activations == DType.BF16);
+    private readonly ManyExpertRows _many = new(stream, activations == DType.BF16);
 
     public override long ScratchBytes(ExpertWeights weights, long rows, long topK)
     {
@@ -113,8 +114,11 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
                 ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
             }
 
-            _rowUnits.ExpertGateUp(x, buffers.Inner, buffers.Rows, tiles, gates, ups);
-            _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, tiles, downs);
+            if (!_many.TryRun(x, weights, gates, ups, downs, buffers))
+            {
+                _rowUnits.ExpertGateUp(x, buffers.Inner, buffers.Rows, tiles, gates, ups);
+                _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, tiles, downs);
+            }
         }
         else
         {

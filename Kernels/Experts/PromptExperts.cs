@@ -98,11 +98,11 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
         && (shared.GateUp.Parts.Length == 1 || (shared.GateUp.Parts.Length == 2 && shared.GateUp.Parts[0].Rows == width));
 
     // From the first expert's first row to the last one's last.
-    private static Tensor Matrix(in Tensor experts, long inputs, long outputs) =>
+    internal static Tensor Matrix(in Tensor experts, long inputs, long outputs) =>
         new(DType.BF16, new Shape(((experts.Shape[0] - 1) * Step(experts, inputs)) + outputs, inputs), experts.Address);
 
     // Rows from an expert to the next.
-    private static int Step(in Tensor experts, long inputs) => checked((int)(experts.RowStride / inputs));
+    internal static int Step(in Tensor experts, long inputs) => checked((int)(experts.RowStride / inputs));
 
     private int Groups(in Tensor plan, long outputs, int columns) =>
         (int)long.Min(stream.Multiprocessors, (plan.Shape[0] - 1) * ((outputs + columns - 1) / columns));
