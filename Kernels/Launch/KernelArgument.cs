@@ -27,9 +27,7 @@ internal readonly struct KernelArgument
     /// <summary>A number's bits.</summary>
     public int Bits { get; }
 
-    // Hundreds of launchers call it, some ten times.
     /// <summary>A view.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
     public static KernelArgument View(in Tensor tensor)
     {
         long rows = tensor.Shape.Rank == 0 ? 1 : tensor.Shape[0];

@@ -191,22 +191,26 @@ public static class ExpertRowsRing
                 }
 
                 int sliceEnd = Math.Min((slice + 1) * sliceBlocks, share.Blocks);
-                for (int block = slice * sliceBlocks; block < sliceEnd; block += ExpertRowsShare.PartBlocks)
+                int block = slice * sliceBlocks;
+                while (block < sliceEnd)
                 {
+                    // A loop that stays one: what it waits for comes between the rounds anyway.
+                    int partEnd = Math.Min(block + ExpertRowsShare.PartBlocks, sliceEnd);
+                    uint from = own + (uint)(part * TTile.Rows * ExpertRowsShare.EightBytes);
                     AsyncBarrier.Wait(ExpertRowsShare.Came<TTile>(share.Memory, part), partParity);
-                    for (int i = 0; i < ExpertRowsShare.PartBlocks; i++)
+                    for (; block < partEnd; block++)
                     {
-                        int k = (block + i) * Depth;
+                        int k = block * Depth;
                         AsyncBarrier.Wait(ExpertRowsShare.Full<TTile>(share.Memory, stage), parity);
                         if (k < share.Inputs)
                         {
-                            uint from = own + (uint)((part * TTile.Rows * ExpertRowsShare.EightBytes) + (i * Depth * 4));
                             Add<TProduct, TTile, TTerms>(weights + (uint)(stage * ExpertRowsShare.WeightBytes), from, k + (quarter * 8), share.Inputs);
                         }
 
                         // All lanes have read.
                         Lanes.Together();
                         AsyncBarrier.ArriveFirst(ExpertRowsShare.Empty<TTile>(share.Memory, stage), lane);
+                        from += Depth * 4;
                         stage++;
                         if (stage == ExpertRowsShare.Stages<TTile>())
                         {
