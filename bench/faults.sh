@@ -29,11 +29,11 @@ two() {
     zero=$(pgrep -P "${pids[0]}") one=$(pgrep -P "${pids[1]}")
     eval "$2"
     begin=${EPOCHREALTIME/./}
-    wait "${pids[0]}"
+    { wait "${pids[0]}"; } 2> /dev/null # the shell would tell who was killed
     local first=$?
     ended=$((${EPOCHREALTIME/./} - begin))
     eval "${3:-}"
-    wait "${pids[1]}"
+    { wait "${pids[1]}"; } 2> /dev/null
     local second=$?
     echo "$1: rank 0 ends with $first after $((ended / 1000)) ms, rank 1 with $second; $(wc -l < "$1-0.out") answers, $(grep -o '"output_ids":[^]]*' "$1-0.out" | md5sum | cut -c1-12)"
     for rank in 0 1; do tail -n 1 "$1-$rank.err" | cut -c1-400 | sed "s/^/    $rank: /"; done

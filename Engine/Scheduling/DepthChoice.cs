@@ -11,8 +11,11 @@ internal sealed class DepthChoice(int most)
     // The first steps of a depth are not like those that follow: they compile, capture, fill caches; less where it was tried before.
     private const int Settling = 2;
     private const int SettlingAgain = 1;
+
+    // What a step takes is what passes between two results: one that is read late makes the next look early. So a depth costs what the
+    // middle one of three samples says, or two that agree, and the least of none.
     private const int Samples = 3;
-    private const int SamplesAgain = 2;
+    private const double Agreement = 0.02;
 
     // Where a step verifies one draft, some are wrong by chance: a depth is not judged before so many drafts.
     private const double Fewest = 8;
@@ -31,21 +34,24 @@ internal sealed class DepthChoice(int most)
     private const double Share = 0.005;
     private const double StaleOutcomes = 4;
 
-    // A step that was held up says little, one that was not says what steps cost.
-    private const double Down = 0.25;
-    private const double Up = 0.05;
-    private const double MostUp = 2;
+    // A step that was held up, or looks early, says little more than one that is a bit off. So many that follow a depth's first samples still
+    // say what it costs beside others; later ones say how fast the machine is.
+    private const double MostOff = 0.1;
+    private const double Follow = 0.2;
+    private const int Young = 16;
     private const double HeldUp = 0.75;
 
     private readonly double[] _cost = new double[most + 1]; // seconds of a step; 0 where unknown
+    private readonly int[] _age = new int[most + 1]; // samples since the first ones, up to the most that say something of the depth alone
+    private readonly double[] _samples = new double[Samples];
     private int _best;
     private int _trial = -1;
     private int _trialSteps;
     private int _seen;   // steps of one depth in a row
     private int _seenDepth = -1;
     private int _settling; // of them before the first sample
-    private int _samples;  // samples that are wanted
-    private double _least; // of those taken
+    private int _taken;    // samples
+    private bool _isTaken; // whether they are enough
     private double _fastest; // of all of them
     private int _quiet;  // measured steps since the last trial or change
     private int _wait;   // of them before a depth is tried that could not be measured
@@ -69,8 +75,8 @@ internal sealed class DepthChoice(int most)
     {
         if (depth != _seenDepth)
         {
-            (_seen, _seenDepth, _fastest) = (0, depth, seconds);
-            (_settling, _samples) = _cost[depth] == 0 ? (Settling, Samples) : (SettlingAgain, SamplesAgain);
+            (_seen, _seenDepth, _fastest, _taken, _isTaken) = (0, depth, seconds, 0, false);
+            _settling = _cost[depth] == 0 ? Settling : SettlingAgain;
         }
 
         _fastest = double.Min(_fastest, seconds);
@@ -82,7 +88,7 @@ internal sealed class DepthChoice(int most)
         Measure(depth, seconds);
         if (_trial >= 0)
         {
-            if (depth == _trial && ((_seen >= _settling + _samples && IsTold(acceptance)) || IsHopeless(acceptance)))
+            if (depth == _trial && ((_isTaken && IsTold(acceptance)) || IsHopeless(acceptance)))
             {
                 End(acceptance);
             }
@@ -90,7 +96,7 @@ internal sealed class DepthChoice(int most)
             return;
         }
 
-        if (depth != _best || _seen < _settling + _samples)
+        if (depth != _best || !_isTaken)
         {
             return;
         }
@@ -107,28 +113,42 @@ internal sealed class DepthChoice(int most)
         Look(acceptance);
     }
 
-    // The first samples say what the depth costs beside others. What slows later steps down, longer contexts or a busy machine,
-    // does so at every depth.
     private void Measure(int depth, double seconds)
     {
         double known = _cost[depth];
-        int sample = _seen - _settling;
-        if (sample <= _samples)
+        if (!_isTaken)
         {
-            _least = sample == 1 ? seconds : double.Min(_least, seconds);
-            _cost[depth] = sample < _samples ? known : Cost(known);
+            _samples[_taken++] = seconds;
+            if (_taken == Samples || (_taken == 2 && double.Abs(_samples[1] - _samples[0]) < Agreement * seconds))
+            {
+                Take(depth);
+            }
+
             return;
         }
 
-        double change = (seconds < known ? Down : Up) * (double.Min(seconds, MostUp * known) - known) / known;
+        double off = double.Clamp((seconds / known) - 1, -MostOff, MostOff);
+        if (_age[depth] < Young)
+        {
+            _cost[depth] *= 1 + (off / (Samples + ++_age[depth]));
+            return;
+        }
+
+        // Longer contexts and a busy machine slow all depths down.
         for (int d = 0; d <= most; d++)
         {
-            _cost[d] *= 1 + change;
+            _cost[d] *= 1 + (Follow * off);
         }
     }
 
-    // What a depth costs by what was known and the samples taken since. What was known far too high was held up.
-    private double Cost(double known) => known == 0 || _least < HeldUp * known ? _least : (known + _least) / 2;
+    // What was known far too high was held up.
+    private void Take(int depth)
+    {
+        double known = _cost[depth], least = double.Min(_samples[0], _samples[1]), greatest = double.Max(_samples[0], _samples[1]);
+        double middle = _taken switch { 1 => _samples[0], 2 => (least + greatest) / 2, _ => double.Clamp(_samples[2], least, greatest) };
+        _cost[depth] = known == 0 || middle < HeldUp * known ? middle : (known + middle) / 2;
+        _isTaken = true;
+    }
 
     // Whether enough drafts have been verified to judge a depth, or so many steps have gone by that no more are waited for: few
     // come to a deep one where those before it are wrong.
@@ -188,15 +208,15 @@ internal sealed class DepthChoice(int most)
     private double LeastCost(int depth) => depth == 1 ? _cost[0] : (1.5 * _cost[depth - 1]) - (0.5 * _cost[depth - 2]);
 
     // Seconds of a look at a depth whose cost is known.
-    private double LookSeconds(int depth) => _cost[depth] * (SettlingAgain + SamplesAgain + 1);
+    private double LookSeconds(int depth) => _cost[depth] * (SettlingAgain + Samples + 1);
 
     private void Try(int depth) => (_trial, _trialSteps, _seen, _seenDepth) = (depth, 0, 0, -1);
 
     private void End(DraftAcceptance acceptance)
     {
-        if (_cost[_trial] == 0 && _seenDepth == _trial && _seen > _settling)
+        if (_seenDepth == _trial && _taken > 0 && !_isTaken)
         {
-            _cost[_trial] = _fastest;
+            Take(_trial);
         }
 
         // What the first trial of a depth said of few drafts is soon looked at again, unless none could have said otherwise.

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Lean.Kernels.Compiler;
 
-/// <summary>What a CUDA kernel's text names and the compiler does not write: sums, left sides, shared memory, tensor maps.</summary>
+/// <summary>What a CUDA kernel's text names and the compiler does not write: sums, left sides, shared memory, tensor maps, clusters.</summary>
 internal static partial class CudaText
 {
     /// <summary>Declares the sums, the left sides and the shared memory, and puts in the parameters that hold tensor maps.</summary>
@@ -29,6 +29,11 @@ internal static partial class CudaText
         if (text.Contains("dynamic_shared", StringComparison.Ordinal))
         {
             text = text.Replace(".address_size 64", ".address_size 64\n\n.extern .shared .align 1024 .b8 dynamic_shared[];", StringComparison.Ordinal);
+        }
+
+        if (kernel.Cluster > 0)
+        {
+            text = text.Insert(text.IndexOf("\n{", StringComparison.Ordinal), $"\n.explicitcluster\n.reqnctapercluster {kernel.Cluster}, 1, 1");
         }
 
         return Declare(Declare(text, "f32", "acc", Sum()), "b32", "left", Left());

@@ -102,7 +102,7 @@ internal static partial class Gates
     [GeneratedRegex(@"^(wgmma|setmaxnreg)\.")]
     private static partial Regex OnlyHopper();
 
-    [GeneratedRegex(@"^(cp\.async\.bulk|mbarrier|fence\.(mbarrier_init|proxy)|stmatrix|griddepcontrol|elect|barrier\.cluster)\b")]
+    [GeneratedRegex(@"^(cp\.async\.bulk|mbarrier|fence\.(mbarrier_init|proxy)|stmatrix|griddepcontrol|elect|barrier\.cluster|mapa)\b")]
     private static partial Regex SinceHopper();
 
     // ld and st name global, shared, param or const; what is left is generic, or local.

@@ -7,7 +7,8 @@ namespace Lean.Kernels.Compiler;
 /// <param name="Name">The entry's name in every target.</param>
 /// <param name="Method">The method, closed over its type arguments.</param>
 /// <param name="Attribute">Group size, grid and place in the source.</param>
-internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelAttribute Attribute)
+/// <param name="Cluster">Groups of a cluster, or 0.</param>
+internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelAttribute Attribute, int Cluster = 0)
 {
     /// <summary>What makes it CUDA's alone, or null.</summary>
     public CudaAttribute? Cuda { get; } = Method.GetCustomAttribute<CudaAttribute>();
@@ -39,11 +40,16 @@ internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelA
 
             foreach (KernelDeclaration made in instances.Length == 0
                 ? [new KernelDeclaration(kernel.Name, method, kernel)]
-                : instances.Select(i => new KernelDeclaration(i.Suffix.Length == 0 ? kernel.Name : $"{kernel.Name}_{i.Suffix}", method.MakeGenericMethod(i.Arguments), kernel)))
+                : instances.Select(i => new KernelDeclaration(i.Suffix.Length == 0 ? kernel.Name : $"{kernel.Name}_{i.Suffix}", method.MakeGenericMethod(i.Arguments), kernel, i.Cluster)))
             {
                 if (made.Cuda is { } cuda && !KernelBuild.IsArchitecture(cuda.Target))
                 {
                     throw new BuildException(kernel, made.Name, $"no architecture is called {cuda.Target}");
+                }
+
+                if (made.Cluster > 0 && made.Cuda?.Target != KernelBuild.HopperAlone)
+                {
+                    throw new BuildException(kernel, made.Name, $"clusters need [Cuda(\"{KernelBuild.HopperAlone}\")]");
                 }
 
                 if (!found.TryAdd(made.Name, made))

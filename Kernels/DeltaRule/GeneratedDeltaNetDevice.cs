@@ -8,11 +8,15 @@ namespace Lean.Kernels;
 /// </summary>
 internal sealed class GeneratedDeltaNetDevice(KernelStream stream, GeneratedDeltaNet inThree) : GeneratedDeltaNet
 {
-    // As in Kernels/Device/Ops/DeltaNetRows.cs.
+    // As in Kernels/Device/Ops/DeltaNetRows.cs and DeltaNetColumns.cs, in whose groups a value head has so many parts.
     private const int Dim = 128;
     private const int Taps = 4;
+    private const int Parts = 4;
 
-    // From so many groups on a multiprocessor on, L2 is asked for states: of fewer most are on their way anyway.
+    // Of groups of columns a multiprocessor holds so many, and L2 is asked for the states of as many more.
+    private const int GroupsTogether = 5;
+
+    // From so many whole groups on a multiprocessor on, L2 is asked for states: of fewer most are on their way anyway.
     private const int RoundsAsked = 4;
 
     private protected override void Launch(
@@ -22,13 +26,45 @@ internal sealed class GeneratedDeltaNetDevice(KernelStream stream, GeneratedDelt
         int ratio = shape.ValueHeads / shape.KeyHeads;
         bool takes = stream.MatrixUnits != MatrixUnits.None && shape.KeyDim == Dim && shape.ValueDim == Dim && ratio <= 2
             && weights.Convolution.Shape[1] == Taps && weights.Convolution.Address % 16 == 0 && state.Address % 16 == 0;
-        int groups = (int)segments.Shape[0] * shape.KeyHeads, early = settled ? 1 : 0;
-        int ahead = groups > RoundsAsked * stream.Multiprocessors ? stream.Multiprocessors : 0;
         if (!takes)
         {
             inThree.Run(shape, weights, inputs, history, state, segments, convolved, output, promptRows, settled);
         }
-        else if (ratio == 1)
+        else if (stream.MatrixUnits == MatrixUnits.WarpGroup)
+        {
+            LaunchColumns(shape, weights, inputs, history, state, segments, output, settled);
+        }
+        else
+        {
+            LaunchRows(shape, weights, inputs, history, state, segments, output, settled);
+        }
+    }
+
+    private void LaunchColumns(
+        DeltaRuleShape shape, DeltaNetParameters weights, in DeltaNetInputs inputs, Tensor history, Tensor state, Tensor segments, Tensor output, bool settled)
+    {
+        int cluster = Parts * (shape.ValueHeads / shape.KeyHeads), groups = (int)segments.Shape[0] * shape.KeyHeads * cluster;
+        int early = settled ? 1 : 0, ahead = GroupsTogether * stream.Multiprocessors / cluster;
+        if (cluster == Parts)
+        {
+            DeltaNetColumnsSingleLauncher.Launch(
+                stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
+                segments, output, weights.Epsilon, early, ahead, groups);
+        }
+        else
+        {
+            DeltaNetColumnsDoubleLauncher.Launch(
+                stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
+                segments, output, weights.Epsilon, early, ahead, groups);
+        }
+    }
+
+    private void LaunchRows(
+        DeltaRuleShape shape, DeltaNetParameters weights, in DeltaNetInputs inputs, Tensor history, Tensor state, Tensor segments, Tensor output, bool settled)
+    {
+        int groups = (int)segments.Shape[0] * shape.KeyHeads, early = settled ? 1 : 0;
+        int ahead = groups > RoundsAsked * stream.Multiprocessors ? stream.Multiprocessors : 0;
+        if (shape.ValueHeads == shape.KeyHeads)
         {
             DeltaNetRowsSingleLauncher.Launch(
                 stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,

@@ -88,6 +88,17 @@ public static class WarpGroup
     {
     }
 
+    /// <summary>The same with the left side in shared memory, by rows of k.</summary>
+    public static void Multiply(int first, int columns, long a, long b, int accumulate) =>
+        Multiply(first, first + (columns / 2) - 1, columns, a, b, accumulate);
+
+    /// <summary>The same; <paramref name="last"/> is the last sum.</summary>
+    [IntrinsicImplementation]
+    [Ptx("{ .reg .pred more; setp.ne.b32 more, #5, 0; wgmma.mma_async.sync.aligned.m64n@2k16.f32.bf16.bf16 {acc@0..@1}, #3, #4, more, 1, 1, 0, 0; }")]
+    public static void Multiply(int first, int last, int columns, long a, long b, int accumulate)
+    {
+    }
+
     /// <summary>
     /// The fixed part of the descriptor of a tile whose rows are k, 64 columns of b each: 128-byte swizzle, eight rows in 1,024
     /// bytes, then the next eight (PTX ISA, "Matrix Descriptor").

@@ -19,6 +19,13 @@ public static class WarpMatrix
     [Ptx("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {$0, $1, $2, $3}, [#0];")]
     public static U4 LoadTransposed(uint shared) => default;
 
+    /// <summary>Four such matrices into shared memory, by rows (PTX ISA, "stmatrix"); since sm_90.</summary>
+    [IntrinsicImplementation]
+    [Ptx("stmatrix.sync.aligned.m8n8.x4.shared.b16 [#0], {#1, #2, #3, #4};")]
+    public static void Store(uint shared, U4 matrices)
+    {
+    }
+
     /// <summary>
     /// acc[first … + 3] += a · b, bf16 16 × 16 by 16 × 8 (PTX ISA, "mma.sync.aligned.m16n8k16"). The sums of lane l are
     /// columns 2·(l &amp; 3) and the next of row l / 4, then of row l / 4 + 8.

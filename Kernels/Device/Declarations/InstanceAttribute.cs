@@ -11,4 +11,7 @@ public sealed class InstanceAttribute(string suffix, params Type[] arguments) : 
 
     /// <summary>The type arguments.</summary>
     public Type[] Arguments => arguments;
+
+    /// <summary>Groups that run as one <see cref="Lean.Kernels.Device.Cluster"/>, of CUDA's kernels for Hopper, or 0.</summary>
+    public int Cluster { get; init; }
 }

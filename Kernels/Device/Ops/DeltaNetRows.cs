@@ -9,8 +9,9 @@ namespace Lean.Kernels.Device;
 /// keys 8w … 8w + 7, lane l the columns 4l … 4l + 3. Sums over keys are in ascending order within a warp, then by warps.
 /// What is read before the update, Sᵀk and Sᵀq, is added up at once: with S' = f·S + k uᵀ, S'ᵀq = f·Sᵀq + (k·q)·u.
 /// <para>
-/// A group fills a multiprocessor, so memory would rest while groups compute. On Hopper a group therefore reads states that
-/// nobody writes any more before it waits for the projection, and asks L2 for the state of a group that has yet to begin.
+/// A group fills a multiprocessor, so memory would rest while groups compute. Where launches overlap, a group therefore reads
+/// states that nobody writes any more before it waits for the projection, and asks L2 for the state of a group that has yet
+/// to begin. On Hopper itself <see cref="DeltaNetColumns"/> runs.
 /// </para>
 /// </summary>
 public static class DeltaNetRows

@@ -7,7 +7,8 @@ namespace Lean.Kernels.Device;
 /// <see cref="DeltaRuleScan"/> with wgmma, on Hopper: the same sums in the same order, so the same bits. A group has 64 columns
 /// of a head. The first four warps keep Sᵀ in registers, solve for u and go on to the next state; a step's left side is made
 /// while the tensor cores are at the step before. The other four follow with the outputs and have the next cell brought.
-/// The assembler lets products run on only while nobody touches sums of any product: what is made meanwhile is made of copies.
+/// The assembler lets products run on only where nobody touches sums of any product meanwhile, and where registers suffice for
+/// all that is on the way: so what is made meanwhile is made of copies, and the state's terms are read where both groups find them.
 /// </summary>
 public static class DeltaRuleWalk
 {
@@ -23,10 +24,13 @@ public static class DeltaRuleWalk
     private const int CellSteps = Cell / 16;
     private const int Eights = Cell / 8;
 
-    // Sums: Sᵀ 16 × 128 a warp; then 16 × 64 twice: what S holds for the keys or the queries; u, or nothing.
+    // Sums: Sᵀ 16 × 128 a warp; then 16 × 64, what S holds for the keys and then u, or what it holds for the queries.
     private const int State = 0;
     private const int Recalled = 64;
-    private const int Solution = 96;
+    private const int Solution = 64;
+
+    // What one warp group tells the other: S is there, S is read, u is there, u is read; and where each meets alone.
+    private const int StateThere = 1, StateRead = 2, SolutionThere = 3, SolutionRead = 4, Solvers = 5, Readers = 6;
 
     // Where steps and second terms begin, as descriptors count.
     private const int KeyStep = 2 * DeltaRuleLayout.ColumnBytes >> 4;
@@ -69,7 +73,7 @@ public static class DeltaRuleWalk
         {
             for (int i = 0; i < 5; i++)
             {
-                AsyncBarrier.Initialize(memory + (uint)(WalkLayout.BarriersAt + (i * 8)), 1);
+                AsyncBarrier.Initialize(memory + (uint)(WalkLayout.BarriersAt + (i * 8)), i == 2 || i == 3 ? 1 + Half : 1);
             }
 
             AsyncBarrier.FenceInitialized();
@@ -119,9 +123,8 @@ public static class DeltaRuleWalk
                 bool goesOn = cell + 1 < end - begin;
                 uint gatesAt = memory + (uint)(WalkLayout.GatesAt + (buffer * WalkLayout.GateBytes));
 
-                // The state and the values are there, and nobody is at the cell before any more.
-                CopyAsync.Wait(0);
-                Group.Barrier();
+                // And nobody is at the cell before any more.
+                WarpGroup.Await(StateThere);
                 if (goesOn)
                 {
                     if (own == 0)
@@ -133,15 +136,19 @@ public static class DeltaRuleWalk
                 }
 
                 AsyncBarrier.Wait(memory + WalkLayout.QueriesCome, cell & 1);
-                Recall(memory, warp, lane);
+                Recall(memory, memory + WalkLayout.QueriesAt);
                 AsyncBarrier.Wait(memory + (uint)(WalkLayout.KeysCome + (buffer * 8)), parity);
                 WarpGroup.Wait(0);
-
-                // All four are done with the queries.
-                WarpGroup.Barrier(1);
-                if (goesOn && own == 0)
+                if (goesOn)
                 {
-                    BringQueries(memory, queries, (next * keyHeads) + keyHead);
+                    WarpGroup.Let(StateRead);
+
+                    // All four are done with the queries.
+                    WarpGroup.Barrier(Readers);
+                    if (own == 0)
+                    {
+                        BringQueries(memory, queries, (next * keyHeads) + keyHead);
+                    }
                 }
 
                 for (int i = 0; i < Eights * 4; i++)
@@ -150,10 +157,8 @@ public static class DeltaRuleWalk
                 }
 
                 AsyncBarrier.Wait(memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8)), parity);
-
-                // And u.
-                Group.Barrier();
-                Read(memory, buffer, warp, lane);
+                WarpGroup.Await(SolutionThere);
+                Read(memory, buffer, warp, lane, goesOn);
                 WarpGroup.Wait(0);
                 Store(output, ((((long)segment.Row + ((begin + cell) * Cell)) * heads) + head) * valueDim + column, heads * valueDim, rows, lane);
             }
@@ -194,55 +199,54 @@ public static class DeltaRuleWalk
                 to + (uint)(i * 8 * WalkLayout.ValueStride), ref convolved[at + ((long)Math.Min(row, rows - 1) * channels) + (four * 4)], row < rows ? 16 : 0);
         }
 
-        CopyAsync.Commit();
+        CopyAsync.Arrive(memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8)));
     }
 
     private static void Advance(uint memory, int cells, int warp, int lane, int ownColumn)
     {
-        uint states = memory + (uint)(WalkLayout.StatesAt + (warp * WalkLayout.StateBytes) + (lane * 16));
+        uint states = memory + WalkLayout.StatesAt + DeltaRuleLayout.LeftPlace(warp * OwnColumns, lane, 0, DeltaRuleLayout.ColumnBytes);
         uint solutions = memory + (uint)(WalkLayout.SolutionsAt + (warp * WalkLayout.SolutionBytes) + (lane * 16));
-        var high = new U4[KeySteps];
-        var low = new U4[KeySteps];
-        Share(high, low, states);
+        Share(states);
         for (int cell = 0; cell < cells; cell++)
         {
             int buffer = cell & 1, parity = (cell >> 1) & 1;
             uint keys = memory + (uint)(buffer * WalkLayout.KeyBytes), gates = memory + (uint)(WalkLayout.GatesAt + (buffer * WalkLayout.GateBytes));
             uint ownGates = gates + (uint)((lane & 3) * 8);
             AsyncBarrier.Wait(memory + (uint)(WalkLayout.KeysCome + (buffer * 8)), parity);
-            long byKeys = WarpGroup.Pieces(DeltaRuleLayout.ColumnBytes, Matrix) | (keys >> 4);
-            WarpGroup.Fence();
-            for (int step = 0; step < KeySteps; step++)
-            {
-                Add(Recalled, Cell, high[step], low[step], byKeys + (step * KeyStep), KeyTerm, 0, step);
-            }
-
-            WarpGroup.Commit();
-            Group.Barrier();
-            WarpGroup.Wait(0);
+            Recall(memory, keys);
+            AsyncBarrier.Wait(memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8)), parity);
             uint values = memory + (uint)(WalkLayout.ValuesAt + (buffer * WalkLayout.ValueBytes) + ((lane & 3) * 2 * WalkLayout.ValueStride) + (ownColumn * 4));
             var x = new float[Eights * 4];
             for (int i = 0; i < Eights * 4; i++)
             {
                 int position = ((i >> 2) * 8) + (i & 1);
-                float fade = SharedWords.Load(ownGates + (uint)(position * 4)), value = SharedWords.Load(values + (uint)((position * WalkLayout.ValueStride) + ((i & 2) * 16)));
-                x[i] = Scalar.Fma(-fade, Accumulators.Get(Recalled + i), value);
+                x[i] = SharedWords.Load(values + (uint)((position * WalkLayout.ValueStride) + ((i & 2) * 16)));
             }
 
-            AsyncBarrier.Wait(memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8)), parity);
+            WarpGroup.Wait(0);
+            for (int i = 0; i < Eights * 4; i++)
+            {
+                x[i] = Scalar.Fma(-SharedWords.Load(ownGates + (uint)((((i >> 2) * 8) + (i & 1)) * 4)), Accumulators.Get(Recalled + i), x[i]);
+            }
+
             long triangle = WarpGroup.Pieces(Matrix, WalkLayout.PieceBytes) | ((memory + (uint)(WalkLayout.SolvingAt + (buffer * WalkLayout.TriangleBytes))) >> 4);
-            var first = new U4[CellSteps];
-            var second = new U4[CellSteps];
+            var high = new U4[CellSteps];
+            var low = new U4[CellSteps];
             for (int step = 0; step < CellSteps; step++)
             {
-                Split(x, first, second, step);
+                Split(x, high, low, step);
                 WarpGroup.Fence();
                 Add(
-                    Solution + (step * 8), Cell - (step * 16), first[step], second[step], triangle + (DeltaRuleLayout.TrianglePiece(step * 2, step) * Piece), 2 * Matrix >> 4, 0, step);
+                    Solution + (step * 8), Cell - (step * 16), high[step], low[step], triangle + (DeltaRuleLayout.TrianglePiece(step * 2, step) * Piece), 2 * Matrix >> 4, 0, step);
             }
 
             WarpGroup.Commit();
-            float faded = SharedWords.Load(gates + ((Cell - 1) * 4));
+            float fade = SharedWords.Load(gates + ((Cell - 1) * 4));
+            if (cell > 0)
+            {
+                WarpGroup.Await(SolutionRead);
+            }
+
             WarpGroup.Wait(0);
             for (int i = 0; i < Eights; i++)
             {
@@ -255,6 +259,7 @@ public static class DeltaRuleWalk
                 });
             }
 
+            WarpGroup.Let(SolutionThere);
             for (int i = 0; i < Eights * 4; i++)
             {
                 x[i] = Scalar.Multiply(SharedWords.Load(ownGates + (uint)((Cell + ((i >> 2) * 8) + (i & 1)) * 4)), Accumulators.Get(Solution + i));
@@ -262,34 +267,40 @@ public static class DeltaRuleWalk
 
             for (int i = 0; i < KeyDim / 2; i++)
             {
-                Accumulators.Set(State + i, Scalar.Multiply(faded, Accumulators.Get(State + i)));
+                Accumulators.Set(State + i, Scalar.Multiply(fade, Accumulators.Get(State + i)));
             }
 
-            Group.Barrier();
             long byPositions = WarpGroup.Pieces(Matrix, DeltaRuleLayout.ColumnBytes) | (keys >> 4);
             for (int step = 0; step < CellSteps; step++)
             {
-                Split(x, first, second, step);
+                Split(x, high, low, step);
                 WarpGroup.Fence();
-                Add(State, KeyDim, first[step], second[step], byPositions + (step * PositionStep), KeyTerm, 1, 1);
+                Add(State, KeyDim, high[step], low[step], byPositions + (step * PositionStep), KeyTerm, 1, 1);
             }
 
             WarpGroup.Commit();
             WarpGroup.Wait(0);
-            Share(high, low, states);
+            if (cell + 1 < cells)
+            {
+                WarpGroup.Await(StateRead);
+                Share(states);
+            }
         }
     }
 
-    // Both terms of the state's steps, here and for the other warp group.
-    private static void Share(U4[] high, U4[] low, uint states)
+    // Both terms of the state, for both warp groups' products.
+    private static void Share(uint states)
     {
         for (int step = 0; step < KeySteps; step++)
         {
-            high[step] = SplitProducts.High(State + (step * 8));
-            low[step] = SplitProducts.Low(State + (step * 8), high[step]);
-            SharedWords.Store4(states + (uint)(step * 2 * WalkLayout.PieceBytes), high[step]);
-            SharedWords.Store4(states + (uint)(((step * 2) + 1) * WalkLayout.PieceBytes), low[step]);
+            U4 high = SplitProducts.High(State + (step * 8)), low = SplitProducts.Low(State + (step * 8), high);
+            WarpMatrix.Store(states + (uint)(step * 2 * DeltaRuleLayout.ColumnBytes), high);
+            WarpMatrix.Store(states + (uint)((step * 2 * DeltaRuleLayout.ColumnBytes) + DeltaRuleLayout.TermBytes), low);
         }
+
+        CudaShared.FenceForAsync();
+        WarpGroup.Let(StateThere);
+        WarpGroup.Barrier(Solvers);
     }
 
     // A step's left side of eight numbers.
@@ -301,33 +312,46 @@ public static class DeltaRuleWalk
         low[step] = new U4 { X = first.Z, Y = first.W, Z = second.Z, W = second.W };
     }
 
-    private static void Recall(uint memory, int warp, int lane)
+    // What S holds for the keys or the queries of a cell.
+    private static void Recall(uint memory, uint vectors)
     {
-        uint states = memory + (uint)(WalkLayout.StatesAt + ((warp & 3) * WalkLayout.StateBytes) + (lane * 16));
-        long queries = WarpGroup.Pieces(DeltaRuleLayout.ColumnBytes, Matrix) | ((memory + WalkLayout.QueriesAt) >> 4);
+        long states = WarpGroup.Pieces(DeltaRuleLayout.ColumnBytes, Matrix) | ((memory + WalkLayout.StatesAt) >> 4);
+        long right = WarpGroup.Pieces(DeltaRuleLayout.ColumnBytes, Matrix) | (vectors >> 4);
+        WarpGroup.Fence();
         for (int step = 0; step < KeySteps; step++)
         {
-            uint from = states + (uint)(step * 2 * WalkLayout.PieceBytes);
-            U4 high = SharedWords.Load4(from), low = SharedWords.Load4(from + WalkLayout.PieceBytes);
-            WarpGroup.Fence();
-            Add(Recalled, Cell, high, low, queries + (step * KeyStep), KeyTerm, 0, step);
+            int at = step * KeyStep;
+            WarpGroup.Multiply(Recalled, Cell, states + at, right + at, step);
+            WarpGroup.Multiply(Recalled, Cell, states + at + KeyTerm, right + at, 1);
+            WarpGroup.Multiply(Recalled, Cell, states + at, right + at + KeyTerm, 1);
         }
 
         WarpGroup.Commit();
     }
 
-    private static void Read(uint memory, int buffer, int warp, int lane)
+    private static void Read(uint memory, int buffer, int warp, int lane, bool goesOn)
     {
         uint solutions = memory + (uint)(WalkLayout.SolutionsAt + ((warp & 3) * WalkLayout.SolutionBytes) + (lane * 16));
         long triangle = WarpGroup.Pieces(Matrix, WalkLayout.PieceBytes) | ((memory + (uint)(WalkLayout.ReadingAt + (buffer * WalkLayout.TriangleBytes))) >> 4);
+        var high = new U4[CellSteps];
+        var low = new U4[CellSteps];
         for (int step = 0; step < CellSteps; step++)
         {
             uint from = solutions + (uint)(step * 2 * WalkLayout.PieceBytes);
             U4 first = Split(SharedWords.Load4(from)), second = Split(SharedWords.Load4(from + WalkLayout.PieceBytes));
-            var high = new U4 { X = first.X, Y = first.Y, Z = second.X, W = second.Y };
-            var low = new U4 { X = first.Z, Y = first.W, Z = second.Z, W = second.W };
-            WarpGroup.Fence();
-            Add(Recalled + (step * 8), Cell - (step * 16), high, low, triangle + (DeltaRuleLayout.TrianglePiece(step * 2, step) * Piece), 2 * Matrix >> 4, 0, 1);
+            high[step] = new U4 { X = first.X, Y = first.Y, Z = second.X, W = second.Y };
+            low[step] = new U4 { X = first.Z, Y = first.W, Z = second.Z, W = second.W };
+        }
+
+        if (goesOn)
+        {
+            WarpGroup.Let(SolutionRead);
+        }
+
+        WarpGroup.Fence();
+        for (int step = 0; step < CellSteps; step++)
+        {
+            Add(Recalled + (step * 8), Cell - (step * 16), high[step], low[step], triangle + (DeltaRuleLayout.TrianglePiece(step * 2, step) * Piece), 2 * Matrix >> 4, 0, 1);
         }
 
         WarpGroup.Commit();

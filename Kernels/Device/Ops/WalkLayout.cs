@@ -19,14 +19,13 @@ internal static class WalkLayout
     public const int ValueStride = (DeltaRuleWalk.Columns + 4) * 4;
     public const int ValueBytes = DeltaRuleLayout.Cell * ValueStride;
 
-    // What one warp group leaves for the other, a warp's own columns: the terms of S as left sides, u as it is.
+    // What one warp group leaves for the other: the terms of S, rows of it as those of keys; u as it is, a warp's own columns.
     public const int StatesAt = ValuesAt + (2 * ValueBytes);
-    public const int StateBytes = (DeltaRuleLayout.KeyDim / 16) * 2 * PieceBytes;
-    public const int SolutionsAt = StatesAt + (4 * StateBytes);
+    public const int SolutionsAt = StatesAt + KeyBytes;
     public const int SolutionBytes = (DeltaRuleLayout.Cell / 8) * PieceBytes;
     public const int PieceBytes = DeltaRuleLayout.PieceWords * 4;
 
-    // What has come: keys with gates, and triangles, of two cells each; queries.
+    // What has come: keys with gates, and triangles with values, of two cells each; queries.
     public const int BarriersAt = SolutionsAt + (4 * SolutionBytes);
     public const int KeysCome = BarriersAt;
     public const int TrianglesCome = BarriersAt + 16;

@@ -51,6 +51,8 @@ public sealed class GateTests : IDisposable
     [InlineData("mbarrier.init.shared::cta.b64 [%r1], %r2;")]
     [InlineData("fence.proxy.async.shared::cta;")]
     [InlineData("griddepcontrol.wait;")]
+    [InlineData("barrier.cluster.arrive.release.aligned;")]
+    [InlineData("{ .reg .b32 there; mapa.shared::cluster.u32 there, %r1, %r2; }")]
     [InlineData("cp.async.bulk.prefetch.L2.global [%rd1], %r1;")]
     [InlineData("{ .reg .b32 a; stmatrix.sync.aligned.m8n8.x4.shared.b16 [%r1], {a, a, a, a}; }")]
     [InlineData("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%r1], [%rd1, {%r2, %r3}], [%r4];")]

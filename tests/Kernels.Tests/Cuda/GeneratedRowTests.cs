@@ -5,6 +5,9 @@ namespace Lean.Kernels.Tests;
 /// <summary>Ops whose generated rows run on kernels for CUDA alone: from the op down to the kernels' text, on the model of a card.</summary>
 public sealed class GeneratedRowTests
 {
+    // A prompt's rows before the generated ones of a delta net.
+    private const int DeltaNetPrompts = 2;
+
     // Outputs, rows and K that are no multiples of a tile's; two slices of one chunk and of two, and slices without any; more
     // outputs of few rows than a group joins at a time.
     [Theory]
@@ -214,19 +217,21 @@ public sealed class GeneratedRowTests
 
     // Sequences that begin, that go on, that verify several rows; a prompt's rows before them, which nobody may touch.
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public void A_delta_net_is_right_and_its_rows_have_the_same_bits_alone(int ratio)
+    [InlineData(1, 8)]
+    [InlineData(2, 8)]
+    [InlineData(1, 9)]
+    [InlineData(2, 9)]
+    public void A_delta_net_is_right_and_its_rows_have_the_same_bits_alone(int ratio, int architecture)
     {
-        const int Rows = 9, Prompts = 2, Slots = 5;
+        const int Prompts = DeltaNetPrompts;
         var shape = new DeltaRuleShape(2, 2 * ratio, 128, 128);
         int[] segments = [2, 1, 7, 3, 3, 4, 12, 1, 7, 2, 0, 0];
-        using var stream = new PtxStream(MatrixUnits.Warp);
+        using var stream = new PtxStream(architecture == 9 ? MatrixUnits.WarpGroup : MatrixUnits.Warp);
         KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
         using var memory = new GuardedMemory(kernels) { IsAligned = true };
         using var expectedMemory = new GuardedMemory(reference) { IsAligned = true };
-        float[][] found = Run(kernels, memory, segments), expected = Run(reference, expectedMemory, segments);
-        Assert.All(stream.Ran, k => Assert.StartsWith("delta_net_rows", k, StringComparison.Ordinal));
+        float[][] found = DeltaNet(kernels, memory, shape, segments), expected = DeltaNet(reference, expectedMemory, shape, segments);
+        Assert.All(stream.Ran, k => Assert.StartsWith(architecture == 9 ? "delta_net_columns" : "delta_net_rows", k, StringComparison.Ordinal));
         Assert.Equal(Enumerable.Repeat(-1, Prompts * shape.ValueWidth), found[0][..(Prompts * shape.ValueWidth)].Select(BitConverter.SingleToInt32Bits));
         Assert.InRange(Distance(expected[0][(Prompts * shape.ValueWidth)..], found[0][(Prompts * shape.ValueWidth)..]), 0, 3e-6);
         Assert.InRange(Distance(expected[1], found[1]), 0, 1e-6);
@@ -234,48 +239,81 @@ public sealed class GeneratedRowTests
 
         // The four rows of the second sequence one by one.
         using var single = new GuardedMemory(kernels) { IsAligned = true };
-        float[][] alone = Run(kernels, single, [3, 1, 12, 1], [4, 1, 13, 1], [5, 1, 14, 1], [6, 1, 15, 1]);
+        float[][] alone = DeltaNet(kernels, single, shape, [3, 1, 12, 1], [4, 1, 13, 1], [5, 1, 14, 1], [6, 1, 15, 1]);
         Assert.Equal(found[0][(3 * shape.ValueWidth)..(7 * shape.ValueWidth)], alone[0][(3 * shape.ValueWidth)..(7 * shape.ValueWidth)]);
         int size = shape.ValueHeads * 128 * 128, past = 3 * shape.Channels;
         Assert.Equal(found[1][size..(2 * size)], alone[1][size..(2 * size)]);
         Assert.Equal(found[2][past..(2 * past)], alone[2][past..(2 * past)]);
-
-        float[][] Run(KernelSet set, GuardedMemory at, params int[][] calls)
-        {
-            int width = shape.Channels + shape.ValueWidth + (2 * shape.ValueHeads) + 3;
-            Tensor projected = at.New("projected", DType.F32, new Shape(Rows, width), SelfCases.Normal(1, Rows * width));
-            Tensor history = at.New("history", DType.F32, new Shape(Slots, 3, shape.Channels), SelfCases.Normal(2, Slots * 3 * shape.Channels));
-            Shape states = shape.State(Slots);
-            Tensor state = at.New("state", DType.F32, states, [.. SelfCases.Normal(3, states.Count).ToArray().Select(v => v / 8)]);
-            Tensor convolved = at.New("convolved", DType.F32, new Shape(Rows, shape.Channels)), output = at.New("output", DType.F32, new Shape(Rows, shape.ValueWidth));
-            var weights = new DeltaNetParameters(
-                at.New("convolution", DType.F32, new Shape(shape.Channels, 4), SelfCases.Normal(4, shape.Channels * 4)),
-                at.New("decay", DType.F32, new Shape(shape.ValueHeads), SelfCases.Normal(5, shape.ValueHeads)),
-                at.New("timeBias", DType.F32, new Shape(shape.ValueHeads), SelfCases.Normal(6, shape.ValueHeads)),
-                at.New("norm", DType.F32, new Shape(128), SelfCases.Normal(7, 128)), 1e-6f);
-            int after = shape.Channels + shape.ValueWidth;
-            var inputs = new DeltaNetInputs(
-                projected.Columns(0, shape.Channels), projected.Columns(shape.Channels, shape.ValueWidth), projected.Columns(after, shape.ValueHeads),
-                projected.Columns(after + shape.ValueHeads, shape.ValueHeads));
-            foreach (int[] call in calls)
-            {
-                Tensor rows = at.New("segments", new Shape(call.Length / 4, 4), call);
-                set.GeneratedDeltaNet.Run(shape, weights, inputs, history, state, rows, convolved, output, Prompts);
-            }
-
-            Assert.Null(at.Fault());
-            return [output.AsSpan<float>().ToArray(), state.AsSpan<float>().ToArray(), history.AsSpan<float>().ToArray()];
-        }
     }
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public void Each_row_leaves_the_state_of_a_sequence_that_ends_there(int ratio)
+    [InlineData(1, 8)]
+    [InlineData(2, 8)]
+    [InlineData(1, 9)]
+    [InlineData(2, 9)]
+    public void Each_row_leaves_the_state_of_a_sequence_that_ends_there(int ratio, int architecture)
     {
-        using var stream = new PtxStream(MatrixUnits.Warp);
-        Assert.Null(VersionedStates.Difference(DeviceKernelSet.Create(stream), new DeltaRuleShape(2, 2 * ratio, 128, 128)));
-        Assert.All(stream.Ran, static k => Assert.StartsWith("delta_net_rows", k, StringComparison.Ordinal));
+        using var stream = new PtxStream(architecture == 9 ? MatrixUnits.WarpGroup : MatrixUnits.Warp);
+        Assert.Null(VersionedStates.Difference(DeviceKernelSet.Create(stream), new DeltaRuleShape(1, ratio, 128, 128)));
+        Assert.All(stream.Ran, k => Assert.StartsWith(architecture == 9 ? "delta_net_columns" : "delta_net_rows", k, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("barrier.cluster.arrive.release.aligned;")]
+    [InlineData("barrier.cluster.wait.acquire.aligned;")]
+    [InlineData("bar.sync\t0;")]
+    [InlineData("bar.warp.sync 0xffffffff;")]
+    [InlineData("cp.async.wait_group 0;")]
+    public void The_model_sees_groups_of_a_cluster_that_wait_too_little(string wait)
+    {
+        bool planted = false;
+        int[] segments = [2, 3, 12, 1];
+        float[][] expected = Run(new PtxStream(MatrixUnits.WarpGroup));
+        Assert.Equal(expected, Run(new PtxStream(MatrixUnits.WarpGroup) { IsLate = true }));
+        Assert.ThrowsAny<Exception>(() => Assert.Equal(expected, Run(new PtxStream(MatrixUnits.WarpGroup) { IsLate = true, Change = Plant })));
+        Assert.True(planted);
+
+        float[][] Run(PtxStream on)
+        {
+            using PtxStream stream = on;
+            KernelSet kernels = DeviceKernelSet.Create(stream);
+            using var memory = new GuardedMemory(kernels) { IsAligned = true };
+            return DeltaNet(kernels, memory, new DeltaRuleShape(1, 1, 128, 128), segments);
+        }
+
+        string Plant(string text)
+        {
+            planted = text.Contains(wait, StringComparison.Ordinal);
+            return text.Replace(wait, "", StringComparison.Ordinal);
+        }
+    }
+
+    private static float[][] DeltaNet(KernelSet set, GuardedMemory at, DeltaRuleShape shape, params int[][] calls)
+    {
+        const int Rows = 9, Slots = 5;
+        int width = shape.Channels + shape.ValueWidth + (2 * shape.ValueHeads) + 3;
+        Tensor projected = at.New("projected", DType.F32, new Shape(Rows, width), SelfCases.Normal(1, Rows * width));
+        Tensor history = at.New("history", DType.F32, new Shape(Slots, 3, shape.Channels), SelfCases.Normal(2, Slots * 3 * shape.Channels));
+        Shape states = shape.State(Slots);
+        Tensor state = at.New("state", DType.F32, states, [.. SelfCases.Normal(3, states.Count).ToArray().Select(v => v / 8)]);
+        Tensor convolved = at.New("convolved", DType.F32, new Shape(Rows, shape.Channels)), output = at.New("output", DType.F32, new Shape(Rows, shape.ValueWidth));
+        var weights = new DeltaNetParameters(
+            at.New("convolution", DType.F32, new Shape(shape.Channels, 4), SelfCases.Normal(4, shape.Channels * 4)),
+            at.New("decay", DType.F32, new Shape(shape.ValueHeads), SelfCases.Normal(5, shape.ValueHeads)),
+            at.New("timeBias", DType.F32, new Shape(shape.ValueHeads), SelfCases.Normal(6, shape.ValueHeads)),
+            at.New("norm", DType.F32, new Shape(128), SelfCases.Normal(7, 128)), 1e-6f);
+        int after = shape.Channels + shape.ValueWidth;
+        var inputs = new DeltaNetInputs(
+            projected.Columns(0, shape.Channels), projected.Columns(shape.Channels, shape.ValueWidth), projected.Columns(after, shape.ValueHeads),
+            projected.Columns(after + shape.ValueHeads, shape.ValueHeads));
+        foreach (int[] call in calls)
+        {
+            Tensor rows = at.New("segments", new Shape(call.Length / 4, 4), call);
+            set.GeneratedDeltaNet.Run(shape, weights, inputs, history, state, rows, convolved, output, DeltaNetPrompts);
+        }
+
+        Assert.Null(at.Fault());
+        return [output.AsSpan<float>().ToArray(), state.AsSpan<float>().ToArray(), history.AsSpan<float>().ToArray()];
     }
 
     private static float[] Scaled(int seed, long count, int terms) => [.. SelfCases.Normal(seed, count).ToArray().Select(v => v / MathF.Sqrt(terms))];

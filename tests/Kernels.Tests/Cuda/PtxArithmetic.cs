@@ -38,6 +38,9 @@ internal static class PtxArithmetic
             case "mov" when o[1].Parts.Length == 2:
                 thread.Registers[o[0].Register] = (uint)group.Value(thread, o[1].Parts[0]) | (group.Value(thread, o[1].Parts[1]) << 32);
                 return;
+            case "st" when words[1] == "shared::cluster":
+                group.Cluster.Send(group.Value(thread, o[0]), (uint)group.Value(thread, o[1]), instruction);
+                return;
             case "st" when words[^1] == "b64":
                 PtxOperand[] wide = o[1].Parts.Length > 0 ? o[1].Parts : [o[1]];
                 for (int i = 0; i < wide.Length; i++)
@@ -84,6 +87,7 @@ internal static class PtxArithmetic
         ulong result = words[0] switch
         {
             "mov" or "cvta" => a,
+            "mapa" => PtxCluster.Address(a, b),
             "add" when words[^1] == "f32" => Bits(Float(a) + Float(b)),
             "sub" when words[^1] == "f32" => Bits(Float(a) - Float(b)),
             "mul" when words[^1] == "f32" => Bits(Float(a) * Float(b)),

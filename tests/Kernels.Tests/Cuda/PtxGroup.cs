@@ -1,14 +1,14 @@
 namespace Lean.Kernels.Tests;
 
 /// <summary>A group of threads on the model of a card. Threads run one after the other up to what they must wait for.</summary>
-internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] shared, int x, int y, int countX)
+internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, PtxCluster cluster, byte[] shared, int x, int y, int countX)
 {
     private readonly PtxThread[] _threads = [.. Enumerable.Range(0, program.ThreadCount).Select(i => new PtxThread(i, program.RegisterCount))];
     private readonly Dictionary<ulong, Barrier> _barriers = [];
     private readonly Queue<Action> _loads = [];
     private readonly Queue<PtxThread> _arriving = [];
     private readonly Dictionary<int, List<List<Action>>> _products = [];
-    private readonly Dictionary<ulong, int> _arrived = [];
+    private readonly Dictionary<ulong, int> _told = [];
     private PtxInstruction? _at;
 
     public int X => x;
@@ -17,14 +17,17 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
 
     public int CountX => countX;
 
+    public PtxCluster Cluster => cluster;
+
     /// <summary>Whether all threads have ended.</summary>
     public bool IsDone => Array.TrueForAll(_threads, static t => t.Done);
 
     /// <summary>
     /// Lets each thread go on to where it must wait, or has looked into memory that others write: then they have their turn.
     /// </summary>
+    /// <returns>Whether anything went on; otherwise other groups must.</returns>
     /// <exception cref="InvalidOperationException">The text does what the card would not forgive, or waits for ever.</exception>
-    public void Advance()
+    public bool Advance()
     {
         bool moved = false;
         foreach (PtxThread thread in _threads)
@@ -38,23 +41,23 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
         }
 
         moved |= Meet();
-        if (moved)
-        {
-            return;
-        }
-
-        if (_loads.TryDequeue(out Action? load))
+        if (!moved && _loads.TryDequeue(out Action? load))
         {
             load();
+            moved = true;
         }
-        else if (_arriving.TryDequeue(out PtxThread? copies))
+        else if (!moved && _arriving.TryDequeue(out PtxThread? copies))
         {
             Complete(copies.Copies, 0);
+            moved = true;
         }
-        else if (Array.Find(_threads, static t => !t.Done) is { } stuck)
+
+        if (cluster.IsStuck(moved) && Array.Find(_threads, static t => !t.Done) is { } stuck)
         {
             throw PtxMachine.Fault(stuck.Waits!, $"thread {stuck.Number} of group {x}, {y} waits for ever");
         }
+
+        return moved;
     }
 
     // Whether it was a look at what others write.
@@ -121,17 +124,26 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
             }
         }
 
+        foreach (PtxThread thread in _threads.Where(t => t.Waits is not null && t.Waits.Operation.StartsWith("barrier.cluster", StringComparison.Ordinal) && t.Arrivals <= cluster.Phases))
+        {
+            Go(thread);
+            moved = true;
+        }
+
         foreach (var met in _threads
             .Where(t => t.Waits?.Operation == "bar.sync")
             .GroupBy(t => (Number: Value(t, t.Waits!.Operands[0]), Count: t.Waits!.Operands.Length > 1 ? (int)t.Waits.Operands[1].Value : program.ThreadCount))
-            .Select(g => (Threads: g.ToArray(), g.Key.Count)).ToList())
+            .Select(g => (Threads: g.ToArray(), g.Key.Number, g.Key.Count)).ToList())
         {
-            ulong number = Value(met.Threads[0], met.Threads[0].Waits!.Operands[0]);
-            if (Pass(met.Threads, met.Threads.Length + _arrived.GetValueOrDefault(number) == met.Count, null))
+            // Some only say that they have come.
+            int come = met.Threads.Length + _told.GetValueOrDefault(met.Number);
+            Assert.True(come <= met.Count, "more have come to a barrier than it waits for");
+            if (come == met.Count)
             {
-                _arrived.Remove(number);
-                moved = true;
+                _told.Remove(met.Number);
             }
+
+            moved |= Pass(met.Threads, come == met.Count, null);
         }
 
         foreach (PtxThread[] warp in _threads.Chunk(32))
@@ -148,7 +160,7 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
     }
 
     private static bool Together(PtxThread[] threads) =>
-        threads[0].Waits is { } first && first.Operation != "bar.sync" && !first.Operation.StartsWith("mbarrier", StringComparison.Ordinal) && threads.All(t => t.Waits == first);
+        threads[0].Waits is { } first && first.Words[0] is not ("mbarrier" or "barrier") && first.Operation != "bar.sync" && threads.All(t => t.Waits == first);
 
     private static bool Pass(PtxThread[] threads, bool met, Action<PtxInstruction>? act)
     {
@@ -212,6 +224,20 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
                 barrier.Come(-tensor.TileRows * 128);
             });
         }
+        else if (operation == "cp.async.bulk.prefetch.L2.global")
+        {
+            // Nothing comes, but what is asked for must be there.
+            (ulong from, int bytes) = (Value(thread, o[0]), (int)Value(thread, o[1]));
+            if (from % 16 != 0 || bytes % 16 != 0)
+            {
+                throw PtxMachine.Fault(instruction, $"{bytes} bytes from {from}, expected multiples of 16");
+            }
+
+            for (int i = 0; i < bytes; i += 16)
+            {
+                machine.Global(from + (ulong)i, 16, instruction);
+            }
+        }
         else if (operation.StartsWith("cp.async.bulk.shared", StringComparison.Ordinal))
         {
             (ulong to, ulong from, int bytes, Barrier barrier) = (Value(thread, o[0]), Value(thread, o[1]), (int)Value(thread, o[2]), _barriers[Value(thread, o[3])]);
@@ -230,17 +256,15 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
                 barrier.Come(-bytes);
             });
         }
-        else if (operation.StartsWith("cp.async.bulk.prefetch.L2", StringComparison.Ordinal))
+        else if (operation.StartsWith("barrier.cluster.arrive", StringComparison.Ordinal))
         {
-            // What L2 is asked for must be there, and nothing else comes of it.
-            for (ulong i = 0; i < Value(thread, o[1]); i += 16)
-            {
-                machine.Global(Value(thread, o[0]) + i, 16, instruction);
-            }
+            cluster.Arrive(thread);
         }
         else if (operation == "bar.arrive")
         {
-            _arrived[Value(thread, o[0])] = _arrived.GetValueOrDefault(Value(thread, o[0])) + 1;
+            ulong number = Value(thread, o[0]);
+            _told[number] = _told.GetValueOrDefault(number) + 1;
+            Assert.True(_told[number] <= (int)o[1].Value, "a barrier is told more than it waits for");
         }
         else if (operation.StartsWith("mbarrier.init", StringComparison.Ordinal))
         {

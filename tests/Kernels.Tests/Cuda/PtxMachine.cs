@@ -49,7 +49,7 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
     /// <summary>The device that it is, where others run meanwhile.</summary>
     public PtxPeer? Peer { get; init; }
 
-    /// <summary>Runs groups one after the other; where other devices run meanwhile, queues them.</summary>
+    /// <summary>Runs groups one after the other, those of a cluster by turns; where other devices run meanwhile, queues them.</summary>
     public void Run(int groupsX, int groupsY = 1)
     {
         Assert.Equal(program.Parameters.Count, _arguments.Count);
@@ -59,11 +59,24 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
             return;
         }
 
-        foreach (PtxGroup group in Groups(groupsX, groupsY))
+        Assert.Equal(0, groupsX % program.ClusterCount);
+        foreach (PtxGroup[] groups in Groups(groupsX, groupsY).Chunk(program.ClusterCount))
         {
-            while (!group.IsDone)
+            // The first or the last goes first.
+            if (LateCopies)
             {
-                group.Advance();
+                Array.Reverse(groups);
+            }
+
+            while (!Array.TrueForAll(groups, static g => g.IsDone))
+            {
+                // Each as far as it comes without the others.
+                Array.ForEach(groups, static g =>
+                {
+                    while (!g.IsDone && g.Advance())
+                    {
+                    }
+                });
             }
         }
     }
@@ -127,13 +140,23 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
     {
         for (int y = 0; y < groupsY; y++)
         {
-            for (int x = 0; x < groupsX; x++)
+            for (int x = 0; x < groupsX; x += program.ClusterCount)
             {
-                var shared = new byte[sharedBytes + program.SharedBytes];
-                shared.AsSpan().Fill(0xff);
-                yield return new PtxGroup(program, this, shared, x, y, groupsX);
+                byte[][] memories = [.. Enumerable.Range(0, program.ClusterCount).Select(_ => Poisoned())];
+                var cluster = new PtxCluster(memories, program.ThreadCount, LateCopies);
+                for (int i = 0; i < memories.Length; i++)
+                {
+                    yield return new PtxGroup(program, this, cluster, memories[i], x + i, y, groupsX);
+                }
             }
         }
+    }
+
+    private byte[] Poisoned()
+    {
+        var shared = new byte[sharedBytes + program.SharedBytes];
+        shared.AsSpan().Fill(0xff);
+        return shared;
     }
 
     private int Parameter(string name)
@@ -200,6 +223,9 @@ internal sealed class PtxThread(int number, int registers)
 
     /// <summary>The instruction that it cannot pass alone, or null.</summary>
     public PtxInstruction? Waits { get; set; }
+
+    /// <summary>How often it has arrived at its cluster's barrier.</summary>
+    public int Arrivals { get; set; }
 
     /// <summary>Copies that cp.async or the copy engine has yet to do for it: groups, the open one last.</summary>
     public List<List<Action>> Copies { get; } = [[]];

@@ -26,6 +26,10 @@ internal sealed partial class PtxProgram
             {
                 ThreadCount = int.Parse(threads.Groups[1].ValueSpan);
             }
+            else if (Groups().Match(line) is { Success: true } groups)
+            {
+                ClusterCount = int.Parse(groups.Groups[1].ValueSpan);
+            }
             else if (SharedArray().Match(line) is { Success: true } array)
             {
                 _shared.Add(array.Groups[1].Value, SharedBytes);
@@ -42,6 +46,9 @@ internal sealed partial class PtxProgram
 
     /// <summary>Threads of a group.</summary>
     public int ThreadCount { get; }
+
+    /// <summary>Groups of a cluster.</summary>
+    public int ClusterCount { get; } = 1;
 
     public IReadOnlyList<PtxInstruction> Code { get; }
 
@@ -169,7 +176,10 @@ internal sealed partial class PtxProgram
     [GeneratedRegex(@"^\.maxntid (\d+)")]
     private static partial Regex Threads();
 
-    [GeneratedRegex(@"^\.(version|target|address_size|extern|visible|minnctapersm|reg)\b")]
+    [GeneratedRegex(@"^\.reqnctapercluster (\d+)")]
+    private static partial Regex Groups();
+
+    [GeneratedRegex(@"^\.(version|target|address_size|extern|visible|minnctapersm|explicitcluster|reg)\b")]
     private static partial Regex Header();
 
     [GeneratedRegex(@"\.reg \.\w+ ([\w, ]+)")]
@@ -198,8 +208,9 @@ internal sealed record PtxInstruction(string Operation, PtxOperand[] Operands, i
     {
         "bra" or "bra.uni" => PtxActor.Branch,
         "ret" => PtxActor.Return,
-        _ when operation.Contains(".sync", StringComparison.Ordinal) || operation.StartsWith("mbarrier.try_wait", StringComparison.Ordinal) => PtxActor.Together,
-        _ when operation.Split('.')[0] is "cp" or "mbarrier" or "bar" or "fence" or "griddepcontrol" => PtxActor.Asynchronous,
+        _ when operation.Contains(".sync", StringComparison.Ordinal) || operation.StartsWith("mbarrier.try_wait", StringComparison.Ordinal)
+            || operation.StartsWith("barrier.cluster.wait", StringComparison.Ordinal) => PtxActor.Together,
+        _ when operation.Split('.')[0] is "cp" or "mbarrier" or "bar" or "barrier" or "fence" or "griddepcontrol" => PtxActor.Asynchronous,
         _ => PtxActor.Alone,
     };
 }

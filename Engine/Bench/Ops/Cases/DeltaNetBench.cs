@@ -35,9 +35,10 @@ internal sealed class DeltaNetBench : OpBench
         }
     }
 
+    // As in a step, nothing that may still run writes what a turn reads: each has a history and a state of its own.
     public override void Launch(KernelSet ops, int turn) => ops.GeneratedDeltaNet.Run(
         _heads, Weights(Data.Own(_convolution), Data.Own(_decay), Data.Own(_timeBias), Data.Own(_norm)), Inputs(Data.Own(_projected)),
-        Data.Written(_histories, turn), Data.Written(_states, turn), Data.Own(_segments), Data.Own(_convolved), Data.Own(_y), 0);
+        Data.Written(_histories, turn), Data.Written(_states, turn), Data.Own(_segments), Data.Own(_convolved), Data.Own(_y), 0, settled: true);
 
     public override void Check(CheckRun check)
     {

@@ -31,7 +31,7 @@ typedef enum { NOTHING, STREAM, EVENT, MODULE, FUNCTION, GRAPH, EXECUTABLE, KIND
 
 typedef struct {
     uint32_t count, sizes[MOST_PARAMETERS];
-    uint32_t threads, target;
+    uint32_t threads, target, cluster;
     bool exact; /* sm_90a runs on 9.0 alone */
     uint32_t shared; /* bytes that the text declares */
 } signature;

@@ -100,6 +100,10 @@ static int launch(const char *call, void *handle, const unsigned grid[3], const 
         wrong("%s: %u × %u × %u groups", function->name, grid[0], grid[1], grid[2]);
         return INVALID_VALUE;
     }
+    if (grid[0] % s->cluster != 0) {
+        wrong("%s: %u groups in clusters of %u", function->name, grid[0], s->cluster);
+        return INVALID_VALUE;
+    }
     if (block[0] != s->threads || block[1] != 1 || block[2] != 1) {
         wrong("%s runs in groups of %u and was given %u × %u × %u", function->name, s->threads, block[0], block[1], block[2]);
         return INVALID_VALUE;

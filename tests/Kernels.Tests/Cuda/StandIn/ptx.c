@@ -36,6 +36,8 @@ bool ptx_find(const char *text, const char *name, signature *found)
         return false;
     }
     found->threads = (uint32_t)strtoul(threads + 9, NULL, 10);
+    const char *cluster = strstr(at, ".reqnctapercluster ");
+    found->cluster = cluster && cluster < body ? (uint32_t)strtoul(cluster + 19, NULL, 10) : 1;
     for (const char *p = strstr(at, ".param "); p && p < threads; p = strstr(p + 1, ".param ")) {
         const char *end = p + strcspn(p, ",\n");
         if (found->count == MOST_PARAMETERS || (found->sizes[found->count++] = parameter_bytes(p, end)) == 0) {
