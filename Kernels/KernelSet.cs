@@ -38,6 +38,9 @@ public sealed class KernelSet
     /// <summary>Residual add and RMSNorm with 1 + w.</summary>
     public AddRmsNorm AddRmsNorm { get => field ?? Missing<AddRmsNorm>("add_rms_norm"); init; }
 
+    /// <summary>The same with what a prompt's products multiply, or null where the device's take rows as they are: nothing but time depends on it.</summary>
+    public NormedTerms? NormedTerms { get; init; }
+
     /// <summary>Sum over ranks.</summary>
     public PartSum PartSum { get => field ?? Missing<PartSum>("part_sum"); init; }
 

@@ -15,6 +15,7 @@ internal sealed class DecoderLayer
     private readonly ResidualNorm _postAttentionNorm;
     private readonly IMixer _mixer;
     private readonly IMlp _mlp;
+    private readonly LayerContext _layer;
 
     /// <param name="index">Which layer of the model this is.</param>
     /// <param name="norms">The weights of its norms.</param>
@@ -23,14 +24,14 @@ internal sealed class DecoderLayer
     /// <param name="layer">What layers are built from.</param>
     public DecoderLayer(int index, DecoderNormWeights norms, IMixer mixer, IMlp mlp, LayerContext layer)
     {
-        (_mixer, _mlp) = (mixer, mlp);
+        (_mixer, _mlp, _layer) = (mixer, mlp, layer);
         _inputNorm = new ResidualNorm(layer.Parameters.Small(norms.Input), FaultPlace.BeforeMixer(index), layer, layer.Ops.NormedLinear);
         _postAttentionNorm = new ResidualNorm(layer.Parameters.Small(norms.PostAttention), FaultPlace.BeforeMlp(index), layer, layer.Ops.NormedGateLinear);
     }
 
     /// <summary>Bytes of the step's memory that the layer takes beside what it is given.</summary>
     /// <param name="rows">T.</param>
-    public long Bytes(long rows) => long.Max(_mixer.Bytes(rows), _mlp.Bytes(rows));
+    public long Bytes(long rows) => long.Max(_mixer.Bytes(rows), _mlp.Bytes(rows)) + (_layer.Ops.NormedTerms?.Bytes(rows, _layer.Config.Hidden) ?? 0);
 
     /// <summary>Runs the layer.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
@@ -46,13 +47,14 @@ internal sealed class DecoderLayer
             ArenaMark mark = step.Arena.Mark();
             Tensor kept = step.Arena.F32(residual.Shape[0], residual.Shape[1]);
             _mixer.Forward(x: default, _inputNorm.Project(residual, pending, kept, normed: default, _mixer.Input, step), delta, step);
-            _mlp.Forward(normed, _postAttentionNorm.Project(kept, delta, residual, normed, _mlp.Input!, step), delta, step);
+            _mlp.Forward(new NormedRows(normed), _postAttentionNorm.Project(kept, delta, residual, normed, _mlp.Input!, step), delta, step);
             step.Arena.Release(mark);
             return;
         }
 
-        Norm(residual, pending, normed, step);
-        _mixer.Forward(normed, projected: default, delta, step);
+        ArenaMark before = step.Arena.Mark();
+        _mixer.Forward(_inputNorm.Run(residual, pending, normed, _mixer.TermUse, step), projected: default, delta, step);
+        step.Arena.Release(before);
         Finish(residual, normed, delta, step);
     }
 
@@ -63,8 +65,9 @@ internal sealed class DecoderLayer
     /// <param name="step">The step.</param>
     public void Finish(Tensor residual, Tensor normed, Tensor delta, StepContext step)
     {
-        _postAttentionNorm.Run(residual, delta, normed, step);
-        _mlp.Forward(normed, projected: default, delta, step);
+        ArenaMark mark = step.Arena.Mark();
+        _mlp.Forward(_postAttentionNorm.Run(residual, delta, normed, _mlp.TermUse, step), projected: default, delta, step);
+        step.Arena.Release(mark);
     }
 
     /// <summary>What the mixer takes.</summary>

@@ -51,8 +51,11 @@ internal sealed class ExpertParallelMoe : IMlp
 
     public LinearWeight? Input => null;
 
-    public void Forward(Tensor x, Tensor projected, Tensor output, StepContext step)
+    public TermUse TermUse => TermUse.None;
+
+    public void Forward(NormedRows normed, Tensor projected, Tensor output, StepContext step)
     {
+        Tensor x = normed.Values;
         Arena arena = step.Arena;
         ArenaMark mark = arena.Mark();
         long rows = x.Shape[0], hidden = x.Shape[1], padded = PaddedRows();

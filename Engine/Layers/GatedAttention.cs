@@ -43,7 +43,9 @@ internal sealed class GatedAttention : IMixer
 
     public LinearWeight Input => _input;
 
-    public void Forward(Tensor x, Tensor projected, Tensor output, StepContext step)
+    public TermUse TermUse => _layer.Ops.Linear.TakesTerms(_input) ? TermUse.Instead : TermUse.None;
+
+    public void Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
     {
         ArenaMark mark = step.Arena.Mark();
         Attend(Prepare(x, projected, step), output, step);
@@ -51,11 +53,11 @@ internal sealed class GatedAttention : IMixer
     }
 
     /// <summary>Writes the rows' keys and values to the cache.</summary>
-    /// <param name="x">f32 [T, H]; empty where <paramref name="projected"/> is given.</param>
+    /// <param name="x">[T, H]; nothing where <paramref name="projected"/> is given.</param>
     /// <param name="projected">f32 [T, N]: x times <see cref="Input"/>, or empty.</param>
     /// <param name="step">The step.</param>
     /// <returns>The rest of what <see cref="Attend"/> takes, in the step's memory.</returns>
-    public AttentionInputs Prepare(Tensor x, Tensor projected, StepContext step)
+    public AttentionInputs Prepare(NormedRows x, Tensor projected, StepContext step)
     {
         StepBatch batch = step.Batch;
         AttentionCache cache = step.Caches.Attention(_ordinal);
@@ -63,7 +65,7 @@ internal sealed class GatedAttention : IMixer
         if (projected.IsEmpty)
         {
             projected = step.Arena.F32(batch.Rows, ProjectedWidth);
-            _layer.Ops.Linear.Run(x, _input, projected, batch.PromptRows);
+            _layer.Ops.Linear.Run(x.Values, _input, projected, batch.PromptRows, x.Terms);
         }
 
         _layer.Ops.PrepareAttention.Run(

@@ -31,7 +31,9 @@ internal sealed class GatedDeltaNet : IMixer
 
     public LinearWeight Input => _weights.Input;
 
-    public void Forward(Tensor x, Tensor projected, Tensor output, StepContext step)
+    public TermUse TermUse => _layer.Ops.Linear.TakesTerms(_weights.Input) ? TermUse.Instead : TermUse.None;
+
+    public void Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
     {
         KernelSet ops = _layer.Ops;
         StepBatch batch = step.Batch;
@@ -43,7 +45,7 @@ internal sealed class GatedDeltaNet : IMixer
         if (projected.IsEmpty)
         {
             projected = step.Arena.F32(batch.Rows, _weights.Input.Outputs);
-            ops.Linear.Run(x, _weights.Input, projected, batch.PromptRows);
+            ops.Linear.Run(x.Values, _weights.Input, projected, batch.PromptRows, x.Terms);
         }
 
         Tensor qkv = projected.Columns(0, _shape.Channels);

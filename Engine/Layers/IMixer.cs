@@ -10,12 +10,15 @@ internal interface IMixer
     /// <summary>[N, H]: what multiplies its rows first.</summary>
     LinearWeight Input { get; }
 
+    /// <summary>What it does with terms.</summary>
+    TermUse TermUse { get; }
+
     /// <summary>Computes what the layer adds to the residual stream.</summary>
-    /// <param name="x">f32 [T, H], normed; empty where <paramref name="projected"/> is given.</param>
+    /// <param name="x">[T, H], normed; nothing where <paramref name="projected"/> is given.</param>
     /// <param name="projected">f32 [T, N]: x times <see cref="Input"/>, or empty.</param>
     /// <param name="output">f32 [T, H].</param>
     /// <param name="step">The step.</param>
-    void Forward(Tensor x, Tensor projected, Tensor output, StepContext step);
+    void Forward(NormedRows x, Tensor projected, Tensor output, StepContext step);
 
     /// <summary>Bytes of the step's memory that <see cref="Forward"/> takes.</summary>
     /// <param name="rows">T.</param>

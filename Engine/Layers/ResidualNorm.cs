@@ -37,6 +37,26 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
         return output;
     }
 
+    /// <summary>Runs it, with the terms of a prompt's rows where the device makes them.</summary>
+    /// <param name="residual">f32 [T, H], updated.</param>
+    /// <param name="delta">f32 [T, H]: what is added, whole or left to be summed; or empty.</param>
+    /// <param name="normed">f32 [T, H]: room for the norm.</param>
+    /// <param name="use">Who takes it, and how.</param>
+    /// <param name="step">The step; its memory holds the terms.</param>
+    public NormedRows Run(Tensor residual, Tensor delta, Tensor normed, TermUse use, StepContext step)
+    {
+        long rows = step.Batch.PromptRows, width = residual.Shape[1];
+        if (use == TermUse.None || rows == 0 || layer.Peers is not null || layer.Ops.NormedTerms is not { } norm)
+        {
+            Run(residual, delta, normed, step);
+            return new NormedRows(normed);
+        }
+
+        Tensor terms = norm.Of(step.Arena.Raw(norm.Bytes(rows, width)), rows, width);
+        norm.Run(residual, delta, _norm.Weight, _norm.Epsilon, normed, terms, areRead: use != TermUse.Instead, step.Faults, _norm.Place);
+        return new NormedRows(normed, terms);
+    }
+
     /// <summary>Runs it.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
     /// <param name="delta">f32 [T, H]: what is added, whole or left to be summed; or empty.</param>

@@ -32,7 +32,9 @@ internal sealed class SparseMoe : IMlp
 
     public LinearWeight Input => _router;
 
-    public void Forward(Tensor x, Tensor projected, Tensor output, StepContext step)
+    public TermUse TermUse => _layer.Ops.ExpertMixture.TakesTerms(_experts, _shared) ? TermUse.Beside : TermUse.None;
+
+    public void Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
     {
         KernelSet ops = _layer.Ops;
         long rows = step.Batch.Rows, count = _experts.Count, topK = _layer.Config.TopK;
@@ -44,11 +46,11 @@ internal sealed class SparseMoe : IMlp
 
         if (projected.IsEmpty)
         {
-            ops.GateLinear.Run(x, _router, logits, step.Batch.PromptRows);
+            ops.GateLinear.Run(x.Values, _router, logits, step.Batch.PromptRows);
         }
 
         ops.ExpertRouter.Run(logits.Columns(0, count), _layer.Config.RenormaliseTopK, chosen, mix);
-        ops.ExpertMixture.Run(x, _experts, _shared, chosen, mix, logits.Columns(count, 1), scratch, output, step.Batch.PromptRows);
+        ops.ExpertMixture.Run(x.Values, _experts, _shared, chosen, mix, logits.Columns(count, 1), scratch, output, step.Batch.PromptRows, x.Terms);
         _sum.CompleteForNorm(output);
         step.Arena.Release(mark);
     }

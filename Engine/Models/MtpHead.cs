@@ -73,7 +73,7 @@ internal sealed class MtpHead
         ArenaMark mark = arena.Mark();
         Tensor residual = Join(hidden, step), normed = arena.F32(step.Batch.Rows, width);
         _decoder.Norm(residual, pending: default, normed, step);
-        AttentionInputs inputs = _attention.Prepare(normed, projected: default, step);
+        AttentionInputs inputs = _attention.Prepare(new NormedRows(normed), projected: default, step);
         if (count > 0)
         {
             _layer.Ops.GatherRows.Run(residual, rows, start.Residual);

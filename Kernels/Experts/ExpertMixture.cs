@@ -25,8 +25,9 @@ public abstract class ExpertMixture
     /// <param name="scratch">i8 [n], n ≥ <see cref="ScratchBytes"/>, 64-byte aligned; contents are lost.</param>
     /// <param name="output">f32 [T, H].</param>
     /// <param name="promptRows">How many rows are a prompt's; they come first, generated rows follow.</param>
+    /// <param name="terms">bf16 [R, P]: what <see cref="NormedTerms"/> made of the prompt's rows beside <paramref name="x"/>; or empty.</param>
     public void Run(
-        Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows)
+        Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows, Tensor terms = default)
     {
         long rows = x.Shape[0], topK = experts.Shape[1];
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, new Shape(rows, weights.Hidden), "[T, H]");
@@ -40,11 +41,19 @@ public abstract class ExpertMixture
         LaunchCheck.That(scratch.Bytes >= ScratchBytes(weights, shared, rows, topK), Op, "scratch memory for every row");
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(rows, weights.Hidden), "[T, H]");
         LaunchCheck.That(promptRows >= 0 && promptRows <= rows, Op, "0 ≤ promptRows ≤ T");
+        LaunchCheck.That(terms.IsEmpty || terms.Shape[0] == promptRows, Op, "terms of the prompt's rows");
         if (rows > 0)
         {
-            Launch(x, weights, shared, experts, mix, gateLogit, scratch, output, promptRows);
+            Launch(x, terms, weights, shared, experts, mix, gateLogit, scratch, output, promptRows);
         }
     }
+
+    /// <summary>Whether terms of a prompt's rows save a launch.</summary>
+    public virtual bool TakesTerms(ExpertWeights weights, SharedExpert shared) => false;
+
+    private protected virtual void Launch(
+        Tensor x, Tensor terms, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows) =>
+        Launch(x, weights, shared, experts, mix, gateLogit, scratch, output, promptRows);
 
     private protected abstract void Launch(
         Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows);

@@ -25,12 +25,18 @@ internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations
             FewExpertRows.ScratchBytes(rows, topK, weights.Width, shared.Down.Inputs),
             BesideBytes(weights, shared, long.Min(rows, MostBeside), topK)));
 
+    public override bool TakesTerms(ExpertWeights weights, SharedExpert shared) => _prompt.Takes(weights, shared);
+
     private protected override void Launch(
-        Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows)
+        Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows) =>
+        Launch(x, terms: default, weights, shared, experts, mix, gateLogit, scratch, output, promptRows);
+
+    private protected override void Launch(
+        Tensor x, Tensor terms, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows)
     {
         bool hasPrompts = promptRows > 0;
         if (hasPrompts && _prompt.TryRun(
-            x.Rows(0, promptRows), weights, shared, experts.Rows(0, promptRows), mix.Rows(0, promptRows), gateLogit.Rows(0, promptRows), scratch.Address, output.Rows(0, promptRows)))
+            x.Rows(0, promptRows), terms, weights, shared, experts.Rows(0, promptRows), mix.Rows(0, promptRows), gateLogit.Rows(0, promptRows), scratch.Address, output.Rows(0, promptRows)))
         {
             long generated = x.Shape[0] - promptRows;
             if (generated == 0)

@@ -66,7 +66,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
         {
             Tensor chosen = experts.Rows(0, promptRows);
             Tensor mine = x.Rows(0, promptRows), shares = mix.Rows(0, promptRows), sums = output.Rows(0, promptRows);
-            if (!_prompt.TryRun(mine, weights, null, chosen, shares, default, scratch.Address, sums))
+            if (!_prompt.TryRun(mine, terms: default, weights, null, chosen, shares, default, scratch.Address, sums))
             {
                 long free = scratch.Address;
                 var buffers = new ExpertScratch(ref free, _units, weights, promptRows, topK, PromptSlots(weights, promptRows * topK));

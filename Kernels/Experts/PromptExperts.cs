@@ -36,6 +36,7 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
 
     /// <summary>Queues all of it, if the copy engine reaches the experts' matrices and their rows lie on one grid.</summary>
     /// <param name="x">f32 [T, H].</param>
+    /// <param name="terms">bf16: their terms, or empty where they have yet to be made.</param>
     /// <param name="weights">The experts.</param>
     /// <param name="shared">An expert that every row goes through besides, or null.</param>
     /// <param name="experts">i32 [T, K].</param>
@@ -45,13 +46,10 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
     /// <param name="output">f32 [T, H].</param>
     /// <returns>Whether it was done.</returns>
     public bool TryRun(
-        in Tensor x, ExpertWeights weights, SharedExpert? shared, in Tensor experts, in Tensor mix, in Tensor gateLogit, nint scratch, in Tensor output)
+        in Tensor x, Tensor terms, ExpertWeights weights, SharedExpert? shared, in Tensor experts, in Tensor mix, in Tensor gateLogit, nint scratch, in Tensor output)
     {
         long hidden = weights.Hidden, width = weights.Width;
-        if (stream.MatrixUnits != MatrixUnits.WarpGroup || !weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
-            || !_units.Takes(gates, hidden) || !_units.Takes(ups, hidden) || !_units.Takes(downs, width)
-            || gates.RowStride % hidden != 0 || ups.RowStride % hidden != 0 || downs.RowStride % width != 0
-            || !IsAligned(x) || !IsAligned(output) || shared is not null && !Takes(shared, width))
+        if (!Takes(weights, shared, out Tensor gates, out Tensor ups, out Tensor downs) || !IsAligned(x) || !IsAligned(output))
         {
             return false;
         }
@@ -66,17 +64,22 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
         Tensor sharedGate = shared?.GateUp.Rows(0, width) ?? gate, sharedUp = shared?.GateUp.Rows(width, width) ?? up, sharedDown = shared?.Down.Rows(0, hidden) ?? down;
         int gateStep = Step(gates, hidden), upStep = Step(ups, hidden), downStep = Step(downs, width);
         int inners = Groups(plan, width, Inners), outputs = Groups(plan, hidden, Outputs);
-        _units.Split(x, memory.Terms);
+        if (terms.IsEmpty)
+        {
+            terms = memory.Terms;
+            _units.Split(x, terms);
+        }
+
         if (rounds)
         {
             ExpertGateUpWarpgroupRoundedLauncher.Launch(
-                stream, gate, up, inner, sharedGate, sharedUp, inner, plan, memory.Rows, memory.Terms, gateStep, upStep, (int)width, count, inners);
+                stream, gate, up, inner, sharedGate, sharedUp, inner, plan, memory.Rows, terms, gateStep, upStep, (int)width, count, inners);
             ExpertDownWarpgroupRoundedLauncher.Launch(stream, down, down, parts, inner, sharedDown, parts, plan, downStep, count, outputs);
         }
         else
         {
             ExpertGateUpWarpgroupSplitLauncher.Launch(
-                stream, gate, up, inner, sharedGate, sharedUp, inner, plan, memory.Rows, memory.Terms, gateStep, upStep, (int)width, count, inners);
+                stream, gate, up, inner, sharedGate, sharedUp, inner, plan, memory.Rows, terms, gateStep, upStep, (int)width, count, inners);
             ExpertDownWarpgroupSplitLauncher.Launch(stream, down, down, parts, inner, sharedDown, parts, plan, downStep, count, outputs);
         }
 
@@ -90,6 +93,18 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
         }
 
         return true;
+    }
+
+    /// <summary>Whether <see cref="TryRun"/> takes rows on one grid.</summary>
+    public bool Takes(ExpertWeights weights, SharedExpert shared) => Takes(weights, shared, out _, out _, out _);
+
+    private bool Takes(ExpertWeights weights, SharedExpert? shared, out Tensor gates, out Tensor ups, out Tensor downs)
+    {
+        long hidden = weights.Hidden, width = weights.Width;
+        (gates, ups, downs) = (default, default, default);
+        return stream.MatrixUnits == MatrixUnits.WarpGroup && weights.TryStack(out gates, out ups, out downs)
+            && _units.Takes(gates, hidden) && _units.Takes(ups, hidden) && _units.Takes(downs, width)
+            && gates.RowStride % hidden == 0 && ups.RowStride % hidden == 0 && downs.RowStride % width == 0 && (shared is null || Takes(shared, width));
     }
 
     // As wide as the others, its gates, ups and downs in one piece each.

@@ -11,6 +11,7 @@ public static class DeviceKernelSet
     public static KernelSet Create(KernelStream stream, DType activations = DType.F32)
     {
         ArgumentNullException.ThrowIfNull(stream);
+        AddRmsNormDevice addNorm = new(stream);
         GatedRmsNorm norm = new GatedRmsNormDevice(stream);
         CausalConvolution convolution = new CausalConvolutionDevice(stream);
         GatedDeltaRule rule = new RecurrentDeltaRuleDevice(stream);
@@ -23,7 +24,8 @@ public static class DeviceKernelSet
             Stream = stream,
             Embedding = new EmbeddingLookupDevice(stream),
             GatherRows = new GatherRowsDevice(stream),
-            AddRmsNorm = new AddRmsNormDevice(stream),
+            AddRmsNorm = addNorm,
+            NormedTerms = stream.MatrixUnits == MatrixUnits.None ? null : new NormedTermsDevice(stream, addNorm, activations),
             PartSum = new PartSumDevice(stream),
             GatedRmsNorm = norm,
             Linear = new LinearDevice(stream, activations),

@@ -18,16 +18,23 @@ public abstract class Linear
     /// How many rows are a prompt's; they come first, generated rows follow. On a GPU the classes run on different
     /// instructions (see <see cref="RowClass"/>); a CPU has one order for both.
     /// </param>
-    public void Run(Tensor x, LinearWeight weight, Tensor output, long promptRows)
+    /// <param name="terms">bf16 [R, P]: what <see cref="NormedTerms"/> made of the prompt's rows, where the op <see cref="TakesTerms"/>; else empty.</param>
+    public void Run(Tensor x, LinearWeight weight, Tensor output, long promptRows, Tensor terms = default)
     {
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, new Shape(x.Shape[0], weight.Inputs), "[T, K]", strided: true);
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(x.Shape[0], weight.Outputs), "[T, N]", strided: true);
         LaunchCheck.That(promptRows >= 0 && promptRows <= x.Shape[0], Op, "0 ≤ promptRows ≤ T");
+        LaunchCheck.That(terms.IsEmpty || (TakesTerms(weight) && terms.Shape[0] == promptRows), Op, "terms of the prompt's rows, of a weight that takes them");
         if (x.Shape[0] > 0)
         {
-            Launch(x, weight, output, promptRows);
+            Launch(x, terms, weight, output, promptRows);
         }
     }
+
+    /// <summary>Whether a prompt's rows may come as terms alone.</summary>
+    public virtual bool TakesTerms(LinearWeight weight) => false;
+
+    private protected virtual void Launch(Tensor x, Tensor terms, LinearWeight weight, Tensor output, long promptRows) => Launch(x, weight, output, promptRows);
 
     private protected abstract void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows);
 }

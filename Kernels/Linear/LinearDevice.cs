@@ -11,13 +11,21 @@ internal sealed class LinearDevice(KernelStream stream, DType activations) : Lin
     private readonly LinearMatrixUnits _units = new(stream, activations == DType.BF16);
     private readonly RowUnits _rows = new(stream, activations == DType.BF16);
 
-    private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows)
+    public override bool TakesTerms(LinearWeight weight) => _units.Takes(weight) && !LinearMatrixUnits.IsSliced(weight.Outputs, weight.Inputs);
+
+    private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows) => Launch(x, terms: default, weight, output, promptRows);
+
+    private protected override void Launch(Tensor x, Tensor terms, LinearWeight weight, Tensor output, long promptRows)
     {
         long generated = x.Shape[0] - promptRows;
         bool onUnits = promptRows > 0 && _units.Takes(weight);
-        if (onUnits && !_units.TryFew(x.Rows(0, promptRows), weight, output.Rows(0, promptRows)))
+        if (!terms.IsEmpty)
         {
-            Tensor terms = _units.Terms(stream.Scratch(_units.TermBytes(promptRows, weight.Inputs)).Address, promptRows, weight.Inputs);
+            _units.Run(terms, weight, output.Rows(0, promptRows));
+        }
+        else if (onUnits && !_units.TryFew(x.Rows(0, promptRows), weight, output.Rows(0, promptRows)))
+        {
+            terms = _units.Terms(stream.Scratch(_units.TermBytes(promptRows, weight.Inputs)).Address, promptRows, weight.Inputs);
             _units.Split(x.Rows(0, promptRows), terms);
             _units.Run(terms, weight, output.Rows(0, promptRows));
         }

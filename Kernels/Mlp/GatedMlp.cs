@@ -22,7 +22,9 @@ public abstract class GatedMlp
     /// How many rows are a prompt's; they come first, generated rows follow. On a GPU the classes run on different
     /// instructions (see <see cref="RowClass"/>); a CPU has one order for both.
     /// </param>
-    public void Run(Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows)
+    /// <param name="terms">bf16 [R, P]: what <see cref="NormedTerms"/> made of the prompt's rows, where the op <see cref="TakesTerms"/>; else empty.</param>
+    public void Run(
+        Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows, Tensor terms = default)
     {
         Shape shape = new(x.Shape[0], gateUp.Inputs);
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, shape, "[T, H]");
@@ -40,11 +42,19 @@ public abstract class GatedMlp
         LaunchCheck.Is(Op, nameof(scratch), scratch, DType.F32, new Shape(shape[0], gateUp.Outputs), "[T, 2I]");
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, shape, "[T, H]");
         LaunchCheck.That(promptRows >= 0 && promptRows <= shape[0], Op, "0 ≤ promptRows ≤ T");
+        LaunchCheck.That(terms.IsEmpty || (TakesTerms(gateUp, down) && terms.Shape[0] == promptRows), Op, "terms of the prompt's rows, of weights that take them");
         if (shape[0] > 0)
         {
-            Launch(x, gateUp, down, gateLogit, add, scratch, output, promptRows);
+            Launch(x, terms, gateUp, down, gateLogit, add, scratch, output, promptRows);
         }
     }
+
+    /// <summary>Whether a prompt's rows may come as terms alone.</summary>
+    public virtual bool TakesTerms(LinearWeight gateUp, LinearWeight down) => false;
+
+    private protected virtual void Launch(
+        Tensor x, Tensor terms, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows) =>
+        Launch(x, gateUp, down, gateLogit, add, scratch, output, promptRows);
 
     private protected abstract void Launch(
         Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows);

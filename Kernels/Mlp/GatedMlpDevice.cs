@@ -16,16 +16,22 @@ internal sealed class GatedMlpDevice(KernelStream stream, DType activations) : G
     private readonly RowUnits _rows = new(stream, activations == DType.BF16);
     private readonly LinearMatrixUnits _units = new(stream, activations == DType.BF16);
 
+    public override bool TakesTerms(LinearWeight gateUp, LinearWeight down) => _units.Takes(gateUp) && _units.Takes(down);
+
     private protected override void Launch(
-        Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows)
+        Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows) =>
+        Launch(x, terms: default, gateUp, down, gateLogit, add, scratch, output, promptRows);
+
+    private protected override void Launch(
+        Tensor x, Tensor terms, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows)
     {
         long rows = x.Shape[0], generated = rows - promptRows, width = down.Inputs;
         Tensor gate = gateUp.Rows(0, width), up = gateUp.Rows(width, width);
         var inner = new Tensor(DType.F32, new Shape(rows, width), scratch.Address);
-        if (promptRows > 0 && _units.Takes(gateUp) && _units.Takes(down))
+        if (promptRows > 0 && TakesTerms(gateUp, down))
         {
             OnUnits(
-                x.Rows(0, promptRows), gateUp, down, Cut(gateLogit, 0, promptRows), Cut(add, 0, promptRows),
+                x.Rows(0, promptRows), terms, gateUp, down, Cut(gateLogit, 0, promptRows), Cut(add, 0, promptRows),
                 new Tensor(DType.F32, new Shape(promptRows, 2 * width), scratch.Address), output.Rows(0, promptRows));
         }
         else if (promptRows > 0)
@@ -59,13 +65,18 @@ internal sealed class GatedMlpDevice(KernelStream stream, DType activations) : G
         }
     }
 
-    private void OnUnits(Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor products, Tensor output)
+    private void OnUnits(Tensor x, Tensor terms, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor products, Tensor output)
     {
         // The place of x's terms is that of the product too.
         long rows = x.Shape[0], bytes = (long.Max(_units.TermBytes(rows, gateUp.Inputs), output.Bytes) + Alignment - 1) / Alignment * Alignment;
         nint memory = stream.Scratch(bytes + _units.TermBytes(rows, down.Inputs)).Address;
-        Tensor terms = _units.Terms(memory, rows, gateUp.Inputs), inner = _units.Terms(memory + (nint)bytes, rows, down.Inputs);
-        _units.Split(x, terms);
+        Tensor inner = _units.Terms(memory + (nint)bytes, rows, down.Inputs);
+        if (terms.IsEmpty)
+        {
+            terms = _units.Terms(memory, rows, gateUp.Inputs);
+            _units.Split(x, terms);
+        }
+
         _units.Run(terms, gateUp, products);
         InnerTerms(products, inner, isWide: down.Inputs % Eight == 0 && IsAligned(products));
 

@@ -22,7 +22,7 @@ public static class AddRmsNormRow
 
     private const int Warps = Threads / 32;
     private const int RowBytes = Warps * sizeof(float);
-    private const int Four = 4;
+    internal const int Four = 4;
 
     // 2^-96: squares of scaled values cannot leave f32.
     internal const float Small = 1.2621774483536189e-29f;
@@ -80,8 +80,19 @@ public static class AddRmsNormRow
         var x = new float[TParts.Parts * Four];
         var weights = new float[TParts.Parts * Four];
         uint sums = CudaShared.Base();
+        int before = Begin(residual, delta, faults, rows, width, ahead);
+        Read<TParts>(x, residual, delta, width);
+
+        // Behind the row, which comes from farther away.
+        Weights<TParts>(weights, weight, Group.IdxX * Four, width);
+        Finish<TParts>(sums, x, weights, width, output, (long)Grid.IdxX * outputStride, faults, before, epsilon, place);
+    }
+
+    /// <summary>Waits for the kernel before, and asks L2 for rows: the group's before it waits, those of one that has yet to begin behind it.</summary>
+    /// <returns>The fault that is noted, to the first thread.</returns>
+    internal static int Begin(ArrayView<float> residual, ArrayView<float> delta, ArrayView<int> faults, int rows, int width, int ahead)
+    {
         DependentLaunch.Allow();
-        int first = Group.IdxX * Four;
         long row = (long)Grid.IdxX * width, next = row + ((long)ahead * width);
         if (Group.IdxX == 0)
         {
@@ -108,9 +119,17 @@ public static class AddRmsNormRow
             }
         }
 
+        return before;
+    }
+
+    /// <summary>A thread's numbers of the row, with what is added, which goes back too; 0 past the row's end.</summary>
+    internal static void Read<TParts>(float[] x, ArrayView<float> residual, ArrayView<float> delta, int width)
+        where TParts : struct, IRowParts
+    {
+        long row = (long)Grid.IdxX * width;
         for (int part = 0; part < TParts.Parts; part++)
         {
-            int h = first + (part * Threads * Four), at = part * Four;
+            int h = (Group.IdxX * Four) + (part * Threads * Four), at = part * Four;
             x[at] = 0;
             x[at + 1] = 0;
             x[at + 2] = 0;
@@ -133,10 +152,6 @@ public static class AddRmsNormRow
                 }
             }
         }
-
-        // Behind the row, which comes from farther away.
-        Weights<TParts>(weights, weight, first, width);
-        Finish<TParts>(sums, x, weights, width, output, (long)Grid.IdxX * outputStride, faults, before, epsilon, place);
     }
 
     /// <summary>A thread's weights.</summary>
@@ -173,6 +188,14 @@ public static class AddRmsNormRow
         uint sums, float[] x, float[] weights, int width, ArrayView<float> output, long target, ArrayView<int> faults, int before, float epsilon, int place)
         where TParts : struct, IRowParts
     {
+        Norm<TParts>(sums, x, weights, width, faults, before, epsilon, place);
+        Store<TParts>(x, width, output, target);
+    }
+
+    /// <summary>The same without the way out: <paramref name="x"/> becomes the norm.</summary>
+    internal static void Norm<TParts>(uint sums, float[] x, float[] weights, int width, ArrayView<int> faults, int before, float epsilon, int place)
+        where TParts : struct, IRowParts
+    {
         float squares = 0;
         for (int i = 0; i < TParts.Parts * Four; i++)
         {
@@ -200,18 +223,23 @@ public static class AddRmsNormRow
         }
 
         float scale = Scalar.Rsqrt((squares / width) + (epsilon * shrink * shrink));
+        for (int i = 0; i < TParts.Parts * Four; i++)
+        {
+            x[i] = x[i] * shrink * scale * (1 + weights[i]);
+        }
+    }
+
+    /// <summary>Writes a thread's numbers of a row.</summary>
+    internal static void Store<TParts>(float[] x, int width, ArrayView<float> output, long target)
+        where TParts : struct, IRowParts
+    {
         int first = Group.IdxX * Four;
         for (int part = 0; part < TParts.Parts; part++)
         {
             int h = first + (part * Threads * Four), at = part * Four;
             if (h < width)
             {
-                WideAccess.Store(
-                    ref output[target + h],
-                    x[at] * shrink * scale * (1 + weights[at]),
-                    x[at + 1] * shrink * scale * (1 + weights[at + 1]),
-                    x[at + 2] * shrink * scale * (1 + weights[at + 2]),
-                    x[at + 3] * shrink * scale * (1 + weights[at + 3]));
+                WideAccess.Store(ref output[target + h], x[at], x[at + 1], x[at + 2], x[at + 3]);
             }
         }
     }

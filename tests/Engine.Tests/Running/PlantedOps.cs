@@ -26,6 +26,9 @@ internal static class PlantedOps
         /// <summary>The MTP head gets the model's state from before its final norm.</summary>
         StateBeforeNorm,
 
+        /// <summary>No fault: a prompt's rows come to products as terms, see <see cref="TermOps"/>.</summary>
+        Terms,
+
         /// <summary>A row that pads the step writes its key and value to slot 0 of the cache.</summary>
         PaddingRowWithSlot,
     }
@@ -44,9 +47,10 @@ internal static class PlantedOps
             Embedding = right.Embedding,
             GatherRows = plant == Plant.RowsSwapped ? new SwappedRows(right.GatherRows) : right.GatherRows,
             AddRmsNorm = plant == Plant.StateBeforeNorm ? new StateBeforeNorm(right.AddRmsNorm, config) : right.AddRmsNorm,
+            NormedTerms = plant == Plant.Terms ? new TermOps.Norm(right.AddRmsNorm) : null,
             PartSum = right.PartSum,
             GatedRmsNorm = right.GatedRmsNorm,
-            Linear = right.Linear,
+            Linear = plant == Plant.Terms ? new TermOps.Product(right.Linear) : right.Linear,
             RotaryTable = right.RotaryTable,
             PrepareAttention = plant == Plant.PaddingRowWithSlot ? new PaddedAttention(right.PrepareAttention) : right.PrepareAttention,
             PagedAttention = right.PagedAttention,
@@ -56,8 +60,8 @@ internal static class PlantedOps
             GeneratedDeltaNet = new GeneratedDeltaNetInThree(convolution, rule, right.GatedRmsNorm),
             ExpertRouter = right.ExpertRouter,
             GroupedExperts = right.GroupedExperts,
-            GatedMlp = right.GatedMlp,
-            ExpertMixture = right.ExpertMixture,
+            GatedMlp = plant == Plant.Terms ? new TermOps.Mlp(right.GatedMlp) : right.GatedMlp,
+            ExpertMixture = plant == Plant.Terms ? new TermOps.Mixture(right.ExpertMixture) : right.ExpertMixture,
             GreedyPick = right.GreedyPick,
             RankPicks = right.RankPicks,
             AdjustLogits = right.AdjustLogits,

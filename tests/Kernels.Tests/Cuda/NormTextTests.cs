@@ -43,6 +43,44 @@ public sealed class NormTextTests
         }
     }
 
+    // Whole terms, padded ones, and a part more.
+    [Theory]
+    [InlineData(72, "narrow", DType.F32)]
+    [InlineData(516, "narrow", DType.BF16)]
+    [InlineData(2048, "narrow", DType.F32)]
+    [InlineData(2056, "wide", DType.F32)]
+    [InlineData(4100, "wide", DType.BF16)]
+    public void A_norm_with_terms_gives_what_both_launches_give(int width, string kernel, DType activations)
+    {
+        const int Rows = 3, Prompts = 2;
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        KernelSet set = DeviceKernelSet.Create(stream, activations);
+        var units = new LinearMatrixUnits(stream, activations == DType.BF16);
+        foreach (bool areRead in (bool[])[false, true])
+        {
+            using var memory = new GuardedMemory(set) { IsAligned = true };
+            Shape all = new(Rows, width);
+            float[] given = SelfCases.Normal(1, all.Count);
+            Tensor residual = memory.New("residual", DType.F32, all, given), sum = memory.New("sum", DType.F32, all, given), delta = memory.New("delta", DType.F32, all, SelfCases.Normal(2, all.Count));
+            Tensor weight = memory.New("weight", DType.F32, new Shape(width), SelfCases.Normal(3, width));
+            Tensor output = memory.New("output", DType.F32, all), expected = memory.New("expected", DType.F32, all);
+            Tensor terms = Terms("terms"), expectedTerms = Terms("expectedTerms");
+            set.AddRmsNorm.Run(sum, delta, weight, 1e-6f, expected);
+            units.Split(expected.Rows(0, Prompts), expectedTerms);
+            stream.Ran.Clear();
+            output.AsSpan<float>().Fill(7);
+            set.NormedTerms!.Run(residual, delta, weight, 1e-6f, output, terms, areRead);
+            Assert.Equal($"add_rms_norm_terms_{kernel}{(activations == DType.BF16 ? "_rounded" : "")}", Assert.Single(stream.Ran));
+            Assert.Equal(sum.AsSpan<float>(), residual.AsSpan<float>());
+            Assert.Equal(expectedTerms.AsSpan<ushort>(), terms.AsSpan<ushort>());
+            Assert.Equal(expected.Rows(Prompts, 1).AsSpan<float>(), output.Rows(Prompts, 1).AsSpan<float>());
+            Assert.Equal(areRead ? expected.Rows(0, Prompts).AsSpan<float>().ToArray() : [.. Enumerable.Repeat(7f, Prompts * width)], output.Rows(0, Prompts).AsSpan<float>().ToArray());
+            Assert.Null(memory.Fault());
+
+            Tensor Terms(string name) => set.NormedTerms!.Of(memory.New(name, DType.F32, new Shape(set.NormedTerms.Bytes(Prompts, width) / sizeof(float))), Prompts, width);
+        }
+    }
+
     // One row whose squares leave f32, and one with a number that is none, between others that must not notice.
     [Theory]
     [InlineData(516)]

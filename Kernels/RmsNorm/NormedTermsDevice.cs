@@ -1,0 +1,44 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>A norm and its terms on a device with matrix units: in one launch where rows lie well, else in two.</summary>
+/// <param name="stream">The device.</param>
+/// <param name="norm">The norm alone.</param>
+/// <param name="activations">What products with bf16 weights take of their rows, f32 or bf16.</param>
+internal sealed class NormedTermsDevice(KernelStream stream, AddRmsNormDevice norm, DType activations) : NormedTerms
+{
+    private readonly LinearMatrixUnits _units = new(stream, activations == DType.BF16);
+
+    public override long Bytes(long rows, long width) => _units.TermBytes(rows, width);
+
+    public override Tensor Of(Tensor memory, long rows, long width) => _units.Terms(memory.Address, rows, width);
+
+    private protected override void Launch(
+        Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place)
+    {
+        if (!norm.KeepsRows(residual, delta, weight, output) || terms.Address % 8 != 0)
+        {
+            norm.Run(residual, delta, weight, epsilon, output, faults, place);
+            _units.Split(output.Rows(0, terms.Shape[0]), terms);
+            return;
+        }
+
+        int firstKept = areRead ? 0 : (int)terms.Shape[0], ahead = AddRmsNormDevice.GroupsAhead * stream.Multiprocessors;
+        switch (residual.Shape[1] > AddRmsNormDevice.NarrowRow, activations == DType.BF16)
+        {
+            case (false, false):
+                AddRmsNormTermsNarrowLauncher.Launch(stream, residual, delta, weight, output, terms, faults, firstKept, epsilon, place, ahead);
+                break;
+            case (false, true):
+                AddRmsNormTermsNarrowRoundedLauncher.Launch(stream, residual, delta, weight, output, terms, faults, firstKept, epsilon, place, ahead);
+                break;
+            case (true, false):
+                AddRmsNormTermsWideLauncher.Launch(stream, residual, delta, weight, output, terms, faults, firstKept, epsilon, place, ahead);
+                break;
+            default:
+                AddRmsNormTermsWideRoundedLauncher.Launch(stream, residual, delta, weight, output, terms, faults, firstKept, epsilon, place, ahead);
+                break;
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>The self-test's calls of norms that make a prompt's terms: how many values differ from those of the launches that they replace: none.</summary>
+internal static class NormedTermsSelfCases
+{
+    private const double F32 = 1e-5;
+
+    /// <summary>All of them.</summary>
+    public static IEnumerable<SelfCase> All() =>
+        from shape in ((int Rows, int Prompts, int Hidden)[])[(1, 1, 72), (130, 100, 2048), (6, 5, 2056), (70, 70, 512)]
+        from areRead in (bool[])[false, true]
+        select new SelfCase("normed_terms", $"[{shape.Rows}, {shape.Hidden}], {shape.Prompts} of prompts{(areRead ? ", read too" : "")}", F32, (set, memory) =>
+        {
+            const int Place = 3, Outputs = 40;
+            (int rows, int prompts, int hidden) = shape;
+            Shape all = new(rows, hidden);
+            float[] given = SelfCases.Normal(111, all.Count), delta = SelfCases.Normal(112, all.Count);
+            Tensor residual = memory.New("residual", DType.F32, all, given), sum = memory.New("sum", DType.F32, all, given), added = memory.New("delta", DType.F32, all, delta);
+            Tensor norm = memory.New("norm", DType.F32, new Shape(hidden), SelfCases.Normal(113, hidden));
+            var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(Outputs, hidden), SelfCases.Normal(114, (long)Outputs * hidden)));
+            Tensor faults = memory.New("faults", new Shape(rows), new int[rows]), expectedFaults = memory.New("expectedFaults", new Shape(rows), new int[rows]);
+            Tensor normed = memory.New("normed", DType.F32, all), expectedNormed = memory.New("expectedNormed", DType.F32, all);
+            Tensor output = memory.New("output", DType.F32, new Shape(rows, Outputs)), expected = memory.New("expected", DType.F32, new Shape(rows, Outputs));
+            set.AddRmsNorm.Run(sum, added, norm, 1e-6f, expectedNormed, expectedFaults, Place);
+            set.Linear.Run(expectedNormed, weight, expected, prompts);
+            int differences = 0;
+            if (set.NormedTerms is { } op && set.Linear.TakesTerms(weight))
+            {
+                Tensor terms = op.Of(memory.New("terms", DType.F32, new Shape(op.Bytes(prompts, hidden) / sizeof(float))), prompts, hidden);
+                op.Run(residual, added, norm, 1e-6f, normed, terms, areRead, faults, Place);
+                set.Linear.Run(normed, weight, output, prompts, terms);
+                int unread = areRead ? 0 : prompts;
+                differences = Differences(sum, residual) + Differences(expectedFaults, faults) + Differences(expected, output)
+                    + (unread == rows ? 0 : Differences(expectedNormed.Rows(unread, rows - unread), normed.Rows(unread, rows - unread)));
+            }
+
+            return [expected, memory.New("differences", new Shape(1), [differences])];
+        }, IsAligned: true);
+
+    private static int Differences(Tensor one, Tensor other)
+    {
+        ReadOnlySpan<int> a = one.AsSpan<int>(), b = other.AsSpan<int>();
+        int count = 0;
+        for (int i = 0; i < a.Length; i++)
+        {
+            count += a[i] == b[i] ? 0 : 1;
+        }
+
+        return count;
+    }
+}

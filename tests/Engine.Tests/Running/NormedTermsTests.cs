@@ -1,0 +1,34 @@
+using Lean.Engine.Running;
+using Lean.Engine.Scheduling;
+using Lean.Engine.Tests.Sampling;
+using Lean.Kernels;
+
+namespace Lean.Engine.Tests.Running;
+
+/// <summary>Layers give the terms of a prompt's rows to the products that take them, whatever the step holds beside them.</summary>
+public sealed class NormedTermsTests
+{
+    [Theory]
+    [InlineData("fixtures/qwen3.5-moe")]
+    [InlineData("fixtures/qwen3.5-dense")]
+    public void Who_takes_terms_computes_what_others_do(string fixture)
+    {
+        string folder = TestData.Path(fixture);
+        using var model = LoadedModel.Open(folder, CpuBackends.Open());
+        using LoadedModel other = LoadedModel.Open(folder, PlantedOps.With(PlantedOps.Plant.Terms, Models.ModelConfigReader.Read(folder)));
+
+        // Prompts of some come while others generate, with drafts and without.
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 8).Select(i => Requests.Mixed(i, model.Model.Config.Vocabulary, 12))];
+        var options = new EngineOptions { MaxStepTokens = 128, Speculate = 2 };
+        Sequence[] expected = Requests.Run(model, requests, options), found = Requests.Run(other, requests, options);
+        foreach ((Sequence one, Sequence two) in expected.Zip(found))
+        {
+            Assert.Equal(one.Output, two.Output);
+            Assert.Equal(one.LogProbabilities, two.LogProbabilities);
+        }
+
+        (int beside, int instead) = ((TermOps.Norm)other.Ops.NormedTerms!).Runs;
+        Assert.True(instead > 0);
+        Assert.Equal(fixture.EndsWith("moe", StringComparison.Ordinal), beside > 0);
+    }
+}

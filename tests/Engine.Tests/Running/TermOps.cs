@@ -1,0 +1,100 @@
+using Lean.Kernels;
+using Lean.Tensors;
+
+namespace Lean.Engine.Tests.Running;
+
+/// <summary>
+/// Ops whose norms make terms of a prompt's rows, as on cards, and whose products take them: here the terms are the f32 rows
+/// themselves, so that no bit changes, and rows that nobody should read are NaN.
+/// </summary>
+internal static class TermOps
+{
+    // The prompt's rows from their terms, the others as they are.
+    private static Tensor Joined(HostBuffer memory, Tensor x, Tensor terms)
+    {
+        Tensor all = memory.View(DType.F32, x.Shape);
+        long prompts = terms.Shape[0];
+        new Tensor(DType.F32, new Shape(prompts, x.Shape[1]), terms.Address).AsSpan<float>().CopyTo(all.Rows(0, prompts).AsSpan<float>());
+        if (prompts < x.Shape[0])
+        {
+            x.Rows(prompts, x.Shape[0] - prompts).AsSpan<float>().CopyTo(all.Rows(prompts, x.Shape[0] - prompts).AsSpan<float>());
+        }
+
+        return all;
+    }
+
+    /// <summary>The norm.</summary>
+    internal sealed class Norm(AddRmsNorm right) : NormedTerms
+    {
+        /// <summary>Norms whose rows were read beside their terms, and those whose were not.</summary>
+        public (int Beside, int Instead) Runs { get; private set; }
+
+        public override long Bytes(long rows, long width) => rows * width * sizeof(float);
+
+        public override Tensor Of(Tensor memory, long rows, long width) => new(DType.BF16, new Shape(rows, 2 * width), memory.Address);
+
+        private protected override void Launch(
+            Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place)
+        {
+            right.Run(residual, delta, weight, epsilon, output, faults, place);
+            Span<float> prompts = output.Rows(0, terms.Shape[0]).AsSpan<float>();
+            prompts.CopyTo(new Tensor(DType.F32, new Shape(terms.Shape[0], output.Shape[1]), terms.Address).AsSpan<float>());
+            if (!areRead)
+            {
+                prompts.Fill(float.NaN);
+            }
+
+            Runs = areRead ? (Runs.Beside + 1, Runs.Instead) : (Runs.Beside, Runs.Instead + 1);
+        }
+    }
+
+    /// <summary>Linears.</summary>
+    internal sealed class Product(Linear right) : Linear
+    {
+        public override bool TakesTerms(LinearWeight weight) => true;
+
+        private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows) => right.Run(x, weight, output, promptRows);
+
+        private protected override void Launch(Tensor x, Tensor terms, LinearWeight weight, Tensor output, long promptRows)
+        {
+            using HostBuffer memory = HostBuffer.For(DType.F32, x.Shape);
+            right.Run(terms.IsEmpty ? x : Joined(memory, x, terms), weight, output, promptRows);
+        }
+    }
+
+    /// <summary>Dense MLPs.</summary>
+    internal sealed class Mlp(GatedMlp right) : GatedMlp
+    {
+        public override bool TakesTerms(LinearWeight gateUp, LinearWeight down) => true;
+
+        private protected override void Launch(
+            Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows) =>
+            right.Run(x, gateUp, down, gateLogit, add, scratch, output, promptRows);
+
+        private protected override void Launch(
+            Tensor x, Tensor terms, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows)
+        {
+            using HostBuffer memory = HostBuffer.For(DType.F32, x.Shape);
+            right.Run(terms.IsEmpty ? x : Joined(memory, x, terms), gateUp, down, gateLogit, add, scratch, output, promptRows);
+        }
+    }
+
+    /// <summary>Mixtures of experts.</summary>
+    internal sealed class Mixture(ExpertMixture right) : ExpertMixture
+    {
+        public override long ScratchBytes(ExpertWeights weights, SharedExpert shared, long rows, long topK) => right.ScratchBytes(weights, shared, rows, topK);
+
+        public override bool TakesTerms(ExpertWeights weights, SharedExpert shared) => true;
+
+        private protected override void Launch(
+            Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows) =>
+            right.Run(x, weights, shared, experts, mix, gateLogit, scratch, output, promptRows);
+
+        private protected override void Launch(
+            Tensor x, Tensor terms, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows)
+        {
+            using HostBuffer memory = HostBuffer.For(DType.F32, x.Shape);
+            right.Run(terms.IsEmpty ? x : Joined(memory, x, terms), weights, shared, experts, mix, gateLogit, scratch, output, promptRows);
+        }
+    }
+}
