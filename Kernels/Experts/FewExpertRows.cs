@@ -13,7 +13,6 @@ internal sealed class FewExpertRows(KernelStream stream, bool rounds)
     // As in Kernels/Device/Ops, MixtureRows.cs and MixtureDownRows.cs. Beyond so many pairs so many rows share experts that grouping them pays.
     private const long MostPairs = 40;
     private const long MostItems = 128;
-    private const long MostInputs = 6144;
 
     private readonly RowUnits _units = new(stream, rounds);
 
@@ -38,7 +37,7 @@ internal sealed class FewExpertRows(KernelStream stream, bool rounds)
         in Tensor x, ExpertWeights weights, SharedExpert? shared, in Tensor experts, in Tensor mix, in Tensor gateLogit, nint scratch, in Tensor output)
     {
         long rows = x.Shape[0], topK = experts.Shape[1], hidden = weights.Hidden, width = weights.Width;
-        if (rows * topK > MostPairs || hidden > MostInputs || weights.IsPart || !weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
+        if (rows * topK > MostPairs || weights.IsPart || !weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
             || shared is { } one && (one.GateUp.Parts.Length != 1 || one.Down.Parts.Length != 1))
         {
             return false;
@@ -49,7 +48,8 @@ internal sealed class FewExpertRows(KernelStream stream, bool rounds)
         Tensor sharedGate = shared?.GateUp.Rows(0, sharedWidth) ?? new Tensor(gates.Type, new Shape(0, hidden), gates.Address);
         Tensor sharedUp = shared?.GateUp.Rows(sharedWidth, sharedWidth) ?? sharedGate;
         Tensor sharedDown = shared?.Down.Rows(0, hidden) ?? new Tensor(gates.Type, new Shape(hidden, 0), gates.Address);
-        var inner = new Tensor(DType.F32, new Shape(rows, (topK * width) + sharedWidth), scratch);
+        long innerWidth = (topK * width) + sharedWidth;
+        var inner = new Tensor(DType.F32, new Shape(rows, innerWidth), scratch);
         if (hidden % 8 != 0 || width % 8 != 0 || !_units.Takes(x, gates) || !_units.Takes(x, ups) || !_units.Takes(inner, downs)
             || (topK + (shared is null ? 0 : 1)) * RowUnits.Slices(width) > MostItems
             || shared is not null && (!_units.Takes(x, sharedGate) || !_units.Takes(x, sharedUp) || !_units.Takes(inner, sharedDown) || !RowUnits.IsCutAlike(width, sharedWidth)))
@@ -57,6 +57,8 @@ internal sealed class FewExpertRows(KernelStream stream, bool rounds)
             return false;
         }
 
+        // Two terms for each number, first ones and second ones in turns of eight.
+        inner = new Tensor(DType.BF16, new Shape(rows, 2 * innerWidth), scratch);
         _units.MixtureGateUp(x, experts, inner, gates, ups, sharedGate, sharedUp, (int)width);
         _units.MixtureDown(inner, experts, mix, gateLogit, output, downs, sharedDown, (int)width);
         return true;

@@ -1,10 +1,12 @@
 using ILGPU;
+using ILGPU.Runtime;
 
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// A row's choice of experts by one warp, on cards since Ampere: lane l has the experts e with e mod 32 = l in registers, the K
-/// largest come out one by one, by whole numbers in the order of the logits. Sums have the order of <see cref="ExpertRouter"/>.
+/// A row's choice of experts by one warp, on cards since Ampere: lane l has the experts e with e mod 32 = l in registers. Those
+/// that may be among the K largest are listed and count each other, by whole numbers in the order of the logits; where there are
+/// too many of them the largest come out one by one. Sums have the order of <see cref="ExpertRouter"/>.
 /// </summary>
 public static class RowChoice
 {
@@ -44,7 +46,6 @@ public static class RowChoice
         // 0 is below the place of every number: what is missing, and later what has been chosen.
         var places = new uint[TExperts.Lines * Line];
         var sums = new float[Line];
-        var halves = new uint[TExperts.Lines * 4];
         int lane = Group.IdxX & 31;
         uint top = 0;
         for (int i = 0; i < TExperts.Lines * Line; i++)
@@ -77,32 +78,28 @@ public static class RowChoice
         // A NaN anywhere, or an infinity above all, makes the sum NaN: no choice is right then, but the experts' op needs
         // some, so it gets the first ones, with weights that tell.
         bool fault = float.IsNaN(total);
+        ArrayView<int> list = SharedMemory.Allocate<int>(2 * Threads);
+        uint least = Least(top, topK);
+        int listed = List<TExperts>(list, places, least);
         uint ownPlace = 0, ownExpert = (uint)lane;
-        for (int r = 0; r < topK; r++)
+        if (least > 0 && listed <= Threads)
         {
-            // By halves: a chain of comparisons would take twice as long, and every round waits for the one before.
-            for (int i = 0; i < TExperts.Lines * 4; i++)
-            {
-                halves[i] = Math.Max(places[i], places[i + (TExperts.Lines * 4)]);
-            }
-
-            uint best = Lanes.Maximum(Largest<TExperts>(halves));
-            for (int i = 0; i < TExperts.Lines * 4; i++)
-            {
-                int other = i + (TExperts.Lines * 4);
-                uint one = places[i] == best ? (uint)(lane + (i * Threads)) : None, two = places[other] == best ? (uint)(lane + (other * Threads)) : None;
-                halves[i] = Math.Min(one, two);
-            }
-
-            uint first = Lanes.Minimum(Smallest<TExperts>(halves));
-            for (int i = 0; i < TExperts.Lines * Line; i++)
-            {
-                places[i] = (uint)(lane + (i * Threads)) == first ? 0 : places[i];
-            }
-
-            ownPlace = lane == r ? best : ownPlace;
-            ownExpert = lane == r && !fault ? first : ownExpert;
+            Rank(list, listed);
+            ownPlace = (uint)list[lane];
+            ownExpert = (uint)list[Threads + lane];
         }
+        else
+        {
+            // Many experts are equal to the last that is chosen.
+            for (int r = 0; r < topK; r++)
+            {
+                uint best = Best<TExperts>(places), first = First<TExperts>(places, best);
+                ownPlace = lane == r ? best : ownPlace;
+                ownExpert = lane == r ? first : ownExpert;
+            }
+        }
+
+        ownExpert = fault ? (uint)lane : ownExpert;
 
         // Added up in the order of the ranks, and fetched eight at a time.
         float weight = fault ? float.NaN : GateMath.Exp(Number(ownPlace) - largest) / total, shares = 0;
@@ -116,6 +113,105 @@ public static class RowChoice
         }
 
         return new ChosenExpert { Expert = (int)ownExpert, Weight = weight / (renormalise != 0 ? shares : 1) };
+    }
+
+    // The K-th largest of what is largest in each lane, equal ones counted once: K experts at least are as large, few more are.
+    private static uint Least(uint top, int topK)
+    {
+        uint least = 0;
+        for (int r = 0; r < topK; r++)
+        {
+            least = Lanes.Maximum(top);
+            top = top == least ? 0 : top;
+        }
+
+        return least;
+    }
+
+    // Lists experts that are no smaller, places before numbers, as far as there is room; tells how many there are.
+    private static int List<TExperts>(ArrayView<int> list, uint[] places, uint least)
+        where TExperts : struct, IExpertLanes
+    {
+        int lane = Group.IdxX & 31, count = 0;
+        list[lane] = 0;
+        Lanes.Together();
+        for (int i = 0; i < TExperts.Lines * Line; i++)
+        {
+            bool isListed = places[i] >= least;
+            uint lanes = Lanes.Ballot(isListed ? 1 : 0);
+            int at = count + Lanes.Count(lanes & ((1u << lane) - 1));
+            if (isListed && at < Threads)
+            {
+                list[at] = (int)places[i];
+                list[Threads + at] = lane + (i * Threads);
+            }
+
+            count += Lanes.Count(lanes);
+        }
+
+        Lanes.Together();
+        return count;
+    }
+
+    // Puts what is listed in order: each counts those that come before it, what is not there being 0.
+    private static void Rank(ArrayView<int> list, int count)
+    {
+        int lane = Group.IdxX & 31, rank = 0, expert = list[Threads + lane];
+        uint place = (uint)list[lane];
+        for (int i = 0; i < count; i += 4)
+        {
+            for (int j = 0; j < 4; j++)
+            {
+                uint other = (uint)list[i + j];
+                bool isBefore = other > place || (other == place && list[Threads + i + j] < expert);
+                rank += isBefore ? 1 : 0;
+            }
+        }
+
+        Lanes.Together();
+        if (lane < count)
+        {
+            list[rank] = (int)place;
+            list[Threads + rank] = expert;
+        }
+
+        Lanes.Together();
+    }
+
+    // The largest place of all. By halves, here and below: a chain of comparisons would take twice as long, and every round
+    // waits for the one before.
+    private static uint Best<TExperts>(uint[] places)
+        where TExperts : struct, IExpertLanes
+    {
+        var halves = new uint[TExperts.Lines * 4];
+        for (int i = 0; i < TExperts.Lines * 4; i++)
+        {
+            halves[i] = Math.Max(places[i], places[i + (TExperts.Lines * 4)]);
+        }
+
+        return Lanes.Maximum(Largest<TExperts>(halves));
+    }
+
+    // The lowest expert at a place, which is taken out.
+    private static uint First<TExperts>(uint[] places, uint best)
+        where TExperts : struct, IExpertLanes
+    {
+        var halves = new uint[TExperts.Lines * 4];
+        int lane = Group.IdxX & 31;
+        for (int i = 0; i < TExperts.Lines * 4; i++)
+        {
+            int other = i + (TExperts.Lines * 4);
+            uint one = places[i] == best ? (uint)(lane + (i * Threads)) : None, two = places[other] == best ? (uint)(lane + (other * Threads)) : None;
+            halves[i] = Math.Min(one, two);
+        }
+
+        uint first = Lanes.Minimum(Smallest<TExperts>(halves));
+        for (int i = 0; i < TExperts.Lines * Line; i++)
+        {
+            places[i] = (uint)(lane + (i * Threads)) == first ? 0 : places[i];
+        }
+
+        return first;
     }
 
     // Of 4 or 8, whose places are lost.
