@@ -21,11 +21,10 @@ internal sealed class LayoutOptions
     private readonly Option<string?> _watchdog = Options.Text(
         "--watchdog", "SECONDS", $"How long a rank may wait for others before the run ends with a verdict (default: {Watchdog.Variable}, else {Watchdog.DefaultSeconds})");
 
-    private readonly bool _processes, _devices;
+    private readonly bool _processes;
 
     /// <param name="processes">Whether the command can run on processes.</param>
-    /// <param name="devices">Whether it can run on several devices.</param>
-    public LayoutOptions(bool processes = true, bool devices = true) => (_processes, _devices) = (processes, devices);
+    public LayoutOptions(bool processes = true) => _processes = processes;
 
     /// <summary>Adds the options to a command.</summary>
     public LayoutOptions AddTo(Command command)
@@ -53,7 +52,7 @@ internal sealed class LayoutOptions
 
         if (layout.Ranks > 1 && device is not (null or DeviceChoice.Cpu))
         {
-            _ = _devices ? DeviceChoice.Parse(device) : throw Later.NotYet($"this command on --device {device} with {layout}");
+            _ = DeviceChoice.Parse(device);
         }
 
         RankEnvironment? launched = RankEnvironment.Read();

@@ -22,7 +22,7 @@ internal sealed class ScoreCommand
     private readonly Option<string?> _device = Options.Device();
     private readonly Option<string?> _activations = Options.Activations();
     private readonly Option<bool> _json = Options.Json("Print one JSON object on one line");
-    private readonly LayoutOptions _layout = new(devices: false);
+    private readonly LayoutOptions _layout = new();
 
     /// <summary>The command.</summary>
     public Command Build()

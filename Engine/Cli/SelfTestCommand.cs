@@ -85,10 +85,16 @@ internal sealed class SelfTestCommand
     private static int Report(KernelSet kernels, Func<string, bool> chosen, int shard, int shards)
     {
         Console.WriteLine(kernels.Description);
-        bool failed = false;
+        (bool any, bool failed) = (false, false);
         foreach (SelfTestResult result in SelfTest.Run(kernels, chosen, shard, shards))
         {
+            any = true;
             failed |= Line(result.Op, $"{result.Cases} calls", result.Error, result.Allowed, result.Fault);
+        }
+
+        if (!any && shards == 1 && !chosen(Demo))
+        {
+            throw new InputException($"--filter chooses what {kernels.Description} does without: nothing was checked");
         }
 
         failed |= shard == 1 && chosen(Demo) && ReportDemo(kernels);

@@ -23,9 +23,7 @@ internal static class ParallelScorer
     {
         if (ranks.Environment is null)
         {
-            using var world = new LoopbackWorld(ranks.Layout);
-            using Watchdog watchdog = world.Watch(ranks.Watchdog);
-            return Score(folder, world, OnFirst(ids, ranks.Layout), options, ranks.Activations);
+            return OnThreads(folder, ranks, ids, options);
         }
 
         // Before the others are there to wait.
@@ -50,12 +48,45 @@ internal static class ParallelScorer
     /// <exception cref="MachineException">A rank failed.</exception>
     public static ParallelScore Score(string folder, LoopbackWorld world, IReadOnlyList<IReadOnlyList<int>> texts, ScoreOptions options, DType activations = DType.F32)
     {
+        var ranks = new RankOptions { Layout = world.Layout, Activations = activations };
+        using var parts = new RankParts(world.Layout.Ranks);
+        return Score(world, collectives => parts.Keep(collectives.Rank, Part(folder, collectives, ranks, opened: null)), texts, options);
+    }
+
+    private static ParallelScore OnThreads(string folder, RankOptions ranks, int[] ids, ScoreOptions options)
+    {
+        // What connects ranks goes before their devices, which are their parts'.
+        using var parts = new RankParts(ranks.Layout.Ranks);
+        using var threads = new RankThreads(ranks);
+        using Watchdog watchdog = threads.World.Watch(ranks.Watchdog);
+        try
+        {
+            return Score(
+                threads.World,
+                Open,
+                OnFirst(ids, ranks.Layout),
+                options with { Dispatch = ranks.Form.Dispatch });
+        }
+        finally
+        {
+            parts.AreLost = threads.World.IsStuck;
+        }
+
+        LoadedModel Open(ICollectives collectives)
+        {
+            CommSelfTest.Run(collectives);
+            return parts.Keep(collectives.Rank, Part(folder, collectives, ranks, threads.Devices[collectives.Rank]));
+        }
+    }
+
+    private static ParallelScore Score(RankWorld world, Func<ICollectives, LoadedModel> open, IReadOnlyList<IReadOnlyList<int>> texts, ScoreOptions options)
+    {
         var score = new ParallelScore(world.Layout);
         try
         {
             world.Run(collectives =>
             {
-                using LoadedModel model = Part(folder, collectives, new RankOptions { Layout = world.Layout, Activations = activations });
+                LoadedModel model = open(collectives);
 
                 // All ranks of a replica come to the same; the first one's is kept.
                 bool keeps = world.Layout.TensorRank(collectives.Rank) == 0;
@@ -73,14 +104,15 @@ internal static class ParallelScorer
     // Rank 0 has the text, tells it to the others, and has what comes of it.
     private static ParallelScore? OnProcess(string folder, RankOptions ranks, int[]? ids, ScoreOptions options)
     {
-        using RankSession session = ranks.Join(out _);
+        RankSession session = ranks.Join(out ComputeDevice? device);
+        LoadedModel? model = null;
         bool keeps = ids is not null;
         try
         {
             byte[] text = session.Control.Publish(Text, MemoryMarshal.AsBytes(ids.AsSpan()).ToArray());
-            using LoadedModel model = Part(folder, session.Collectives, ranks);
+            model = Part(folder, session.Collectives, ranks, device);
             byte[][] loads = session.Control.Report(RankMember.Loaded, RankLoad.Of(model, ranks.Sharing).ToBytes());
-            ScoreResult result = Score(model, OnFirst(MemoryMarshal.Cast<byte, int>(text).ToArray(), ranks.Layout), options, keeps);
+            ScoreResult result = Score(model, OnFirst(MemoryMarshal.Cast<byte, int>(text).ToArray(), ranks.Layout), options with { Dispatch = ranks.Form.Dispatch }, keeps);
             if (!keeps)
             {
                 result.Dispose();
@@ -101,10 +133,16 @@ internal static class ParallelScorer
             session.Collectives.Abort($"rank {session.Collectives.Rank} ended in an error: {fault.Message}");
             throw;
         }
+        finally
+        {
+            // What connects ranks goes before their devices do.
+            session.Dispose();
+            (model as IDisposable ?? device)?.Dispose();
+        }
     }
 
-    private static LoadedModel Part(string folder, ICollectives collectives, RankOptions ranks) =>
-        RankedModel.Part((device, own) => LoadedModel.Open(folder, device, own), collectives, ranks);
+    private static LoadedModel Part(string folder, ICollectives collectives, RankOptions ranks, ComputeDevice? opened) =>
+        RankedModel.Part((device, own) => LoadedModel.Open(folder, device, own), collectives, ranks, opened);
 
     private static ScoreResult Score(LoadedModel model, IReadOnlyList<IReadOnlyList<int>> texts, ScoreOptions options, bool keeps) =>
         new Scorer(model).Score(texts, keeps ? options : options with { Logits = false, Hidden = false });

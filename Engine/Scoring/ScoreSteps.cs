@@ -61,7 +61,8 @@ internal sealed class ScoreSteps(DecoderModel model, ImmutableArray<int> lengths
         _ = isDraft ? collectives.Draft(rows) : collectives.Model(rows);
         for (int stretch = 0; stretch < Stretches; stretch++)
         {
-            collectives.Logits([.. counts.Select(count => int.Clamp(count - (stretch * StretchRows), 0, StretchRows))]);
+            int[] looked = [.. counts.Select(count => int.Clamp(count - (stretch * StretchRows), 0, StretchRows))];
+            _ = peers.OnDevice ? collectives.WholeLogits(looked) : collectives.Logits(looked);
         }
 
         peers.Begin(collectives.Plan(rows), promptRows);

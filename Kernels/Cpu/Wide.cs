@@ -69,12 +69,27 @@ internal static unsafe class Wide
             return Vector128.Create((float)Sum(a), (float)Sum(b), (float)Sum(c), (float)Sum(d));
         }
 
-        // Halves of two sums side by side, then quarters of four, then neighbours.
-        Vector512<double> ab = Avx512F.Shuffle4x128(a, b, 0x44) + Avx512F.Shuffle4x128(a, b, 0xEE);
-        Vector512<double> cd = Avx512F.Shuffle4x128(c, d, 0x44) + Avx512F.Shuffle4x128(c, d, 0xEE);
-        Vector512<double> pairs = Avx512F.Shuffle4x128(ab, cd, 0x88) + Avx512F.Shuffle4x128(ab, cd, 0xDD);
+        Vector512<double> pairs = Quarters(a, b, c, d);
         Vector256<float> sums = Avx512F.ConvertToVector256Single(pairs + Avx512F.Permute2x64(pairs, 0x55));
         return Sse.Shuffle(sums.GetLower(), sums.GetUpper(), 0x88);
+    }
+
+    /// <summary>Eight sums at once, each by the tree of <see cref="Sum"/>, rounded to f32, with AVX-512.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Sum8(
+        Vector512<double> a, Vector512<double> b, Vector512<double> c, Vector512<double> d, Vector512<double> e, Vector512<double> f, Vector512<double> g, Vector512<double> h)
+    {
+        Vector512<double> even = Quarters(a, c, e, g), odd = Quarters(b, d, f, h);
+        return Avx512F.ConvertToVector256Single(Avx512F.UnpackLow(even, odd) + Avx512F.UnpackHigh(even, odd));
+    }
+
+    // Halves of two sums side by side, then quarters of four: what is left are neighbours.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Quarters(Vector512<double> a, Vector512<double> b, Vector512<double> c, Vector512<double> d)
+    {
+        Vector512<double> ab = Avx512F.Shuffle4x128(a, b, 0x44) + Avx512F.Shuffle4x128(a, b, 0xEE);
+        Vector512<double> cd = Avx512F.Shuffle4x128(c, d, 0x44) + Avx512F.Shuffle4x128(c, d, 0xEE);
+        return Avx512F.Shuffle4x128(ab, cd, 0x88) + Avx512F.Shuffle4x128(ab, cd, 0xDD);
     }
 
     /// <summary>

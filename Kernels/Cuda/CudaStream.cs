@@ -11,17 +11,18 @@ public sealed unsafe class CudaStream : KernelStream
 
     private readonly CudaDevice _device;
     private readonly List<(DeviceKernel Kernel, nint Start, nint End)>? _timed;
+    private readonly CudaCopies _copies;
     private readonly bool _overlaps;
     private readonly bool _branches;
     private bool _holds;
     private bool _heldBefore;
-    private PinnedRing? _staging;
     private CudaBranch? _branch;
     private nint _stream;
 
     internal CudaStream(CudaDevice device, bool profile)
     {
         _device = device;
+        _copies = new CudaCopies(device);
         _timed = profile ? [] : null;
         _branches = !profile && Environment.GetEnvironmentVariable(OverlapVariable) != "off";
         _overlaps = _branches && device.Info.Capability >= CudaDeviceInfo.Hopper;
@@ -87,81 +88,16 @@ public sealed unsafe class CudaStream : KernelStream
     }
 
     /// <inheritdoc/>
-    public override void CopyToDevice(Tensor host, Tensor device)
-    {
-        CheckSame(host, device);
-        if (host.Bytes == 0)
-        {
-            return;
-        }
-
-        _device.Enter();
-        if (!host.IsContiguous || !device.IsContiguous)
-        {
-            CopyRows(host, device, CU.MemoryType.Host, CU.MemoryType.Device, "copy to the device");
-        }
-        else if (host.Bytes >= PinnedRing.Worthwhile)
-        {
-            (_staging ??= new PinnedRing(_device)).Copy(host.Address, device.Address, host.Bytes, Handle);
-        }
-        else
-        {
-            // From memory that is not pinned the driver takes a copy before it returns.
-            Check(CU.CopyHostToDevice(device.Address, host.Address, (nuint)host.Bytes, Handle), "copy to the device");
-        }
-    }
+    public override void CopyToDevice(Tensor host, Tensor device) => _copies.ToDevice(host, device, Handle);
 
     /// <inheritdoc/>
-    public override void CopyToHost(Tensor device, Tensor host)
-    {
-        CheckSame(device, host);
-        if (host.Bytes == 0)
-        {
-            return;
-        }
-
-        _device.Enter();
-        if (!host.IsContiguous || !device.IsContiguous)
-        {
-            CopyRows(device, host, CU.MemoryType.Device, CU.MemoryType.Host, "copy from the device");
-        }
-        else
-        {
-            Check(CU.CopyDeviceToHost(host.Address, device.Address, (nuint)host.Bytes, Handle), "copy from the device");
-        }
-    }
+    public override void CopyToHost(Tensor device, Tensor host) => _copies.ToHost(device, host, Handle);
 
     /// <inheritdoc/>
-    public override void CopyOnDevice(Tensor source, Tensor target)
-    {
-        if (source.Type != target.Type || source.Shape != target.Shape || !source.IsContiguous || !target.IsContiguous)
-        {
-            throw new ArgumentException($"cannot copy {source} to {target}: expected the same type and shape, and contiguous rows", nameof(target));
-        }
-
-        if (source.Bytes > 0)
-        {
-            _device.Enter();
-            Check(CU.CopyDeviceToDevice(target.Address, source.Address, (nuint)source.Bytes, Handle), "copy on the device");
-        }
-    }
+    public override void CopyOnDevice(Tensor source, Tensor target) => _copies.OnDevice(source, target, Handle);
 
     /// <inheritdoc/>
-    public override void Fill(Tensor device, byte value)
-    {
-        if (device.Bytes == 0)
-        {
-            return;
-        }
-
-        _device.Enter();
-        int size = device.Type.Size();
-        Check(
-            device.IsContiguous
-                ? CU.Fill(device.Address, value, (nuint)device.Bytes, Handle)
-                : CU.Fill2D(device.Address, (nuint)(device.RowStride * size), value, (nuint)(device.Shape.RowCount * size), (nuint)device.Shape[0], Handle),
-            "fill memory");
-    }
+    public override void Fill(Tensor device, byte value) => _copies.Fill(device, value, Handle);
 
     /// <summary>
     /// Queues: the count is one more after all work before, at once visible to the host. It can be captured, so the host sees
@@ -246,11 +182,21 @@ public sealed unsafe class CudaStream : KernelStream
         _device.Enter();
         if (_branch is { IsOpen: true } && !IsCapturing)
         {
-            // Nobody waits within a branch but after a failure, which left it open.
+            // Nobody waits within a branch but after a failure, which left it open: scratch that grows there drains.
             _branch.Close();
         }
 
         Check(CU.StreamSynchronize(Handle), "run what was queued");
+    }
+
+    private protected override void Drain()
+    {
+        _device.Enter();
+        Check(CU.StreamSynchronize(_stream), "run what was queued");
+        if (_branch is not null)
+        {
+            Check(CU.StreamSynchronize(_branch.Handle), "run what was queued in a branch");
+        }
     }
 
     /// <inheritdoc/>
@@ -348,7 +294,7 @@ public sealed unsafe class CudaStream : KernelStream
             _ = CU.EventDestroy(end);
         }
 
-        _staging?.Dispose();
+        _copies.Dispose();
         base.Dispose(disposing);
         _ = CU.StreamDestroy(_stream);
         _stream = 0;
@@ -383,37 +329,6 @@ public sealed unsafe class CudaStream : KernelStream
         };
         return CU.LaunchKernelEx(configuration, function, parameters, null);
     }
-
-    private static void CheckSame(Tensor source, Tensor destination)
-    {
-        if (source.Type != destination.Type || source.Shape != destination.Shape)
-        {
-            throw new ArgumentException($"cannot copy {source} to {destination}: expected the same type and shape", nameof(destination));
-        }
-    }
-
-    private void CopyRows(Tensor source, Tensor target, CU.MemoryType from, CU.MemoryType to, string what)
-    {
-        int size = source.Type.Size();
-        (nuint sourcePitch, nuint targetPitch) = (Pitch(source), Pitch(target));
-        var copy = new CU.Copy2DParameters
-        {
-            SourceType = from,
-            SourceHost = source.Address,
-            SourceDevice = source.Address,
-            SourcePitch = sourcePitch,
-            TargetType = to,
-            TargetHost = target.Address,
-            TargetDevice = target.Address,
-            TargetPitch = targetPitch,
-            Width = (nuint)(source.Shape.RowCount * size),
-            Height = (nuint)source.Shape[0],
-        };
-        Check(CU.Copy2D(copy, Handle), what);
-    }
-
-    // Rows of a contiguous view lie one after the other whatever its stride says.
-    private static nuint Pitch(Tensor tensor) => (nuint)((tensor.IsContiguous ? tensor.Shape.RowCount : tensor.RowStride) * tensor.Type.Size());
 
     private nint Mark()
     {

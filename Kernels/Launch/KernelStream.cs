@@ -89,6 +89,9 @@ public abstract class KernelStream : IStream
     /// <inheritdoc/>
     public abstract void Synchronize();
 
+    /// <summary>Waits for all that was queued so that memory can go, also from within a branch, which stays open.</summary>
+    private protected virtual void Drain() => Synchronize();
+
     /// <summary>Waits, and reports how long each kernel ran since the last call, in order. The stream must have been made to profile.</summary>
     public abstract void TakeTimes(Action<DeviceKernel, TimeSpan> report);
 
@@ -146,7 +149,7 @@ public abstract class KernelStream : IStream
             long wanted = long.Max(bytes, 2 * (memory?.Bytes ?? 0));
             if (memory is not null)
             {
-                Synchronize();
+                Drain();
                 memory.Dispose();
                 memory = null;
             }

@@ -112,7 +112,7 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
         where W : struct, IWeightFormat<V>
         where R : struct, IRowCount
     {
-        int n = 0;
+        int n = typeof(V) == typeof(Vec512) && W.Size == sizeof(ushort) && k % IVec<V>.Lanes == 0 ? FewWide<R>(x, w, next, pitch, columns, k, y, yStride) : 0;
         for (; n + 4 <= columns; n += 4)
         {
             DotTiles<V, W>.FewByFour<R>(x, w + (n * pitch), Ahead(n, 4, columns, w, next, pitch), pitch, k, sums);
@@ -120,6 +120,27 @@ internal static unsafe class DotBlock<V> where V : struct, IVec<V>
             {
                 Vector128.Load(sums + (4 * i)).Store(y + (i * yStride) + n);
             }
+        }
+
+        return n;
+    }
+
+    private static int FewWide<R>(float** x, byte* w, byte* next, long pitch, int columns, long k, float* y, long yStride) where R : struct, IRowCount
+    {
+        int n = 0;
+        if (R.Count == 2)
+        {
+            for (; 8 * pitch <= ShortTile && n + 8 <= columns; n += 8)
+            {
+                WideTiles.TwoByEight(x[0], x[1], (ushort*)(w + (n * pitch)), Ahead(n, 8, columns, w, next, pitch), k, y + n, yStride);
+            }
+
+            return n;
+        }
+
+        for (; n + 4 <= columns; n += 4)
+        {
+            WideTiles.FewByFour<R>(x, (ushort*)(w + (n * pitch)), Ahead(n, 4, columns, w, next, pitch), k, y + n, yStride);
         }
 
         return n;

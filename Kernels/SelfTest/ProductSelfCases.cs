@@ -13,7 +13,7 @@ internal static class ProductSelfCases
     private static readonly int[] RowCounts = [1, 2, 8, 9, 17, 33, 64, 130];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Linear(), .. FewOutputs(), .. Grouped(), .. Mlp()];
+    public static IEnumerable<SelfCase> All() => [.. Linear(), .. FewOutputs(), .. Grouped(), .. Mlp(), .. EightBit()];
 
     private static IEnumerable<SelfCase> Linear() =>
         from shape in ((int Inputs, int Outputs)[])[(72, 24), (512, 130), (1024, 40), (2048, 70), (2056, 33), (264, 7200), (2056, 1100)]
@@ -81,6 +81,20 @@ internal static class ProductSelfCases
             return [output, Compare(memory, output, alone, row => set.GatedMlp.Run(
                 x.Rows(row, 1), gateUp, down, logit.Rows(row, 1), add.Rows(row, 1), scratch.Rows(0, 1), alone, promptRows: 0))];
         }, IsAligned: true);
+
+    // No tolerance: sums are of whole numbers.
+    private static IEnumerable<SelfCase> EightBit() =>
+        from shape in ((int Inputs, int Outputs)[])[(33, 19), (520, 70), (2048, 33)]
+        from rows in RowCounts
+        select new SelfCase("eight_bit_linear", $"[{rows}, {shape.Inputs}] to {shape.Outputs}", 0, (set, memory) =>
+        {
+            Tensor x = memory.New("x", DType.F32, new Shape(rows, shape.Inputs), SelfCases.Normal(65, rows * shape.Inputs));
+            Tensor full = memory.New("weight", DType.BF16, new Shape(shape.Outputs, shape.Inputs), SelfCases.Normal(66, shape.Outputs * shape.Inputs));
+            using var weight = new EightBitWeight(new LinearWeight(full));
+            Tensor output = memory.New("output", DType.F32, new Shape(rows, shape.Outputs)), alone = memory.New("alone", DType.F32, new Shape(1, shape.Outputs));
+            set.EightBitLinear!.Run(x, weight, output);
+            return [output, Compare(memory, output, alone, row => set.EightBitLinear!.Run(x.Rows(row, 1), weight, alone))];
+        }, Has: set => set.EightBitLinear is not null);
 
     // How many values of the first, a middle and the last row differ when the row is computed alone: none.
     internal static Tensor Compare(GuardedMemory memory, Tensor output, Tensor alone, Action<int> run)

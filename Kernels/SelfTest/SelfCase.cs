@@ -9,7 +9,8 @@ namespace Lean.Kernels;
 /// <param name="Run">Makes the inputs, runs the op, returns what it wrote.</param>
 /// <param name="IsAligned">Whether tensors begin where a model's do.</param>
 /// <param name="Rounded">The same on warp groups' matrix units with bf16 activations, where that is more: what rounds there besides rows of products with weights.</param>
-internal sealed record SelfCase(string Op, string Name, double Allowed, Func<KernelSet, GuardedMemory, Tensor[]> Run, bool IsAligned = false, double Rounded = 0)
+/// <param name="Has">Whether a set has the op, where sets may do without it.</param>
+internal sealed record SelfCase(string Op, string Name, double Allowed, Func<KernelSet, GuardedMemory, Tensor[]> Run, bool IsAligned = false, double Rounded = 0, Func<KernelSet, bool>? Has = null)
 {
     /// <summary>What a set may be off.</summary>
     public double AllowedOn(KernelSet kernels) =>

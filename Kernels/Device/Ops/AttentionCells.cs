@@ -3,9 +3,9 @@ using ILGPU;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// Cells of a paged cache, 64 positions of one key/value head, in shared memory as the matrix units read them. Keys lie [D, 64]
-/// as in the cache, 16-byte chunks swizzled within rows, for generated rows and prompts' (whose values are in <see cref="AttentionRing"/>).
-/// For generated rows values lie [64, D] likewise, and a ring of three places holds both in turn: while one is multiplied, two are on their way.
+/// Cells of a paged cache, 64 positions of one key/value head, in shared memory as the matrix units read them. For generated rows
+/// (prompts' are in <see cref="AttentionRing"/>): keys lie [D, 64] as in the cache, 16-byte chunks swizzled within rows, values
+/// [64, D] likewise, and a ring of three places holds both in turn: while one is multiplied, two are on their way.
 /// </summary>
 public static class AttentionCells
 {

@@ -5,8 +5,9 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// paged_attention, prompt rows, on Hopper, whose shared memory holds it: a group has 128 queries, the heads of one key/value
-/// head of neighbouring rows, 64 to a warp group, and goes over the cells of their sequence with wgmma and an online softmax
-/// (<see cref="AttentionRing"/>). The two take turns at the tensor cores: the products of one run while the other weighs scores.
+/// head of neighbouring rows, 64 to a warp group, and goes over the cells of their sequence with wgmma and an online softmax,
+/// while one warp has the cells brought (<see cref="AttentionRing"/>). The products of a cell's values run while the next
+/// cell's scores are weighed (Shah et al. 2024, "FlashAttention-3").
 /// Queries and weights go in as two bf16 terms, x ≈ hi + lo, or rounded as one.
 /// <para>
 /// The order of a query: a score is one chain over d, for each 16 the first terms' products before the second's; a cell's
@@ -16,41 +17,33 @@ namespace Lean.Kernels.Device;
 /// </summary>
 public static class AttentionPrompt
 {
-    /// <summary>Queries of a group.</summary>
-    public const int Queries = 128;
-
-    private const int Threads = AttentionCells.Threads;
+    private const int Threads = 384;
     private const int Cell = AttentionMath.Cell;
     private const int Side = 16;
-    private const int OwnQueries = 64;
 
     // A thread's scores of a cell, the first of its sums; the mixed values' follow.
     private const int Scores = Cell / 2;
 
-    // Bytes from 64 of d of all queries to the next 64.
-    private const int QueryTile = Queries * 128;
-
     // 1 as its bits.
     private const uint One = 0x3f800000;
 
-    // Copies of a thread that are on their way together.
-    private const int Ahead = 4;
+    // Eights of columns whose gates are on their way together.
+    private const int Ahead = 8;
 
     /// <summary>Attends.</summary>
-    /// <param name="queries">f32.</param>
+    /// <param name="queries">f32; the address is a multiple of 16, as that of the projected rows and the output.</param>
     /// <param name="projected">For the gates.</param>
-    /// <param name="keys">bf16; all addresses are multiples of 16.</param>
-    /// <param name="values">bf16.</param>
+    /// <param name="keys">bf16: the cache [B, KvHeads, D, 64].</param>
+    /// <param name="values">bf16: the cache [B, KvHeads, 64, D].</param>
     /// <param name="segments">All of the step.</param>
     /// <param name="blocks">The cache blocks of each segment.</param>
     /// <param name="output">f32.</param>
     /// <param name="sequences">S.</param>
     /// <param name="heads">Query heads.</param>
-    /// <param name="kvHeads">Key/value heads, a 128th of the query heads at least.</param>
-    /// <param name="dim">D.</param>
     /// <param name="columns">D-wide columns of a projected row.</param>
     /// <param name="blockStride">Elements from a segment's blocks to the next.</param>
     /// <param name="rows">Rows of prompts, the step's first.</param>
+    /// <param name="kvHeads">Key/value heads, a 128th of the query heads at least.</param>
     [Kernel("paged_attention_prompt", Threads, groups: "*", Unroll = true)]
     [Instance("columns64", typeof(ColumnTile64), typeof(SplitTerms))]
     [Instance("columns128", typeof(ColumnTile128), typeof(SplitTerms))]
@@ -62,63 +55,145 @@ public static class AttentionPrompt
     public static void Run<TColumns, TTerms>(
         [Shape("T", "Heads", "D")] ArrayView<float> queries,
         [Shape("T", "P", "D")] ArrayView<float> projected,
-        [Shape("B", "KvHeads", "D", "64")] ArrayView<ushort> keys,
-        [Shape("B", "KvHeads", "64", "D")] ArrayView<ushort> values,
+        [Shape("K", "64"), Tile(AttentionRing.Rows)] TensorMap<ushort> keys,
+        [Shape("V", "D"), Tile(AttentionRing.Rows)] TensorMap<ushort> values,
         [Shape("S", "4")] ArrayView<int> segments,
         [Shape("S", "M")] ArrayView<int> blocks,
         [Shape("T", "Heads", "D")] ArrayView<float> output,
         [Extent("S")] int sequences,
         [Extent("Heads")] int heads,
-        [Extent("KvHeads")] int kvHeads,
-        [Extent("D")] int dim,
         [Extent("P")] int columns,
         [RowStride("blocks")] int blockStride,
-        int rows)
+        int rows,
+        int kvHeads)
         where TColumns : struct, IColumnTile
         where TTerms : struct, IActivationTerms
     {
         DependentLaunch.Allow();
         uint memory = CudaShared.Base();
-        int group = heads / kvHeads, tileRows = Queries / group, tiles = (rows + tileRows - 1) / tileRows;
+        int role = Lanes.First(Group.IdxX >> 7), group = heads / kvHeads, tileRows = AttentionQueries.Count / group;
 
         // The last rows see most: their tiles begin first.
-        int tile = tiles - 1 - (Grid.IdxX / kvHeads), kvHead = Grid.IdxX % kvHeads;
-        int lane = Group.IdxX & 31, warp = Lanes.First(Group.IdxX >> 5), own = (warp * Side) + (lane >> 2), pair = (lane & 3) * 2;
-        float scale = AttentionMath.Scale(TColumns.Columns);
-        int turn = warp / 4;
-        long left = WarpGroup.Descriptor | ((memory + (uint)(turn * OwnQueries * 128)) >> 4);
-        int number = 0;
+        int tile = ((rows + tileRows - 1) / tileRows) - 1 - (Grid.IdxX / kvHeads), kvHead = Grid.IdxX % kvHeads;
         AttentionRing.Make<TTerms>(memory);
-        if (turn > 0)
+        Group.Barrier();
+        if (role == 0)
         {
-            // The first warp group begins.
-            WarpGroup.Let(1);
+            WarpGroup.ReleaseRegisters(24);
+            if (Lanes.First(Group.IdxX >> 5) == 0)
+            {
+                DependentLaunch.Wait();
+                Bring<TColumns, TTerms>(memory, projected, segments, blocks, sequences, kvHead * group, group, columns, blockStride, tile, tileRows, rows, kvHead, kvHeads);
+            }
         }
+        else
+        {
+            WarpGroup.TakeRegisters(240);
+            DependentLaunch.Wait();
+            Attend<TColumns, TTerms>(memory, role - 1, queries, projected, segments, output, sequences, heads, kvHead * group, group, columns, tile, tileRows, rows);
+        }
+    }
 
-        DependentLaunch.Wait();
+    // Keys of each cell, and behind them the values of the one before, as they are multiplied.
+    private static void Bring<TColumns, TTerms>(
+        uint memory,
+        ArrayView<float> projected,
+        ArrayView<int> segments,
+        ArrayView<int> blocks,
+        int sequences,
+        int firstHead,
+        int group,
+        int columns,
+        int blockStride,
+        int tile,
+        int tileRows,
+        int rows,
+        int kvHead,
+        int kvHeads)
+        where TColumns : struct, IColumnTile
+        where TTerms : struct, IActivationTerms
+    {
+        long keys = TensorCopy.Map(2), values = TensorCopy.Map(3);
+        int parity = 0;
+        RingPlace place = default;
         for (int segment = 0; segment < sequences; segment++)
         {
-            int begin = AttentionCells.First(segments, segment);
-            int start = Math.Max(begin, tile * tileRows), end = Math.Min(Math.Min(begin + AttentionCells.Rows(segments, segment), (tile + 1) * tileRows), rows);
-            int last = end - start - 1, seen = AttentionCells.Position(segments, segment) + (start - begin) + 1;
-            int endBlock = last < 0 ? 0 : (seen + last + Cell - 1) / Cell, queryCount = (last + 1) * group;
-            if (endBlock > 0)
+            AttentionPart part = AttentionPart.Of(segments, segment, tile, tileRows, rows);
+            long table = (long)segment * blockStride;
+            int before = 0;
+            for (int block = 0; block < part.Cells; block++)
             {
-                // What came before may still be read.
-                Group.Barrier();
-                long table = (long)segment * blockStride, firstQuery = ((long)start * heads) + (kvHead * group);
-                for (int ahead = 0; ahead < AttentionRing.Ahead<TTerms>(); ahead++)
+                int cell = (blocks[table + block] * kvHeads) + kvHead;
+                AttentionRing.BringKeys<TColumns, TTerms>(memory, place, keys, cell);
+                place = AttentionRing.Next<TTerms>(place);
+                if (block > 0)
                 {
-                    if (ahead < endBlock)
+                    AttentionRing.BringValues<TColumns, TTerms>(memory, place, values, before);
+                    place = AttentionRing.Next<TTerms>(place);
+                }
+                else
+                {
+                    // The gates are needed last of all: L2 is asked for them.
+                    for (int query = Group.IdxX; query < part.Rows * group; query += 32)
                     {
-                        long cell = ((long)blocks[table + ahead] * kvHeads) + kvHead;
-                        int visible = seen + last - (ahead * Cell);
-                        AttentionRing.BringKeys<TColumns, TTerms>(memory, number + (2 * ahead), keys, cell, visible);
-                        AttentionRing.BringValues<TColumns, TTerms>(memory, number + (2 * ahead) + 1, values, cell, visible);
+                        long gate = ((long)(part.Start + (query / group)) * columns) + (2 * (firstHead + (query % group))) + 1;
+                        Prefetch.ToL2(ref projected[gate * TColumns.Columns], TColumns.Columns * sizeof(float));
                     }
                 }
 
-                BringQueries<TColumns, TTerms>(memory, queries, firstQuery, heads, group, queryCount, dim);
+                before = cell;
+            }
+
+            if (part.Cells > 0)
+            {
+                int visible = part.Seen + part.Rows - 1 - ((part.Cells - 1) * Cell);
+                if (visible < Cell)
+                {
+                    AttentionRing.BringSeen<TColumns, TTerms>(memory, place, values, before, visible, parity);
+                    parity ^= 1;
+                }
+                else
+                {
+                    AttentionRing.BringValues<TColumns, TTerms>(memory, place, values, before);
+                }
+
+                place = AttentionRing.Next<TTerms>(place);
+            }
+        }
+    }
+
+    // A warp group's 64 queries.
+    private static void Attend<TColumns, TTerms>(
+        uint memory,
+        int turn,
+        ArrayView<float> queries,
+        ArrayView<float> projected,
+        ArrayView<int> segments,
+        ArrayView<float> output,
+        int sequences,
+        int heads,
+        int firstHead,
+        int group,
+        int columns,
+        int tile,
+        int tileRows,
+        int rows)
+        where TColumns : struct, IColumnTile
+        where TTerms : struct, IActivationTerms
+    {
+        int lane = Group.IdxX & 31, own = (turn * AttentionQueries.Own) + (((Group.IdxX >> 5) & 3) * Side) + (lane >> 2), pair = (lane & 3) * 2;
+        uint first = memory + (uint)(turn * AttentionQueries.Own * 128);
+        float scale = AttentionMath.Scale(TColumns.Columns);
+        long left = WarpGroup.Descriptor | (first >> 4);
+        RingPlace place = default;
+        for (int segment = 0; segment < sequences; segment++)
+        {
+            AttentionPart part = AttentionPart.Of(segments, segment, tile, tileRows, rows);
+            if (part.Cells > 0)
+            {
+                // The segment's before may still be read.
+                WarpGroup.Barrier(1 + turn);
+                AttentionQueries.Bring<TColumns, TTerms>(memory, queries, ((long)part.Start * heads) + firstHead, heads, group, part.Rows * group, turn * AttentionQueries.Own);
                 for (int i = 0; i < TColumns.Columns / 8; i++)
                 {
                     Accumulators.Clear4(Scores + (i * 4));
@@ -126,167 +201,61 @@ public static class AttentionPrompt
 
                 // The queries have come.
                 CudaShared.FenceForAsync();
-                Group.Barrier();
-                int upperSeen = seen + Math.Min(own / group, last), lowerSeen = seen + Math.Min((own + 8) / group, last);
-                float upperLargest = AttentionMath.Unseen, lowerLargest = AttentionMath.Unseen, upperWeights = 0, lowerWeights = 0;
-                Score<TColumns, TTerms>(left, AttentionRing.Take<TColumns, TTerms>(memory, number));
-                for (int block = 0; block < endBlock; block++)
+                WarpGroup.Barrier(1 + turn);
+                AttentionQueries.Keep<TColumns, TTerms>(first, Left<TTerms>());
+                int upperSeen = part.Seen + Math.Min(own / group, part.Rows - 1) - pair, lowerSeen = part.Seen + Math.Min((own + 8) / group, part.Rows - 1) - pair;
+                Score<TColumns, TTerms>(left, AttentionRing.Take<TColumns, TTerms>(memory, place));
+                WarpGroup.Wait(0);
+                AttentionRing.Release(memory, place.Stage);
+                place = AttentionRing.Next<TTerms>(place);
+                OnlineSoftmax softmax = OnlineSoftmax.Weigh(OnlineSoftmax.None(), part.Seen, upperSeen, lowerSeen, scale);
+                OnlineSoftmax.Give<TTerms>();
+                for (int block = 1; block < part.Cells; block++)
                 {
-                    int coming = block + AttentionRing.Ahead<TTerms>();
-                    long cell = ((long)blocks[table + Math.Min(coming, endBlock - 1)] * kvHeads) + kvHead;
+                    int keys = place.Stage;
+                    Score<TColumns, TTerms>(left, AttentionRing.Take<TColumns, TTerms>(memory, place));
+                    place = AttentionRing.Next<TTerms>(place);
+                    int values = place.Stage;
+                    Mix<TColumns, TTerms>(AttentionRing.Take<TColumns, TTerms>(memory, place));
+                    place = AttentionRing.Next<TTerms>(place);
 
-                    // This cell's scores are there.
+                    // This cell's scores are there; the values of the one before are still mixed.
+                    WarpGroup.Wait(1);
+                    AttentionRing.Release(memory, keys);
+                    softmax = OnlineSoftmax.Weigh(softmax, part.Seen - (block * Cell), upperSeen - (block * Cell), lowerSeen - (block * Cell), scale);
                     WarpGroup.Wait(0);
-                    AttentionRing.Release<TTerms>(memory, number);
-                    if ((block + 1) * Cell > seen)
-                    {
-                        // Some query does not see all of the cell.
-                        for (int i = 0; i < Scores; i += 4)
-                        {
-                            for (int e = 0; e < 2; e++)
-                            {
-                                int position = (block * Cell) + (i * 2) + pair + e, sum = i + e;
-                                Accumulators.Set(sum, position < upperSeen ? Accumulators.Get(sum) : AttentionMath.Unseen);
-                                Accumulators.Set(sum + 2, position < lowerSeen ? Accumulators.Get(sum + 2) : AttentionMath.Unseen);
-                            }
-                        }
-                    }
-
-                    var weight = new float[Scores];
-                    float upperNow = upperLargest, lowerNow = lowerLargest;
-                    for (int i = 0; i < Scores; i += 4)
-                    {
-                        for (int e = 0; e < 2; e++)
-                        {
-                            weight[i + e] = Accumulators.Get(i + e);
-                            weight[i + e + 2] = Accumulators.Get(i + e + 2);
-                            upperNow = Scalar.Larger(weight[i + e], upperNow);
-                            lowerNow = Scalar.Larger(weight[i + e + 2], lowerNow);
-                        }
-                    }
-
-                    upperNow = Scalar.Larger(upperNow, Lanes.Xor(upperNow, 1));
-                    lowerNow = Scalar.Larger(lowerNow, Lanes.Xor(lowerNow, 1));
-                    upperNow = Scalar.Larger(upperNow, Lanes.Xor(upperNow, 2));
-                    lowerNow = Scalar.Larger(lowerNow, Lanes.Xor(lowerNow, 2));
-                    float upperShrink = Scalar.Exp2((upperLargest - upperNow) * scale), lowerShrink = Scalar.Exp2((lowerLargest - lowerNow) * scale);
-                    upperLargest = upperNow;
-                    lowerLargest = lowerNow;
-
-                    // 2^((score − largest) · scale), with one rounding.
-                    float upperShift = -Scalar.Multiply(upperNow, scale), lowerShift = -Scalar.Multiply(lowerNow, scale), upperSum = 0, lowerSum = 0;
-                    for (int i = 0; i < Scores; i += 4)
-                    {
-                        for (int e = 0; e < 2; e++)
-                        {
-                            weight[i + e] = Scalar.Exp2Normal(Scalar.Fma(weight[i + e], scale, upperShift));
-                            weight[i + e + 2] = Scalar.Exp2Normal(Scalar.Fma(weight[i + e + 2], scale, lowerShift));
-                            upperSum += weight[i + e];
-                            lowerSum += weight[i + e + 2];
-                        }
-
-                        // A lane's weights are the left sides as they are.
-                        Split<TTerms>(i / 2, weight[i], weight[i + 1]);
-                        Split<TTerms>((i / 2) + 1, weight[i + 2], weight[i + 3]);
-                    }
-
-                    upperWeights = Scalar.Fma(upperWeights, upperShrink, upperSum);
-                    lowerWeights = Scalar.Fma(lowerWeights, lowerShrink, lowerSum);
+                    AttentionRing.Release(memory, values);
 
                     // Most cells have no larger score for any of the warp's queries: times one.
-                    if (Lanes.Minimum(Interop.FloatAsInt(Scalar.Multiply(upperShrink, lowerShrink))) != One)
+                    if (Lanes.Minimum(Interop.FloatAsInt(Scalar.Multiply(softmax.UpperShrink, softmax.LowerShrink))) != One)
                     {
                         for (int i = 0; i < TColumns.Columns / 8; i++)
                         {
-                            Accumulators.Scale2(Scores + (i * 4), upperShrink);
-                            Accumulators.Scale2(Scores + (i * 4) + 2, lowerShrink);
+                            Accumulators.Scale2(Scores + (i * 4), softmax.UpperShrink);
+                            Accumulators.Scale2(Scores + (i * 4) + 2, softmax.LowerShrink);
                         }
                     }
 
-                    // Here, since the other warp group may still be at the cell before: it is waited for.
-                    if (coming < endBlock)
-                    {
-                        int visible = seen + last - (coming * Cell);
-                        AttentionRing.BringKeys<TColumns, TTerms>(memory, number + (2 * AttentionRing.Ahead<TTerms>()), keys, cell, visible);
-                        AttentionRing.BringValues<TColumns, TTerms>(memory, number + (2 * AttentionRing.Ahead<TTerms>()) + 1, values, cell, visible);
-                    }
-
-                    uint mixed = AttentionRing.Take<TColumns, TTerms>(memory, number + 1);
-
-                    // Both groups' products at once would end at once, and nothing would run while both weigh scores.
-                    WarpGroup.Await(1 + turn);
-                    Mix<TColumns, TTerms>(mixed);
-
-                    // Behind the values' products, so that the tensor cores need not wait; of the last cell once more, for nobody: a
-                    // branch would make the assembler wait.
-                    Score<TColumns, TTerms>(left, AttentionRing.Take<TColumns, TTerms>(memory, block + 1 < endBlock ? number + 2 : number));
-                    WarpGroup.Wait(1);
-                    WarpGroup.Let(2 - turn);
-                    AttentionRing.Release<TTerms>(memory, number + 1);
-                    number += 2;
+                    OnlineSoftmax.Give<TTerms>();
                 }
 
+                Mix<TColumns, TTerms>(AttentionRing.Take<TColumns, TTerms>(memory, place));
+                float upper = softmax.UpperWeights, lower = softmax.LowerWeights;
+                upper += Lanes.Xor(upper, 1);
+                lower += Lanes.Xor(lower, 1);
+                upper += Lanes.Xor(upper, 2);
+                lower += Lanes.Xor(lower, 2);
                 WarpGroup.Wait(0);
-                upperWeights += Lanes.Xor(upperWeights, 1);
-                lowerWeights += Lanes.Xor(lowerWeights, 1);
-                upperWeights += Lanes.Xor(upperWeights, 2);
-                lowerWeights += Lanes.Xor(lowerWeights, 2);
-
-                // Nobody needs the queries any more, nor what has come.
-                Group.Barrier();
-                Leave<TColumns>(memory, own, pair, 1 / upperWeights, 1 / lowerWeights);
-                Group.Barrier();
-                Store<TColumns>(memory, projected, output, start, kvHead * group, heads, group, columns, queryCount, dim);
+                AttentionRing.Release(memory, place.Stage);
+                place = AttentionRing.Next<TTerms>(place);
+                Leave<TColumns>(projected, output, part.Start, firstHead, heads, group, columns, part.Rows * group, own, pair, 1 / upper, 1 / lower);
             }
         }
     }
 
-    // The terms of each query, 64 of d in a tile of rows of 128 bytes; queries past the end are zeros.
-    private static void BringQueries<TColumns, TTerms>(uint memory, ArrayView<float> queries, long firstQuery, int heads, int group, int count, int dim)
-        where TColumns : struct, IColumnTile
-        where TTerms : struct, IActivationTerms
-    {
-        int across = TColumns.Columns / 8, all = Queries * dim / 8;
-        for (int from = Group.IdxX; from < all; from += Threads * Ahead)
-        {
-            for (int u = 0; u < Ahead; u++)
-            {
-                int query = (from + (u * Threads)) / across, chunk = (from + (u * Threads)) % across, known = Math.Min(query, count - 1);
-                long at = ((firstQuery + ((long)(known / group) * heads) + (known % group)) * dim) + (chunk * 8);
-                U4 low = WideAccess.Load(ref queries[at]), high = WideAccess.Load(ref queries[at + 4]);
-                float x0 = Value(low.X, query < count), x1 = Value(low.Y, query < count), x2 = Value(low.Z, query < count), x3 = Value(low.W, query < count);
-                float x4 = Value(high.X, query < count), x5 = Value(high.Y, query < count), x6 = Value(high.Z, query < count), x7 = Value(high.W, query < count);
-                var term = new U4 { X = BF16.Pack(x0, x1), Y = BF16.Pack(x2, x3), Z = BF16.Pack(x4, x5), W = BF16.Pack(x6, x7) };
-                uint place = memory + (uint)(chunk / 8 * QueryTile) + TileLayout.Wide(query, chunk & 7);
-                CudaShared.Store4(place, term);
-                if (TTerms.Count == 2)
-                {
-                    var rest = new U4
-                    {
-                        X = BF16.Pack(x0 - BF16.Low(term.X), x1 - BF16.High(term.X)),
-                        Y = BF16.Pack(x2 - BF16.Low(term.Y), x3 - BF16.High(term.Y)),
-                        Z = BF16.Pack(x4 - BF16.Low(term.Z), x5 - BF16.High(term.Z)),
-                        W = BF16.Pack(x6 - BF16.Low(term.W), x7 - BF16.High(term.W)),
-                    };
-                    CudaShared.Store4(place + AttentionRing.QueryBytes, rest);
-                }
-            }
-        }
-    }
-
-    private static float Value(uint bits, bool exists) => exists ? Interop.IntAsFloat(bits) : 0;
-
-    // Two weights as left sides: the first terms of sixteen positions are four registers, the second terms' lie behind all those.
-    private static void Split<TTerms>(int index, float first, float second)
-        where TTerms : struct, IActivationTerms
-    {
-        uint term = BF16.Pack(first, second);
-        LeftSides.Set(index, term);
-        if (TTerms.Count == 2)
-        {
-            LeftSides.Set((Scores / 2) + index, BF16.Pack(first - BF16.Low(term), second - BF16.High(term)));
-        }
-    }
+    // The first register of the queries that stay in some: behind the weights' terms.
+    private static int Left<TTerms>()
+        where TTerms : struct, IActivationTerms => Scores / 2 * TTerms.Count;
 
     // Starts a warp group's 64 queries by 64 positions.
     private static void Score<TColumns, TTerms>(long queries, uint keys)
@@ -297,11 +266,20 @@ public static class AttentionPrompt
         WarpGroup.Fence();
         for (int i = 0; i < TColumns.Columns / Side; i++)
         {
-            long at = queries + (i / 4 * (QueryTile >> 4)) + (i % 4 * 2), rows = right + (i * (Side * 128 >> 4));
-            WarpGroup.MultiplyTurned(at, rows, i);
+            long at = queries + (i / 4 * (AttentionQueries.TileBytes >> 4)) + (i % 4 * 2), rows = right + (i * (Side * 128 >> 4));
+            int kept = i - (TColumns.Columns / Side) + AttentionQueries.Kept<TColumns, TTerms>();
+            if (kept >= 0)
+            {
+                WarpGroup.MultiplyTurned(0, Scores - 1, Cell, Left<TTerms>() + (kept * 4), rows);
+            }
+            else
+            {
+                WarpGroup.MultiplyTurned(at, rows, i);
+            }
+
             if (TTerms.Count == 2)
             {
-                WarpGroup.MultiplyTurned(at + (AttentionRing.QueryBytes >> 4), rows, 1);
+                WarpGroup.MultiplyTurned(at + (AttentionQueries.TermBytes >> 4), rows, 1);
             }
         }
 
@@ -313,7 +291,7 @@ public static class AttentionPrompt
         where TColumns : struct, IColumnTile
         where TTerms : struct, IActivationTerms
     {
-        long right = WarpGroup.Turned(AttentionRing.ValueTile) | (values >> 4);
+        long right = WarpGroup.Turned(AttentionRing.TileBytes) | (values >> 4);
         WarpGroup.Fence();
         for (int step = 0; step < Cell / Side; step++)
         {
@@ -328,45 +306,53 @@ public static class AttentionPrompt
         WarpGroup.Commit();
     }
 
-    // The mixed values, divided by their weights, where the queries were: f32 rows of 4·D bytes, 16-byte chunks swizzled.
-    private static void Leave<TColumns>(uint memory, int own, int pair, float upper, float lower)
+    // The mixed values, divided by their weights, times the gates, which come 64 columns at a time.
+    private static void Leave<TColumns>(
+        ArrayView<float> projected, ArrayView<float> output, int start, int firstHead, int heads, int group, int columns, int count, int own, int pair, float upper, float lower)
         where TColumns : struct, IColumnTile
     {
-        uint row = memory + (uint)(own * TColumns.Columns * 4) + (uint)((pair & 2) * 4);
-        for (int i = 0; i < TColumns.Columns / 8; i++)
+        int known = Math.Min(own, count - 1), row = start + (known / group), head = firstHead + (known % group);
+        long upperGate = ((((long)row * columns) + (2 * head) + 1) * TColumns.Columns) + pair, upperTarget = ((((long)row * heads) + head) * TColumns.Columns) + pair;
+        known = Math.Min(own + 8, count - 1);
+        row = start + (known / group);
+        head = firstHead + (known % group);
+        long lowerGate = ((((long)row * columns) + (2 * head) + 1) * TColumns.Columns) + pair, lowerTarget = ((((long)row * heads) + head) * TColumns.Columns) + pair;
+        for (int part = 0; part < TColumns.Columns / 8; part += Ahead)
         {
-            // A row and the eighth below it are swizzled alike.
-            uint at = row + (uint)((((i * 2) + (pair >> 2)) ^ (own & 7)) * 16);
-            Accumulators.Scale2(Scores + (i * 4), upper);
-            Accumulators.Scale2(Scores + (i * 4) + 2, lower);
-            Accumulators.Store2(Scores + (i * 4), at);
-            Accumulators.Store2(Scores + (i * 4) + 2, at + (uint)(8 * TColumns.Columns * 4));
-        }
-    }
-
-    private static void Store<TColumns>(
-        uint memory, ArrayView<float> projected, ArrayView<float> output, int start, int firstHead, int heads, int group, int columns, int count, int dim)
-        where TColumns : struct, IColumnTile
-    {
-        int across = TColumns.Columns / 4, all = Queries * dim / 4;
-        for (int from = Group.IdxX; from < all; from += Threads * Ahead)
-        {
-            for (int u = 0; u < Ahead; u++)
+            var gate = new float[Ahead * 4];
+            for (int i = 0; i < Ahead; i++)
             {
-                int query = (from + (u * Threads)) / across, chunk = (from + (u * Threads)) % across;
-                if (query < count)
+                long first = WideAccess.Load2(ref projected[upperGate + ((part + i) * 8)]), second = WideAccess.Load2(ref projected[lowerGate + ((part + i) * 8)]);
+                gate[i * 4] = Interop.IntAsFloat((uint)first);
+                gate[(i * 4) + 1] = Interop.IntAsFloat((uint)(first >> 32));
+                gate[(i * 4) + 2] = Interop.IntAsFloat((uint)second);
+                gate[(i * 4) + 3] = Interop.IntAsFloat((uint)(second >> 32));
+            }
+
+            for (int i = 0; i < Ahead; i++)
+            {
+                int sum = Scores + ((part + i) * 4);
+                gate[i * 4] = Accumulators.Get(sum) * upper * Scalar.Sigmoid(gate[i * 4]);
+                gate[(i * 4) + 1] = Accumulators.Get(sum + 1) * upper * Scalar.Sigmoid(gate[(i * 4) + 1]);
+                gate[(i * 4) + 2] = Accumulators.Get(sum + 2) * lower * Scalar.Sigmoid(gate[(i * 4) + 2]);
+                gate[(i * 4) + 3] = Accumulators.Get(sum + 3) * lower * Scalar.Sigmoid(gate[(i * 4) + 3]);
+            }
+
+            if (own < count)
+            {
+                for (int i = 0; i < Ahead; i++)
                 {
-                    long row = start + (query / group);
-                    int head = firstHead + (query % group);
-                    U4 mixed = CudaShared.Load4(memory + (uint)(query * TColumns.Columns * 4) + (uint)((chunk ^ (query & 7)) * 16));
-                    U4 gate = WideAccess.Load(ref projected[(((row * columns) + (2 * head) + 1) * dim) + (chunk * 4)]);
-                    WideAccess.Store(
-                        ref output[(((row * heads) + head) * dim) + (chunk * 4)],
-                        Gated(mixed.X, gate.X), Gated(mixed.Y, gate.Y), Gated(mixed.Z, gate.Z), Gated(mixed.W, gate.W));
+                    WideAccess.Store2(ref output[upperTarget + ((part + i) * 8)], gate[i * 4], gate[(i * 4) + 1]);
+                }
+            }
+
+            if (own + 8 < count)
+            {
+                for (int i = 0; i < Ahead; i++)
+                {
+                    WideAccess.Store2(ref output[lowerTarget + ((part + i) * 8)], gate[(i * 4) + 2], gate[(i * 4) + 3]);
                 }
             }
         }
     }
-
-    private static float Gated(uint mixed, uint gate) => Interop.IntAsFloat(mixed) * Scalar.Sigmoid(Interop.IntAsFloat(gate));
 }

@@ -3,29 +3,26 @@ using ILGPU;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// The ring of <see cref="AttentionPrompt"/>: keys and values of cell after cell go in turn to its places, counted from the
-/// kernel's first. Each warp waits for what it needs alone, and says when it is done with a place, so that some multiply
-/// while others weigh scores. Barriers lie behind the places. Keys lie [D, 64], rows of 128 bytes, values in tiles of 64
-/// columns, [64, 64] each; chunks are swizzled within rows, as wgmma takes them.
-/// <para>
-/// Every lane says so for itself: that is as fast as one lane for its warp after a barrier of the warp's, or faster, and
-/// racecheck does not follow what a lane read over that barrier to another lane's arrival.
-/// </para>
+/// The ring of <see cref="AttentionPrompt"/>: a warp has the copy engine bring keys and values of cell after cell to its places, in
+/// the order in which they are multiplied, and each warp group says when it is done with a place. Keys lie [D, 64], rows of 128
+/// bytes, values in tiles of 64 columns, [64, 64] each; chunks are swizzled within rows, as wgmma takes them. Barriers lie
+/// behind the places.
 /// </summary>
 public static class AttentionRing
 {
-    /// <summary>Bytes from a tile of 64 columns of values to the next.</summary>
-    public const int ValueTile = Cell * 128;
+    /// <summary>Rows of a copy of the copy engine's: 64 of d, or 64 positions.</summary>
+    public const int Rows = 64;
+
+    /// <summary>Bytes of one.</summary>
+    public const int TileBytes = Rows * 128;
 
     /// <summary>Queries of both terms and three places, or of one and five.</summary>
     public const int Bytes = BarriersAt + 128;
 
-    /// <summary>Bytes of a term of the queries.</summary>
-    public const int QueryBytes = 64 << 10;
-
     private const int Cell = AttentionMath.Cell;
-    private const int BarriersAt = (2 * QueryBytes) + (3 * AttentionCells.MostBytes);
-    private const int Full = BarriersAt, Empty = BarriersAt + 64;
+    private const int BarriersAt = (2 * AttentionQueries.TermBytes) + (3 * AttentionCells.MostBytes);
+    // Of up to five places each, and the bringing warp's own.
+    private const int FullAt = BarriersAt, EmptyAt = BarriersAt + 40, OwnAt = BarriersAt + 80;
 
     /// <summary>Makes the barriers; one of the group must follow.</summary>
     /// <param name="memory">Shared memory, at a multiple of 1,024: queries, places, barriers.</param>
@@ -36,72 +33,123 @@ public static class AttentionRing
         {
             for (int i = 0; i < Places<TTerms>(); i++)
             {
-                AsyncBarrier.Initialize(memory + (uint)(Full + (i * 8)), AttentionCells.Threads);
-                AsyncBarrier.Initialize(memory + (uint)(Empty + (i * 8)), AttentionCells.Threads);
+                AsyncBarrier.Initialize(Full(memory, i), 32);
+                AsyncBarrier.Initialize(Empty(memory, i), 2);
+            }
+
+            AsyncBarrier.Initialize(memory + OwnAt, 32);
+            AsyncBarrier.FenceInitialized();
+        }
+    }
+
+    /// <summary>Has a cell's keys brought, when both warp groups are done with their place; a whole warp calls it.</summary>
+    /// <param name="memory">Shared memory.</param>
+    /// <param name="place">Where to.</param>
+    /// <param name="map">Of the cache, [B · KvHeads · D, 64].</param>
+    /// <param name="cell">Block · KvHeads + head.</param>
+    public static void BringKeys<TColumns, TTerms>(uint memory, RingPlace place, long map, int cell)
+        where TColumns : struct, IColumnTile
+        where TTerms : struct, IActivationTerms
+    {
+        AsyncBarrier.Wait(Empty(memory, place.Stage), place.Parity ^ 1);
+        uint full = Full(memory, place.Stage), at = At<TColumns, TTerms>(memory, place.Stage);
+        if ((Group.IdxX & 31) == 0)
+        {
+            AsyncBarrier.ArriveExpecting(full, AttentionCells.Bytes<TColumns>());
+            for (int i = 0; i < TColumns.Columns / Rows; i++)
+            {
+                TensorCopy.Load(at + (uint)(i * TileBytes), map, 0, (cell * TColumns.Columns) + (i * Rows), full);
             }
         }
-    }
-
-    /// <summary>Starts copying a cell's keys, when every thread is done with their place; chunks that nobody sees become zero.</summary>
-    /// <param name="memory">Shared memory.</param>
-    /// <param name="number">Which keys or values of the kernel's these are.</param>
-    /// <param name="keys">The cache.</param>
-    /// <param name="cell">Block · KvHeads + head.</param>
-    /// <param name="visible">Positions of the cell that are seen, at least 1.</param>
-    public static void BringKeys<TColumns, TTerms>(uint memory, int number, ArrayView<ushort> keys, long cell, int visible)
-        where TColumns : struct, IColumnTile
-        where TTerms : struct, IActivationTerms
-    {
-        AsyncBarrier.Wait(Barrier<TTerms>(memory + Empty, number), ((number / Places<TTerms>()) & 1) ^ 1);
-        AttentionCells.BringKeys<TColumns>(Place<TColumns, TTerms>(memory, number), keys, cell, visible);
-        CopyAsync.Arrive(Barrier<TTerms>(memory + Full, number));
-    }
-
-    /// <summary>Starts copying a cell's values likewise; positions that nobody sees become zero, since zero times what lies there may be NaN.</summary>
-    public static void BringValues<TColumns, TTerms>(uint memory, int number, ArrayView<ushort> values, long cell, int visible)
-        where TColumns : struct, IColumnTile
-        where TTerms : struct, IActivationTerms
-    {
-        int across = TColumns.Columns / 8, thread = Group.IdxX, chunk = thread % across;
-        long from = (cell * TColumns.Columns * Cell) + (thread * 8);
-        AsyncBarrier.Wait(Barrier<TTerms>(memory + Empty, number), ((number / Places<TTerms>()) & 1) ^ 1);
-        uint place = Place<TColumns, TTerms>(memory, number) + (uint)((chunk / 8) * ValueTile);
-        for (int i = 0; i < TColumns.Columns * 8 / AttentionCells.Threads; i++)
+        else
         {
-            int position = (i * (AttentionCells.Threads / across)) + (thread / across);
-            CopyAsync.Sixteen(
-                place + TileLayout.Wide(position, chunk & 7), ref values[from + (i * AttentionCells.Threads * 8)], position < visible ? 16 : 0);
+            AsyncBarrier.Arrive(full);
+        }
+    }
+
+    /// <summary>Has a cell's values brought likewise.</summary>
+    /// <param name="memory">Shared memory.</param>
+    /// <param name="place">Where to.</param>
+    /// <param name="map">Of the cache, [B · KvHeads · 64, D].</param>
+    /// <param name="cell">Block · KvHeads + head.</param>
+    public static void BringValues<TColumns, TTerms>(uint memory, RingPlace place, long map, int cell)
+        where TColumns : struct, IColumnTile
+        where TTerms : struct, IActivationTerms
+    {
+        AsyncBarrier.Wait(Empty(memory, place.Stage), place.Parity ^ 1);
+        Values<TColumns>(At<TColumns, TTerms>(memory, place.Stage), map, cell, Full(memory, place.Stage));
+    }
+
+    /// <summary>Likewise of a cell that is not all seen; the others become zero, since zero times what lies there may be NaN.</summary>
+    /// <param name="memory">Shared memory.</param>
+    /// <param name="place">Where to.</param>
+    /// <param name="map">Of the cache.</param>
+    /// <param name="cell">Block · KvHeads + head.</param>
+    /// <param name="visible">Positions of the cell that are seen.</param>
+    /// <param name="parity">0, 1, 0, … from one such cell to the next.</param>
+    public static void BringSeen<TColumns, TTerms>(uint memory, RingPlace place, long map, int cell, int visible, int parity)
+        where TColumns : struct, IColumnTile
+        where TTerms : struct, IActivationTerms
+    {
+        AsyncBarrier.Wait(Empty(memory, place.Stage), place.Parity ^ 1);
+        uint come = memory + OwnAt, at = At<TColumns, TTerms>(memory, place.Stage);
+        Values<TColumns>(at, map, cell, come);
+        AsyncBarrier.Wait(come, parity);
+        for (int chunk = (visible * 8) + (Group.IdxX & 31); chunk < Cell * 8; chunk += 32)
+        {
+            for (int i = 0; i < TColumns.Columns / 64; i++)
+            {
+                CudaShared.Store4(at + (uint)((i * TileBytes) + (chunk * 16)), default);
+            }
         }
 
-        CopyAsync.Arrive(Barrier<TTerms>(memory + Full, number));
+        CudaShared.FenceForAsync();
+        AsyncBarrier.Arrive(Full(memory, place.Stage));
     }
 
-    /// <summary>Cells that are on their way beside the one whose scores are weighed.</summary>
-    public static int Ahead<TTerms>()
-        where TTerms : struct, IActivationTerms => TTerms.Count == 1 ? 2 : 1;
-
     /// <summary>Waits until keys or values have come, and says where they are, for wgmma.</summary>
-    public static uint Take<TColumns, TTerms>(uint memory, int number)
+    public static uint Take<TColumns, TTerms>(uint memory, RingPlace place)
         where TColumns : struct, IColumnTile
         where TTerms : struct, IActivationTerms
     {
-        AsyncBarrier.Wait(Barrier<TTerms>(memory + Full, number), (number / Places<TTerms>()) & 1);
-        CudaShared.FenceForAsync();
-        return Place<TColumns, TTerms>(memory, number);
+        AsyncBarrier.Wait(Full(memory, place.Stage), place.Parity);
+        return At<TColumns, TTerms>(memory, place.Stage);
     }
 
-    /// <summary>Says that this thread is done with keys or values.</summary>
-    public static void Release<TTerms>(uint memory, int number)
-        where TTerms : struct, IActivationTerms => AsyncBarrier.Arrive(Barrier<TTerms>(memory + Empty, number));
+    /// <summary>Says that this warp group is done with keys or values.</summary>
+    public static void Release(uint memory, int stage) => AsyncBarrier.ArriveFirst(Empty(memory, stage), Group.IdxX & 127);
+
+    /// <summary>The place behind.</summary>
+    public static RingPlace Next<TTerms>(RingPlace place)
+        where TTerms : struct, IActivationTerms => RingPlace.Next(place, Places<TTerms>());
+
+    // Every lane of the warp arrives for itself.
+    private static void Values<TColumns>(uint shared, long map, int cell, uint barrier)
+        where TColumns : struct, IColumnTile
+    {
+        if ((Group.IdxX & 31) == 0)
+        {
+            AsyncBarrier.ArriveExpecting(barrier, AttentionCells.Bytes<TColumns>());
+            for (int i = 0; i < TColumns.Columns / 64; i++)
+            {
+                TensorCopy.Load(shared + (uint)(i * TileBytes), map, i * 64, cell * Cell, barrier);
+            }
+        }
+        else
+        {
+            AsyncBarrier.Arrive(barrier);
+        }
+    }
 
     private static int Places<TTerms>()
         where TTerms : struct, IActivationTerms => TTerms.Count == 1 ? 5 : 3;
 
-    private static uint Place<TColumns, TTerms>(uint memory, int number)
+    private static uint At<TColumns, TTerms>(uint memory, int stage)
         where TColumns : struct, IColumnTile
         where TTerms : struct, IActivationTerms =>
-        memory + (uint)((TTerms.Count * QueryBytes) + (number % Places<TTerms>() * AttentionCells.Bytes<TColumns>()));
+        memory + (uint)((TTerms.Count * AttentionQueries.TermBytes) + (stage * AttentionCells.Bytes<TColumns>()));
 
-    private static uint Barrier<TTerms>(uint barriers, int number)
-        where TTerms : struct, IActivationTerms => barriers + (uint)(number % Places<TTerms>() * 8);
+    private static uint Full(uint memory, int stage) => memory + FullAt + (uint)(stage * 8);
+
+    private static uint Empty(uint memory, int stage) => memory + EmptyAt + (uint)(stage * 8);
 }

@@ -2,6 +2,7 @@ using Lean.Comm;
 using Lean.Engine.Models;
 using Lean.Engine.Ranks;
 using Lean.Engine.Running;
+using Lean.Engine.Scoring;
 using Lean.Engine.Tests.Forward;
 using Lean.Kernels;
 
@@ -43,6 +44,22 @@ public sealed class DeviceRankTests
         }
 
         Assert.True(engine.Drafts.Verifications > 0);
+    }
+
+    [Theory]
+    [InlineData("qwen3.5-moe", 2, 1, false)]
+    [InlineData("qwen3-next-moe", 2, 2, true)]
+    public void Devices_score_a_text_as_one_does(string name, int tensor, int replicas, bool expert)
+    {
+        Assert.SkipWhen(OpenCLDevices.List(out string? declined).Count == 0, declined ?? "there is no OpenCL device");
+        string folder = Layouts.Folder(name);
+        int[] text = Layouts.Texts(folder, 70)[0];
+        var options = new ScoreOptions { Logits = true, MtpDepth = 2 };
+        using LoadedModel model = LoadedModel.Open(folder, DeviceChoice.Open("opencl"));
+        using ScoreResult one = new Scorer(model).Score(text, options);
+        var ranks = new RankOptions { Layout = new ParallelLayout(tensor, replicas, expert), Device = "opencl", Watchdog = TimeSpan.FromMinutes(2) };
+        using ParallelScore several = ParallelScorer.Score(folder, ranks, text, options);
+        Layouts.MustBeNear(Layouts.Copy(one), Layouts.Copy(several[0]), Near, $"{name}, {ranks.Layout}");
     }
 
     [Theory]

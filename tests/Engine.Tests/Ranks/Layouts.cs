@@ -94,7 +94,8 @@ internal static class Layouts
         }
     }
 
-    private static Dictionary<string, float[]> Copy(ScoreResult result)
+    /// <summary>What a score holds, apart from the memory it is in.</summary>
+    internal static Dictionary<string, float[]> Copy(ScoreResult result)
     {
         var copy = result.Tensors.Where(static t => t.Value.Shape.Count > 0).ToDictionary(static t => t.Key, static t => t.Value.AsSpan<float>().ToArray());
         copy["nll"] = result.NegativeLogLikelihood;

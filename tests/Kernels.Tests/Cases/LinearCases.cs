@@ -22,6 +22,13 @@ public static class LinearCases
                 yield return Of($"{type.Name()} [{rows}, 33] to 19", type, rows, 33, 19, promptRows: rows % 3 * rows / 2);
             }
 
+            // Rows of whole vectors, of which a tile takes eight or four: short ones and long ones.
+            for (int rows = 1; rows <= 5; rows++)
+            {
+                yield return Of($"{type.Name()} [{rows}, 144] to 45", type, rows, 144, 45);
+                yield return Of($"{type.Name()} [{rows}, 1040] to 13", type, rows, 1040, 13);
+            }
+
             foreach (int rows in Numbers.Rows)
             {
                 yield return Of($"{type.Name()} [{rows}, 100] to 82, apart", type, rows, 100, 82, WeightLayout.Apart);

@@ -188,6 +188,23 @@ public sealed class CudaDeviceTests() : KernelDeviceTests(CudaStandIn.Open())
         Assert.Equal(own, stream.Scratch(64).Address);
     }
 
+    // As the first step with more rows than those before it does.
+    [Fact]
+    public void Scratch_grows_within_a_branch_which_stays_open()
+    {
+        using KernelStream stream = Device.CreateStream(profile: false);
+        for (int bytes = 64; bytes <= 1 << 20; bytes *= 128)
+        {
+            stream.BeginBranch();
+            stream.Fill(stream.Scratch(bytes), 1);
+            stream.EndBranch();
+            stream.Fill(stream.Scratch(bytes), 2);
+            stream.JoinBranch();
+        }
+
+        stream.Synchronize();
+    }
+
     [Fact]
     public void A_count_is_queued_like_any_kernel()
     {

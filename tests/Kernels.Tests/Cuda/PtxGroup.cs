@@ -230,6 +230,14 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
                 barrier.Come(-bytes);
             });
         }
+        else if (operation.StartsWith("cp.async.bulk.prefetch.L2", StringComparison.Ordinal))
+        {
+            // What L2 is asked for must be there, and nothing else comes of it.
+            for (ulong i = 0; i < Value(thread, o[1]); i += 16)
+            {
+                machine.Global(Value(thread, o[0]) + i, 16, instruction);
+            }
+        }
         else if (operation == "bar.arrive")
         {
             _arrived[Value(thread, o[0])] = _arrived.GetValueOrDefault(Value(thread, o[0])) + 1;

@@ -23,6 +23,16 @@ public sealed unsafe class SelfTestTests
         Assert.InRange(found.Error, 1e-5, 1e-3);
     }
 
+    [Fact]
+    public void What_a_set_may_do_without_is_held_to_its_bits_where_it_is_there()
+    {
+        static bool EightBit(string op) => op == "eight_bit_linear";
+        static KernelSet With(EightBitLinear? op) => new() { Description = "planted", PrepareAttention = new PrepareAttentionReference(DType.F32), EightBitLinear = op };
+        Assert.Empty(SelfTest.Run(With(null), EightBit));
+        Assert.Null(Assert.Single(SelfTest.Run(With(new EightBitLinearReference()), EightBit)).Fault);
+        Assert.NotNull(Assert.Single(SelfTest.Run(With(new LastBit()), EightBit)).Fault);
+    }
+
     private static KernelSet Set(GatedMlp mlp, bool rounds) => new()
     {
         Description = "planted",
@@ -40,6 +50,16 @@ public sealed unsafe class SelfTestTests
             using var rounded = new HostBuffer(x.Bytes);
             RoundedActivations.Round((float*)x.Address, (float*)rounded.Address, x.Shape.Count);
             mlp.Run(new Tensor(DType.F32, x.Shape, rounded.Address), gateUp, down, gateLogit, add, scratch, output, promptRows);
+        }
+    }
+
+    // The first number of each call is the next one.
+    private sealed class LastBit : EightBitLinear
+    {
+        private protected override void Launch(Tensor x, EightBitWeight weight, Tensor output)
+        {
+            new EightBitLinearReference().Run(x, weight, output);
+            output.AsSpan<float>()[0] = float.BitIncrement(output.AsSpan<float>()[0]);
         }
     }
 }

@@ -11,6 +11,7 @@ public abstract class LinearTests<TTarget> : KernelTests<TTarget> where TTarget 
     [InlineData(DType.BF16, 100, 33, LinearCases.WeightLayout.Whole)]
     [InlineData(DType.F32, 100, 33, LinearCases.WeightLayout.Whole)]
     [InlineData(DType.BF16, 1100, 21, LinearCases.WeightLayout.Whole)]
+    [InlineData(DType.BF16, 144, 45, LinearCases.WeightLayout.Whole)]
     [InlineData(DType.BF16, 129, 82, LinearCases.WeightLayout.Apart)]
     [InlineData(DType.F32, 31, 82, LinearCases.WeightLayout.Apart)]
     [InlineData(DType.BF16, 64, 31, LinearCases.WeightLayout.Interleaved)]
