@@ -22,11 +22,4 @@ public static class Prefetch
     public static void ToL2(ref ushort source, int bytes)
     {
     }
-
-    /// <summary>Brings the line of an address into L2 (PTX ISA, "prefetch"), likewise without reading it for the thread.</summary>
-    [IntrinsicImplementation]
-    [Ptx("prefetch.global.L2 [#0];")]
-    public static void LineToL2(ref int source)
-    {
-    }
 }

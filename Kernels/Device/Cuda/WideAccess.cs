@@ -16,11 +16,6 @@ public static class WideAccess
     [Ptx("ld.global.v4.u32 {$0, $1, $2, $3}, [#0];")]
     public static U4 Load(ref float source) => default;
 
-    /// <summary>Eight bf16 that a kernel has written.</summary>
-    [IntrinsicImplementation]
-    [Ptx("ld.global.v4.u32 {$0, $1, $2, $3}, [#0];")]
-    public static U4 Load(ref ushort source) => default;
-
     /// <summary>Two f32, the first in the lower half, at a multiple of 8.</summary>
     [IntrinsicImplementation]
     [Ptx("ld.global.b64 $0, [#0];")]

@@ -18,9 +18,13 @@ public static class MixtureDownRows
 
     private const int Threads = Warps * 32;
     private const int Eight = 8;
+    private const int Ranks = 4;
 
-    // The slices of ten experts and a shared one, in two each: all of a tile's weights are asked for at once.
-    private const int Places = 22;
+    // The slices of eight experts and a shared one, in two each: all of a tile's weights are asked for at once.
+    private const int Places = 18;
+
+    // A chunk's weights, and its terms: of eight along k the first ones, then the second ones.
+    private const int PlaceBytes = OneRow.ChunkBytes + (OneRow.Blocks * OneRow.BlockBytes);
 
     /// <summary>
     /// output[t, h] = Σ_r mix[t, r] · (inner_r·down_h) + sigmoid(gateLogit[t]) · (inner_shared·sharedDown_h), the latter where
@@ -33,7 +37,7 @@ public static class MixtureDownRows
     [Instance("slices2x_rounded", typeof(TwoSlices), typeof(SingleTerm))]
     [Instance("slices4x_rounded", typeof(FourSlices), typeof(SingleTerm))]
     [Instance("slices8x_rounded", typeof(EightSlices), typeof(SingleTerm))]
-    [Cuda("sm_80", SharedBytes = Places * OneRow.ChunkBytes, GroupsTogether = 2)]
+    [Cuda("sm_80", SharedBytes = Places * PlaceBytes, GroupsTogether = 2)]
     public static void Run<TSlices, TTerms>(
         [Shape("T", "V")] ArrayView<ushort> inner,
         [Shape("T", "K")] ArrayView<int> experts,
@@ -53,7 +57,6 @@ public static class MixtureDownRows
         where TSlices : struct, ISlices
         where TTerms : struct, IActivationTerms
     {
-        var terms = new uint[OneRow.Blocks * 4];
         DependentLaunch.Allow();
         ArrayView<float> sums = SharedMemory.Allocate<float>(MostItems * OneRow.Outputs);
         ArrayView<int> choice = SharedMemory.Allocate<int>(MixtureRows.MostPairs);
@@ -81,61 +84,38 @@ public static class MixtureDownRows
         var place = new DownPlace { Tiles = chunks > 0 && warp < items ? tiles : 0, Row = row, Line = line, Item = warp };
 
         // The first weights: they may come while the first half still runs. The first warps have room for two chunks.
-        uint memory = CudaShared.Base() + (uint)(warp * OneRow.ChunkBytes), read = memory;
-        int step = warp < Places - Warps ? Warps * OneRow.ChunkBytes : 0;
-        DownPlace next = place;
-        Bring(memory, next, begin, width, sharedWidth, topK, TSlices.Count, downStride, choice, down, sharedDown);
-        next = DownPlace.After(next, chunks, items, lines, Warps);
-        if (step > 0)
-        {
-            CopyAsync.Commit();
-            Bring(memory + (uint)step, next, begin, width, sharedWidth, topK, TSlices.Count, downStride, choice, down, sharedDown);
-            next = DownPlace.After(next, chunks, items, lines, Warps);
-        }
-
-        CopyAsync.Commit();
+        uint memory = CudaShared.Base() + (uint)(warp * PlaceBytes), read = memory;
+        uint step = (uint)(warp < Places - Warps ? Warps * PlaceBytes : 0);
+        DownPlace second = DownPlace.After(place, chunks, items, lines, Warps), next = step > 0 ? DownPlace.After(second, chunks, items, lines, Warps) : second;
+        second.Tiles = step > 0 ? second.Tiles : 0;
+        Weights<TSlices>(memory, place, begin, width, sharedWidth, topK, downStride, choice, down, sharedDown);
+        Weights<TSlices>(memory + step, second, begin, width, sharedWidth, topK, downStride, choice, down, sharedDown);
         DependentLaunch.Wait();
+        Terms<TSlices>(memory, place, begin, width, sharedWidth, topK, innerWidth, inner);
+        Terms<TSlices>(memory + step, second, begin, width, sharedWidth, topK, innerWidth, inner);
+        CopyAsync.Commit();
+        uint own = (uint)(OneRow.ChunkBytes + ((lane & 3) * 32) + (((lane >> 2) & (TTerms.Count - 1)) * 16));
         for (; tiles > 0; tiles--)
         {
             for (int item = warp; item < items; item += Warps)
             {
-                int rank = item / TSlices.Count, inputs = rank == topK ? sharedWidth : width;
                 Accumulators.Clear4(0);
                 for (int chunk = 0; chunk < chunks; chunk++)
                 {
-                    for (int b = 0; b < OneRow.Blocks; b++)
-                    {
-                        int k = ((begin + (chunk * OneRow.Blocks) + b) * 32) + ((lane & 3) * Eight);
-                        bool inside = k < inputs;
-                        long at = ((long)row * innerWidth) + (2L * ((rank * width) + (inside ? k : 0))) + (((lane >> 2) & (TTerms.Count - 1)) * Eight);
-                        U4 words = WideAccess.Load(ref inner[at]);
-                        terms[b * 4] = inside ? words.X : 0;
-                        terms[(b * 4) + 1] = inside ? words.Y : 0;
-                        terms[(b * 4) + 2] = inside ? words.Z : 0;
-                        terms[(b * 4) + 3] = inside ? words.W : 0;
-                    }
-
-                    if (step > 0)
-                    {
-                        CopyAsync.Wait(1);
-                    }
-                    else
-                    {
-                        CopyAsync.Wait(0);
-                    }
-
+                    CopyAsync.Wait(0);
                     Lanes.Together();
                     uint from = OneRow.Read(read);
                     for (int b = 0; b < OneRow.Blocks; b++)
                     {
-                        OneRow.Multiply(from, b, RowStream.Words(terms, b * 4));
+                        OneRow.Multiply(from, b, CudaShared.Load4(read + own + (uint)(b * OneRow.BlockBytes)));
                     }
 
                     Lanes.Together();
-                    Bring(read, next, begin, width, sharedWidth, topK, TSlices.Count, downStride, choice, down, sharedDown);
+                    Weights<TSlices>(read, next, begin, width, sharedWidth, topK, downStride, choice, down, sharedDown);
+                    Terms<TSlices>(read, next, begin, width, sharedWidth, topK, innerWidth, inner);
                     CopyAsync.Commit();
                     next = DownPlace.After(next, chunks, items, lines, Warps);
-                    read = read == memory ? memory + (uint)step : memory;
+                    read = read == memory ? memory + step : memory;
                 }
 
                 OneRow.Leave<TTerms>(sums, item);
@@ -144,10 +124,21 @@ public static class MixtureDownRows
             Group.Barrier();
             if (Group.IdxX < OneRow.Outputs)
             {
+                // Four ranks are read at a time, since each sum waits for the one before.
+                var parts = new float[Ranks];
                 float sum = 0;
-                for (int r = 0; r < topK; r++)
+                for (int r = 0; r < topK; r += Ranks)
                 {
-                    sum = Scalar.Fma(shares[(row * topK) + r], OneRow.Sum<TSlices>(sums, r * TSlices.Count, Group.IdxX), sum);
+                    for (int i = 0; i < Ranks; i++)
+                    {
+                        parts[i] = OneRow.Sum<TSlices>(sums, Math.Min(r + i, topK - 1) * TSlices.Count, Group.IdxX);
+                    }
+
+                    for (int i = 0; i < Ranks; i++)
+                    {
+                        float with = Scalar.Fma(shares[(row * topK) + Math.Min(r + i, topK - 1)], parts[i], sum);
+                        sum = r + i < topK ? with : sum;
+                    }
                 }
 
                 if (gateLogit.Length > 0)
@@ -170,23 +161,14 @@ public static class MixtureDownRows
         CopyAsync.Wait(0);
     }
 
-    // Asks for a chunk, where there is one.
-    private static void Bring(
-        uint memory,
-        DownPlace place,
-        int begin,
-        int width,
-        int sharedWidth,
-        int topK,
-        int slices,
-        int downStride,
-        ArrayView<int> choice,
-        ArrayView<ushort> down,
-        ArrayView<ushort> sharedDown)
+    // Asks for a chunk's weights, where there is one.
+    private static void Weights<TSlices>(
+        uint memory, DownPlace place, int begin, int width, int sharedWidth, int topK, int downStride, ArrayView<int> choice, ArrayView<ushort> down, ArrayView<ushort> sharedDown)
+        where TSlices : struct, ISlices
     {
         if (place.Tiles > 0)
         {
-            int rank = place.Item / slices, block = begin + (place.Chunk * OneRow.Blocks);
+            int rank = place.Item / TSlices.Count, block = begin + (place.Chunk * OneRow.Blocks);
             if (rank == topK)
             {
                 OneRow.Bring(memory, 0, OneRow.Outputs, sharedDown, (long)(place.Line * OneRow.Outputs) * sharedWidth, block, sharedWidth);
@@ -196,6 +178,21 @@ public static class MixtureDownRows
                 long start = ((long)choice[(place.Row * topK) + rank] * downStride) + ((long)(place.Line * OneRow.Outputs) * width);
                 OneRow.Bring(memory, 0, OneRow.Outputs, down, start, block, width);
             }
+        }
+    }
+
+    // Asks for its terms; beyond K they are zeros.
+    private static void Terms<TSlices>(uint memory, DownPlace place, int begin, int width, int sharedWidth, int topK, int innerWidth, ArrayView<ushort> inner)
+        where TSlices : struct, ISlices
+    {
+        if (place.Tiles > 0)
+        {
+            int rank = place.Item / TSlices.Count, lane = Group.IdxX & 31, k = ((begin + (place.Chunk * OneRow.Blocks)) * 32) + (lane * Eight);
+            bool inside = k < (rank == topK ? sharedWidth : width);
+            long at = ((long)place.Row * innerWidth) + (2L * ((rank * width) + (inside ? k : 0)));
+            uint to = memory + OneRow.ChunkBytes + (uint)(lane * 32);
+            CopyAsync.Sixteen(to, ref inner[at], inside ? 16 : 0);
+            CopyAsync.Sixteen(to + 16, ref inner[at + Eight], inside ? 16 : 0);
         }
     }
 }

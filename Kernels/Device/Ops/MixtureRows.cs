@@ -61,57 +61,60 @@ public static class MixtureRows
         where TSlices : struct, ISlices
         where TTerms : struct, IActivationTerms
     {
-        Prefetch.LineToL2(ref experts[0]);
         var terms = new uint[OneRow.Blocks * 4];
         ArrayView<float> sums = SharedMemory.Allocate<float>(Rounds * RowProducts.Warps * OneRow.Outputs);
-        ArrayView<int> targets = SharedMemory.Allocate<int>(Rounds * RowProducts.Warps);
+        ArrayView<int> targets = SharedMemory.Allocate<int>(Rounds * RowProducts.Warps), choice = SharedMemory.Allocate<int>(MostPairs);
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, lines = RowProducts.Warps / TSlices.Count, line = warp / TSlices.Count;
         uint memory = CudaShared.Base() + (uint)(warp * WarpBytes), split = memory + (Ahead * OneRow.ChunkBytes);
+        uint own = split + (uint)(((lane & 3) * 16) + (((lane >> 2) & (TTerms.Count - 1)) * (OneRow.BlockBytes / 2)));
         int begin = RowProducts.Begin<TSlices>(inputs), chunks = (RowProducts.End<TSlices>(inputs) - begin) / OneRow.Blocks;
 
         // Units of all rows are counted through, the shared expert's and the ranks' apart.
         int sharedUnits = sharedWidth / Unit, units = width / Unit;
         int sharedFirst = RowStream.Begin(rows * sharedUnits, Grid.IdxX), sharedCount = RowStream.Begin(rows * sharedUnits, Grid.IdxX + 1) - sharedFirst;
         int routedFirst = RowStream.Begin(rows * topK * units, Grid.IdxX), count = sharedCount + RowStream.Begin(rows * topK * units, Grid.IdxX + 1) - routedFirst;
-
-        // The choice is another kernel's output; the shared expert's weights are nobody's.
-        bool early = chunks > 0 && line < sharedCount;
+        bool isFirstShared = line < sharedCount, early = isFirstShared && chunks > 0;
+        GateUpPlace place = GateUpPlace.Of(line, isFirstShared ? sharedFirst + line : routedFirst + line - sharedCount, isFirstShared ? sharedUnits : units), next = place;
         if (early)
         {
-            long start = (long)((sharedFirst + line) % sharedUnits * Unit) * inputs;
-            OneRow.Bring(memory, 0, Unit, sharedGate, start, begin, inputs);
-            OneRow.Bring(memory, Unit, Unit, sharedUp, start, begin, inputs);
+            // The choice is another kernel's output; the shared expert's weights are nobody's.
+            Bring(memory, next, sharedCount, begin, inputs, gateStride, upStride, choice, gate, up, sharedGate, sharedUp);
         }
 
-        // Only after the wait may the next kernel start: it reads the choice without waiting.
+        // Only after the wait may the next kernel start: it reads the choice without waiting. One warp or two read it for all:
+        // every warp of all groups would wait for one place in L2.
         DependentLaunch.Wait();
         DependentLaunch.Allow();
-        int next = chunks > 0 ? line : count, nextChunk = 0;
-        uint write = memory;
+        if (Group.IdxX < rows * topK)
+        {
+            choice[Group.IdxX] = experts[Group.IdxX];
+        }
+
+        Group.Barrier();
         for (int ahead = 0; ahead < Ahead; ahead++)
         {
-            if (next < count && !(early && ahead == 0))
+            if (chunks > 0 && next.Unit < count && !(early && ahead == 0))
             {
-                Bring(write, next, begin + (nextChunk * OneRow.Blocks), sharedCount, sharedFirst, routedFirst, sharedUnits, units, inputs, gateStride, upStride, experts, gate, up, sharedGate, sharedUp);
+                Bring(memory + (uint)(ahead * OneRow.ChunkBytes), next, sharedCount, begin, inputs, gateStride, upStride, choice, gate, up, sharedGate, sharedUp);
             }
 
             CopyAsync.Commit();
-            nextChunk++;
-            next = nextChunk >= chunks ? next + lines : next;
-            nextChunk = nextChunk >= chunks ? 0 : nextChunk;
-            write += OneRow.ChunkBytes;
+            next = GateUpPlace.After(next, lines, chunks, sharedCount, sharedUnits, routedFirst, units);
         }
 
         uint read = memory;
         int left = 0, made = -1;
         for (int first = 0; first < count; first += lines)
         {
-            int own = first + line;
-            if (own < count)
+            if (place.Unit < count)
             {
-                bool isShared = own < sharedCount;
-                int unit = isShared ? sharedFirst + own : routedFirst + own - sharedCount, per = isShared ? sharedUnits : units;
-                int matrix = unit / per, row = isShared ? matrix : matrix / topK;
+                bool isShared = place.Unit < sharedCount;
+                int row = isShared ? place.Matrix : place.Matrix / topK;
+                if (lane == 0)
+                {
+                    targets[(left * RowProducts.Warps) + warp] = (row * (innerWidth / 2)) + (isShared ? topK * width : (place.Matrix - (row * topK)) * width) + (place.Within * Unit);
+                }
+
                 Accumulators.Clear4(0);
                 for (int chunk = 0; chunk < chunks; chunk++)
                 {
@@ -121,7 +124,7 @@ public static class MixtureRows
                         Split<TTerms>(split, x, (long)row * xStride, begin + (chunk * OneRow.Blocks), inputs);
                         for (int b = 0; b < OneRow.Blocks; b++)
                         {
-                            U4 block = CudaShared.Load4(split + (uint)((b * OneRow.BlockBytes) + ((lane & 3) * 16) + (((lane >> 2) & (TTerms.Count - 1)) * (OneRow.BlockBytes / 2))));
+                            U4 block = CudaShared.Load4(own + (uint)(b * OneRow.BlockBytes));
                             terms[b * 4] = block.X;
                             terms[(b * 4) + 1] = block.Y;
                             terms[(b * 4) + 2] = block.Z;
@@ -138,23 +141,19 @@ public static class MixtureRows
                     }
 
                     Lanes.Together();
-                    if (next < count)
+                    if (next.Unit < count)
                     {
-                        Bring(read, next, begin + (nextChunk * OneRow.Blocks), sharedCount, sharedFirst, routedFirst, sharedUnits, units, inputs, gateStride, upStride, experts, gate, up, sharedGate, sharedUp);
+                        Bring(read, next, sharedCount, begin, inputs, gateStride, upStride, choice, gate, up, sharedGate, sharedUp);
                     }
 
                     CopyAsync.Commit();
-                    nextChunk++;
-                    next = nextChunk >= chunks ? next + lines : next;
-                    nextChunk = nextChunk >= chunks ? 0 : nextChunk;
+                    next = GateUpPlace.After(next, lines, chunks, sharedCount, sharedUnits, routedFirst, units);
                     read = read == memory ? memory + OneRow.ChunkBytes : memory;
                 }
 
                 OneRow.Leave<TTerms>(sums, (left * RowProducts.Warps) + warp);
-                if (lane == 0)
-                {
-                    targets[(left * RowProducts.Warps) + warp] = (row * (innerWidth / 2)) + (isShared ? topK * width : (matrix - (row * topK)) * width) + ((unit - (matrix * per)) * Unit);
-                }
+                place.Chunk = chunks;
+                place = GateUpPlace.After(place, lines, chunks, sharedCount, sharedUnits, routedFirst, units);
             }
 
             left++;
@@ -164,8 +163,8 @@ public static class MixtureRows
                 int ready = Math.Min(left * lines, count - (first + lines - (left * lines)));
                 for (int i = Group.IdxX; i < ready * Unit; i += RowProducts.Threads)
                 {
-                    int n = i % Unit, place = (i / Unit / lines * RowProducts.Warps) + (i / Unit % lines * TSlices.Count), to = targets[place] + n;
-                    float value = GateMath.Silu(OneRow.Sum<TSlices>(sums, place, n)) * OneRow.Sum<TSlices>(sums, place, n + Unit);
+                    int n = i % Unit, slice = (i / Unit / lines * RowProducts.Warps) + (i / Unit % lines * TSlices.Count), to = targets[slice] + n;
+                    float value = GateMath.Silu(OneRow.Sum<TSlices>(sums, slice, n)) * OneRow.Sum<TSlices>(sums, slice, n + Unit);
                     long at = ((long)(to / Eight) * (2 * Eight)) + (to % Eight);
                     uint term = BF16.Pack(value, 0);
                     inner[at] = (ushort)term;
@@ -186,35 +185,31 @@ public static class MixtureRows
 
     // Asks for a chunk of a unit's gates and ups.
     private static void Bring(
-        uint place,
-        int own,
-        int block,
+        uint memory,
+        GateUpPlace place,
         int sharedCount,
-        int sharedFirst,
-        int routedFirst,
-        int sharedUnits,
-        int units,
+        int begin,
         int inputs,
         int gateStride,
         int upStride,
-        ArrayView<int> experts,
+        ArrayView<int> choice,
         ArrayView<ushort> gate,
         ArrayView<ushort> up,
         ArrayView<ushort> sharedGate,
         ArrayView<ushort> sharedUp)
     {
-        if (own < sharedCount)
+        int block = begin + (place.Chunk * OneRow.Blocks);
+        long start = (long)(place.Within * Unit) * inputs;
+        if (place.Unit < sharedCount)
         {
-            long start = (long)((sharedFirst + own) % sharedUnits * Unit) * inputs;
-            OneRow.Bring(place, 0, Unit, sharedGate, start, block, inputs);
-            OneRow.Bring(place, Unit, Unit, sharedUp, start, block, inputs);
+            OneRow.Bring(memory, 0, Unit, sharedGate, start, block, inputs);
+            OneRow.Bring(memory, Unit, Unit, sharedUp, start, block, inputs);
         }
         else
         {
-            int unit = routedFirst + own - sharedCount, matrix = unit / units;
-            long expert = experts[matrix], start = (long)((unit - (matrix * units)) * Unit) * inputs;
-            OneRow.Bring(place, 0, Unit, gate, start + (expert * gateStride), block, inputs);
-            OneRow.Bring(place, Unit, Unit, up, start + (expert * upStride), block, inputs);
+            long expert = choice[place.Matrix];
+            OneRow.Bring(memory, 0, Unit, gate, start + (expert * gateStride), block, inputs);
+            OneRow.Bring(memory, Unit, Unit, up, start + (expert * upStride), block, inputs);
         }
     }
 

@@ -258,8 +258,7 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, byte[] sh
         }
         else
         {
-            return operation.StartsWith("fence", StringComparison.Ordinal) || operation.StartsWith("griddepcontrol", StringComparison.Ordinal)
-                || operation.StartsWith("prefetch", StringComparison.Ordinal);
+            return operation.StartsWith("fence", StringComparison.Ordinal) || operation.StartsWith("griddepcontrol", StringComparison.Ordinal);
         }
 
         return true;

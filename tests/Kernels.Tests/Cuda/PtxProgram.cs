@@ -199,7 +199,7 @@ internal sealed record PtxInstruction(string Operation, PtxOperand[] Operands, i
         "bra" or "bra.uni" => PtxActor.Branch,
         "ret" => PtxActor.Return,
         _ when operation.Contains(".sync", StringComparison.Ordinal) || operation.StartsWith("mbarrier.try_wait", StringComparison.Ordinal) => PtxActor.Together,
-        _ when operation.Split('.')[0] is "cp" or "mbarrier" or "bar" or "fence" or "prefetch" or "griddepcontrol" => PtxActor.Asynchronous,
+        _ when operation.Split('.')[0] is "cp" or "mbarrier" or "bar" or "fence" or "griddepcontrol" => PtxActor.Asynchronous,
         _ => PtxActor.Alone,
     };
 }
