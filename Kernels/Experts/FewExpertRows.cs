@@ -16,13 +16,13 @@ internal sealed class FewExpertRows(KernelStream stream, bool rounds)
 
     private readonly RowUnits _units = new(stream, rounds);
 
-    /// <summary>Bytes of what stands between the two launches: f32 [T, K·I + J]; 0 for rows that are too many.</summary>
+    /// <summary>Bytes of what stands between the two launches: two bf16 terms of each of [T, K·I + J]; 0 for rows that are too many.</summary>
     /// <param name="rows">T.</param>
     /// <param name="topK">K.</param>
     /// <param name="width">I.</param>
     /// <param name="sharedWidth">J, or 0.</param>
     public static long ScratchBytes(long rows, long topK, long width, long sharedWidth) =>
-        rows * topK <= MostPairs ? rows * ((topK * width) + sharedWidth) * sizeof(float) : 0;
+        rows * topK <= MostPairs ? rows * ((topK * width) + sharedWidth) * 2 * sizeof(ushort) : 0;
 
     /// <summary>Runs the rows if it can; whether it can depends on their number and on where the model's weights lie.</summary>
     /// <param name="x">f32 [T, H].</param>
@@ -48,8 +48,9 @@ internal sealed class FewExpertRows(KernelStream stream, bool rounds)
         Tensor sharedGate = shared?.GateUp.Rows(0, sharedWidth) ?? new Tensor(gates.Type, new Shape(0, hidden), gates.Address);
         Tensor sharedUp = shared?.GateUp.Rows(sharedWidth, sharedWidth) ?? sharedGate;
         Tensor sharedDown = shared?.Down.Rows(0, hidden) ?? new Tensor(gates.Type, new Shape(hidden, 0), gates.Address);
-        long innerWidth = (topK * width) + sharedWidth;
-        var inner = new Tensor(DType.F32, new Shape(rows, innerWidth), scratch);
+
+        // Two terms of each number, first ones and second ones in turns of eight.
+        var inner = new Tensor(DType.BF16, new Shape(rows, 2 * ((topK * width) + sharedWidth)), scratch);
         if (hidden % 8 != 0 || width % 8 != 0 || !_units.Takes(x, gates) || !_units.Takes(x, ups) || !_units.Takes(inner, downs)
             || (topK + (shared is null ? 0 : 1)) * RowUnits.Slices(width) > MostItems
             || shared is not null && (!_units.Takes(x, sharedGate) || !_units.Takes(x, sharedUp) || !_units.Takes(inner, sharedDown) || !RowUnits.IsCutAlike(width, sharedWidth)))
@@ -57,8 +58,6 @@ internal sealed class FewExpertRows(KernelStream stream, bool rounds)
             return false;
         }
 
-        // Two terms for each number, first ones and second ones in turns of eight.
-        inner = new Tensor(DType.BF16, new Shape(rows, 2 * innerWidth), scratch);
         _units.MixtureGateUp(x, experts, inner, gates, ups, sharedGate, sharedUp, (int)width);
         _units.MixtureDown(inner, experts, mix, gateLogit, output, downs, sharedDown, (int)width);
         return true;
