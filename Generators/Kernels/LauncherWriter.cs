@@ -43,7 +43,7 @@ internal static class LauncherWriter
             code.Append("    /// <param name=\"groupsX\">Groups along x.</param>\n");
         }
 
-        string signature = string.Join(", ", given.Select(p => $"{(p.IsView ? "in Tensor" : p.Type == "i32" ? "int" : "float")} {p.Name}"))
+        string signature = string.Join(", ", given.Select(p => $"{(p.IsView ? "Tensor" : p.Type == "i32" ? "int" : "float")} {p.Name}"))
             + (kernel.Groups.IsGiven ? ", int groupsX" : "");
         code.Append($"    public static void Launch(KernelStream stream, {signature})\n    {{\n");
         var bound = new Dictionary<string, ParameterModel>();
@@ -107,11 +107,10 @@ internal static class LauncherWriter
 
         if (checks.Count > 0)
         {
-            // Calls, since text that is put together in place is most of what a launcher takes in the binary.
-            string[] where = [.. known.Select((s, i) =>
-                $"LaunchFault.{(i == 0 ? "With" : "And")}(\"{s}\", {Extent.Local(s)}, \"'{bound[s].Name}' {bound[s].Symbols}\", {bound[s].Name})")];
+            // Calls, since a sentence put together here is native code for each kernel.
+            IEnumerable<string> where = known.Select((s, i) => $"LaunchFault.{(i == 0 ? "With" : "And")}(\"{s}\", {Extent.Local(s)}, \"{bound[s].Name}\", \"{bound[s].Symbols}\", {bound[s].Name})");
             code.Append($"{indent}if ({string.Join(" || ", checks)})\n{indent}{{\n");
-            code.Append($"{indent}    LaunchFault.Throw(stream, \"{kernel.Entry}\", \"{name}\", {name}, \"{view.Symbols}\", {(where.Length > 0 ? string.Join(" + ", where) : "\"\"")});\n{indent}}}\n\n");
+            code.Append($"{indent}    LaunchFault.Throw(stream, \"{kernel.Entry}\", \"{name}\", {name}, \"{view.Symbols}\", {string.Join(" + ", where.DefaultIfEmpty("\"\""))});\n{indent}}}\n\n");
         }
 
         if (!view.IsMap && !kernel.Parameters.Any(p => p.RowStride == name))
