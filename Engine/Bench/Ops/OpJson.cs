@@ -27,7 +27,7 @@ internal static class OpJson
         Strings(json, "models", run.Models);
         json.WriteString("weights", "bf16");
         json.WriteNumber("repeats", run.Repeats);
-        json.WriteString("clock", "wall, over launches queued between two synchronisations");
+        json.WriteString("clock", run.Captures ? "wall, over launches between two synchronisations, out of graphs where one takes less than 1 ms" : "wall, over launches queued between two synchronisations");
         json.WriteString("kernel_clock", run.KernelClock ? "device" : null);
         json.WriteNumber("memory_bytes", run.Budget);
         json.WriteNumber("rotation_bytes", run.Rotation);

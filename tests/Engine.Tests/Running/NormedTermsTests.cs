@@ -1,5 +1,4 @@
 using Lean.Engine.Running;
-using Lean.Engine.Scheduling;
 using Lean.Engine.Tests.Sampling;
 using Lean.Kernels;
 
