@@ -51,7 +51,7 @@ public sealed class DeviceTests
         Assert.Matches("^eight_bit_linear +ok +24 calls, error 0 of 0$", LeanRun.Of("selftest", "--filter", "eight_bit").Good().Output.TrimEnd().Split('\n')[^1]);
         if (LeanRun.Of("devices").Good().Output.Contains("opencl:0", StringComparison.Ordinal))
         {
-            LeanRun.Of("selftest", "--device", "opencl", "--filter", "eight_bit").Fails(2, "--filter chooses what ");
+            LeanRun.With(Path(), "selftest", "--device", "opencl", "--filter", "eight_bit").Fails(2, "--filter chooses what ");
         }
 
         LeanRun.Of("selftest", "--filter", "nothing").Fails(2, "--filter is 'nothing', expected a part of an op's name; the ops are embedding, ");
