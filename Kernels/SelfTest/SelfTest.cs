@@ -14,6 +14,11 @@ public static class SelfTest
     /// <summary>The ops that are checked, in order.</summary>
     public static IReadOnlyList<string> Ops { get; } = [.. SelfCases.All().Select(c => c.Op).Distinct()];
 
+    /// <summary>Whether a set has any of the chosen ops.</summary>
+    /// <param name="kernels">The set.</param>
+    /// <param name="chosen">Whether an op is; all are where this is null.</param>
+    public static bool Checks(KernelSet kernels, Func<string, bool>? chosen = null) => Cases(kernels, chosen).Any();
+
     /// <summary>Runs it, an op at a time; not those that the set may do without and does.</summary>
     /// <param name="kernels">What is checked.</param>
     /// <param name="chosen">Whether an op is; all are where this is null.</param>
@@ -27,9 +32,12 @@ public static class SelfTest
             ReferenceKernels.Create(kernels.CacheType, kernels.Activations, -Sums),
             ReferenceKernels.Create(kernels.CacheType, kernels.Activations, Sums),
         ];
-        return SelfCases.All().Where(c => (chosen?.Invoke(c.Op) ?? true) && (c.Has?.Invoke(kernels) ?? true)).Where((_, i) => i % shards == shard - 1)
+        return Cases(kernels, chosen).Where((_, i) => i % shards == shard - 1)
             .GroupBy(c => c.Op).Select(op => Run([.. op], reference, turned, kernels));
     }
+
+    private static IEnumerable<SelfCase> Cases(KernelSet kernels, Func<string, bool>? chosen) =>
+        SelfCases.All().Where(c => (chosen?.Invoke(c.Op) ?? true) && (c.Has?.Invoke(kernels) ?? true));
 
     private static SelfTestResult Run(SelfCase[] cases, KernelSet reference, KernelSet[] turned, KernelSet kernels)
     {
