@@ -31,7 +31,7 @@ internal sealed class DecoderLayer
 
     /// <summary>Bytes of the step's memory that the layer takes beside what it is given.</summary>
     /// <param name="rows">T.</param>
-    public long Bytes(long rows) => long.Max(_mixer.Bytes(rows), _mlp.Bytes(rows)) + (_layer.Ops.NormedTerms?.Bytes(rows, _layer.Config.Hidden) ?? 0);
+    public long Bytes(long rows) => long.Max(_mixer.Bytes(rows), _mlp.Bytes(rows)) + (_layer.Peers is null ? _layer.Ops.NormedTerms?.Bytes(rows, _layer.Config.Hidden) ?? 0 : 0);
 
     /// <summary>Runs the layer.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>

@@ -13,7 +13,7 @@ internal sealed class DepthChoice(int most)
     private const int SettlingAgain = 1;
 
     // What a step takes is what passes between two results: one that is read late makes the next look early. So a depth costs what the
-    // middle one of three samples says, or two that agree, and the least of none.
+    // middle one of three samples says, or two that agree; a look that ends before them leaves what it has, halfway to what was known.
     private const int Samples = 3;
     private const double Agreement = 0.02;
 

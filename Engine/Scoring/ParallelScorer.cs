@@ -50,7 +50,7 @@ internal static class ParallelScorer
     {
         var ranks = new RankOptions { Layout = world.Layout, Activations = activations };
         using var parts = new RankParts(world.Layout.Ranks);
-        return Score(world, collectives => parts.Keep(collectives.Rank, Part(folder, collectives, ranks, opened: null)), texts, options);
+        return Score(world, collectives => parts.Keep(collectives.Rank, opened: null, () => Part(folder, collectives, ranks, opened: null)), texts, options);
     }
 
     private static ParallelScore OnThreads(string folder, RankOptions ranks, int[] ids, ScoreOptions options)
@@ -74,8 +74,12 @@ internal static class ParallelScorer
 
         LoadedModel Open(ICollectives collectives)
         {
-            CommSelfTest.Run(collectives);
-            return parts.Keep(collectives.Rank, Part(folder, collectives, ranks, threads.Devices[collectives.Rank]));
+            ComputeDevice? opened = threads.Devices[collectives.Rank];
+            return parts.Keep(collectives.Rank, opened, () =>
+            {
+                CommSelfTest.Run(collectives);
+                return Part(folder, collectives, ranks, opened);
+            });
         }
     }
 

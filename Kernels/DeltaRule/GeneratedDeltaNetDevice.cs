@@ -25,7 +25,7 @@ internal sealed class GeneratedDeltaNetDevice(KernelStream stream, GeneratedDelt
     {
         int ratio = shape.ValueHeads / shape.KeyHeads;
         bool takes = stream.MatrixUnits != MatrixUnits.None && shape.KeyDim == Dim && shape.ValueDim == Dim && ratio <= 2
-            && weights.Convolution.Shape[1] == Taps && weights.Convolution.Address % 16 == 0 && state.Address % 16 == 0;
+            && weights.Convolution.Shape[1] == Taps && weights.Convolution.Address % 16 == 0 && state.Address % 16 == 0 && history.Address % 16 == 0;
         if (!takes)
         {
             inThree.Run(shape, weights, inputs, history, state, segments, convolved, output, promptRows, settled);

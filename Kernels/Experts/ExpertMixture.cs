@@ -41,7 +41,7 @@ public abstract class ExpertMixture
         LaunchCheck.That(scratch.Bytes >= ScratchBytes(weights, shared, rows, topK), Op, "scratch memory for every row");
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(rows, weights.Hidden), "[T, H]");
         LaunchCheck.That(promptRows >= 0 && promptRows <= rows, Op, "0 ≤ promptRows ≤ T");
-        LaunchCheck.That(terms.IsEmpty || terms.Shape[0] == promptRows, Op, "terms of the prompt's rows");
+        LaunchCheck.That(terms.IsEmpty || (TakesTerms(weights, shared) && terms.Shape[0] == promptRows), Op, "terms of the prompt's rows, of weights that take them");
         if (rows > 0)
         {
             Launch(x, terms, weights, shared, experts, mix, gateLogit, scratch, output, promptRows);

@@ -54,6 +54,11 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
             return false;
         }
 
+        if (!terms.IsEmpty)
+        {
+            _units.CheckTerms("prompt_experts", terms, hidden);
+        }
+
         long free = scratch;
         var memory = new ExpertScratch(ref free, _units, weights, x.Shape[0], experts.Shape[1], slots: 0, hasShared: shared is not null);
         Tensor places = memory.Places(experts.Shape[1]), inner = memory.InnerTerms, parts = memory.Parts, plan = memory.Plan;

@@ -61,6 +61,13 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
     /// <returns>bf16 [T, P], P being for each term K rounded up to 64.</returns>
     public Tensor Terms(nint address, long rows, long inputs) => new(DType.BF16, new Shape(rows, Width(inputs)), address);
 
+    /// <summary>Refuses what are no terms of rows: bf16 [R, P].</summary>
+    /// <param name="op">Who asks, for messages.</param>
+    /// <param name="terms">Of the rows.</param>
+    /// <param name="inputs">K.</param>
+    public void CheckTerms(string op, in Tensor terms, long inputs) =>
+        LaunchCheck.That(terms.Type == DType.BF16 && terms.Shape[1] == Width(inputs), op, "bf16 terms of the rows, as wide as this device's products want them");
+
     /// <summary>Rounds rows to their terms.</summary>
     public void Split(in Tensor x, in Tensor terms)
     {
@@ -94,6 +101,7 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
     /// <param name="output">f32 [T, N], rows may be strided.</param>
     public void Run(in Tensor terms, LinearWeight weight, in Tensor output)
     {
+        CheckTerms("linear", terms, weight.Inputs);
         foreach (LinearWeight.Part part in weight.Parts)
         {
             Run(terms, new Tensor(DType.BF16, new Shape(part.Rows, weight.Inputs), part.Address), output.Columns(part.Column, part.Rows));

@@ -71,7 +71,6 @@ public sealed class ErrorTests
         { ["generate", "a", "--tp", "8", "--dp", "9"], "72 ranks" },
     };
 
-    /// <summary>What the contract promises for later.</summary>
     [Theory]
     [MemberData(nameof(WrongUsage))]
     public void Wrong_usage_ends_in_one_sentence(string[] arguments, string words) => LeanRun.Of(arguments).Fails(2, words);

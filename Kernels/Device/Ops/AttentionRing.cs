@@ -21,6 +21,7 @@ public static class AttentionRing
 
     private const int Cell = AttentionMath.Cell;
     private const int BarriersAt = (2 * AttentionQueries.TermBytes) + (3 * AttentionCells.MostBytes);
+
     // Of up to five places each, and the bringing warp's own.
     private const int FullAt = BarriersAt, EmptyAt = BarriersAt + 40, OwnAt = BarriersAt + 80;
 
@@ -97,7 +98,7 @@ public static class AttentionRing
         AsyncBarrier.Wait(come, parity);
         for (int chunk = (visible * 8) + (Group.IdxX & 31); chunk < Cell * 8; chunk += 32)
         {
-            for (int i = 0; i < TColumns.Columns / 64; i++)
+            for (int i = 0; i < TColumns.Columns / Rows; i++)
             {
                 CudaShared.Store4(at + (uint)((i * TileBytes) + (chunk * 16)), default);
             }
@@ -130,9 +131,9 @@ public static class AttentionRing
         if ((Group.IdxX & 31) == 0)
         {
             AsyncBarrier.ArriveExpecting(barrier, AttentionCells.Bytes<TColumns>());
-            for (int i = 0; i < TColumns.Columns / 64; i++)
+            for (int i = 0; i < TColumns.Columns / Rows; i++)
             {
-                TensorCopy.Load(shared + (uint)(i * TileBytes), map, i * 64, cell * Cell, barrier);
+                TensorCopy.Load(shared + (uint)(i * TileBytes), map, i * Rows, cell * Cell, barrier);
             }
         }
         else

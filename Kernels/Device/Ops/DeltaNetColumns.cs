@@ -94,7 +94,7 @@ public static class DeltaNetColumns
         long kept = segments[segment + (columns > Source ? Pitch : Slot)], pitch = columns > Source ? kept : 0;
         int other = Math.Min(cluster + ahead, (Grid.DimX / (THeads.Count * Parts)) - 1), otherSegment = other / keyHeads * columns;
         int otherSource = segments[otherSegment + (columns > Source ? Source : Slot)];
-        bool asks = other > cluster && segments[otherSegment + 2] > 0 && warp == Warps - 1;
+        bool asks = other > cluster && other == cluster + ahead && segments[otherSegment + 2] > 0 && warp == Warps - 1;
         if (settled == 0)
         {
             DependentLaunch.Wait();

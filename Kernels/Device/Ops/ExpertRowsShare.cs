@@ -22,8 +22,8 @@ public struct ExpertRowsShare
     /// <summary>Rows lie so far apart that eight lanes read all banks.</summary>
     public const int RowBytes = (PartBlocks * Depth * 4) + 16, EightBytes = 8 * RowBytes;
 
-    /// <summary>Shared memory of a group, up to a multiple of 1,024 counted: less than half of a multiprocessor's.</summary>
-    public const int SharedBytes = (MostStages * WeightBytes) + (Parts * EightBytes) + ExpertRowsTiles.Bytes + BarrierBytes + 1024;
+    /// <summary>Shared memory of a group, up to a multiple of 1,024 counted: less than half of a multiprocessor's. Of tiles of sixteen rows, which take more than those of eight.</summary>
+    public const int SharedBytes = ((MostStages - 1) * WeightBytes) + (2 * Parts * EightBytes) + ExpertRowsTiles.Bytes + BarrierBytes + 1024;
 
     private const int MostStages = 5;
     private const int BarrierBytes = 256;

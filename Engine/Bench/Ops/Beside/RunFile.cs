@@ -42,6 +42,7 @@ internal static class RunFile
             Texts(root, "missing_ops", place))
         {
             Program = root.Text("program", place) ?? "another program",
+            Captures = figures.Exists(static f => f.Captured > 0),
         };
     }
 
