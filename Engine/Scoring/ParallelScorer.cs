@@ -61,11 +61,7 @@ internal static class ParallelScorer
         using Watchdog watchdog = threads.World.Watch(ranks.Watchdog);
         try
         {
-            return Score(
-                threads.World,
-                Open,
-                OnFirst(ids, ranks.Layout),
-                options with { Dispatch = ranks.Form.Dispatch });
+            return Score(threads.World, Open, OnFirst(ids, ranks.Layout), options with { Dispatch = ranks.Form.Dispatch });
         }
         finally
         {

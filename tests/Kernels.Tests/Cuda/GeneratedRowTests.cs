@@ -254,7 +254,7 @@ public sealed class GeneratedRowTests
     public void Each_row_leaves_the_state_of_a_sequence_that_ends_there(int ratio, int architecture)
     {
         using var stream = new PtxStream(architecture == 9 ? MatrixUnits.WarpGroup : MatrixUnits.Warp);
-        Assert.Null(VersionedStates.Difference(DeviceKernelSet.Create(stream), new DeltaRuleShape(1, ratio, 128, 128)));
+        Assert.Null(VersionedStates.Difference(DeviceKernelSet.Create(stream), new DeltaRuleShape(2, 2 * ratio, 128, 128)));
         Assert.All(stream.Ran, k => Assert.StartsWith(architecture == 9 ? "delta_net_columns" : "delta_net_rows", k, StringComparison.Ordinal));
     }
 
