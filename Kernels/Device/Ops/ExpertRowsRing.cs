@@ -42,7 +42,6 @@ public static class ExpertRowsRing
     [Instance("eight", typeof(EightRows), typeof(SplitTerms))]
     [Instance("sixteen", typeof(SixteenRows), typeof(SplitTerms))]
     [Instance("eight_rounded", typeof(EightRows), typeof(SingleTerm))]
-    [Instance("sixteen_rounded", typeof(SixteenRows), typeof(SingleTerm))]
     [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes, GroupsTogether = 2)]
     public static void GateUp<TTile, TTerms>(
         [Shape("G", "H"), Tile(Units * Box)] TensorMap<ushort> gate,
@@ -82,7 +81,6 @@ public static class ExpertRowsRing
     [Instance("eight", typeof(EightRows), typeof(SplitTerms))]
     [Instance("sixteen", typeof(SixteenRows), typeof(SplitTerms))]
     [Instance("eight_rounded", typeof(EightRows), typeof(SingleTerm))]
-    [Instance("sixteen_rounded", typeof(SixteenRows), typeof(SingleTerm))]
     [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes, GroupsTogether = 2)]
     public static void Down<TTile, TTerms>(
         [Shape("D", "I"), Tile(2 * Units * Box)] TensorMap<ushort> down,
