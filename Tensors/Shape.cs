@@ -1,4 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 
 namespace Lean.Tensors;
 
@@ -14,14 +16,13 @@ public readonly record struct Shape
     {
         Rank = rank;
         (_d0, _d1, _d2, _d3) = (d0, d1, d2, d3);
-        long count = 1;
-        for (int i = 0; i < rank; i++)
+        if ((d0 | d1 | d2 | d3) < 0)
         {
-            ArgumentOutOfRangeException.ThrowIfNegative(this[i]);
-            count = checked(count * this[i]);
+            ThrowNegative(long.Min(long.Min(d0, d1), long.Min(d2, d3)));
         }
 
-        Count = count;
+        // Those beyond the rank are 1.
+        Count = checked(d0 * d1 * d2 * d3);
     }
 
     /// <summary>A vector [d0].</summary>
@@ -63,14 +64,20 @@ public readonly record struct Shape
     public long Count { get; }
 
     /// <summary>The extent of dimension <paramref name="dimension"/>, 0 being the outermost.</summary>
-    public long this[int dimension] => dimension switch
+    public long this[int dimension]
     {
-        0 when Rank > 0 => _d0,
-        1 when Rank > 1 => _d1,
-        2 when Rank > 2 => _d2,
-        3 when Rank > 3 => _d3,
-        _ => throw new ArgumentOutOfRangeException(nameof(dimension), dimension, $"the shape has {Rank} dimensions"),
-    };
+        // Ops read shapes at every launch, mostly by constants: then this is one field.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get
+        {
+            if ((uint)dimension >= (uint)Rank)
+            {
+                ThrowBeyond(dimension);
+            }
+
+            return dimension switch { 0 => _d0, 1 => _d1, 2 => _d2, _ => _d3 };
+        }
+    }
 
     /// <summary>Elements of one slice along the outermost dimension (1 for a vector).</summary>
     public long RowCount => Rank <= 1 ? 1 : _d1 * _d2 * _d3;
@@ -81,4 +88,10 @@ public readonly record struct Shape
         Span<long> all = [_d0, _d1, _d2, _d3];
         return "[" + string.Join(", ", all[..Rank].ToArray().Select(d => d.ToString(CultureInfo.InvariantCulture))) + "]";
     }
+
+    [DoesNotReturn]
+    private static void ThrowNegative(long extent) => throw new ArgumentOutOfRangeException(nameof(extent), extent, "an extent is not negative");
+
+    [DoesNotReturn]
+    private void ThrowBeyond(int dimension) => throw new ArgumentOutOfRangeException(nameof(dimension), dimension, $"the shape has {Rank} dimensions");
 }

@@ -70,8 +70,18 @@ internal sealed class Drafter(DecoderModel model, KernelSet ops, Tensor outcome)
                 Blocks = blocks,
                 OutputRows = default,
             };
-            model.Prepare(step);
-            last = depth == 0 ? _head.GoOn(start, step) : _head.Forward(last.Rows(0, count), step);
+            if (depth == 0)
+            {
+                // Filling the cache has turned the first ones' queries already.
+                step.Faults = Vector(arena.I32(count, 1));
+                last = _head.GoOn(start, step);
+            }
+            else
+            {
+                model.Prepare(step);
+                last = _head.Forward(last.Rows(0, count), step);
+            }
+
             model.Pick(last, promptRows: 0, outcome.Slice(2 + depth).Rows(0, count), values.Rows(0, count), _eightBit, arena);
         }
     }

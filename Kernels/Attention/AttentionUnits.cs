@@ -9,8 +9,8 @@ namespace Lean.Kernels;
 /// </summary>
 internal sealed class AttentionUnits(KernelStream stream, DType activations)
 {
-    // As the kernels have them: query heads of a group, columns of a group that joins, queries of a tile.
-    private const int GroupHeads = 8, JoinColumns = 64, TileQueries = 128;
+    // As the kernels have them: query heads of a group, columns of a group that joins, or all of them, queries of a tile.
+    private const int GroupHeads = 8, JoinColumns = 64, WideColumns = 256, TileQueries = 128;
 
     // Bytes of spans that wait to be joined, before their rows are computed in several launches.
     private const long MostScratch = 64L << 20;
@@ -65,8 +65,16 @@ internal sealed class AttentionUnits(KernelStream stream, DType activations)
 
             if (spans > 1)
             {
-                PagedAttentionRowsJoinLauncher.Launch(
-                    stream, projected, segments, sums, totals, output, (int)row, checked((int)(count * shape.Heads * (shape.HeadDim / JoinColumns))));
+                long heads = count * shape.Heads;
+                if (shape.HeadDim == WideColumns && heads > stream.Multiprocessors)
+                {
+                    PagedAttentionRowsJoinColumns256Launcher.Launch(stream, projected, segments, sums, totals, output, (int)row, checked((int)heads));
+                }
+                else
+                {
+                    PagedAttentionRowsJoinColumns64Launcher.Launch(
+                        stream, projected, segments, sums, totals, output, (int)row, checked((int)(heads * (shape.HeadDim / JoinColumns))));
+                }
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Lean.Tensors;
 
 namespace Lean.Kernels;
@@ -47,13 +48,7 @@ internal static unsafe class GreedyPickBody<V> where V : struct, IVec<V>
                 continue;
             }
 
-            int token = 0;
-            while (logits[token] != maximum)
-            {
-                token++;
-            }
-
-            a->Tokens[r] = token;
+            a->Tokens[r] = IndexOf(logits, a->Count, maximum);
             a->LogProbabilities[r] = (float)-Math.Log(SumOfExponentials(logits, a->Count, maximum));
         }
     }
@@ -63,15 +58,39 @@ internal static unsafe class GreedyPickBody<V> where V : struct, IVec<V>
     {
         // x − x is 0 for a finite x and NaN otherwise, and NaN survives a sum.
         V best = V.Broadcast(float.NegativeInfinity), faults = V.Zero;
-        for (int i = 0; i < count; i += Lanes)
+        int i = 0;
+        for (; i + Lanes <= count; i += Lanes)
         {
-            int n = int.Min(Lanes, count - i);
-            V x = V.LoadPartial(logits + i, n);
+            V x = V.Load(logits + i);
             faults += x - x;
-            best = V.Max(best, V.KeepFirst(x, n, float.NegativeInfinity));
+            best = V.Max(best, x);
+        }
+
+        if (i < count)
+        {
+            V x = V.LoadPartial(logits + i, count - i);
+            faults += x - x;
+            best = V.Max(best, V.KeepFirst(x, count - i, float.NegativeInfinity));
         }
 
         return float.IsNaN(V.Sum(faults)) ? float.NaN : V.MaxLane(best);
+    }
+
+    // The first that is equal; there is one.
+    private static int IndexOf(float* logits, int count, float value)
+    {
+        int i = 0;
+        while (i + Lanes <= count && !Vector512.EqualsAny(Vector512.Load(logits + i), Vector512.Create(value)))
+        {
+            i += Lanes;
+        }
+
+        while (logits[i] != value)
+        {
+            i++;
+        }
+
+        return i;
     }
 
     private static double SumOfExponentials(float* logits, int count, float maximum)
@@ -81,11 +100,15 @@ internal static unsafe class GreedyPickBody<V> where V : struct, IVec<V>
         for (int first = 0; first < count; first += Stretch)
         {
             V sum = V.Zero;
-            int last = int.Min(first + Stretch, count);
-            for (int i = first; i < last; i += Lanes)
+            int last = int.Min(first + Stretch, count), i = first;
+            for (; i + Lanes <= last; i += Lanes)
             {
-                int n = int.Min(Lanes, last - i);
-                sum += V.KeepFirst(VecMath<V>.Exp(V.LoadPartial(logits + i, n) - m), n, 0f);
+                sum += VecMath<V>.Exp(V.Load(logits + i) - m);
+            }
+
+            if (i < last)
+            {
+                sum += V.KeepFirst(VecMath<V>.Exp(V.LoadPartial(logits + i, last - i) - m), last - i, 0f);
             }
 
             total += V.Sum(sum);

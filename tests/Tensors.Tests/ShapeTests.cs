@@ -12,8 +12,15 @@ public sealed class ShapeTests
     }
 
     [Fact]
-    public void An_extent_beyond_the_rank_is_refused() =>
+    public void An_extent_beyond_the_rank_is_refused()
+    {
         Assert.Throws<ArgumentOutOfRangeException>(() => new Shape(3)[1]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Shape(3)[-1]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => Shape.Of([])[0]);
+    }
+
+    [Fact]
+    public void A_negative_extent_is_refused() => Assert.Throws<ArgumentOutOfRangeException>(() => new Shape(3, -1));
 
     [Fact]
     public void A_product_above_63_bits_is_refused() =>

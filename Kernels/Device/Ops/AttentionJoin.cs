@@ -4,18 +4,17 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// Joins the spans that <see cref="AttentionRows"/> made of a row and head: 64 columns a group, sixteen lanes of spans. Lane l
-/// adds spans l, l + 16, … and the lanes are added in their order, all relative to the largest score of the row and head.
+/// Joins the spans that <see cref="AttentionRows"/> made of a row and head in sixteen lanes. Lane l adds spans l, l + 16, … and
+/// the lanes are added in their order, all relative to the largest score of the row and head. A group has 64 columns, so that
+/// few rows keep a device busy, or all 256, whose threads then have four lanes each: no bit is another for it.
 /// </summary>
 public static class AttentionJoin
 {
-    /// <summary>Columns of a group.</summary>
-    public const int Columns = 64;
-
     private const int Threads = 256;
     private const int Warps = Threads / 32;
-    private const int Quads = Columns / 4;
-    private const int SpanLanes = Threads / Quads;
+    private const int SpanLanes = 16;
+
+    // Spans of a thread that are on their way together.
     private const int Ahead = 4;
     private const int Cell = AttentionMath.Cell;
 
@@ -32,8 +31,10 @@ public static class AttentionJoin
     /// <param name="spans">The most spans that a row may have.</param>
     /// <param name="firstRow">The first of the rows.</param>
     [Kernel("paged_attention_rows_join", Threads, groups: "*", Unroll = true)]
+    [Instance("columns64", typeof(ColumnTile64))]
+    [Instance("columns256", typeof(ColumnTile256))]
     [Cuda("sm_80", GroupsTogether = 4)]
-    public static void Run(
+    public static void Run<TColumns>(
         [Shape("T", "P", "D")] ArrayView<float> projected,
         [Shape("S", "4")] ArrayView<int> segments,
         [Shape("L", "Heads", "Spans", "D")] ArrayView<float> sums,
@@ -45,12 +46,13 @@ public static class AttentionJoin
         [Extent("P")] int columns,
         [Extent("Spans")] int spans,
         int firstRow)
+        where TColumns : struct, IColumnTile
     {
-        ArrayView<float> parts = SharedMemory.Allocate<float>(SpanLanes * Columns);
+        ArrayView<float> parts = SharedMemory.Allocate<float>(SpanLanes * TColumns.Columns);
         ArrayView<float> weightParts = SharedMemory.Allocate<float>(SpanLanes);
         ArrayView<float> maxima = SharedMemory.Allocate<float>(Warps);
         DependentLaunch.Allow();
-        int thread = Group.IdxX, pieces = dim / Columns, firstColumn = Grid.IdxX % pieces * Columns, place = Grid.IdxX / pieces;
+        int thread = Group.IdxX, pieces = dim / TColumns.Columns, firstColumn = Grid.IdxX % pieces * TColumns.Columns, place = Grid.IdxX / pieces;
         int head = place % heads, row = firstRow + (place / heads);
         int segment = AttentionCells.Segment(segments, sequences, row), named = Math.Max(segment, 0);
         int position = segment < 0 ? -1 : AttentionCells.Position(segments, named) + row - AttentionCells.First(segments, named);
@@ -81,49 +83,62 @@ public static class AttentionJoin
                 largest = AttentionMath.Larger(largest, maxima[w]);
             }
 
-            int quad = thread % Quads, lane = thread / Quads;
-            float a = 0, b = 0, c = 0, d = 0, weights = 0;
-            for (int from = lane; from < count; from += SpanLanes * Ahead)
+            int quads = TColumns.Columns / 4, quad = thread % quads, firstLane = thread / quads;
+            var added = new float[Own<TColumns>() * 5];
+            for (int i = 0; i < Own<TColumns>() * 5; i++)
+            {
+                added[i] = 0;
+            }
+
+            for (int from = firstLane; from < count; from += Ahead * (Threads / quads))
             {
                 for (int u = 0; u < Ahead; u++)
                 {
                     // Spans past the last add nothing.
-                    bool inside = from + (u * SpanLanes) < count;
-                    long part = first + (inside ? from + (u * SpanLanes) : from);
-                    U4 sum = WideAccess.Load(ref sums[(part * dim) + firstColumn + (quad * 4)]);
-                    float share = inside ? AttentionMath.Shrink(totals[part * 2], largest) : 0;
-                    weights = Scalar.Fma(totals[(part * 2) + 1], share, weights);
-                    a = Scalar.Fma(Interop.IntAsFloat(sum.X), share, a);
-                    b = Scalar.Fma(Interop.IntAsFloat(sum.Y), share, b);
-                    c = Scalar.Fma(Interop.IntAsFloat(sum.Z), share, c);
-                    d = Scalar.Fma(Interop.IntAsFloat(sum.W), share, d);
+                    int at = u % Own<TColumns>() * 5, number = from + (u * (Threads / quads));
+                    bool inside = number < count;
+                    long part = first + (inside ? number : from);
+                    U4 mixed = WideAccess.Load(ref sums[(part * dim) + firstColumn + (quad * 4)]);
+                    float share = AttentionMath.Shrink(totals[part * 2], largest), weight = totals[(part * 2) + 1];
+                    added[at] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.X), share, added[at]) : added[at];
+                    added[at + 1] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.Y), share, added[at + 1]) : added[at + 1];
+                    added[at + 2] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.Z), share, added[at + 2]) : added[at + 2];
+                    added[at + 3] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.W), share, added[at + 3]) : added[at + 3];
+                    added[at + 4] = inside ? Scalar.Fma(weight, share, added[at + 4]) : added[at + 4];
                 }
             }
 
-            int at = (lane * Columns) + (quad * 4);
-            parts[at] = a;
-            parts[at + 1] = b;
-            parts[at + 2] = c;
-            parts[at + 3] = d;
-            if (quad == 0)
+            for (int i = 0; i < Own<TColumns>(); i++)
             {
-                weightParts[lane] = weights;
+                int lane = firstLane + (i * (Threads / quads)), at = (lane * TColumns.Columns) + (quad * 4);
+                parts[at] = added[i * 5];
+                parts[at + 1] = added[(i * 5) + 1];
+                parts[at + 2] = added[(i * 5) + 2];
+                parts[at + 3] = added[(i * 5) + 3];
+                if (quad == 0)
+                {
+                    weightParts[lane] = added[(i * 5) + 4];
+                }
             }
 
             Group.Barrier();
-            if (thread < Columns)
+            if (thread < TColumns.Columns)
             {
-                float mixed = parts[thread], sum = weightParts[0];
+                float mixed = parts[thread], weights = weightParts[0];
                 for (int i = 1; i < SpanLanes; i++)
                 {
-                    mixed += parts[(i * Columns) + thread];
-                    sum += weightParts[i];
+                    mixed += parts[(i * TColumns.Columns) + thread];
+                    weights += weightParts[i];
                 }
 
                 long target = ((((long)row * heads) + head) * dim) + firstColumn + thread;
                 float gate = projected[((((long)row * columns) + (2 * head) + 1) * dim) + firstColumn + thread];
-                output[target] = AttentionMath.Finish(mixed, sum, gate);
+                output[target] = AttentionMath.Finish(mixed, weights, gate);
             }
         }
     }
+
+    // Lanes of spans of a thread.
+    private static int Own<TColumns>()
+        where TColumns : struct, IColumnTile => TColumns.Columns / 64;
 }

@@ -18,9 +18,6 @@ public static class AttentionQueries
     private const int Side = 16;
     private const int Four = 128;
 
-    // Eights of d of a thread that are on their way together.
-    private const int Ahead = 8;
-
     /// <summary>Brings a warp group's queries, 64 of d in a tile of rows of 128 bytes; those past the end are zeros. A barrier must follow.</summary>
     /// <param name="memory">Shared memory.</param>
     /// <param name="queries">f32.</param>
@@ -34,10 +31,10 @@ public static class AttentionQueries
         where TTerms : struct, IActivationTerms
     {
         int across = TColumns.Columns / 8, own = Group.IdxX & (Four - 1);
-        for (int from = own; from < Own * across; from += Four * Ahead)
+        for (int from = own; from < Own * across; from += Four * Ahead<TColumns>())
         {
-            var bits = new uint[Ahead * 8];
-            for (int u = 0; u < Ahead; u++)
+            var bits = new uint[Ahead<TColumns>() * 8];
+            for (int u = 0; u < Ahead<TColumns>(); u++)
             {
                 int query = firstOwn + ((from + (u * Four)) / across), chunk = (from + (u * Four)) % across, known = Math.Min(query, count - 1);
                 long at = ((firstQuery + ((long)(known / group) * heads) + (known % group)) * TColumns.Columns) + (chunk * 8);
@@ -53,7 +50,7 @@ public static class AttentionQueries
             }
 
             // Stored when all have been asked for.
-            for (int u = 0; u < Ahead; u++)
+            for (int u = 0; u < Ahead<TColumns>(); u++)
             {
                 int query = firstOwn + ((from + (u * Four)) / across), chunk = (from + (u * Four)) % across;
                 bool exists = query < count;
@@ -103,6 +100,10 @@ public static class AttentionQueries
             }
         }
     }
+
+    // Eights of d of a thread that are on their way together, no more than it has.
+    private static int Ahead<TColumns>()
+        where TColumns : struct, IColumnTile => TColumns.Columns == 64 ? 4 : 8;
 
     private static float Value(uint bits, bool exists) => exists ? Interop.IntAsFloat(bits) : 0;
 }

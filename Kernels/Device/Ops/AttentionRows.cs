@@ -183,11 +183,14 @@ public static class AttentionRows
             int kept = Math.Min(own, count - 1), firstColumn = (warp * Tiles<TColumns>() * 8) + pair;
             long gates = ((((long)row * columns) + (2 * (head + kept)) + 1) * TColumns.Columns) + firstColumn;
             var gate = new float[Tiles<TColumns>() * 2];
-            for (int i = 0; i < Tiles<TColumns>(); i++)
+            if (alone)
             {
-                long both = WideAccess.Load2(ref projected[gates + (i * 8)]);
-                gate[i * 2] = Interop.IntAsFloat((uint)both);
-                gate[(i * 2) + 1] = Interop.IntAsFloat((uint)(both >> 32));
+                for (int i = 0; i < Tiles<TColumns>(); i++)
+                {
+                    long both = WideAccess.Load2(ref projected[gates + (i * 8)]);
+                    gate[i * 2] = Interop.IntAsFloat((uint)both);
+                    gate[(i * 2) + 1] = Interop.IntAsFloat((uint)(both >> 32));
+                }
             }
 
             // Σ weights: four lanes, then the warps in their order. The maxima have been read.

@@ -23,6 +23,19 @@ public sealed class AttentionTextTests
     public void A_long_context_runs_in_longer_spans() =>
         Check(new AttentionShape(2, 1, 64), prompts: false, (254, 3), (5, 1), (2100, 1));
 
+    // Where there are many rows, a group joins all columns of a row and head, and no bit is another for it.
+    [Fact]
+    public void Spans_are_joined_alike_for_few_rows_and_for_many()
+    {
+        AttentionShape shape = new(2, 1, 256);
+        AttentionStream[] streams = [.. Enumerable.Range(0, 4).Select(i => new AttentionStream(i + 740, shape, 420))];
+        Output together = Run(shape, prompts: false, 5, [.. streams.Select((s, i) => (s, 300 + (i * 37), 1))])["output"];
+        for (int i = 0; i < streams.Length; i++)
+        {
+            Assert.Equal(together.Row(i), Run(shape, prompts: false, 1, (streams[i], 300 + (i * 37), 1))["output"].Row(0));
+        }
+    }
+
     [Fact]
     public void Scores_that_lie_far_apart_are_right()
     {
