@@ -107,9 +107,10 @@ internal static class LauncherWriter
 
         if (checks.Count > 0)
         {
-            IEnumerable<string> where = known.Select(s => $"{s} = {{{Extent.Local(s)}}} bound by '{bound[s].Name}' {bound[s].Symbols} = {{{bound[s].Name}.Shape}}");
+            // Calls, since a sentence put together here is native code for each kernel.
+            IEnumerable<string> where = known.Select((s, i) => $"LaunchFault.{(i == 0 ? "With" : "And")}(\"{s}\", {Extent.Local(s)}, \"{bound[s].Name}\", \"{bound[s].Symbols}\", {bound[s].Name})");
             code.Append($"{indent}if ({string.Join(" || ", checks)})\n{indent}{{\n");
-            code.Append($"{indent}    LaunchFault.Throw(stream, \"{kernel.Entry}\", \"{name}\", {name}, \"{view.Symbols}\", $\" with {string.Join(" and ", where)}\");\n{indent}}}\n\n");
+            code.Append($"{indent}    LaunchFault.Throw(stream, \"{kernel.Entry}\", \"{name}\", {name}, \"{view.Symbols}\", {string.Join(" + ", where.DefaultIfEmpty("\"\""))});\n{indent}}}\n\n");
         }
 
         if (!view.IsMap && !kernel.Parameters.Any(p => p.RowStride == name))

@@ -13,17 +13,16 @@ internal sealed class FewExpertRows(KernelStream stream, bool rounds)
     // As in Kernels/Device/Ops, MixtureRows.cs and MixtureDownRows.cs. Beyond so many pairs so many rows share experts that grouping them pays.
     private const long MostPairs = 40;
     private const long MostItems = 128;
-    private const long MostInputs = 6144;
 
     private readonly RowUnits _units = new(stream, rounds);
 
-    /// <summary>Bytes of what stands between the two launches: f32 [T, K·I + J]; 0 for rows that are too many.</summary>
+    /// <summary>Bytes of what stands between the two launches: two bf16 terms of each of [T, K·I + J]; 0 for rows that are too many.</summary>
     /// <param name="rows">T.</param>
     /// <param name="topK">K.</param>
     /// <param name="width">I.</param>
     /// <param name="sharedWidth">J, or 0.</param>
     public static long ScratchBytes(long rows, long topK, long width, long sharedWidth) =>
-        rows * topK <= MostPairs ? rows * ((topK * width) + sharedWidth) * sizeof(float) : 0;
+        rows * topK <= MostPairs ? rows * ((topK * width) + sharedWidth) * 2 * sizeof(ushort) : 0;
 
     /// <summary>Runs the rows if it can; whether it can depends on their number and on where the model's weights lie.</summary>
     /// <param name="x">f32 [T, H].</param>
@@ -38,7 +37,7 @@ internal sealed class FewExpertRows(KernelStream stream, bool rounds)
         in Tensor x, ExpertWeights weights, SharedExpert? shared, in Tensor experts, in Tensor mix, in Tensor gateLogit, nint scratch, in Tensor output)
     {
         long rows = x.Shape[0], topK = experts.Shape[1], hidden = weights.Hidden, width = weights.Width;
-        if (rows * topK > MostPairs || hidden > MostInputs || weights.IsPart || !weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
+        if (rows * topK > MostPairs || weights.IsPart || !weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
             || shared is { } one && (one.GateUp.Parts.Length != 1 || one.Down.Parts.Length != 1))
         {
             return false;
@@ -49,7 +48,9 @@ internal sealed class FewExpertRows(KernelStream stream, bool rounds)
         Tensor sharedGate = shared?.GateUp.Rows(0, sharedWidth) ?? new Tensor(gates.Type, new Shape(0, hidden), gates.Address);
         Tensor sharedUp = shared?.GateUp.Rows(sharedWidth, sharedWidth) ?? sharedGate;
         Tensor sharedDown = shared?.Down.Rows(0, hidden) ?? new Tensor(gates.Type, new Shape(hidden, 0), gates.Address);
-        var inner = new Tensor(DType.F32, new Shape(rows, (topK * width) + sharedWidth), scratch);
+
+        // Two terms of each number, first ones and second ones in turns of eight.
+        var inner = new Tensor(DType.BF16, new Shape(rows, 2 * ((topK * width) + sharedWidth)), scratch);
         if (hidden % 8 != 0 || width % 8 != 0 || !_units.Takes(x, gates) || !_units.Takes(x, ups) || !_units.Takes(inner, downs)
             || (topK + (shared is null ? 0 : 1)) * RowUnits.Slices(width) > MostItems
             || shared is not null && (!_units.Takes(x, sharedGate) || !_units.Takes(x, sharedUp) || !_units.Takes(inner, sharedDown) || !RowUnits.IsCutAlike(width, sharedWidth)))

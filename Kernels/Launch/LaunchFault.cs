@@ -20,6 +20,19 @@ internal static class LaunchFault
         throw new LaunchException($"{kernel}: '{argument}' is {found} on {stream.DeviceName}, expected {expected}{bound}");
     }
 
+    /// <summary>What a name in the expectation is bound to, and by which argument; the first of them.</summary>
+    /// <param name="symbol">The name.</param>
+    /// <param name="value">What it is.</param>
+    /// <param name="argument">The argument that says so.</param>
+    /// <param name="symbols">Its shape in names.</param>
+    /// <param name="tensor">What was given for it.</param>
+    public static string With(string symbol, long value, string argument, string symbols, in Tensor tensor) =>
+        $" with {symbol} = {value} bound by '{argument}' {symbols} = {tensor.Shape}";
+
+    /// <summary>The same of one more.</summary>
+    public static string And(string symbol, long value, string argument, string symbols, in Tensor tensor) =>
+        $" and {symbol} = {value} bound by '{argument}' {symbols} = {tensor.Shape}";
+
     /// <summary>A tensor whose rows lie apart where the kernel has no stride for them.</summary>
     [DoesNotReturn]
     public static void ThrowStrided(KernelStream stream, string kernel, string argument, in Tensor tensor) => throw new LaunchException(

@@ -18,6 +18,10 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
     private const int GroupOutputs = 128;
     private const int JoinThreads = 256;
 
+    // As in MixtureRows and MixtureDownRows: gates with their ups, and outputs, that are multiplied at a time.
+    private const int MixtureUnit = 4;
+    private const int MixtureOutputs = 8;
+
     // As in RowTerms and LinearRowsMany; blocks along k are counted in eights.
     private const int TermWords = 256;
     private const int ManyOutputs = 64;
@@ -96,7 +100,7 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
     public void MixtureGateUp(
         in Tensor x, in Tensor experts, in Tensor inner, in Tensor gate, in Tensor up, in Tensor sharedGate, in Tensor sharedUp, int width)
     {
-        int groups = (int)long.Min(experts.Shape.Count * width, GroupsTogether * stream.Multiprocessors);
+        int groups = (int)long.Min(experts.Shape.Count * width / MixtureUnit, GroupsTogether * stream.Multiprocessors);
         _launches.MixtureGateUp(Slices(x.Shape[1]), x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
     }
 
@@ -104,7 +108,7 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
     public void MixtureDown(
         in Tensor inner, in Tensor experts, in Tensor mix, in Tensor gateLogit, in Tensor output, in Tensor down, in Tensor sharedDown, int width)
     {
-        int groups = (int)long.Min(output.Shape[0] * Count(output.Shape[1], LineOutputs), stream.Multiprocessors);
+        int groups = (int)long.Min(output.Shape[0] * output.Shape[1] / MixtureOutputs, GroupsTogether * stream.Multiprocessors);
         _launches.MixtureDown(Slices(width), inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
     }
 

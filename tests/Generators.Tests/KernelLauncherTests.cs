@@ -22,7 +22,7 @@ public sealed class KernelLauncherTests
         Assert.Contains("Launch(KernelStream stream, Tensor x, Tensor y, Tensor w, int count, float epsilon)", code, StringComparison.Ordinal);
         Assert.Contains("y.Shape[0] != extentT || y.Shape[1] != extentH", code, StringComparison.Ordinal);
         Assert.Contains("w.Shape[0] != 2L * extentH", code, StringComparison.Ordinal);
-        Assert.Contains("H = {extentH} bound by 'x' [T, H] = {x.Shape}", code, StringComparison.Ordinal);
+        Assert.Contains("LaunchFault.With(\"H\", extentH, \"x\", \"[T, H]\", x)", code, StringComparison.Ordinal);
         Assert.Contains("if (!x.IsContiguous)", code, StringComparison.Ordinal);
         Assert.DoesNotContain("if (!y.IsContiguous)", code, StringComparison.Ordinal);
         Assert.Contains("LaunchFault.Groups(extentT, 4", code, StringComparison.Ordinal);

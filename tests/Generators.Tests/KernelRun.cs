@@ -28,6 +28,8 @@ internal sealed class KernelRun
             public static void Throw(KernelStream s, string k, string a, in Tensor t, string e, string b) => throw new System.Exception();
             [System.Diagnostics.CodeAnalysis.DoesNotReturn]
             public static void ThrowStrided(KernelStream s, string k, string a, in Tensor t) => throw new System.Exception();
+            public static string With(string s, long v, string a, string n, in Tensor t) => "";
+            public static string And(string s, long v, string a, string n, in Tensor t) => "";
             public static int Groups(long e, int d, string k) => 0;
             public static int Int(long v, string k, string w) => 0;
         }

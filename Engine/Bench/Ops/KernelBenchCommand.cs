@@ -98,7 +98,10 @@ internal sealed class KernelBenchCommand
         using KernelTimes? kernels = KernelTimes.Open(ops);
         var run = new OpRun(
             ops.Description, ops.Device.Name, [.. models.Select(static m => m.Name)], quick, repeats, budget, rotation, kernels is not null,
-            Ceilings.Measure(ops, memory, rotation, timer), plan.Missing);
+            Ceilings.Measure(ops, memory, rotation, timer), plan.Missing)
+        {
+            Captures = ops.Stream is { CanCapture: true },
+        };
         outputs.Check(run);
         progress.Clear();
         OpTable? table = outputs.Table(run);

@@ -28,6 +28,9 @@ internal sealed record OpFigure(
     /// <summary>Launches of a repeat.</summary>
     public int Launches { get; init; }
 
+    /// <summary>Launches of a captured graph, of which a repeat is made; 0 where launches were queued one by one.</summary>
+    public int Captured { get; init; }
+
     /// <summary>Seconds that the launch's kernels ran, by the device's clock; null where it does not tell.</summary>
     public double? KernelSeconds { get; init; }
 

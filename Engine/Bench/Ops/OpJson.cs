@@ -71,6 +71,7 @@ internal static class OpJson
         json.Figure("max_us", figure.Seconds?.Most * Micro ?? double.NaN, decimals: 4);
         json.WriteNumber("repeats", figure.Seconds?.Count ?? 0);
         json.WriteNumber("launches_per_repeat", figure.Launches);
+        json.WriteNumber("launches_per_graph", figure.Captured);
         json.Figure("kernel_us", figure.KernelSeconds * Micro ?? double.NaN, decimals: 4);
         json.WriteNumber("kernels", figure.Kernels);
         json.WriteStartArray("kernel_times");

@@ -21,6 +21,9 @@ internal sealed record OpRun(
     /// <summary>How the program that ran was compiled: before, for one processor, or while it runs.</summary>
     public string Program { get; init; } = RuntimeFeature.IsDynamicCodeCompiled ? "JIT" : "native binary";
 
+    /// <summary>Whether launches of less than a millisecond run out of captured graphs.</summary>
+    public bool Captures { get; init; }
+
     /// <summary>The device as other runs on its kind call it too: a card without its number and driver, a processor with its threads.</summary>
     public string DeviceKind => Device.StartsWith($"{DeviceName} ", StringComparison.Ordinal) && DeviceName != DeviceChoice.Cpu
         ? Device[(DeviceName.Length + 1)..].Split(", ") switch { [var card, .., var last] when last.EndsWith(" activations", StringComparison.Ordinal) => $"{card}, {last}", var parts => parts[0] }

@@ -38,8 +38,9 @@ internal sealed class OpRunner(KernelSet ops, BenchMemory memory, LaunchTimer ti
 
     private OpFigure Time(OpBench bench, OpFigure figure)
     {
-        (Spread seconds, int launches) = timer.Measure(turn => bench.Launch(ops, turn), ops.Queue.Synchronize);
-        figure = figure with { Seconds = seconds, Launches = launches };
+        var graphs = new GraphTimer(ops, timer);
+        (Spread seconds, int launches, int captured) = graphs.Measure(bench) ?? Queued(bench);
+        figure = figure with { Seconds = seconds, Launches = launches, Captured = captured };
         if (kernels is not null)
         {
             ops.Queue.Synchronize();
@@ -48,5 +49,11 @@ internal sealed class OpRunner(KernelSet ops, BenchMemory memory, LaunchTimer ti
         }
 
         return figure;
+    }
+
+    private (Spread Seconds, int Launches, int Captured) Queued(OpBench bench)
+    {
+        (Spread seconds, int launches) = timer.Measure(turn => bench.Launch(ops, turn), ops.Queue.Synchronize);
+        return (seconds, launches, 0);
     }
 }

@@ -18,9 +18,9 @@ internal sealed class OpTable(TextWriter output, OpRun run)
     {
         Ceilings c = run.Ceilings;
         output.WriteLine($"device   {run.Device}");
-        output.WriteLine($"shapes   {string.Join(", ", run.Models)}; bf16 weights, f32 activations");
+        output.WriteLine($"shapes   {string.Join(", ", run.Models)}; bf16 weights");
         output.WriteLine($"ceiling  read {c.Read / Giga:F1} GB/s, copy {c.Copy / Giga:F1} GB/s (read + written), plain loops over {c.Bytes / Giga:F2} GB; f32 multiply-adds {c.Flops / Tera:F3} TFLOP/s");
-        output.WriteLine($"µs       a launch by the wall clock, many queued between two synchronisations; median (least–most) of {run.Repeats}");
+        output.WriteLine($"µs       a launch by the wall clock, many between two synchronisations{(run.Captures ? ", out of graphs where it takes less than 1 ms" : "")}; median (least–most) of {run.Repeats}");
         if (run.KernelClock)
         {
             output.WriteLine("kernels  µs of a launch's kernels by the device's clock, and how many there are");

@@ -25,13 +25,14 @@ public struct DownPlace
     /// <param name="chunks">Chunks of a slice.</param>
     /// <param name="items">Slices of all experts of a row.</param>
     /// <param name="lines">Tiles of a row.</param>
-    public static DownPlace After(DownPlace place, int chunks, int items, int lines)
+    /// <param name="warps">Warps of a group.</param>
+    public static DownPlace After(DownPlace place, int chunks, int items, int lines, int warps)
     {
         place.Chunk++;
         if (place.Chunk == chunks)
         {
             place.Chunk = 0;
-            place.Item += RowProducts.Warps;
+            place.Item += warps;
         }
 
         if (place.Item >= items)

@@ -13,25 +13,33 @@ public static class MixtureDownRows
     /// <summary>The most slices of all experts that a row has.</summary>
     public const int MostItems = 128;
 
-    private const int Side = 16;
+    /// <summary>Warps of a group.</summary>
+    public const int Warps = 16;
+
+    private const int Threads = Warps * 32;
     private const int Eight = 8;
-    private const int ChunkBytes = RowStream.Depth * OneRow.BlockBytes;
-    private const int WeightBytes = RowProducts.Warps * RowStream.WarpBytes;
+    private const int Ranks = 4;
+
+    // The slices of eight experts and a shared one, in two each: all of a tile's weights are asked for at once.
+    private const int Places = 18;
+
+    // A chunk's weights, and its terms: of eight along k the first ones, then the second ones.
+    private const int PlaceBytes = OneRow.ChunkBytes + (OneRow.Blocks * OneRow.BlockBytes);
 
     /// <summary>
     /// output[t, h] = Σ_r mix[t, r] · (inner_r·down_h) + sigmoid(gateLogit[t]) · (inner_shared·sharedDown_h), the latter where
-    /// there is a logit. A tile is 16 outputs of a row; a warp has slices of its experts' shares, one after the other.
+    /// there is a logit. A tile is eight outputs of a row; a warp has slices of its experts' shares, one after the other.
     /// </summary>
-    [Kernel("mixture_down_rows", RowProducts.Threads, groups: "*", Unroll = true)]
+    [Kernel("mixture_down_rows", Threads, groups: "*", Unroll = true)]
     [Instance("slices2x", typeof(TwoSlices), typeof(SplitTerms))]
     [Instance("slices4x", typeof(FourSlices), typeof(SplitTerms))]
     [Instance("slices8x", typeof(EightSlices), typeof(SplitTerms))]
     [Instance("slices2x_rounded", typeof(TwoSlices), typeof(SingleTerm))]
     [Instance("slices4x_rounded", typeof(FourSlices), typeof(SingleTerm))]
     [Instance("slices8x_rounded", typeof(EightSlices), typeof(SingleTerm))]
-    [Cuda("sm_80", SharedBytes = WeightBytes + (RowProducts.Warps * ChunkBytes), GroupsTogether = 2)]
+    [Cuda("sm_80", SharedBytes = Places * PlaceBytes, GroupsTogether = 2)]
     public static void Run<TSlices, TTerms>(
-        [Shape("T", "W")] ArrayView<float> inner,
+        [Shape("T", "V")] ArrayView<ushort> inner,
         [Shape("T", "K")] ArrayView<int> experts,
         [Shape("T", "K")] ArrayView<float> mix,
         [Shape("T", "1", Optional = true)] ArrayView<float> gateLogit,
@@ -41,7 +49,7 @@ public static class MixtureDownRows
         [Extent("T")] int rows,
         [Extent("K")] int topK,
         [Extent("H")] int outputs,
-        [Extent("W")] int innerWidth,
+        [Extent("V")] int innerWidth,
         [Extent("J")] int sharedWidth,
         [RowStride("gateLogit")] int gateStride,
         [RowStride("down")] int downStride,
@@ -50,20 +58,16 @@ public static class MixtureDownRows
         where TTerms : struct, IActivationTerms
     {
         DependentLaunch.Allow();
-        ArrayView<float> sums = SharedMemory.Allocate<float>(MostItems * Side);
+        ArrayView<float> sums = SharedMemory.Allocate<float>(MostItems * OneRow.Outputs);
         ArrayView<int> choice = SharedMemory.Allocate<int>(MixtureRows.MostPairs);
         ArrayView<float> shares = SharedMemory.Allocate<float>(MixtureRows.MostPairs), opens = SharedMemory.Allocate<float>(MixtureRows.MostPairs);
-        uint memory = CudaShared.Base(), write = RowStream.Write(memory), read = RowStream.Read(memory);
-        int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, lines = (outputs + Side - 1) / Side;
+        int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, lines = outputs / OneRow.Outputs;
         int tile = RowStream.Begin(rows * lines, Grid.IdxX), tiles = RowStream.Begin(rows * lines, Grid.IdxX + 1) - tile;
         int items = (gateLogit.Length > 0 ? topK + 1 : topK) * TSlices.Count;
-        int begin = RowProducts.Begin<TSlices>(width), chunks = (RowProducts.End<TSlices>(width) - begin) / RowStream.Depth;
-
-        // This warp's terms of a chunk: a lane makes those of eight along k, and all read those of every block.
-        uint terms = memory + (uint)(WeightBytes + (warp * ChunkBytes)), store = terms + (uint)((lane / 4 * OneRow.BlockBytes) + (lane % 4 * 16)), word = terms + (uint)(lane % 4 * 16);
+        int begin = RowProducts.Begin<TSlices>(width), chunks = (RowProducts.End<TSlices>(width) - begin) / OneRow.Blocks;
         if (Group.IdxX < rows * topK)
         {
-            // Nothing but the first half's work is left to wait for when the sums are there.
+            // Nothing but the first half's work is left to wait for when the terms are there.
             choice[Group.IdxX] = WideAccess.Fresh(ref experts[Group.IdxX]);
             shares[Group.IdxX] = WideAccess.Fresh(ref mix[Group.IdxX]);
         }
@@ -79,72 +83,62 @@ public static class MixtureDownRows
         int row = tile / lines, line = tile - (row * lines);
         var place = new DownPlace { Tiles = chunks > 0 && warp < items ? tiles : 0, Row = row, Line = line, Item = warp };
 
-        // The first weights: they may come while the first half still runs.
-        int rank = place.Item / TSlices.Count, inputs = rank == topK ? sharedWidth : width;
-        long start = Start(place, rank, inputs, topK, downStride, choice);
-        ArrayView<ushort> firstWeight = place.Tiles > 0 && rank == topK ? sharedDown : down;
-        for (int part = 0; part < RowStream.Parts; part++)
-        {
-            RowStream.Bring(
-                write, part, 0, Side, firstWeight, start, place.Tiles > 0 ? outputs - (line * Side) : 0, begin + (part * RowStream.PartBlocks), inputs);
-            CopyAsync.Commit();
-        }
-
+        // The first weights: they may come while the first half still runs. The first warps have room for two chunks.
+        uint memory = CudaShared.Base() + (uint)(warp * PlaceBytes), read = memory;
+        uint step = (uint)(warp < Places - Warps ? Warps * PlaceBytes : 0);
+        DownPlace second = DownPlace.After(place, chunks, items, lines, Warps), next = step > 0 ? DownPlace.After(second, chunks, items, lines, Warps) : second;
+        second.Tiles = step > 0 ? second.Tiles : 0;
+        Weights<TSlices>(memory, place, begin, width, sharedWidth, topK, downStride, choice, down, sharedDown);
+        Weights<TSlices>(memory + step, second, begin, width, sharedWidth, topK, downStride, choice, down, sharedDown);
         DependentLaunch.Wait();
-        int k = (begin * 32) + (lane * Eight);
-        bool inside = place.Tiles > 0 && k < inputs;
-        long at = inside ? ((long)row * innerWidth) + (rank * width) + k : 0;
-        U4 x0 = WideAccess.Load(ref inner[at]), x1 = WideAccess.Load(ref inner[at + 4]);
-        var words = new uint[Eight];
+        Terms<TSlices>(memory, place, begin, width, sharedWidth, topK, innerWidth, inner);
+        Terms<TSlices>(memory + step, second, begin, width, sharedWidth, topK, innerWidth, inner);
+        CopyAsync.Commit();
+        uint own = (uint)(OneRow.ChunkBytes + ((lane & 3) * 32) + (((lane >> 2) & (TTerms.Count - 1)) * 16));
         for (; tiles > 0; tiles--)
         {
-            for (int item = warp; item < items; item += RowProducts.Warps)
+            for (int item = warp; item < items; item += Warps)
             {
                 Accumulators.Clear4(0);
-                Accumulators.Clear4(4);
                 for (int chunk = 0; chunk < chunks; chunk++)
                 {
-                    RowProducts.Split<TTerms>(words, 0, x0, x1, inside);
-                    CudaShared.Store4(store, RowStream.Words(words, 0));
-
-                    // A single term is stored twice, which costs less than a branch.
-                    CudaShared.Store4(store + (uint)((TTerms.Count - 1) * (OneRow.BlockBytes / 2)), RowStream.Words(words, (TTerms.Count - 1) * 4));
-
-                    // What comes next.
-                    place = DownPlace.After(place, chunks, items, lines);
-                    rank = place.Item / TSlices.Count;
-                    inputs = rank == topK ? sharedWidth : width;
-                    int block = begin + (place.Chunk * RowStream.Depth);
-                    k = (block * 32) + (lane * Eight);
-                    inside = place.Tiles > 0 && k < inputs;
-                    at = inside ? ((long)place.Row * innerWidth) + (rank * width) + k : 0;
-                    x0 = WideAccess.Load(ref inner[at]);
-                    x1 = WideAccess.Load(ref inner[at + 4]);
-                    start = Start(place, rank, inputs, topK, downStride, choice);
-                    ArrayView<ushort> weight = place.Tiles > 0 && rank == topK ? sharedDown : down;
-                    for (int part = 0; part < RowStream.Parts; part++)
+                    CopyAsync.Wait(0);
+                    Lanes.Together();
+                    uint from = OneRow.Read(read);
+                    for (int b = 0; b < OneRow.Blocks; b++)
                     {
-                        OneRow.Multiply<TTerms>(read, part, word);
-                        if (place.Tiles > 0)
-                        {
-                            RowStream.Bring(write, part, 0, Side, weight, start, outputs - (place.Line * Side), block + (part * RowStream.PartBlocks), inputs);
-                        }
-
-                        CopyAsync.Commit();
+                        OneRow.Multiply(from, b, CudaShared.Load4(read + own + (uint)(b * OneRow.BlockBytes)));
                     }
+
+                    Lanes.Together();
+                    Weights<TSlices>(read, next, begin, width, sharedWidth, topK, downStride, choice, down, sharedDown);
+                    Terms<TSlices>(read, next, begin, width, sharedWidth, topK, innerWidth, inner);
+                    CopyAsync.Commit();
+                    next = DownPlace.After(next, chunks, items, lines, Warps);
+                    read = read == memory ? memory + step : memory;
                 }
 
-                OneRow.Leave(sums, item);
+                OneRow.Leave<TTerms>(sums, item);
             }
 
             Group.Barrier();
-            int h = (line * Side) + Group.IdxX;
-            if (Group.IdxX < Side && h < outputs)
+            if (Group.IdxX < OneRow.Outputs)
             {
+                // Four ranks are read at a time, since each sum waits for the one before.
+                var parts = new float[Ranks];
                 float sum = 0;
-                for (int r = 0; r < topK; r++)
+                for (int r = 0; r < topK; r += Ranks)
                 {
-                    sum = Scalar.Fma(shares[(row * topK) + r], OneRow.Sum<TSlices>(sums, r * TSlices.Count, Group.IdxX), sum);
+                    for (int i = 0; i < Ranks; i++)
+                    {
+                        parts[i] = OneRow.Sum<TSlices>(sums, Math.Min(r + i, topK - 1) * TSlices.Count, Group.IdxX);
+                    }
+
+                    for (int i = 0; i < Ranks; i++)
+                    {
+                        float with = Scalar.Fma(shares[(row * topK) + Math.Min(r + i, topK - 1)], parts[i], sum);
+                        sum = r + i < topK ? with : sum;
+                    }
                 }
 
                 if (gateLogit.Length > 0)
@@ -152,7 +146,7 @@ public static class MixtureDownRows
                     sum = Scalar.Fma(opens[row], OneRow.Sum<TSlices>(sums, topK * TSlices.Count, Group.IdxX), sum);
                 }
 
-                output[((long)row * outputs) + h] = sum;
+                output[((long)row * outputs) + (line * OneRow.Outputs) + Group.IdxX] = sum;
             }
 
             Group.Barrier();
@@ -167,19 +161,38 @@ public static class MixtureDownRows
         CopyAsync.Wait(0);
     }
 
-    // Where a tile's rows of an expert begin.
-    private static long Start(DownPlace place, int rank, int inputs, int topK, int downStride, ArrayView<int> choice)
+    // Asks for a chunk's weights, where there is one.
+    private static void Weights<TSlices>(
+        uint memory, DownPlace place, int begin, int width, int sharedWidth, int topK, int downStride, ArrayView<int> choice, ArrayView<ushort> down, ArrayView<ushort> sharedDown)
+        where TSlices : struct, ISlices
     {
-        long start = 0;
         if (place.Tiles > 0)
         {
-            start = (long)(place.Line * Side) * inputs;
-            if (rank < topK)
+            int rank = place.Item / TSlices.Count, block = begin + (place.Chunk * OneRow.Blocks);
+            if (rank == topK)
             {
-                start += (long)choice[(place.Row * topK) + rank] * downStride;
+                OneRow.Bring(memory, 0, OneRow.Outputs, sharedDown, (long)(place.Line * OneRow.Outputs) * sharedWidth, block, sharedWidth);
+            }
+            else
+            {
+                long start = ((long)choice[(place.Row * topK) + rank] * downStride) + ((long)(place.Line * OneRow.Outputs) * width);
+                OneRow.Bring(memory, 0, OneRow.Outputs, down, start, block, width);
             }
         }
+    }
 
-        return start;
+    // Asks for its terms; beyond K they are zeros.
+    private static void Terms<TSlices>(uint memory, DownPlace place, int begin, int width, int sharedWidth, int topK, int innerWidth, ArrayView<ushort> inner)
+        where TSlices : struct, ISlices
+    {
+        if (place.Tiles > 0)
+        {
+            int rank = place.Item / TSlices.Count, lane = Group.IdxX & 31, k = ((begin + (place.Chunk * OneRow.Blocks)) * 32) + (lane * Eight);
+            bool inside = k < (rank == topK ? sharedWidth : width);
+            long at = ((long)place.Row * innerWidth) + (2L * ((rank * width) + (inside ? k : 0)));
+            uint to = memory + OneRow.ChunkBytes + (uint)(lane * 32);
+            CopyAsync.Sixteen(to, ref inner[at], inside ? 16 : 0);
+            CopyAsync.Sixteen(to + 16, ref inner[at + Eight], inside ? 16 : 0);
+        }
     }
 }

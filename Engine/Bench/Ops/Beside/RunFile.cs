@@ -66,6 +66,7 @@ internal static class RunFile
             Error = item.TryGetProperty("error", out JsonElement error) && error.ValueKind == JsonValueKind.Number ? error.GetDouble() : double.NaN,
             Seconds = median is { } m ? new Spread(m, item.Positive("min_us", place) * Micro ?? m, item.Positive("max_us", place) * Micro ?? m, Count(item, "repeats", place)) : null,
             Launches = Count(item, "launches_per_repeat", place),
+            Captured = item.TryGetProperty("launches_per_graph", out _) ? Count(item, "launches_per_graph", place) : 0,
             KernelSeconds = item.Positive("kernel_us", place) * Micro,
             Kernels = Count(item, "kernels", place),
             RotatedBytes = (long)Amount(item, "rotated_bytes", place),
