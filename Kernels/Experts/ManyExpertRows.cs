@@ -30,9 +30,7 @@ internal sealed class ManyExpertRows(KernelStream stream, bool rounds)
     public bool TryRun(in Tensor x, ExpertWeights weights, in Tensor gates, in Tensor ups, in Tensor downs, in ExpertScratch buffers)
     {
         long hidden = weights.Hidden, width = weights.Width, entries = buffers.Rows.Shape[0], experts = weights.Count;
-
-        // Rounded rows are fewer in the binary: theirs are tiles of eight.
-        bool isWide = entries > MostOfEight * experts && !rounds;
+        bool isWide = entries > MostOfEight * experts;
         if (stream.MatrixUnits != MatrixUnits.WarpGroup || (entries / (isWide ? SixteenRows : EightRows)) + long.Min(experts, entries) > MostTiles
             || !_units.Takes(gates, hidden) || !_units.Takes(ups, hidden) || !_units.Takes(downs, width)
             || gates.RowStride % hidden != 0 || ups.RowStride % hidden != 0 || downs.RowStride % width != 0)
@@ -54,9 +52,13 @@ internal sealed class ManyExpertRows(KernelStream stream, bool rounds)
                 ExpertGateUpRingEightRoundedLauncher.Launch(stream, gate, up, x, inner, rows, counts, taken, gateStep, upStep, slices, groups);
                 ExpertDownRingEightRoundedLauncher.Launch(stream, down, inner, parts, counts, taken, downStep, downSlices, groups);
                 break;
-            default:
+            case (true, false):
                 ExpertGateUpRingSixteenLauncher.Launch(stream, gate, up, x, inner, rows, counts, taken, gateStep, upStep, slices, groups);
                 ExpertDownRingSixteenLauncher.Launch(stream, down, inner, parts, counts, taken, downStep, downSlices, groups);
+                break;
+            case (true, true):
+                ExpertGateUpRingSixteenRoundedLauncher.Launch(stream, gate, up, x, inner, rows, counts, taken, gateStep, upStep, slices, groups);
+                ExpertDownRingSixteenRoundedLauncher.Launch(stream, down, inner, parts, counts, taken, downStep, downSlices, groups);
                 break;
         }
 

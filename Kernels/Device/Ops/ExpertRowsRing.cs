@@ -42,6 +42,7 @@ public static class ExpertRowsRing
     [Instance("eight", typeof(EightRows), typeof(SplitTerms))]
     [Instance("sixteen", typeof(SixteenRows), typeof(SplitTerms))]
     [Instance("eight_rounded", typeof(EightRows), typeof(SingleTerm))]
+    [Instance("sixteen_rounded", typeof(SixteenRows), typeof(SingleTerm))]
     [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes, HandsOut = true)]
     public static void GateUp<TTile, TTerms>(
         [Shape("G", "H"), Tile(Units * Box)] TensorMap<ushort> gate,
@@ -80,6 +81,7 @@ public static class ExpertRowsRing
     [Instance("eight", typeof(EightRows), typeof(SplitTerms))]
     [Instance("sixteen", typeof(SixteenRows), typeof(SplitTerms))]
     [Instance("eight_rounded", typeof(EightRows), typeof(SingleTerm))]
+    [Instance("sixteen_rounded", typeof(SixteenRows), typeof(SingleTerm))]
     [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes, HandsOut = true)]
     public static void Down<TTile, TTerms>(
         [Shape("D", "I"), Tile(2 * Units * Box)] TensorMap<ushort> down,

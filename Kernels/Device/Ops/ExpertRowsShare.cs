@@ -1,5 +1,3 @@
-using ILGPU;
-
 namespace Lean.Kernels.Device;
 
 /// <summary>
@@ -28,14 +26,13 @@ public struct ExpertRowsShare
     public const int RowBytes = (PartBlocks * Depth * 4) + 16, EightBytes = 8 * RowBytes;
 
     /// <summary>
-    /// Shared memory of a group, up to a multiple of 1,024 counted: more than half of a multiprocessor's, see <see cref="ExpertRowsRing"/>. Tiles of sixteen rows take
-    /// all of it.
+    /// Shared memory that a group asks for, with what is lost up to a multiple of 1,024: 123 KB are used, but two groups must not fit beside each other
+    /// (<see cref="ExpertRowsRing"/>), and with this much it was measured.
     /// </summary>
-    public const int SharedBytes = (Stages * WeightBytes) + (2 * Parts * EightBytes) + ExpertRowsTiles.Bytes + BarrierBytes + 1024;
+    public const int SharedBytes = 200 << 10;
 
     // Pieces that the group's warps know of: what takes them is no more than the blocks on their way ahead, and a piece has four at least.
     private const int Posts = 4;
-    private const int BarrierBytes = 256;
 
     /// <summary>Where shared memory begins, a multiple of 1,024.</summary>
     public uint Memory;
