@@ -23,6 +23,9 @@ public sealed class ControlMember : ControlChannel
     private bool _hasGoodbye;
     private long _heard = FlightRing.Now;
 
+    // What rank 0 was in at its last sign of life. Written and read by the thread that reads the link, and by the one that misses its signs.
+    private volatile FlightRecord[] _seen = [];
+
     /// <summary>Finds rank 0 and waits until all ranks are there.</summary>
     /// <param name="rank">This rank, 1 or more.</param>
     /// <param name="ranks">All ranks.</param>
@@ -195,6 +198,10 @@ public sealed class ControlMember : ControlChannel
                 }
 
                 return true;
+            case ControlMessage.Heartbeat:
+                var sign = new ByteReader(frame.Bytes, "rank 0's sign of life");
+                _seen = [.. FlightDumpFormat.ReadReport(ref sign, 0).Records];
+                return true;
             case ControlMessage.Collect:
                 IsConcluding = true;
                 Send(ControlMessage.Ring, Ring());
@@ -225,8 +232,9 @@ public sealed class ControlMember : ControlChannel
     {
         if (Collectives is { } collectives)
         {
-            RankReport[] reports = [.. Enumerable.Range(0, Ranks).Select(rank =>
-                rank == Rank ? collectives.Recorder.Report() : new RankReport(rank, rank == 0 ? state : RankState.Answered, rank == 0 ? silent : FlightRing.Now, []))];
+            RankReport[] reports = [.. Enumerable.Range(0, Ranks).Select(rank => rank == Rank ? collectives.Recorder.Report()
+                : rank == 0 ? new RankReport(rank, state, silent, [.. _seen])
+                : new RankReport(rank, RankState.Answered, FlightRing.Now, []))];
             var dump = new FlightDump(DateTimeOffset.UtcNow, _build, collectives.Layout, collectives.Transport, $"rank {Rank} lost rank 0, the coordinator", [.. reports]);
             Over($"the coordinator is lost: {Watchdog.Conclude(dump, isFault: false)}");
         }

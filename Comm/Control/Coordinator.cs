@@ -119,7 +119,7 @@ public sealed class Coordinator : ControlChannel, IRankStatus
 
     private protected override void SendHeartbeat()
     {
-        Tell(ControlMessage.Heartbeat, []);
+        Tell(ControlMessage.Heartbeat, Pulse());
         CoordinatedRank? silent;
         lock (_lock)
         {

@@ -27,7 +27,8 @@ internal sealed class GatedDeltaNet : IMixer
         _parameters = new DeltaNetParameters(weights.Convolution, weights.Decay, weights.TimeBias, weights.Norm, layer.Config.NormEpsilon);
     }
 
-    public long Bytes(long rows) => rows * sizeof(float) * (_weights.Input.Outputs + _shape.Channels + _shape.ValueWidth);
+    public long Bytes(long rows) =>
+        (rows * sizeof(float) * (_weights.Input.Outputs + _shape.Channels + _shape.ValueWidth)) + (_layer.Ops.NormedTerms?.Bytes(rows, _shape.ValueWidth) ?? 0);
 
     public LinearWeight Input => _weights.Input;
 
@@ -62,14 +63,24 @@ internal sealed class GatedDeltaNet : IMixer
             step.KeepStates(_ordinal, wave);
         }
 
-        Tensor prompts = read.Rows(0, batch.PromptRows);
-        ops.GatedRmsNorm.Run(prompts, z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts);
+        Tensor prompts = read.Rows(0, batch.PromptRows), terms = Terms(step);
+        ops.GatedRmsNorm.Run(prompts, z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts, terms);
 
         // A sequence may have both kinds of rows in a step: then its prompt's last state is as new as can be.
         ops.GeneratedDeltaNet.Run(
             _shape, _parameters, new DeltaNetInputs(qkv, z, b, a), cache.History, cache.State, batch.Generated, convolved, read, batch.PromptRows,
             settled: batch.PromptRows == 0);
-        _weights.Output.Run(read, output, batch.PromptRows);
+        _weights.Output.Run(read, output, batch.PromptRows, terms);
         step.Arena.Release(mark);
+    }
+
+    // Room for what the output projection multiplies, where the norm before it makes that of a prompt's rows.
+    private Tensor Terms(StepContext step)
+    {
+        KernelSet ops = _layer.Ops;
+        long rows = step.Batch.PromptRows, width = _shape.ValueWidth;
+        return rows > 0 && ops.NormedTerms is { } maker && ops.GatedRmsNorm.MakesTerms && ops.Linear.TakesTerms(_weights.Output.Weight)
+            ? maker.Of(step.Arena.Raw(maker.Bytes(rows, width)), rows, width)
+            : default;
     }
 }

@@ -30,9 +30,10 @@ internal sealed class RowLinear
     /// <param name="x">f32 [T, K]: the rank's input features.</param>
     /// <param name="output">f32 [T, N].</param>
     /// <param name="promptRows">How many rows are a prompt's.</param>
-    public void Run(Tensor x, Tensor output, long promptRows)
+    /// <param name="terms">bf16 [R, P]: those rows as <see cref="NormedTerms"/> makes them; or empty.</param>
+    public void Run(Tensor x, Tensor output, long promptRows, Tensor terms = default)
     {
-        _layer.Ops.Linear.Run(x, Weight, output, promptRows);
+        _layer.Ops.Linear.Run(x, Weight, output, promptRows, terms);
         _sum.CompleteForNorm(output);
     }
 

@@ -49,13 +49,13 @@ internal sealed class VocabularyHead
         _summing is not null ? Summed(hidden, promptRows, arena, _summing) : Part(hidden, promptRows, arena);
 
     /// <summary>
-    /// The most likely token of each row, ties to the lowest, and its log-probability: each rank brings its best one (see
+    /// The most likely token of each row, ties to the lowest: each rank brings its best one (see
     /// <see cref="RankPicks"/>), and no logits are gathered. The ranks of a replica call it together.
     /// </summary>
     /// <param name="hidden">f32 [R, H].</param>
     /// <param name="promptRows">How many rows are a prompt's.</param>
     /// <param name="tokens">i32 [R]: receives the tokens, −1 where logits are not finite.</param>
-    /// <param name="values">f32 [R]: receives their log-probabilities.</param>
+    /// <param name="values">f32 [R], scratch.</param>
     /// <param name="eightBit">What <see cref="EightBit"/> made, to choose by it; or null.</param>
     /// <param name="arena">Memory.</param>
     public void Pick(Tensor hidden, long promptRows, Tensor tokens, Tensor values, EightBitWeight? eightBit, Arena arena)
@@ -63,13 +63,13 @@ internal sealed class VocabularyHead
         long rows = hidden.Shape[0];
         ArenaMark mark = arena.Mark();
         Tensor logits = eightBit is null ? Part(hidden, promptRows, arena) : Part(hidden, eightBit, arena);
-        if (rows > 0)
+        if (!IsShared)
+        {
+            _layer.Ops.GreedyPick.RunTokens(logits, tokens, values);
+        }
+        else
         {
             _layer.Ops.GreedyPick.Run(logits, tokens, values);
-        }
-
-        if (IsShared)
-        {
             Tensor own = arena.I32(rows, RankPicks.Words), all = arena.I32(rows * _vocabularies.Length, RankPicks.Words);
             _layer.Ops.RankPicks.Pack(logits, tokens, values, (int)_layer.Shard.Vocabulary.Start, own);
             _layer.Peers!.Gather(GroupKind.Tensor, CollectivePurpose.Head, layer: -1, own, all);

@@ -122,7 +122,13 @@ internal sealed class DecoderModel
     /// <returns>f32 [R, V of the rank, or V].</returns>
     public Tensor OwnLogits(Tensor hidden, in StepBatch batch, Arena arena)
     {
-        Tensor chosen = arena.F32(batch.OutputRows.Shape.Count, Config.Hidden);
+        long count = batch.OutputRows.Shape.Count;
+        if (_layer.Ops.GatherRows.AreTogether(batch.OutputRows, out long first))
+        {
+            return _head.OwnLogits(hidden.Rows(first, count), batch.PromptOutputs, arena);
+        }
+
+        Tensor chosen = arena.F32(count, Config.Hidden);
         _layer.Ops.GatherRows.Run(hidden, batch.OutputRows, chosen);
         return _head.OwnLogits(chosen, batch.PromptOutputs, arena);
     }

@@ -69,20 +69,33 @@ internal sealed class MtpHead
     {
         Arena arena = step.Arena;
         long count = rows.Shape[0], width = _layer.Config.Hidden;
+        if (_layer.Ops.GatherRows.AreTogether(rows, out long first))
+        {
+            // They stay where they are, and so does what they lie among.
+            MtpStart all = Begin(hidden, step);
+            return new MtpStart(all.Residual.Rows(first, count), new AttentionInputs(all.Inputs.Projected.Rows(first, count), all.Inputs.Queries.Rows(first, count)));
+        }
+
         var start = new MtpStart(arena.F32(count, width), new AttentionInputs(arena.F32(count, _attention.ProjectedWidth), arena.F32(count, _attention.QueryWidth)));
         ArenaMark mark = arena.Mark();
-        Tensor residual = Join(hidden, step), normed = arena.F32(step.Batch.Rows, width);
-        _decoder.Norm(residual, pending: default, normed, step);
-        AttentionInputs inputs = _attention.Prepare(new NormedRows(normed), projected: default, step);
+        MtpStart begun = Begin(hidden, step);
         if (count > 0)
         {
-            _layer.Ops.GatherRows.Run(residual, rows, start.Residual);
-            _layer.Ops.GatherRows.Run(inputs.Projected, rows, start.Inputs.Projected);
-            _layer.Ops.GatherRows.Run(inputs.Queries, rows, start.Inputs.Queries);
+            _layer.Ops.GatherRows.Run(begun.Residual, rows, start.Residual);
+            _layer.Ops.GatherRows.Run(begun.Inputs.Projected, rows, start.Inputs.Projected);
+            _layer.Ops.GatherRows.Run(begun.Inputs.Queries, rows, start.Inputs.Queries);
         }
 
         arena.Release(mark);
         return start;
+    }
+
+    // All rows of a step, in its memory.
+    private MtpStart Begin(Tensor hidden, StepContext step)
+    {
+        Tensor residual = Join(hidden, step), normed = step.Arena.F32(step.Batch.Rows, _layer.Config.Hidden);
+        _decoder.Norm(residual, pending: default, normed, step);
+        return new MtpStart(residual, _attention.Prepare(new NormedRows(normed), projected: default, step));
     }
 
     /// <summary>The rest of <see cref="Forward"/> for rows that <see cref="Fill"/> has begun with.</summary>

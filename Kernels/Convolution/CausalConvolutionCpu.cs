@@ -10,25 +10,10 @@ internal sealed unsafe class CausalConvolutionCpu(CpuBackend backend) : CausalCo
 {
     private protected override void Launch(Tensor x, Tensor weight, Tensor history, Tensor segments, Tensor output)
     {
-        CausalConvolutionArguments arguments = new()
-        {
-            X = (float*)x.Address,
-            XStride = x.RowStride,
-            Weight = (float*)weight.Address,
-            Channels = (int)weight.Shape[0],
-            Taps = (int)weight.Shape[1],
-            History = (float*)history.Address,
-            Segments = (int*)segments.Address,
-            SegmentColumns = (int)segments.Shape[1],
-            Output = (float*)output.Address,
-        };
+        var arguments = CausalConvolutionArguments.For(x, weight, history, segments, output);
         int sequences = (int)segments.Shape[0];
-        long rows = x.Shape[0] / sequences;
-
-        // A channel's weights and history cost as much as two rows' taps with their exponential.
         backend.Run(
-            CpuKernel.CausalConvolution, &arguments, sequences * arguments.Ranges,
-            22L * (rows + 2) * arguments.Taps * CausalConvolutionArguments.RangeChannels);
+            CpuKernel.CausalConvolution, &arguments, sequences * arguments.Ranges, arguments.Work(x.Shape[0] / sequences, CausalConvolutionArguments.RangeChannels));
     }
 }
 
@@ -48,6 +33,22 @@ internal unsafe struct CausalConvolutionArguments
     public float* Output;
 
     public readonly int Ranges => (Channels + RangeChannels - 1) / RangeChannels;
+
+    public static CausalConvolutionArguments For(Tensor x, Tensor weight, Tensor history, Tensor segments, Tensor output) => new()
+    {
+        X = (float*)x.Address,
+        XStride = x.RowStride,
+        Weight = (float*)weight.Address,
+        Channels = (int)weight.Shape[0],
+        Taps = (int)weight.Shape[1],
+        History = (float*)history.Address,
+        Segments = (int*)segments.Address,
+        SegmentColumns = (int)segments.Shape[1],
+        Output = (float*)output.Address,
+    };
+
+    /// <summary>Multiply-adds that take as long: a channel's weights and history cost as much as two rows' taps with their exponential.</summary>
+    public readonly long Work(long rows, long channels) => 22 * (rows + 2) * Taps * channels;
 }
 
 /// <summary>The body of <see cref="CausalConvolutionCpu"/>.</summary>
@@ -62,11 +63,16 @@ internal static unsafe class CausalConvolutionBody
         {
             int* segment = a->Segments + (item / a->Ranges * a->SegmentColumns);
             int first = item % a->Ranges * CausalConvolutionArguments.RangeChannels;
-            int last = int.Min(first + CausalConvolutionArguments.RangeChannels, a->Channels);
-            for (int c = first; c < last; c += Lanes)
-            {
-                Channels(a, segment, c, int.Min(Lanes, last - c));
-            }
+            Range(a, segment, first, int.Min(first + CausalConvolutionArguments.RangeChannels, a->Channels));
+        }
+    }
+
+    /// <summary>A segment's rows, of some channels.</summary>
+    public static void Range(CausalConvolutionArguments* a, int* segment, int first, int last)
+    {
+        for (int c = first; c < last; c += Lanes)
+        {
+            Channels(a, segment, c, int.Min(Lanes, last - c));
         }
     }
 

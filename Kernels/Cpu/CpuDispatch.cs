@@ -40,6 +40,9 @@ internal static unsafe class CpuDispatch<V> where V : struct, IVec<V>
             case CpuKernel.RecurrentDeltaRule:
                 RecurrentDeltaRuleBody<V>.Run((DeltaRuleArguments*)arguments, begin, end);
                 break;
+            case CpuKernel.GeneratedDeltaNet:
+                GeneratedDeltaNetBody<V>.Run((GeneratedDeltaNetArguments*)arguments, begin, end);
+                break;
             case CpuKernel.ExpertRouter:
                 ExpertRouterBody<V>.Run((ExpertRouterArguments*)arguments, begin, end);
                 break;
@@ -48,9 +51,6 @@ internal static unsafe class CpuDispatch<V> where V : struct, IVec<V>
                 break;
             case CpuKernel.ExpertsDown:
                 GroupedExpertsBody<V>.Down((GroupedExpertsArguments*)arguments, begin, end);
-                break;
-            case CpuKernel.ExpertsCombine:
-                GroupedExpertsBody<V>.Combine((GroupedExpertsArguments*)arguments, begin, end);
                 break;
             case CpuKernel.SiluMultiply:
                 SiluMultiplyBody<V>.Run((SiluMultiplyArguments*)arguments, begin, end);

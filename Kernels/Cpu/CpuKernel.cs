@@ -17,7 +17,6 @@ internal enum CpuKernel
     ExpertRouter,
     ExpertsGateUp,
     ExpertsDown,
-    ExpertsCombine,
     SiluMultiply,
     GreedyPick,
     AdjustLogits,
@@ -33,4 +32,5 @@ internal enum CpuKernel
     RoundRows,
     EightBitLinear,
     RoundActivations,
+    GeneratedDeltaNet,
 }

@@ -10,9 +10,6 @@ public static class CpuKernels
     /// <param name="activations">What products with bf16 weights take of their rows, f32 or bf16.</param>
     public static KernelSet Create(CpuBackend backend, DType activations = DType.F32)
     {
-        GatedRmsNorm norm = new GatedRmsNormCpu(backend);
-        CausalConvolution convolution = new CausalConvolutionCpu(backend);
-        GatedDeltaRule rule = new RecurrentDeltaRuleCpu(backend);
         GroupedExperts experts = new GroupedExpertsCpu(backend, activations);
         GatedMlp mlp = new GatedMlpCpu(backend, activations);
         return new KernelSet
@@ -23,17 +20,17 @@ public static class CpuKernels
             GatherRows = new GatherRowsCpu(backend),
             AddRmsNorm = new AddRmsNormCpu(backend),
             PartSum = new PartSumCpu(backend),
-            GatedRmsNorm = norm,
+            GatedRmsNorm = new GatedRmsNormCpu(backend),
             Linear = new LinearCpu(backend, activations),
             GateLinear = new LinearCpu(backend, DType.F32),
             EightBitLinear = new EightBitLinearCpu(backend),
             RotaryTable = new RotaryTableCpu(backend),
             PrepareAttention = new PrepareAttentionCpu(backend),
             PagedAttention = new PagedAttentionCpu(backend),
-            CausalConvolution = convolution,
+            CausalConvolution = new CausalConvolutionCpu(backend),
             PromptDeltaRule = new ChunkedDeltaRuleCpu(backend),
-            GeneratedDeltaRule = rule,
-            GeneratedDeltaNet = new GeneratedDeltaNetInThree(convolution, rule, norm),
+            GeneratedDeltaRule = new RecurrentDeltaRuleCpu(backend),
+            GeneratedDeltaNet = new GeneratedDeltaNetCpu(backend),
             ExpertRouter = new ExpertRouterCpu(backend),
             GroupedExperts = experts,
             GatedMlp = mlp,

@@ -12,7 +12,7 @@ namespace Lean.Kernels;
 internal sealed unsafe class KernelLibrary : CpuBodies
 {
     /// <summary>Version of the kernels' numbers and argument structs; a mismatch would corrupt memory.</summary>
-    public const int AbiVersion = 10;
+    public const int AbiVersion = 11;
 
     // Kept for the life of the process, like the images themselves, which cannot be unloaded.
     private static readonly Dictionary<string, KernelLibrary> Loaded = [];

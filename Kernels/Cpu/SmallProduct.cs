@@ -32,6 +32,11 @@ internal static unsafe class SmallProduct<V> where V : struct, IVec<V>
             {
                 Four(n, k, a + (i * aRow), aRow, aStep, b, bRow, c + (i * cRow), cRow, accumulate);
             }
+
+            for (; i + 2 <= m && n % (4 * Lanes) == 0; i += 2)
+            {
+                Two(n, k, a + (i * aRow), aRow, aStep, b, bRow, c + (i * cRow), cRow, accumulate);
+            }
         }
 
         for (; i < m; i++)
@@ -96,6 +101,40 @@ internal static unsafe class SmallProduct<V> where V : struct, IVec<V>
             }
 
             V.StorePartial(c + j, s, count);
+        }
+    }
+
+    // Of whole tiles of columns only.
+    private static void Two(int n, int k, float* a, long aRow, long aStep, float* b, long bRow, float* c, long cRow, bool accumulate)
+    {
+        float* a1 = a + aRow, c1 = c + cRow;
+        for (int j = 0; j < n; j += 4 * Lanes)
+        {
+            V s00 = V.Zero, s01 = V.Zero, s02 = V.Zero, s03 = V.Zero, s10 = V.Zero, s11 = V.Zero, s12 = V.Zero, s13 = V.Zero;
+            if (accumulate)
+            {
+                Begin(c + j, ref s00, ref s01, ref s02, ref s03);
+                Begin(c1 + j, ref s10, ref s11, ref s12, ref s13);
+            }
+
+            for (int p = 0; p < k; p++)
+            {
+                float* row = b + (p * bRow) + j;
+                V b0 = V.Load(row), b1 = V.Load(row + Lanes), b2 = V.Load(row + (2 * Lanes)), b3 = V.Load(row + (3 * Lanes));
+                V x = V.Broadcast(a[p * aStep]);
+                s00 = V.Fma(x, b0, s00);
+                s01 = V.Fma(x, b1, s01);
+                s02 = V.Fma(x, b2, s02);
+                s03 = V.Fma(x, b3, s03);
+                x = V.Broadcast(a1[p * aStep]);
+                s10 = V.Fma(x, b0, s10);
+                s11 = V.Fma(x, b1, s11);
+                s12 = V.Fma(x, b2, s12);
+                s13 = V.Fma(x, b3, s13);
+            }
+
+            End(c + j, s00, s01, s02, s03);
+            End(c1 + j, s10, s11, s12, s13);
         }
     }
 

@@ -35,6 +35,9 @@ internal unsafe struct DeltaRuleArguments
             Output = (float*)output.Address,
         };
 
+    /// <summary>Multiply-adds that take as long as one row of a value head: its norms and exponentials take some thousand.</summary>
+    public static long Work(DeltaRuleShape shape) => 6000 + (3L * shape.KeyDim * shape.ValueDim);
+
     /// <summary>g = −exp(A_log)·softplus(a + dt_bias) of one row and head, in double.</summary>
     public readonly double LogDecay(long row, int head)
     {

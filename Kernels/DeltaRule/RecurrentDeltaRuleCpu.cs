@@ -14,11 +14,8 @@ internal sealed unsafe class RecurrentDeltaRuleCpu(CpuBackend backend) : GatedDe
         var arguments = DeltaRuleArguments.For(shape, convolved, b, a, decay, timeBias, state, segments, output);
         int sequences = (int)segments.Shape[0];
 
-        // A row's norms and exponentials take as long as some thousand multiply-adds.
-        const long row = 6000;
         backend.Run(
-            CpuKernel.RecurrentDeltaRule, &arguments, sequences * shape.ValueHeads,
-            (row + (3L * shape.KeyDim * shape.ValueDim)) * convolved.Shape[0] / sequences);
+            CpuKernel.RecurrentDeltaRule, &arguments, sequences * shape.ValueHeads, DeltaRuleArguments.Work(shape) * convolved.Shape[0] / sequences);
     }
 }
 
@@ -27,32 +24,46 @@ internal static unsafe class RecurrentDeltaRuleBody<V> where V : struct, IVec<V>
 {
     private const int Lanes = IVec<V>.Lanes;
 
-    [SkipLocalsInit]
     public static void Run(DeltaRuleArguments* a, int begin, int end)
+    {
+        DeltaRuleShape shape = a->Shape;
+        for (int item = begin; item < end; item++)
+        {
+            int head = item % shape.ValueHeads;
+            Heads(a, a->Segments + (item / shape.ValueHeads * a->SegmentColumns), head / (shape.ValueHeads / shape.KeyHeads), head, head + 1);
+        }
+    }
+
+    /// <summary>A segment's rows, of some value heads that read the same key head.</summary>
+    [SkipLocalsInit]
+    public static void Heads(DeltaRuleArguments* a, int* segment, int keyHead, int first, int last)
     {
         DeltaRuleShape shape = a->Shape;
         float* q = stackalloc float[shape.KeyDim];
         float* k = stackalloc float[shape.KeyDim];
         float* u = stackalloc float[shape.ValueDim];
-        for (int item = begin; item < end; item++)
+        float** states = stackalloc float*[last - first];
+        bool versioned = a->SegmentColumns == Segments.VersionedColumns;
+        long pitch = versioned ? segment[Segments.Pitch] : 0, slot = segment[Segments.Slot];
+        for (int head = first; head < last; head++)
         {
-            int* segment = a->Segments + (item / shape.ValueHeads * a->SegmentColumns);
-            int head = item % shape.ValueHeads, keyHead = head / (shape.ValueHeads / shape.KeyHeads);
-            float* state = a->StateOf(segment, head);
-            bool versioned = a->SegmentColumns == Segments.VersionedColumns;
-            long pitch = versioned ? segment[Segments.Pitch] : 0, slot = segment[Segments.Slot];
-            float* from = versioned && segment[Segments.FirstPosition] > 0 ? a->StateIn(segment[Segments.Source], head) : state;
-            for (long row = segment[Segments.FirstRow]; row < segment[Segments.FirstRow] + (long)segment[Segments.Rows]; row++)
+            states[head - first] = versioned && segment[Segments.FirstPosition] > 0 ? a->StateIn(segment[Segments.Source], head) : a->StateOf(segment, head);
+        }
+
+        for (long row = segment[Segments.FirstRow]; row < segment[Segments.FirstRow] + (long)segment[Segments.Rows]; row++)
+        {
+            UnitVector.Write(a->Query(row, keyHead), q, shape.KeyDim, 1 / Math.Sqrt(shape.KeyDim));
+            UnitVector.Write(a->Key(row, keyHead), k, shape.KeyDim, 1);
+            for (int head = first; head < last; head++)
             {
-                UnitVector.Write(a->Query(row, keyHead), q, shape.KeyDim, 1 / Math.Sqrt(shape.KeyDim));
-                UnitVector.Write(a->Key(row, keyHead), k, shape.KeyDim, 1);
+                float* from = states[head - first], to = a->StateIn(slot, head);
                 float decay = (float)Math.Exp(a->LogDecay(row, head));
                 SmallProduct<V>.Run(1, shape.ValueDim, shape.KeyDim, k, 0, 1, from, shape.ValueDim, u, 0, accumulate: false);
-                Update(shape, q, k, decay, a->Beta(row, head), a->Value(row, head), u, from, state, a->Out(row, head));
-                from = state;
-                slot += pitch;
-                state = a->StateIn(slot, head);
+                Update(shape, q, k, decay, a->Beta(row, head), a->Value(row, head), u, from, to, a->Out(row, head));
+                states[head - first] = to;
             }
+
+            slot += pitch;
         }
     }
 

@@ -23,5 +23,14 @@ public abstract class GatherRows
         }
     }
 
+    /// <summary>Whether rows lie one after the other, so that they need no copy. Only where the host reads what ops read does it know.</summary>
+    /// <param name="rows">i32 [R], as for <see cref="Run"/>.</param>
+    /// <param name="first">The first of them.</param>
+    public virtual bool AreTogether(Tensor rows, out long first)
+    {
+        first = 0;
+        return false;
+    }
+
     private protected abstract void Launch(Tensor x, Tensor rows, Tensor output);
 }

@@ -5,6 +5,21 @@ namespace Lean.Kernels;
 /// <summary>Row selection on the CPU: an item is a row.</summary>
 internal sealed unsafe class GatherRowsCpu(CpuBackend backend) : GatherRows
 {
+    public override bool AreTogether(Tensor rows, out long first)
+    {
+        ReadOnlySpan<int> places = rows.AsSpan<int>();
+        first = places.IsEmpty ? 0 : places[0];
+        for (int i = 1; i < places.Length; i++)
+        {
+            if (places[i] != first + i)
+            {
+                return false;
+            }
+        }
+
+        return !places.IsEmpty;
+    }
+
     private protected override void Launch(Tensor x, Tensor rows, Tensor output)
     {
         GatherRowsArguments arguments = new()

@@ -5,12 +5,17 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>
-/// Routed experts on the CPU in three launches: gate and up with silu, down, and the sum over ranks. Rows are sorted by
-/// expert first (a counting sort, so stable); an item is one expert's rows and a block of its matrices' rows.
+/// Routed experts on the CPU in two launches: gate and up with silu, then down with the sum over ranks. Rows are sorted by
+/// expert first (a counting sort, so stable). An item of the first is one expert's rows and a block of its matrices' rows;
+/// of the second a block of the output's columns, with all experts' weights of them: whoever sums has the terms in his own cache.
 /// </summary>
 internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend, DType activations) : GroupedExperts
 {
     private const int Alignment = 64;
+
+    // Columns of the output are cut into so many items for each thread, but none narrower than what a tile takes.
+    private const int ItemsPerThread = 4;
+    private const int FewestColumns = 8;
 
     public override long ScratchBytes(ExpertWeights weights, long rows, long topK)
     {
@@ -41,6 +46,7 @@ internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend, DType activat
             Width = weights.Width,
             BF16 = weights.Type == DType.BF16 ? 1 : 0,
             Rounds = rounds ? 1 : 0,
+            RowCount = rows,
             Mix = (float*)mix.Address,
             TopK = topK,
             Output = (float*)output.Address,
@@ -68,20 +74,30 @@ internal sealed unsafe class GroupedExpertsCpu(CpuBackend backend, DType activat
             long width = weights.Width, hidden = weights.Hidden, sharedWidth = arguments.SharedWidth;
             long gateUp = 2 * DotBlock.Work(hidden) * ((entries * width) + (arguments.SharedRows * sharedWidth));
             long down = hidden * ((entries * DotBlock.Work(width)) + (arguments.SharedRows * DotBlock.Work(sharedWidth)));
-            Run(backend, CpuKernel.ExpertsGateUp, ref arguments, Blocks(width), Blocks(sharedWidth), gateUp);
-            Run(backend, CpuKernel.ExpertsDown, ref arguments, Blocks(hidden), Blocks(hidden), down);
-            backend.Run(CpuKernel.ExpertsCombine, Unsafe.AsPointer(ref arguments), rows, (topK + 1) * weights.Hidden);
+            long combine = rows * (topK + 1) * hidden;
+
+            // All routed experts' blocks, then the shared one's.
+            int items = checked((active * Blocks(width)) + (arguments.SharedRows > 0 ? Blocks(sharedWidth) : 0));
+            if (items > 0)
+            {
+                backend.Run(CpuKernel.ExpertsGateUp, Unsafe.AsPointer(ref arguments), items, gateUp / items);
+            }
+
+            arguments.Columns = Columns(hidden, backend.Threads);
+            items = (int)((hidden + arguments.Columns - 1) / arguments.Columns);
+            backend.Run(CpuKernel.ExpertsDown, Unsafe.AsPointer(ref arguments), items, (down + combine) / items);
         }
     }
 
-    // All routed experts' blocks, then the shared one's.
-    private static void Run(CpuBackend backend, CpuKernel kernel, ref GroupedExpertsArguments a, int routed, int shared, long work)
+    private static int Columns(long hidden, int threads)
     {
-        int items = checked((a.ActiveCount * routed) + (a.SharedRows > 0 ? shared : 0));
-        if (items > 0)
+        int columns = GroupedExpertsArguments.BlockRows;
+        while (columns > FewestColumns && hidden < (long)columns * ItemsPerThread * threads)
         {
-            backend.Run(kernel, Unsafe.AsPointer(ref a), items, work / items);
+            columns /= 2;
         }
+
+        return columns;
     }
 
     // Starts[e] … Starts[e + 1] are expert e's entries; Rows says which row each entry is of, Places where a row's r-th entry
@@ -174,6 +190,7 @@ internal unsafe struct GroupedExpertsArguments
     public long Width;
     public int BF16;
     public int Rounds;
+    public int RowCount;
     public float* Mix;
     public int TopK;
     public float* Output;
@@ -187,6 +204,9 @@ internal unsafe struct GroupedExpertsArguments
     public int ActiveCount;
     public ExpertWeights.Matrices* Matrices;
 
+    // Of the output, in an item.
+    public int Columns;
+
     // The shared expert; no rows where there is none.
     public int SharedRows;
     public long SharedWidth;
@@ -198,92 +218,4 @@ internal unsafe struct GroupedExpertsArguments
     public long GateStride;
 
     public static int Blocks(long rows) => (int)((rows + BlockRows - 1) / BlockRows);
-}
-
-/// <summary>The bodies of <see cref="GroupedExpertsCpu"/>.</summary>
-internal static unsafe class GroupedExpertsBody<V> where V : struct, IVec<V>
-{
-    private const int BlockRows = GroupedExpertsArguments.BlockRows;
-
-    public static void GateUp(GroupedExpertsArguments* a, int begin, int end)
-    {
-        int blocks = GroupedExpertsArguments.Blocks(a->Width), routed = a->ActiveCount * blocks, size = a->BF16 != 0 ? 2 : 4;
-        for (int item = begin; item < end; item++)
-        {
-            if (item >= routed)
-            {
-                GateUp(a, null, a->SharedRows, a->Shared, item - routed, a->SharedWidth, a->SharedGate, a->SharedUp, next: null);
-                continue;
-            }
-
-            int expert = a->Active[item / blocks], start = a->Starts[expert], following = item + 1;
-            byte* next = following < routed ? (byte*)a->Matrices[a->Active[following / blocks]].Gate + (following % blocks * BlockRows * a->Hidden * size) : null;
-            GateUp(
-                a, a->Rows + start, a->Starts[expert + 1] - start, a->Matrices[expert], item % blocks, a->Width,
-                a->Gate + (start * a->Width), a->Up + (start * a->Width), next);
-        }
-    }
-
-    private static void GateUp(
-        GroupedExpertsArguments* a, int* rows, int count, ExpertWeights.Matrices w, int block, long width, float* gate, float* up, byte* next)
-    {
-        int column = block * BlockRows, columns = (int)long.Min(BlockRows, width - column);
-        long offset = column * a->Hidden * (a->BF16 != 0 ? 2 : 4);
-        byte* gates = (byte*)w.Gate + offset, ups = (byte*)w.Up + offset;
-        gate += column;
-        up += column;
-        DotBlock<V>.Multiply(a->BF16 != 0, a->X, a->Hidden, rows, count, gates, columns, a->Hidden, gate, width, ups);
-        DotBlock<V>.Multiply(a->BF16 != 0, a->X, a->Hidden, rows, count, ups, columns, a->Hidden, up, width, next);
-        for (int r = 0; r < count; r++)
-        {
-            SiluMultiplyBody<V>.Apply(gate + (r * width), up + (r * width), columns, a->Rounds != 0);
-        }
-    }
-
-    public static void Down(GroupedExpertsArguments* a, int begin, int end)
-    {
-        int blocks = GroupedExpertsArguments.Blocks(a->Hidden), routed = a->ActiveCount * blocks, size = a->BF16 != 0 ? 2 : 4;
-        for (int item = begin; item < end; item++)
-        {
-            bool isShared = item >= routed;
-            int expert = isShared ? 0 : a->Active[item / blocks], start = isShared ? 0 : a->Starts[expert];
-            int count = isShared ? a->SharedRows : a->Starts[expert + 1] - start, following = item + 1;
-            int column = (isShared ? item - routed : item % blocks) * BlockRows, columns = (int)long.Min(BlockRows, a->Hidden - column);
-            long width = isShared ? a->SharedWidth : a->Width;
-            nint w = isShared ? a->Shared.Down : a->Matrices[expert].Down;
-            float* x = isShared ? a->SharedGate : a->Gate + (start * width), y = isShared ? a->SharedDown : a->Down + (start * a->Hidden);
-            byte* next = following < routed && following % blocks == 0 ? (byte*)a->Matrices[a->Active[following / blocks]].Down : null;
-            DotBlock<V>.Multiply(
-                a->BF16 != 0, x, width, null, count, (byte*)w + (column * width * size), columns, width, y + column, a->Hidden, next);
-        }
-    }
-
-    public static void Combine(GroupedExpertsArguments* a, int begin, int end)
-    {
-        for (long t = begin; t < end; t++)
-        {
-            int* places = a->Places + (t * a->TopK);
-            float* mix = a->Mix + (t * a->TopK);
-            V gate = a->SharedRows == 0 ? V.Zero : VecMath<V>.Sigmoid(V.Broadcast(a->GateLogit[t * a->GateStride]));
-            for (long h = 0; h < a->Hidden; h += IVec<V>.Lanes)
-            {
-                int n = (int)long.Min(IVec<V>.Lanes, a->Hidden - h);
-                V sum = V.Zero;
-                for (int r = 0; r < a->TopK; r++)
-                {
-                    if (places[r] >= 0)
-                    {
-                        sum = V.Fma(V.Broadcast(mix[r]), V.LoadPartial(a->Down + (places[r] * a->Hidden) + h, n), sum);
-                    }
-                }
-
-                if (a->SharedRows > 0)
-                {
-                    sum = V.Fma(gate, V.LoadPartial(a->SharedDown + (t * a->Hidden) + h, n), sum);
-                }
-
-                V.StorePartial(a->Output + (t * a->Hidden) + h, sum, n);
-            }
-        }
-    }
 }

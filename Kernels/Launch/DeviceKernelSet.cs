@@ -12,7 +12,7 @@ public static class DeviceKernelSet
     {
         ArgumentNullException.ThrowIfNull(stream);
         AddRmsNormDevice addNorm = new(stream);
-        GatedRmsNorm norm = new GatedRmsNormDevice(stream);
+        GatedRmsNorm norm = new GatedRmsNormDevice(stream, activations);
         CausalConvolution convolution = new CausalConvolutionDevice(stream);
         GatedDeltaRule rule = new RecurrentDeltaRuleDevice(stream);
         GroupedExpertsDevice experts = new(stream, activations);

@@ -16,7 +16,11 @@ public abstract class GatedRmsNorm
     /// <param name="weight">f32 [D], D ≥ 1; N follows.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="output">f32 [T, N·D]; may be <paramref name="x"/>.</param>
-    public void Run(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output)
+    /// <param name="terms">
+    /// bf16 [T, P]: what <see cref="NormedTerms.Of"/> gave, where the op <see cref="MakesTerms"/>: the norm goes there, and what is in
+    /// <paramref name="output"/> then means nothing. Or empty.
+    /// </param>
+    public void Run(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms = default)
     {
         Shape shape = new(x.Shape[0], x.Shape[1]);
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, shape, "[T, N*D]");
@@ -24,11 +28,22 @@ public abstract class GatedRmsNorm
         LaunchCheck.Is(Op, nameof(weight), weight, DType.F32, new Shape(weight.Shape.Count), "[D]");
         LaunchCheck.That(weight.Shape.Count > 0 && shape[1] % weight.Shape.Count == 0, Op, "whole heads in a row");
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, shape, "[T, N*D]");
-        if (shape[0] > 0)
+        LaunchCheck.That(terms.IsEmpty || (MakesTerms && terms.Shape[0] == shape[0]), Op, "terms of every row, on a device that makes them");
+        if (shape[0] > 0 && terms.IsEmpty)
         {
             Launch(x, z, weight, epsilon, output);
         }
+        else if (shape[0] > 0)
+        {
+            Launch(x, z, weight, epsilon, output, terms);
+        }
     }
+
+    /// <summary>Whether the norm can go to what the product behind it multiplies.</summary>
+    public virtual bool MakesTerms => false;
+
+    private protected virtual void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms) =>
+        throw new NotSupportedException("norms make no terms here");
 
     private protected abstract void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output);
 }

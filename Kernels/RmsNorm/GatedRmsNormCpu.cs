@@ -8,18 +8,8 @@ internal sealed unsafe class GatedRmsNormCpu(CpuBackend backend) : GatedRmsNorm
 {
     private protected override void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output)
     {
-        GatedRmsNormArguments arguments = new()
-        {
-            X = (float*)x.Address,
-            Z = (float*)z.Address,
-            ZStride = z.RowStride,
-            Weight = (float*)weight.Address,
-            Epsilon = epsilon,
-            Width = x.Shape[1],
-            HeadDim = (int)weight.Shape[0],
-            Output = (float*)output.Address,
-        };
-        backend.Run(CpuKernel.GatedRmsNorm, &arguments, (int)x.Shape[0], 8 * arguments.Width);
+        var arguments = GatedRmsNormArguments.For(x, z, weight, epsilon, output);
+        backend.Run(CpuKernel.GatedRmsNorm, &arguments, (int)x.Shape[0], GatedRmsNormArguments.Work(arguments.Width));
     }
 }
 
@@ -34,6 +24,21 @@ internal unsafe struct GatedRmsNormArguments
     public long Width;
     public int HeadDim;
     public float* Output;
+
+    /// <summary>Multiply-adds that take as long as so many values.</summary>
+    public static long Work(long width) => 8 * width;
+
+    public static GatedRmsNormArguments For(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output) => new()
+    {
+        X = (float*)x.Address,
+        Z = (float*)z.Address,
+        ZStride = z.RowStride,
+        Weight = (float*)weight.Address,
+        Epsilon = epsilon,
+        Width = x.Shape[1],
+        HeadDim = (int)weight.Shape[0],
+        Output = (float*)output.Address,
+    };
 }
 
 /// <summary>The body of <see cref="GatedRmsNormCpu"/>.</summary>
@@ -43,10 +48,16 @@ internal static unsafe class GatedRmsNormBody
     {
         for (long t = begin; t < end; t++)
         {
-            for (long first = 0; first < a->Width; first += a->HeadDim)
-            {
-                Head(a, a->X + (t * a->Width) + first, a->Z + (t * a->ZStride) + first, a->Output + (t * a->Width) + first);
-            }
+            Heads(a, t, 0, a->Width);
+        }
+    }
+
+    /// <summary>Whole heads of a row.</summary>
+    public static void Heads(GatedRmsNormArguments* a, long row, long first, long last)
+    {
+        for (long c = first; c < last; c += a->HeadDim)
+        {
+            Head(a, a->X + (row * a->Width) + c, a->Z + (row * a->ZStride) + c, a->Output + (row * a->Width) + c);
         }
     }
 

@@ -6,14 +6,18 @@ namespace Lean.Kernels;
 /// <summary>Greedy choice on the CPU: an item is a row.</summary>
 internal sealed unsafe class GreedyPickCpu(CpuBackend backend) : GreedyPick
 {
-    private protected override void Launch(Tensor logits, Tensor tokens, Tensor logProbabilities)
+    private protected override void Launch(Tensor logits, Tensor tokens, Tensor logProbabilities) => Launch(logits, tokens, (float*)logProbabilities.Address);
+
+    private protected override void LaunchTokens(Tensor logits, Tensor tokens, Tensor room) => Launch(logits, tokens, logProbabilities: null);
+
+    private void Launch(Tensor logits, Tensor tokens, float* logProbabilities)
     {
         GreedyPickArguments arguments = new()
         {
             Logits = (float*)logits.Address,
             Count = (int)logits.Shape[1],
             Tokens = (int*)tokens.Address,
-            LogProbabilities = (float*)logProbabilities.Address,
+            LogProbabilities = logProbabilities,
         };
         backend.Run(CpuKernel.GreedyPick, &arguments, (int)logits.Shape[0], 16L * arguments.Count);
     }
@@ -25,7 +29,7 @@ internal unsafe struct GreedyPickArguments
     public float* Logits;
     public int Count;
     public int* Tokens;
-    public float* LogProbabilities;
+    public float* LogProbabilities; // or null
 }
 
 /// <summary>The body of <see cref="GreedyPickCpu"/>.</summary>
@@ -42,14 +46,12 @@ internal static unsafe class GreedyPickBody<V> where V : struct, IVec<V>
         {
             float* logits = a->Logits + ((long)r * a->Count);
             float maximum = Maximum(logits, a->Count);
-            if (float.IsNaN(maximum))
+            bool isFinite = !float.IsNaN(maximum);
+            a->Tokens[r] = isFinite ? IndexOf(logits, a->Count, maximum) : -1;
+            if (a->LogProbabilities != null)
             {
-                (a->Tokens[r], a->LogProbabilities[r]) = (-1, float.NaN);
-                continue;
+                a->LogProbabilities[r] = isFinite ? (float)-Math.Log(SumOfExponentials(logits, a->Count, maximum)) : float.NaN;
             }
-
-            a->Tokens[r] = IndexOf(logits, a->Count, maximum);
-            a->LogProbabilities[r] = (float)-Math.Log(SumOfExponentials(logits, a->Count, maximum));
         }
     }
 

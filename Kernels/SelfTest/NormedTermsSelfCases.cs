@@ -8,7 +8,9 @@ internal static class NormedTermsSelfCases
     private const double F32 = 1e-5;
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() =>
+    public static IEnumerable<SelfCase> All() => [.. Residual(), .. Gated()];
+
+    private static IEnumerable<SelfCase> Residual() =>
         from shape in ((int Rows, int Prompts, int Hidden)[])[(1, 1, 72), (130, 100, 2048), (6, 5, 2056), (70, 70, 512)]
         from areRead in (bool[])[false, true]
         select new SelfCase("normed_terms", $"[{shape.Rows}, {shape.Hidden}], {shape.Prompts} of prompts{(areRead ? ", read too" : "")}", F32, (set, memory) =>
@@ -39,6 +41,33 @@ internal static class NormedTermsSelfCases
 
             return [expected, memory.New("differences", new Shape(1), [differences])];
         }, IsAligned: true, Has: static set => set.NormedTerms is not null);
+
+    // Heads that a device has a kernel for, and others.
+    private static IEnumerable<SelfCase> Gated() =>
+        from shape in ((int Rows, int Heads, int Dim)[])[(70, 32, 128), (5, 3, 40)]
+        select new SelfCase("normed_terms", $"[{shape.Rows}, {shape.Heads}, {shape.Dim}], gated", F32, (set, memory) =>
+        {
+            const int Outputs = 40;
+            (int rows, int heads, int dim) = shape;
+            int width = heads * dim;
+            Tensor x = memory.New("x", DType.F32, new Shape(rows, width), SelfCases.Normal(115, (long)rows * width));
+            Tensor z = memory.New("z", DType.F32, x.Shape, SelfCases.Normal(116, x.Shape.Count)), norm = memory.New("norm", DType.F32, new Shape(dim), SelfCases.Normal(117, dim));
+            var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(Outputs, width), SelfCases.Normal(118, (long)Outputs * width)));
+            Tensor normed = memory.New("normed", DType.F32, x.Shape), expectedNormed = memory.New("expectedNormed", DType.F32, x.Shape);
+            Tensor output = memory.New("output", DType.F32, new Shape(rows, Outputs)), expected = memory.New("expected", DType.F32, output.Shape);
+            set.GatedRmsNorm.Run(x, z, norm, 1e-6f, expectedNormed);
+            set.Linear.Run(expectedNormed, weight, expected, rows);
+            int differences = 0;
+            if (set.NormedTerms is { } op && set.GatedRmsNorm.MakesTerms && set.Linear.TakesTerms(weight))
+            {
+                Tensor terms = op.Of(memory.New("terms", DType.F32, new Shape(op.Bytes(rows, width) / sizeof(float))), rows, width);
+                set.GatedRmsNorm.Run(x, z, norm, 1e-6f, normed, terms);
+                set.Linear.Run(normed, weight, output, rows, terms);
+                differences = Differences(expected, output);
+            }
+
+            return [expected, memory.New("differences", new Shape(1), [differences])];
+        }, IsAligned: true);
 
     private static int Differences(Tensor one, Tensor other)
     {

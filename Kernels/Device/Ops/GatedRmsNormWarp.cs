@@ -26,7 +26,57 @@ public static class GatedRmsNormWarp
         [RowStride("z")] int zStride,
         float epsilon)
     {
-        int lane = Group.IdxX & 31, own = (Grid.IdxX * Warps) + (Group.IdxX >> 5), at = Math.Min(own, (rows * heads) - 1), d = lane * 4;
+        int own = (Grid.IdxX * Warps) + (Group.IdxX >> 5), at = Math.Min(own, (rows * heads) - 1), d = (Group.IdxX & 31) * 4;
+        U4 y = Norm(x, z, weight, heads, zStride, epsilon, at, d);
+        if (own == at)
+        {
+            WideAccess.Store(ref output[((long)at * Dim) + d], y);
+        }
+    }
+
+    /// <summary>The same to the bf16 terms that the product behind it multiplies (<see cref="ActivationTerms"/>).</summary>
+    /// <param name="x">f32.</param>
+    /// <param name="z">f32.</param>
+    /// <param name="weight">f32.</param>
+    /// <param name="terms">bf16 [T, P]: terms of N·128 numbers, a multiple of 64.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="heads">N.</param>
+    /// <param name="zStride">Elements from a row to the next.</param>
+    /// <param name="packed">P.</param>
+    /// <param name="epsilon">ε.</param>
+    [Kernel("gated_rms_norm_terms", Threads, groups: "T*N/8")]
+    [Instance("", typeof(SplitTerms))]
+    [Instance("rounded", typeof(SingleTerm))]
+    [Cuda("sm_80")]
+    public static void Terms<TTerms>(
+        [Shape("T", "N", "128")] ArrayView<float> x,
+        [Shape("T", "N*128")] ArrayView<float> z,
+        [Shape("128")] ArrayView<float> weight,
+        [Shape("T", "P")] ArrayView<ushort> terms,
+        [Extent("T")] int rows,
+        [Extent("N")] int heads,
+        [RowStride("z")] int zStride,
+        [Extent("P")] int packed,
+        float epsilon)
+        where TTerms : struct, IActivationTerms
+    {
+        int own = (Grid.IdxX * Warps) + (Group.IdxX >> 5), at = Math.Min(own, (rows * heads) - 1), d = (Group.IdxX & 31) * 4, row = at / heads;
+        U4 y = Norm(x, z, weight, heads, zStride, epsilon, at, d);
+        U4 pairs = SplitProducts.Pairs(Interop.IntAsFloat(y.X), Interop.IntAsFloat(y.Y), Interop.IntAsFloat(y.Z), Interop.IntAsFloat(y.W));
+        long to = ((long)row * packed) + ((at - (row * heads)) * Dim) + d;
+        if (own == at)
+        {
+            WideAccess.Store2(ref terms[to], pairs.X, pairs.Y);
+            if (TTerms.Count == 2)
+            {
+                WideAccess.Store2(ref terms[to + (packed / 2)], pairs.Z, pairs.W);
+            }
+        }
+    }
+
+    // A lane's four of a head.
+    private static U4 Norm(ArrayView<float> x, ArrayView<float> z, ArrayView<float> weight, int heads, int zStride, float epsilon, int at, int d)
+    {
         int row = at / heads, head = at - (row * heads);
         U4 bits = WideAccess.Load(ref x[((long)at * Dim) + d]);
         U4 gates = WideAccess.Load(ref z[((long)row * zStride) + (head * Dim) + d]);
@@ -39,15 +89,12 @@ public static class GatedRmsNormWarp
         squares += Lanes.Xor(squares, 2);
         squares += Lanes.Xor(squares, 1);
         float scale = Scalar.Rsqrt((squares / Dim) + epsilon);
-        if (own == at)
-        {
-            WideAccess.Store(
-                ref output[((long)at * Dim) + d],
-                a * scale * Interop.IntAsFloat(scales.X) * Silu(gates.X),
-                b * scale * Interop.IntAsFloat(scales.Y) * Silu(gates.Y),
-                c * scale * Interop.IntAsFloat(scales.Z) * Silu(gates.Z),
-                e * scale * Interop.IntAsFloat(scales.W) * Silu(gates.W));
-        }
+        var y = default(U4);
+        y.X = Interop.FloatAsInt(a * scale * Interop.IntAsFloat(scales.X) * Silu(gates.X));
+        y.Y = Interop.FloatAsInt(b * scale * Interop.IntAsFloat(scales.Y) * Silu(gates.Y));
+        y.Z = Interop.FloatAsInt(c * scale * Interop.IntAsFloat(scales.Z) * Silu(gates.Z));
+        y.W = Interop.FloatAsInt(e * scale * Interop.IntAsFloat(scales.W) * Silu(gates.W));
+        return y;
     }
 
     private static float Silu(uint bits)

@@ -116,6 +116,39 @@ public sealed class ControlChannelTests
         File.Delete(dump);
     }
 
+    [Fact]
+    public async Task A_coordinator_that_is_gone_was_last_seen_where_its_last_sign_of_life_was()
+    {
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        Task<ControlMember> joining = Task.Run(() => Member(((IPEndPoint)listener.LocalEndPoint!).Port, 1, ranks: 2));
+        using Socket socket = await listener.AcceptAsync(TestContext.Current.CancellationToken);
+        ControlLink coordinator = ControlLink.Accept(socket, s_secret, s_limit);
+        coordinator.Send(ControlMessage.Welcome, []);
+        using ControlMember member = await joining;
+        using var world = new LoopbackWorld(new ParallelLayout(2, 1, expert: false));
+        var told = new TaskCompletionSource<string>();
+        world[1].TellFault(told.SetResult);
+        member.Attach(world[1], s_limit);
+        foreach (int step in (int[])[6, 7])
+        {
+            var sign = new ByteWriter();
+            FlightDumpFormat.Write(sign, new RankReport(0, RankState.Answered, FlightRing.Now, [
+                new FlightRecord(step, 3, CollectiveKind.AllReduce, GroupKind.Tensor, DType.F32, CollectivePurpose.Mlp, 2, 4, 4, 64, 1, 1, 1, 1, 0)]));
+            CollectiveTimes.None.Write(sign);
+            CollectiveTimes.None.Write(sign);
+            coordinator.Send(ControlMessage.Heartbeat, sign.Written);
+        }
+
+        coordinator.Dispose();
+        string verdict = await told.Task.WaitAsync(s_limit, TestContext.Current.CancellationToken);
+        Assert.StartsWith("the coordinator is lost: rank 0 is gone (its process ended); rank 0 was last seen at step 7, seq 3 (all_reduce, layer 2, mlp) (see lean diagnose ", verdict, StringComparison.Ordinal);
+        string dump = verdict[(verdict.LastIndexOf(' ') + 1)..^1];
+        Assert.Equal([0], Verdict.Of(FlightDump.Load(dump)).Culprits);
+        File.Delete(dump);
+    }
+
     private static byte[] Published(Coordinator coordinator, ControlMember member)
     {
         _ = coordinator.Publish("seven", [7]);

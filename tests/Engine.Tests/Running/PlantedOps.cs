@@ -49,7 +49,7 @@ internal static class PlantedOps
             AddRmsNorm = plant == Plant.StateBeforeNorm ? new StateBeforeNorm(right.AddRmsNorm, config) : right.AddRmsNorm,
             NormedTerms = plant == Plant.Terms ? new TermOps.Norm(right.AddRmsNorm) : null,
             PartSum = right.PartSum,
-            GatedRmsNorm = right.GatedRmsNorm,
+            GatedRmsNorm = plant == Plant.Terms ? new TermOps.GatedNorm(right.GatedRmsNorm) : right.GatedRmsNorm,
             Linear = plant == Plant.Terms ? new TermOps.Product(right.Linear) : right.Linear,
             RotaryTable = right.RotaryTable,
             PrepareAttention = plant == Plant.PaddingRowWithSlot ? new PaddedAttention(right.PrepareAttention) : right.PrepareAttention,

@@ -48,6 +48,25 @@ internal static class TermOps
         }
     }
 
+    /// <summary>The norm of Gated DeltaNet's output.</summary>
+    internal sealed class GatedNorm(GatedRmsNorm right) : GatedRmsNorm
+    {
+        /// <summary>Norms that went to terms.</summary>
+        public int Runs { get; private set; }
+
+        public override bool MakesTerms => true;
+
+        private protected override void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output) => right.Run(x, z, weight, epsilon, output);
+
+        private protected override void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms)
+        {
+            right.Run(x, z, weight, epsilon, output);
+            output.AsSpan<float>().CopyTo(new Tensor(DType.F32, output.Shape, terms.Address).AsSpan<float>());
+            output.AsSpan<float>().Fill(float.NaN);
+            Runs++;
+        }
+    }
+
     /// <summary>Linears.</summary>
     internal sealed class Product(Linear right) : Linear
     {

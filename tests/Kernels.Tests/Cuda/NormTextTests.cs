@@ -81,6 +81,29 @@ public sealed class NormTextTests
         }
     }
 
+    [Theory]
+    [InlineData(DType.F32)]
+    [InlineData(DType.BF16)]
+    public void A_gated_norm_with_terms_gives_what_both_launches_give(DType activations)
+    {
+        const int Rows = 3, Heads = 3, Dim = 128, Width = Heads * Dim;
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        KernelSet set = DeviceKernelSet.Create(stream, activations);
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Tensor x = memory.New("x", DType.F32, new Shape(Rows, Width), SelfCases.Normal(1, Rows * Width)), output = memory.New("output", DType.F32, x.Shape);
+        Tensor z = memory.New("z", DType.F32, new Shape(Rows, Width + 8), SelfCases.Normal(2, Rows * (Width + 8))).Columns(4, Width);
+        Tensor weight = memory.New("weight", DType.F32, new Shape(Dim), SelfCases.Normal(3, Dim)), terms = Terms("terms"), expected = Terms("expected");
+        set.GatedRmsNorm.Run(x, z, weight, 1e-6f, output);
+        new LinearMatrixUnits(stream, activations == DType.BF16).Split(output, expected);
+        stream.Ran.Clear();
+        set.GatedRmsNorm.Run(x, z, weight, 1e-6f, output, terms);
+        Assert.Equal($"gated_rms_norm_terms{(activations == DType.BF16 ? "_rounded" : "")}", Assert.Single(stream.Ran));
+        Assert.Equal(expected.AsSpan<ushort>(), terms.AsSpan<ushort>());
+        Assert.Null(memory.Fault());
+
+        Tensor Terms(string name) => set.NormedTerms!.Of(memory.New(name, DType.F32, new Shape(set.NormedTerms.Bytes(Rows, Width) / sizeof(float))), Rows, Width);
+    }
+
     // One row whose squares leave f32, and one with a number that is none, between others that must not notice.
     [Theory]
     [InlineData(516)]
