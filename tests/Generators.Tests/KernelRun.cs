@@ -12,7 +12,7 @@ internal sealed class KernelRun
     private const string Vocabulary = """
         using Lean.Tensors;
         namespace Lean.Kernels;
-        public sealed class DeviceKernel { internal DeviceKernel(int i, string e, string o, int t, int s, int d, string g, string v) { } }
+        public sealed class DeviceKernel { internal DeviceKernel(int i, string e, string o, int t, int s, int d, int c, string g, string v) { } }
         internal readonly struct KernelArgument
         {
             public static KernelArgument View(in Tensor t) => default;
