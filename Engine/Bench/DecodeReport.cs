@@ -8,6 +8,7 @@ namespace Lean.Engine.Bench;
 internal static class DecodeReport
 {
     private const double Giga = 1e9;
+    private const double Micro = 1e6;
 
     /// <summary>Prints the figures.</summary>
     /// <param name="model">What was run.</param>
@@ -26,6 +27,12 @@ internal static class DecodeReport
 
         BenchReport.Head(model, run.Seed);
         Console.WriteLine($"memory   {memory.Best / Giga:F1} GB/s, {memory.How}, best of several in this run");
+        if (figures[0].LineSeconds > 0)
+        {
+            double least = figures.Min(static f => f.LineSeconds) * Micro, most = figures.Max(static f => f.LineSeconds) * Micro;
+            Console.WriteLine($"cores    a line of memory takes {least:F2}{(most - least < 0.01 ? "" : $" to {most:F2}")} µs to another one and back");
+        }
+
         BenchReport.Steps(figures[0].StepTokens);
         Console.WriteLine($"context  {run.Context} tokens a sequence{(run.Text is null ? "" : ", of a text")}");
         Console.WriteLine(drafts ? $"drafts   {Accepted(run)}\n" : "");
@@ -87,6 +94,11 @@ internal static class DecodeReport
             json.Figure("bytes_per_step", f.Bytes, decimals: 0);
             json.Figure("experts_per_layer", f.Experts, decimals: 2);
             json.Figure("share_of_read", f.BytesPerSecond / read, decimals: 4);
+            if (f.LineSeconds > 0)
+            {
+                json.Figure("line_round_trip_us", f.LineSeconds * Micro, decimals: 3);
+            }
+
             json.WriteDepths(f.Drafts);
             if (f.Kernels.Count > 0)
             {
