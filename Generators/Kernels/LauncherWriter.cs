@@ -43,7 +43,7 @@ internal static class LauncherWriter
             code.Append("    /// <param name=\"groupsX\">Groups along x.</param>\n");
         }
 
-        string signature = string.Join(", ", given.Select(p => $"{(p.IsView ? "Tensor" : p.Type == "i32" ? "int" : "float")} {p.Name}"))
+        string signature = string.Join(", ", given.Select(p => $"{(p.IsView ? "in Tensor" : p.Type == "i32" ? "int" : "float")} {p.Name}"))
             + (kernel.Groups.IsGiven ? ", int groupsX" : "");
         code.Append($"    public static void Launch(KernelStream stream, {signature})\n    {{\n");
         var bound = new Dictionary<string, ParameterModel>();
