@@ -10,6 +10,9 @@ internal static class DecodeReport
     private const double Giga = 1e9;
     private const double Micro = 1e6;
 
+    // Between any two cores of a machine; what takes longer waited for a thread to run.
+    private const double MostOfALine = 5;
+
     /// <summary>Prints the figures.</summary>
     /// <param name="model">What was run.</param>
     /// <param name="memory">The memory of one rank's device.</param>
@@ -30,7 +33,8 @@ internal static class DecodeReport
         if (figures[0].LineSeconds > 0)
         {
             double least = figures.Min(static f => f.LineSeconds) * Micro, most = figures.Max(static f => f.LineSeconds) * Micro;
-            Console.WriteLine($"cores    a line of memory takes {least:F2}{(most - least < 0.01 ? "" : $" to {most:F2}")} µs to another one and back");
+            string range = most - least < 0.01 ? $"{most:F2}" : $"{least:F2} to {most:F2}";
+            Console.WriteLine(most < MostOfALine ? $"cores    a line of memory takes {range} µs to another one and back" : "cores    kept by others: two threads did not run side by side");
         }
 
         BenchReport.Steps(figures[0].StepTokens);
