@@ -42,13 +42,22 @@ internal sealed class DecoderLayer
     /// <param name="step">The step.</param>
     public void Forward(Tensor residual, Tensor pending, Tensor normed, Tensor delta, StepContext step)
     {
-        if (_inputNorm.Projects(_mixer.Input, step) && _postAttentionNorm.Projects(_mlp.Input, step))
+        bool routes = _mlp.Norms(step);
+        if (_inputNorm.Projects(_mixer.Input, step) && (routes || _postAttentionNorm.Projects(_mlp.Input, step)))
         {
             // The one writes beside the residual, the other back.
             ArenaMark mark = step.Arena.Mark();
             Tensor kept = step.Arena.F32(residual.Shape[0], residual.Shape[1]);
             _mixer.Forward(x: default, _inputNorm.Project(residual, pending, kept, normed: default, _mixer.Input, step), delta, step);
-            _mlp.Forward(new NormedRows(normed), _postAttentionNorm.Project(kept, delta, residual, normed, _mlp.Input!, step), delta, step);
+            if (routes)
+            {
+                _mlp.Forward(_postAttentionNorm, kept, delta, residual, normed, delta, step);
+            }
+            else
+            {
+                _mlp.Forward(new NormedRows(normed), _postAttentionNorm.Project(kept, delta, residual, normed, _mlp.Input!, step), delta, step);
+            }
+
             step.Arena.Release(mark);
             return;
         }

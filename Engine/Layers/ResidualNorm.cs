@@ -37,6 +37,16 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
         return output;
     }
 
+    /// <summary>Runs it, the router behind it and the choice of experts, where the device takes all at once.</summary>
+    /// <param name="residual">f32 [T, H].</param>
+    /// <param name="delta">f32 [T, H]: what is added.</param>
+    /// <param name="kept">f32 [T, H]: apart from <paramref name="residual"/>: receives their sum.</param>
+    /// <param name="normed">f32 [T, H]: receives the norm.</param>
+    /// <param name="choice">The router, and where the choice goes.</param>
+    /// <param name="step">The step.</param>
+    public void Route(Tensor residual, Tensor delta, Tensor kept, Tensor normed, in RouterChoice choice, StepContext step) =>
+        layer.Ops.NormedRouter!.Run(residual, delta, _norm.Weight, _norm.Epsilon, kept, normed, step.Faults, _norm.Place, choice);
+
     /// <summary>Runs it, with the terms of a prompt's rows, or of generated ones alone, where the device makes them.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
     /// <param name="delta">f32 [T, H]: what is added, whole or left to be summed; or empty.</param>

@@ -102,11 +102,11 @@ internal static partial class Gates
     [GeneratedRegex(@"^(wgmma|setmaxnreg)\.")]
     private static partial Regex OnlyHopper();
 
-    [GeneratedRegex(@"^(cp\.async\.bulk|mbarrier|fence\.(mbarrier_init|proxy)|stmatrix|griddepcontrol|elect|barrier\.cluster|mapa)\b")]
+    [GeneratedRegex(@"^(cp\.async\.bulk|mbarrier|fence\.(mbarrier_init|proxy)|stmatrix|griddepcontrol|elect|barrier\.cluster|mapa|st\.async)\b")]
     private static partial Regex SinceHopper();
 
     // ld and st name global, shared, param or const; what is left is generic, or local.
-    [GeneratedRegex(@"^(ld|st)\.(?!(volatile\.|relaxed\.sys\.)?(global|shared|param|const)\b)")]
+    [GeneratedRegex(@"^(ld|st)\.(?!(volatile\.|relaxed\.sys\.|async\.)?(global|shared|param|const)\b)")]
     private static partial Regex Generic();
 
     [GeneratedRegex(@"barrier\s*\(")]

@@ -41,6 +41,9 @@ internal static class PtxArithmetic
             case "st" when words[1] == "shared::cluster":
                 group.Cluster.Send(group.Value(thread, o[0]), (uint)group.Value(thread, o[1]), instruction);
                 return;
+            case "st" when words[1] == "async":
+                group.Cluster.Send(group.Value(thread, o[0]), (uint)group.Value(thread, o[1]), group.Value(thread, o[2]), instruction);
+                return;
             case "st" when words[^1] == "b64":
                 PtxOperand[] wide = o[1].Parts.Length > 0 ? o[1].Parts : [o[1]];
                 for (int i = 0; i < wide.Length; i++)
@@ -99,6 +102,7 @@ internal static class PtxArithmetic
             "lg2" => Bits(MathF.Log2(Float(a))),
             "neg" when words[^1] == "f32" => a ^ 0x80000000,
             "abs" when words[^1] == "f32" => a & 0x7fffffff,
+            "neg" => 0 - a,
             "add" => a + b,
             "sub" => a - b,
             "mul" when words is [_, "wide", "s32"] => (ulong)((long)(int)a * (int)b),
