@@ -57,8 +57,8 @@ public static class ExpertRowsCopies
     }
 
     /// <summary>
-    /// Keeps room full of the tiles' rows; a warp calls it, each lane has a row brought. A part's first block finds its stage free when every block of the part
-    /// before the last has been multiplied, since there are no more than five stages: so that part's room is free, too.
+    /// Keeps room full of the tiles' rows; a warp calls it, each lane has a row brought. A part's first block finds its stage free when the fifth block before it has been
+    /// multiplied, the last of the second part before: the room of the third part before is free four blocks earlier.
     /// </summary>
     /// <param name="share">The group's.</param>
     /// <param name="x">f32; rows begin at multiples of 16 bytes.</param>
@@ -102,7 +102,7 @@ public static class ExpertRowsCopies
                         room + (uint)((part * TTile.Rows * ExpertRowsShare.EightBytes) + (lane * ExpertRowsShare.RowBytes)), ref x[from + k], bytes, came);
                 }
 
-                part ^= 1;
+                part = part == ExpertRowsShare.Parts - 1 ? 0 : part + 1;
                 stage += ExpertRowsShare.PartBlocks;
                 if (stage >= ExpertRowsShare.Stages)
                 {

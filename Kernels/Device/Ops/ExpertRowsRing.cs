@@ -211,8 +211,12 @@ public static class ExpertRowsRing
                         }
                     }
 
-                    partParity ^= part;
-                    part ^= 1;
+                    part++;
+                    if (part == ExpertRowsShare.Parts)
+                    {
+                        part = 0;
+                        partParity ^= 1;
+                    }
                 }
 
                 for (int i = 0; i < TTile.Rows * 4; i++)

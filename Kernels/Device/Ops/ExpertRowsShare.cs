@@ -18,14 +18,17 @@ public struct ExpertRowsShare
     /// <summary>Blocks of weights on their way.</summary>
     public const int Stages = 5;
 
-    /// <summary>Rows come in parts of four blocks, of which two have room: the copy engine is asked less often.</summary>
-    public const int Parts = 2, PartBlocks = 4;
+    /// <summary>
+    /// Rows come in parts of four blocks: the copy engine is asked less often. Three have room, so that four blocks lie between the last that reads a part and the
+    /// one whose end lets the next come to its place; where two had, racecheck reported tiles of sixteen rows.
+    /// </summary>
+    public const int Parts = 3, PartBlocks = 4;
 
     /// <summary>Rows lie so far apart that eight lanes read all banks.</summary>
     public const int RowBytes = (PartBlocks * Depth * 4) + 16, EightBytes = 8 * RowBytes;
 
     /// <summary>
-    /// Shared memory that a group asks for, with what is lost up to a multiple of 1,024: 123 KB are used, but two groups must not fit beside each other
+    /// Shared memory that a group asks for, with what is lost up to a multiple of 1,024: up to 138 KB are used, but two groups must not fit beside each other
     /// (<see cref="ExpertRowsRing"/>), and with about as much it was measured.
     /// </summary>
     public const int SharedBytes = 200 << 10;
