@@ -46,7 +46,8 @@ internal static unsafe class GroupedExpertsBody<V> where V : struct, IVec<V>
         for (int i = 0; i < a->ActiveCount; i++)
         {
             int expert = a->Active[i], start = a->Starts[expert];
-            nint next = i + 1 < a->ActiveCount ? a->Matrices[a->Active[i + 1]].Down : a->Shared.Down;
+            // A shared expert of another width has its columns elsewhere.
+            nint shared = a->SharedWidth == a->Width ? a->Shared.Down : 0, next = i + 1 < a->ActiveCount ? a->Matrices[a->Active[i + 1]].Down : shared;
             Down(a, a->Matrices[expert].Down, next, a->Gate + (start * a->Width), a->Width, a->Starts[expert + 1] - start, a->Down + (start * a->Hidden), first, last);
         }
 

@@ -103,7 +103,7 @@ internal static class FewRowSelfCases
             RouterChoice Choice(string name) => new(
                 weight, shape.Experts, Renormalise: true, memory.New(name, DType.F32, new Shape(rows, result[1] + 2)).Columns(0, result[1]),
                 memory.New($"{name} experts", DType.I32, pairs), memory.New($"{name} weights", DType.F32, pairs));
-        }, IsAligned: true);
+        }, IsAligned: true, Has: static set => set.NormedRouter is not null);
 
     private static int Differences(Tensor one, Tensor other)
     {

@@ -58,7 +58,7 @@ public static class ExpertRowsCopies
 
     /// <summary>
     /// Keeps room full of the tiles' rows; a warp calls it, each lane has a row brought. A part's first block finds its stage free when the fifth block before it has been
-    /// multiplied, the last of the second part before: the room of the third part before is free four blocks earlier.
+    /// multiplied, the last of the second part before: the room of the third part before has been free for four blocks.
     /// </summary>
     /// <param name="share">The group's.</param>
     /// <param name="x">f32; rows begin at multiples of 16 bytes.</param>

@@ -19,8 +19,8 @@ public struct ExpertRowsShare
     public const int Stages = 5;
 
     /// <summary>
-    /// Rows come in parts of four blocks: the copy engine is asked less often. Three have room, so that four blocks lie between the last that reads a part and the
-    /// one whose end lets the next come to its place; where two had, racecheck reported tiles of sixteen rows.
+    /// Rows come in parts of four blocks: the copy engine is asked less often. Three have room: the last block that reads a part lies four before the one that is waited
+    /// for when the next is to come to its place. Two would be in order, too, the last being the one that is waited for, but racecheck reports that.
     /// </summary>
     public const int Parts = 3, PartBlocks = 4;
 

@@ -16,6 +16,7 @@ public static class RowChoice
     public const int Line = 8;
 
     private const int Threads = 32;
+
     // Of the list, and of what is not listed.
     private const int Places = 2 * Threads;
 

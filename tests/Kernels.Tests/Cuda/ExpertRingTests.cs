@@ -69,6 +69,42 @@ public sealed class ExpertRingTests
         }
     }
 
+    // A block of weights, or a part of the rows, is brought without waiting for those who read what lies in its place: nobody where the ring is not full.
+    [Theory]
+    [InlineData("expert_gate_up_ring", 0)]
+    [InlineData("expert_gate_up_ring", 1)]
+    [InlineData("expert_down_ring", 0)]
+    [InlineData("expert_down_ring", 1)]
+    public void The_model_sees_copies_that_come_too_early(string kernel, int which)
+    {
+        int planted = 0;
+        (int hidden, int width) = kernel == "expert_down_ring" ? (8, 1032) : (1032, 8);
+        int[] expected = Bits(MatrixUnits.Warp, null);
+        Assert.Equal(expected, Bits(MatrixUnits.WarpGroup, null));
+        Assert.ThrowsAny<Exception>(() => Assert.Equal(expected, Bits(MatrixUnits.WarpGroup, Plant)));
+        Assert.Equal(1, planted);
+
+        int[] Bits(MatrixUnits units, Func<string, string>? change) => Run(units, change, [], 30, 12, 4, 7, hidden, width, rounds: false, out _);
+
+        string Plant(string text)
+        {
+            if (!text.Contains($".entry {kernel}", StringComparison.Ordinal))
+            {
+                return text;
+            }
+
+            const string Wait = "mbarrier.try_wait.parity.shared::cta.b64 done,";
+            int at = text.IndexOf(Wait, StringComparison.Ordinal);
+            for (int i = 0; i < which; i++)
+            {
+                at = text.IndexOf(Wait, at + 1, StringComparison.Ordinal);
+            }
+
+            planted++;
+            return text[..at] + "setp.eq.s32 done, 0, 0" + text[text.IndexOf(';', at)..];
+        }
+    }
+
     private static int[] Run(
         MatrixUnits units, Func<string, string>? change, string[] before, int rows, int experts, int firstHere, int here, int hidden, int width, bool rounds, out List<string> kernels)
     {
