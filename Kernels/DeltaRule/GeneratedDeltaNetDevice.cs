@@ -32,8 +32,8 @@ internal sealed class GeneratedDeltaNetDevice(KernelStream stream, GeneratedDelt
         }
         else if (stream.MatrixUnits == MatrixUnits.WarpGroup)
         {
-            int pairs = (int)segments.Shape[0] * shape.KeyHeads;
-            if (pairs > stream.Multiprocessors)
+            // Groups that stay are one to a multiprocessor: from more key heads than those on. The bits are the same.
+            if (segments.Shape[0] * shape.KeyHeads > stream.Multiprocessors)
             {
                 LaunchHeads(shape, weights, inputs, history, state, segments, output, settled, stream.Multiprocessors);
             }
