@@ -62,6 +62,9 @@ public sealed class KernelSet
     /// <summary>A norm and the router behind it, whose rows are never rounded; or null.</summary>
     public NormedLinear? NormedGateLinear { get; init; }
 
+    /// <summary>A norm, the router behind it and the choice of experts in one launch, or null where the device has none: nothing but time depends on it.</summary>
+    public NormedRouter? NormedRouter { get; init; }
+
     /// <summary>cos and sin of a step's positions.</summary>
     public RotaryTable RotaryTable { get => field ?? Missing<RotaryTable>("rotary_table"); init; }
 

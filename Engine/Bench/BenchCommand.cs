@@ -122,13 +122,19 @@ internal sealed class BenchCommand
         bool averages = text is not null || drafts.Any(static d => d.Adapts);
         using IMemoryRate read = model.Loaded.Ops.Stream is { } stream ? new DeviceCopyRate(stream) : new ReadRate(model.Loaded.Threads);
         read.Measure();
-        List<DecodeFigure> figures =
-        [
-            .. from batch in Given(parsed.GetValue(_batch), Batches)
-               from depth in drafts
-               select DecodeBench.Measure(model, new DecodeRun(
-                   batch, parsed.GetValue(_context), parsed.GetValue(_steps), parsed.GetValue(_seed), depth, parsed.GetValue(_acceptance), averages, parsed.GetValue(_stepTokens), text)),
-        ];
+        bool shares = model.Loaded.Ops.Stream is null && model.Loaded.Threads > 1;
+        List<DecodeFigure> figures = [];
+        foreach (int batch in Given(parsed.GetValue(_batch), Batches))
+        {
+            foreach (Speculation depth in drafts)
+            {
+                double before = shares ? LineRoundTrip.Measure() : 0;
+                DecodeFigure figure = DecodeBench.Measure(model, new DecodeRun(
+                    batch, parsed.GetValue(_context), parsed.GetValue(_steps), parsed.GetValue(_seed), depth, parsed.GetValue(_acceptance), averages, parsed.GetValue(_stepTokens), text));
+                figures.Add(figure with { LineSeconds = shares ? double.Max(before, LineRoundTrip.Measure()) : 0 });
+            }
+        }
+
         read.Measure();
         DecodeReport.Print(model, read, figures, parsed.GetValue(_json));
         return 0;

@@ -16,6 +16,9 @@ internal sealed record DecodeFigure(DecodeRun Run, double StepSeconds, double By
     /// <summary>A step's kernels, those that take longest first; none where they were not timed.</summary>
     public IReadOnlyList<StepKernel> Kernels { get; init; } = [];
 
+    /// <summary>What <see cref="LineRoundTrip"/> said right before and right after, the longer of both, where threads share launches; else 0.</summary>
+    public double LineSeconds { get; init; }
+
     /// <summary>Tokens a second, all sequences together.</summary>
     public double TokensPerSecond => TokensPerStep / StepSeconds;
 

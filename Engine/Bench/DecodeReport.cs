@@ -8,6 +8,10 @@ namespace Lean.Engine.Bench;
 internal static class DecodeReport
 {
     private const double Giga = 1e9;
+    private const double Micro = 1e6;
+
+    // Between any two cores of a machine; what takes longer waited for a thread to run.
+    private const double MostOfALine = 5;
 
     /// <summary>Prints the figures.</summary>
     /// <param name="model">What was run.</param>
@@ -26,6 +30,13 @@ internal static class DecodeReport
 
         BenchReport.Head(model, run.Seed);
         Console.WriteLine($"memory   {memory.Best / Giga:F1} GB/s, {memory.How}, best of several in this run");
+        if (figures[0].LineSeconds > 0)
+        {
+            double least = figures.Min(static f => f.LineSeconds) * Micro, most = figures.Max(static f => f.LineSeconds) * Micro;
+            string range = most - least < 0.01 ? $"{most:F2}" : $"{least:F2} to {most:F2}";
+            Console.WriteLine(most < MostOfALine ? $"cores    a line of memory takes {range} µs to another one and back" : "cores    kept by others: two threads did not run side by side");
+        }
+
         BenchReport.Steps(figures[0].StepTokens);
         Console.WriteLine($"context  {run.Context} tokens a sequence{(run.Text is null ? "" : ", of a text")}");
         Console.WriteLine(drafts ? $"drafts   {Accepted(run)}\n" : "");
@@ -87,6 +98,11 @@ internal static class DecodeReport
             json.Figure("bytes_per_step", f.Bytes, decimals: 0);
             json.Figure("experts_per_layer", f.Experts, decimals: 2);
             json.Figure("share_of_read", f.BytesPerSecond / read, decimals: 4);
+            if (f.LineSeconds > 0)
+            {
+                json.Figure("line_round_trip_us", f.LineSeconds * Micro, decimals: 3);
+            }
+
             json.WriteDepths(f.Drafts);
             if (f.Kernels.Count > 0)
             {

@@ -1,6 +1,7 @@
 using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Engine.Weights;
+using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Layers;
@@ -31,7 +32,7 @@ internal sealed class DecoderLayer
 
     /// <summary>Bytes of the step's memory that the layer takes beside what it is given.</summary>
     /// <param name="rows">T.</param>
-    public long Bytes(long rows) => long.Max(_mixer.Bytes(rows), _mlp.Bytes(rows)) + (_layer.Peers is null ? _layer.Ops.NormedTerms?.Bytes(rows, _layer.Config.Hidden) ?? 0 : 0);
+    public long Bytes(long rows) => long.Max(_mixer.Bytes(rows), _mlp.Bytes(rows)) + (_layer.Peers is null && _layer.Ops.NormedTerms is { } norm ? TermBytes(norm, rows) : 0);
 
     /// <summary>Runs the layer.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
@@ -41,19 +42,28 @@ internal sealed class DecoderLayer
     /// <param name="step">The step.</param>
     public void Forward(Tensor residual, Tensor pending, Tensor normed, Tensor delta, StepContext step)
     {
-        if (_inputNorm.Projects(_mixer.Input, step) && _postAttentionNorm.Projects(_mlp.Input, step))
+        bool routes = _mlp.Norms(step);
+        if (_inputNorm.Projects(_mixer.Input, step) && (routes || _postAttentionNorm.Projects(_mlp.Input, step)))
         {
             // The one writes beside the residual, the other back.
             ArenaMark mark = step.Arena.Mark();
             Tensor kept = step.Arena.F32(residual.Shape[0], residual.Shape[1]);
             _mixer.Forward(x: default, _inputNorm.Project(residual, pending, kept, normed: default, _mixer.Input, step), delta, step);
-            _mlp.Forward(new NormedRows(normed), _postAttentionNorm.Project(kept, delta, residual, normed, _mlp.Input!, step), delta, step);
+            if (routes)
+            {
+                _mlp.Forward(_postAttentionNorm, kept, delta, residual, normed, delta, step);
+            }
+            else
+            {
+                _mlp.Forward(new NormedRows(normed), _postAttentionNorm.Project(kept, delta, residual, normed, _mlp.Input!, step), delta, step);
+            }
+
             step.Arena.Release(mark);
             return;
         }
 
         ArenaMark before = step.Arena.Mark();
-        _mixer.Forward(_inputNorm.Run(residual, pending, normed, _mixer.TermUse, step), projected: default, delta, step);
+        _mixer.Forward(_inputNorm.Run(residual, pending, normed, _mixer.TermUse, step, _mixer.Input), projected: default, delta, step);
         step.Arena.Release(before);
         Finish(residual, normed, delta, step);
     }
@@ -69,6 +79,8 @@ internal sealed class DecoderLayer
         _mlp.Forward(_postAttentionNorm.Run(residual, delta, normed, _mlp.TermUse, step), projected: default, delta, step);
         step.Arena.Release(mark);
     }
+
+    private long TermBytes(NormedTerms norm, long rows) => long.Max(norm.Bytes(rows, _layer.Config.Hidden), norm.PieceBytes(rows, _layer.Config.Hidden));
 
     /// <summary>What the mixer takes.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>

@@ -20,7 +20,20 @@ internal interface IMlp
     /// <param name="step">The step.</param>
     void Forward(NormedRows x, Tensor projected, Tensor output, StepContext step);
 
-    /// <summary>Bytes of the step's memory that <see cref="Forward"/> takes.</summary>
+    /// <summary>Whether it takes a step's rows before their norm, which its router's launch then does; an MLP without a router never does.</summary>
+    bool Norms(StepContext step) => false;
+
+    /// <summary>The same of such rows.</summary>
+    /// <param name="norm">Their norm.</param>
+    /// <param name="residual">f32 [T, H].</param>
+    /// <param name="delta">f32 [T, H]: what is added.</param>
+    /// <param name="kept">f32 [T, H]: apart from <paramref name="residual"/>: receives their sum.</param>
+    /// <param name="normed">f32 [T, H], scratch.</param>
+    /// <param name="output">f32 [T, H]; may be <paramref name="delta"/>.</param>
+    /// <param name="step">The step.</param>
+    void Forward(ResidualNorm norm, Tensor residual, Tensor delta, Tensor kept, Tensor normed, Tensor output, StepContext step) => throw new NotSupportedException();
+
+    /// <summary>Bytes of the step's memory that forward calls take.</summary>
     /// <param name="rows">T.</param>
     long Bytes(long rows);
 }

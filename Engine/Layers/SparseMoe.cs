@@ -34,24 +34,57 @@ internal sealed class SparseMoe : IMlp
 
     public TermUse TermUse => _layer.Ops.ExpertMixture.TakesTerms(_experts, _shared) ? TermUse.Beside : TermUse.None;
 
+    public bool Norms(StepContext step) => _layer.Peers is null && Routes(step);
+
     public void Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
     {
         KernelSet ops = _layer.Ops;
-        long rows = step.Batch.Rows, count = _experts.Count, topK = _layer.Config.TopK;
         ArenaMark mark = step.Arena.Mark();
-        Tensor logits = projected.IsEmpty ? step.Arena.Product(rows, count + 1) : projected;
-        Tensor chosen = step.Arena.I32(rows, topK);
-        Tensor mix = step.Arena.F32(rows, topK);
-        Tensor scratch = step.Arena.Raw(ops.ExpertMixture.ScratchBytes(_experts, _shared, rows, topK));
-
-        if (projected.IsEmpty)
+        RouterChoice choice = Choice(projected, step);
+        if (projected.IsEmpty && Routes(step))
         {
-            ops.GateLinear.Run(x.Values, _router, logits, step.Batch.PromptRows);
+            ops.NormedRouter!.Run(x.Values, choice);
+        }
+        else
+        {
+            if (projected.IsEmpty)
+            {
+                ops.GateLinear.Run(x.Values, _router, choice.Logits, step.Batch.PromptRows);
+            }
+
+            ops.ExpertRouter.Run(choice.Logits.Columns(0, choice.Count), choice.Renormalise, choice.Experts, choice.Weights);
         }
 
-        ops.ExpertRouter.Run(logits.Columns(0, count), _layer.Config.RenormaliseTopK, chosen, mix);
-        ops.ExpertMixture.Run(x.Values, _experts, _shared, chosen, mix, logits.Columns(count, 1), scratch, output, step.Batch.PromptRows, x.Terms);
-        _sum.CompleteForNorm(output);
+        Mix(x, choice, output, step);
         step.Arena.Release(mark);
+    }
+
+    public void Forward(ResidualNorm norm, Tensor residual, Tensor delta, Tensor kept, Tensor normed, Tensor output, StepContext step)
+    {
+        ArenaMark mark = step.Arena.Mark();
+        RouterChoice choice = Choice(projected: default, step);
+        norm.Route(residual, delta, kept, normed, choice, step);
+        Mix(new NormedRows(normed), choice, output, step);
+        step.Arena.Release(mark);
+    }
+
+    // Whether the router's product and the choice are one launch, with the norm or without.
+    private bool Routes(StepContext step) =>
+        _layer.Ops.NormedRouter?.Takes(step.Batch.Rows, step.Batch.PromptRows, _router, _experts.Count, _layer.Config.TopK) == true;
+
+    private RouterChoice Choice(Tensor projected, StepContext step)
+    {
+        long rows = step.Batch.Rows, count = _experts.Count, topK = _layer.Config.TopK;
+        Tensor logits = projected.IsEmpty ? step.Arena.Product(rows, count + 1) : projected;
+        return new RouterChoice(_router, (int)count, _layer.Config.RenormaliseTopK, logits, step.Arena.I32(rows, topK), step.Arena.F32(rows, topK));
+    }
+
+    private void Mix(NormedRows x, in RouterChoice choice, Tensor output, StepContext step)
+    {
+        ExpertMixture mixture = _layer.Ops.ExpertMixture;
+        Tensor scratch = step.Arena.Raw(mixture.ScratchBytes(_experts, _shared, step.Batch.Rows, _layer.Config.TopK));
+        mixture.Run(
+            x.Values, _experts, _shared, choice.Experts, choice.Weights, choice.Logits.Columns(choice.Count, 1), scratch, output, step.Batch.PromptRows, x.Terms);
+        _sum.CompleteForNorm(output);
     }
 }

@@ -7,6 +7,7 @@ internal sealed record KernelModel(
     int Threads,
     int SharedBytes,
     int DynamicBytes,
+    int Cluster,
     Extent Groups,
     Extent GroupsY,
     EquatableArray<ParameterModel> Parameters,

@@ -16,7 +16,7 @@ internal static class LauncherWriter
         foreach (KernelEntry kernel in kernels)
         {
             code.Append($"    internal static readonly DeviceKernel {kernel.Name} = new(\n");
-            code.Append($"        {index++}, \"{kernel.Entry}\", \"{kernel.Op}\", {kernel.Threads}, {kernel.SharedBytes}, {kernel.DynamicBytes}, \"{kernel.Targets}\", \"{kernel.Views}\");\n\n");
+            code.Append($"        {index++}, \"{kernel.Entry}\", \"{kernel.Op}\", {kernel.Threads}, {kernel.SharedBytes}, {kernel.DynamicBytes}, {kernel.Cluster}, \"{kernel.Targets}\", \"{kernel.Views}\");\n\n");
         }
 
         code.Append("    /// <summary>All kernels by name.</summary>\n");
@@ -43,7 +43,7 @@ internal static class LauncherWriter
             code.Append("    /// <param name=\"groupsX\">Groups along x.</param>\n");
         }
 
-        string signature = string.Join(", ", given.Select(p => $"{(p.IsView ? "Tensor" : p.Type == "i32" ? "int" : "float")} {p.Name}"))
+        string signature = string.Join(", ", given.Select(p => $"{(p.IsView ? "in Tensor" : p.Type == "i32" ? "int" : "float")} {p.Name}"))
             + (kernel.Groups.IsGiven ? ", int groupsX" : "");
         code.Append($"    public static void Launch(KernelStream stream, {signature})\n    {{\n");
         var bound = new Dictionary<string, ParameterModel>();

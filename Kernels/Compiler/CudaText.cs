@@ -36,6 +36,12 @@ internal static partial class CudaText
             text = text.Insert(text.IndexOf("\n{", StringComparison.Ordinal), $"\n.explicitcluster\n.reqnctapercluster {kernel.Cluster}, 1, 1");
         }
 
+        if (text.Contains("st.async", StringComparison.Ordinal))
+        {
+            // The compiler knows no version that has it.
+            text = text.Replace(".version 8.0", ".version 8.1", StringComparison.Ordinal);
+        }
+
         return Declare(Declare(text, "f32", "acc", Sum()), "b32", "left", Left());
     }
 

@@ -11,6 +11,9 @@ internal static partial class Gates
     // What a group can have on every card since Ampere, and on Hopper.
     private const int AmpereShared = 99 << 10, HopperShared = 227 << 10;
 
+    // What Cuda/WorkCounter.cs of Kernels/Device is: a count of whole numbers, by ones.
+    private const string WorkCount = "atom.relaxed.gpu.global.add.u32 ";
+
     // Each has the instructions of those before it.
     private static readonly string[] Architectures = ["sm_80", "sm_90", KernelBuild.HopperAlone];
 
@@ -28,7 +31,7 @@ internal static partial class Gates
                     : statement.Contains("call", StringComparison.Ordinal) && Call().IsMatch(statement) ? "calls a function instead of inlining it"
                     : statement.StartsWith(".local", StringComparison.Ordinal) ? "keeps an array in local memory; index it by constants and set Unroll, or use shared memory"
                     : Generic().IsMatch(statement) ? "loads or stores without an address space"
-                    : Atomic().IsMatch(statement) ? "uses an atomic, whose order is nobody's"
+                    : Atomic().IsMatch(statement) && !(kernel.Cuda?.HandsOut == true && statement.StartsWith(WorkCount, StringComparison.Ordinal)) ? "uses an atomic, whose order is nobody's"
                     : Placeholder().IsMatch(statement) ? "holds an operand that nothing was put in for"
                     : Later(statement, target) is { } needed ? $"uses an instruction of {needed}; the kernel needs [Cuda(\"{needed}\")]"
                     : null;
@@ -102,11 +105,11 @@ internal static partial class Gates
     [GeneratedRegex(@"^(wgmma|setmaxnreg)\.")]
     private static partial Regex OnlyHopper();
 
-    [GeneratedRegex(@"^(cp\.async\.bulk|mbarrier|fence\.(mbarrier_init|proxy)|stmatrix|griddepcontrol|elect|barrier\.cluster|mapa)\b")]
+    [GeneratedRegex(@"^(cp\.async\.bulk|mbarrier|fence\.(mbarrier_init|proxy)|stmatrix|griddepcontrol|elect|barrier\.cluster|mapa|st\.async)\b")]
     private static partial Regex SinceHopper();
 
     // ld and st name global, shared, param or const; what is left is generic, or local.
-    [GeneratedRegex(@"^(ld|st)\.(?!(volatile\.|relaxed\.sys\.)?(global|shared|param|const)\b)")]
+    [GeneratedRegex(@"^(ld|st)\.(?!(volatile\.|relaxed\.sys\.|async\.)?(global|shared|param|const)\b)")]
     private static partial Regex Generic();
 
     [GeneratedRegex(@"barrier\s*\(")]

@@ -30,6 +30,7 @@ internal static partial class Manifest
                 json.WriteString("groupsY", kernel.Attribute.GroupsY);
                 json.WriteNumber("sharedBytes", targets.Values.Select(t => t.GetValueOrDefault(kernel.Name)).OfType<CompiledText>().Max(SharedBytes));
                 json.WriteNumber("dynamicBytes", kernel.Cuda?.SharedBytes ?? 0);
+                json.WriteNumber("cluster", kernel.Cluster);
                 json.WriteStartArray("parameters");
                 foreach (KernelParameter parameter in kernel.Parameters)
                 {

@@ -12,6 +12,9 @@ public sealed unsafe class CudaDevice : KernelDevice
 {
     private const int LogBytes = 4096;
 
+    // Groups of a cluster that every card with clusters runs; more must be allowed.
+    private const int PortableCluster = 8;
+
     private readonly nint[] _modules = new nint[DeviceKernels.All.Count];
     private readonly nint[] _functions = new nint[DeviceKernels.All.Count];
     private readonly Func<DeviceKernel, byte[]> _sources;
@@ -174,6 +177,11 @@ public sealed unsafe class CudaDevice : KernelDevice
             if (kernel.DynamicBytes > 0)
             {
                 Check(CU.FunctionSetAttribute(function, CU.FunctionMaxDynamicSharedBytes, kernel.DynamicBytes), $"give {kernel.Entry} {kernel.DynamicBytes:N0} bytes of shared memory");
+            }
+
+            if (kernel.Cluster > PortableCluster)
+            {
+                Check(CU.FunctionSetAttribute(function, CU.FunctionLargeClusters, 1), $"allow {kernel.Entry} clusters of {kernel.Cluster}");
             }
 
             Volatile.Write(ref _functions[kernel.Index], function);

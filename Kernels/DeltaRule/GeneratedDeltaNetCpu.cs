@@ -37,23 +37,31 @@ internal struct GeneratedDeltaNetArguments
 /// <summary>The body of <see cref="GeneratedDeltaNetCpu"/>.</summary>
 internal static unsafe class GeneratedDeltaNetBody<V> where V : struct, IVec<V>
 {
+    // One after the other for all items: what waits for nothing beside it overlaps in a core better than what waits for each other.
     public static void Run(GeneratedDeltaNetArguments* a, int begin, int end)
     {
         DeltaRuleShape shape = a->Rule.Shape;
-        int values = shape.ValueHeads / shape.KeyHeads;
+        int values = shape.ValueHeads / shape.KeyHeads, keys = shape.KeyHeads * shape.KeyDim, width = values * shape.ValueDim;
         for (int item = begin; item < end; item++)
         {
-            int* segment = a->Rule.Segments + (item / shape.KeyHeads * a->Rule.SegmentColumns);
-            int keyHead = item % shape.KeyHeads, first = keyHead * values, last = first + values;
-            int queries = keyHead * shape.KeyDim, keys = queries + (shape.KeyHeads * shape.KeyDim), all = 2 * shape.KeyHeads * shape.KeyDim;
+            int* segment = Segment(a, item);
+            int queries = item % shape.KeyHeads * shape.KeyDim, first = (2 * keys) + (item % shape.KeyHeads * width);
             CausalConvolutionBody.Range(&a->Convolution, segment, queries, queries + shape.KeyDim);
-            CausalConvolutionBody.Range(&a->Convolution, segment, keys, keys + shape.KeyDim);
-            CausalConvolutionBody.Range(&a->Convolution, segment, all + (first * shape.ValueDim), all + (last * shape.ValueDim));
-            RecurrentDeltaRuleBody<V>.Heads(&a->Rule, segment, keyHead, first, last);
-            for (long row = segment[Segments.FirstRow]; row < segment[Segments.FirstRow] + (long)segment[Segments.Rows]; row++)
+            CausalConvolutionBody.Range(&a->Convolution, segment, keys + queries, keys + queries + shape.KeyDim);
+            CausalConvolutionBody.Range(&a->Convolution, segment, first, first + width);
+        }
+
+        RecurrentDeltaRuleBody<V>.Run(&a->Rule, begin, end, values);
+        for (int item = begin; item < end; item++)
+        {
+            int* segment = Segment(a, item);
+            long first = (long)(item % shape.KeyHeads) * width;
+            for (int i = 0; i < segment[Segments.Rows]; i++)
             {
-                GatedRmsNormBody.Heads(&a->Norm, row, (long)first * shape.ValueDim, (long)last * shape.ValueDim);
+                GatedRmsNormBody.Heads(&a->Norm, (long)segment[Segments.FirstRow] + i, first, first + width);
             }
         }
     }
+
+    private static int* Segment(GeneratedDeltaNetArguments* a, int item) => a->Rule.Segments + (item / a->Rule.Shape.KeyHeads * a->Rule.SegmentColumns);
 }

@@ -24,25 +24,29 @@ internal static unsafe class RecurrentDeltaRuleBody<V> where V : struct, IVec<V>
 {
     private const int Lanes = IVec<V>.Lanes;
 
-    public static void Run(DeltaRuleArguments* a, int begin, int end)
-    {
-        DeltaRuleShape shape = a->Shape;
-        for (int item = begin; item < end; item++)
-        {
-            int head = item % shape.ValueHeads;
-            Heads(a, a->Segments + (item / shape.ValueHeads * a->SegmentColumns), head / (shape.ValueHeads / shape.KeyHeads), head, head + 1);
-        }
-    }
+    public static void Run(DeltaRuleArguments* a, int begin, int end) => Run(a, begin, end, heads: 1);
 
-    /// <summary>A segment's rows, of some value heads that read the same key head.</summary>
+    /// <summary>Runs items of so many value heads that read the same key head.</summary>
     [SkipLocalsInit]
-    public static void Heads(DeltaRuleArguments* a, int* segment, int keyHead, int first, int last)
+    public static void Run(DeltaRuleArguments* a, int begin, int end, int heads)
     {
         DeltaRuleShape shape = a->Shape;
         float* q = stackalloc float[shape.KeyDim];
         float* k = stackalloc float[shape.KeyDim];
         float* u = stackalloc float[shape.ValueDim];
-        float** states = stackalloc float*[last - first];
+        float** states = stackalloc float*[heads];
+        int groups = shape.ValueHeads / heads;
+        for (int item = begin; item < end; item++)
+        {
+            int first = item % groups * heads;
+            Heads(a, a->Segments + (item / groups * a->SegmentColumns), first, first + heads, q, k, u, states);
+        }
+    }
+
+    private static void Heads(DeltaRuleArguments* a, int* segment, int first, int last, float* q, float* k, float* u, float** states)
+    {
+        DeltaRuleShape shape = a->Shape;
+        int keyHead = first / (shape.ValueHeads / shape.KeyHeads);
         bool versioned = a->SegmentColumns == Segments.VersionedColumns;
         long pitch = versioned ? segment[Segments.Pitch] : 0, slot = segment[Segments.Slot];
         for (int head = first; head < last; head++)

@@ -3,9 +3,9 @@ namespace Lean.Kernels;
 /// <summary>A kernel that this binary carries; the build lists them in <see cref="DeviceKernels"/>.</summary>
 public sealed class DeviceKernel
 {
-    internal DeviceKernel(int index, string entry, string op, int threads, int sharedBytes, int dynamicBytes, string targets, string views)
+    internal DeviceKernel(int index, string entry, string op, int threads, int sharedBytes, int dynamicBytes, int cluster, string targets, string views)
     {
-        (Index, Entry, Op, Threads, SharedBytes, DynamicBytes, Views) = (index, entry, op, threads, sharedBytes, dynamicBytes, views);
+        (Index, Entry, Op, Threads, SharedBytes, DynamicBytes, Cluster, Views) = (index, entry, op, threads, sharedBytes, dynamicBytes, cluster, views);
         Targets = targets.Split(' ');
     }
 
@@ -23,6 +23,9 @@ public sealed class DeviceKernel
 
     /// <summary>Shared memory that each launch asks for besides; only kernels of single targets do.</summary>
     public int DynamicBytes { get; }
+
+    /// <summary>Groups of a cluster, or 0.</summary>
+    public int Cluster { get; }
 
     /// <summary>What it was compiled for: opencl, spirv, sm_80, …</summary>
     public IReadOnlyList<string> Targets { get; }

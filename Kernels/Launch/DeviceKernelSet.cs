@@ -32,6 +32,7 @@ public static class DeviceKernelSet
             GateLinear = new LinearDevice(stream, DType.F32),
             NormedLinear = new NormedLinearDevice(stream, activations),
             NormedGateLinear = new NormedLinearDevice(stream, DType.F32),
+            NormedRouter = new NormedRouterDevice(stream),
             PromptDeltaRule = new ChunkedDeltaRuleDevice(stream),
             GeneratedDeltaRule = rule,
             GeneratedDeltaNet = new GeneratedDeltaNetDevice(stream, new GeneratedDeltaNetInThree(convolution, rule, norm)),

@@ -86,6 +86,10 @@ public sealed class CommandTests
         Assert.Equal([1, 3], found.GetProperty("figures").EnumerateArray().Select(static f => f.GetProperty("batch").GetInt32()));
         Assert.All(found.GetProperty("figures").EnumerateArray(), static f => Assert.True(f.GetProperty("tokens_per_s").GetDouble() > 0));
         Assert.True(found.GetProperty("read_gb_per_s").GetDouble() > 0.1);
+
+        // Where there is a second thread, how far its core lies.
+        bool shares = found.GetProperty("device").GetString()!.EndsWith(" threads", StringComparison.Ordinal);
+        Assert.All(found.GetProperty("figures").EnumerateArray(), f => Assert.Equal(shares, f.TryGetProperty("line_round_trip_us", out JsonElement trip) && trip.GetDouble() > 0));
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class KernelLauncherTests
         Assert.Empty(run.Result.Diagnostics);
         Assert.Empty(run.CompilerMessages);
         string code = run.Generated[Launcher];
-        Assert.Contains("Launch(KernelStream stream, Tensor x, Tensor y, Tensor w, int count, float epsilon)", code, StringComparison.Ordinal);
+        Assert.Contains("Launch(KernelStream stream, in Tensor x, in Tensor y, in Tensor w, int count, float epsilon)", code, StringComparison.Ordinal);
         Assert.Contains("y.Shape[0] != extentT || y.Shape[1] != extentH", code, StringComparison.Ordinal);
         Assert.Contains("w.Shape[0] != 2L * extentH", code, StringComparison.Ordinal);
         Assert.Contains("LaunchFault.With(\"H\", extentH, \"x\", \"[T, H]\", x)", code, StringComparison.Ordinal);
@@ -39,7 +39,7 @@ public sealed class KernelLauncherTests
         Assert.Empty(run.Result.Diagnostics);
         Assert.Empty(run.CompilerMessages);
         string code = run.Generated[Launcher];
-        Assert.Contains("Launch(KernelStream stream, Tensor x, Tensor y, Tensor w, int groupsX)", code, StringComparison.Ordinal);
+        Assert.Contains("Launch(KernelStream stream, in Tensor x, in Tensor y, in Tensor w, int groupsX)", code, StringComparison.Ordinal);
         Assert.Contains("stream.Encode(\"scale\", \"w\", w, 128)", code, StringComparison.Ordinal);
         Assert.Contains("w.Type != DType.BF16", code, StringComparison.Ordinal);
         Assert.Contains("w.Shape[1] != extentH", code, StringComparison.Ordinal);

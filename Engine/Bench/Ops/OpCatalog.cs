@@ -36,12 +36,12 @@ internal static class OpCatalog
         {
             all.AddRange(
             [
-                () => new LinearBench("in_proj", projected, c.Hidden, rows, rowClass),
+                () => new LinearBench("in_proj", projected, c.Hidden, rows, rowClass, normed: ops),
                 () => new ConvolutionBench(delta.Channels, c.ConvKernel, projected, rows, rowClass),
                 () => new DeltaRuleBench(delta, rows, rowClass),
                 () => new GatedRmsNormBench(delta.ValueHeads, delta.ValueDim, rows),
                 .. Enumerable.Repeat<Func<OpBench>>(() => new DeltaNetBench(delta, c.ConvKernel, rows), rowClass == RowClass.Generated ? 1 : 0),
-                () => new LinearBench("out_proj", c.Hidden, delta.ValueWidth, rows, rowClass),
+                () => new LinearBench("out_proj", c.Hidden, delta.ValueWidth, rows, rowClass, normed: ops),
             ]);
         }
 
@@ -49,7 +49,7 @@ internal static class OpCatalog
         {
             all.AddRange(
             [
-                () => new LinearBench("qkv_proj", heads.ProjectedWidth, c.Hidden, rows, rowClass),
+                () => new LinearBench("qkv_proj", heads.ProjectedWidth, c.Hidden, rows, rowClass, normed: ops),
                 () => new RotaryTableBench(c.Rope.RotaryDim, c.Rope.Theta, rows),
                 () => new PrepareAttentionBench(heads, c.Rope.RotaryDim, cache, rows),
                 .. contexts.Take(rowClass == RowClass.Prompt ? 1 : contexts.Count)

@@ -32,4 +32,18 @@ public static class Cluster
     public static void Store(uint shared, float value, int rank)
     {
     }
+
+    /// <summary>
+    /// Sends an f32 into the shared memory of a group of the cluster and counts its bytes at a barrier there when it has come (PTX
+    /// ISA, "st.async"): who waits at that barrier reads it, and nobody else waits for anything. The group must not have ended.
+    /// </summary>
+    /// <param name="shared">The address in the own window.</param>
+    /// <param name="value">The number.</param>
+    /// <param name="barrier">Likewise, the barrier's.</param>
+    /// <param name="rank">The group's number within the cluster.</param>
+    [IntrinsicImplementation]
+    [Ptx("{ .reg .b32 there, mark; mapa.shared::cluster.u32 there, #0, #3; mapa.shared::cluster.u32 mark, #2, #3; st.async.shared::cluster.mbarrier::complete_tx::bytes.f32 [there], #1, [mark]; }")]
+    public static void Send(uint shared, float value, uint barrier, int rank)
+    {
+    }
 }

@@ -11,15 +11,21 @@ public static class GateMath
     private const float Ln2 = 0.693147180559945309f;
 
     // Below this e^x is no f32; the correction of −∞ would be NaN.
-    private const float Vanishes = -104;
+    internal const float Vanishes = -104;
 
     /// <summary>e^x.</summary>
     public static float Exp(float x)
     {
+        float e = ExpAbove(x);
+        return x < Vanishes ? 0 : e;
+    }
+
+    /// <summary>e^x for x from <see cref="Vanishes"/> on; below, anything.</summary>
+    internal static float ExpAbove(float x)
+    {
         float y = x * Log2E;
         float rest = Scalar.Fma(x, Log2ERest, Scalar.Fma(x, Log2E, -y));
-        float e = Scalar.Exp2(y) * Scalar.Fma(rest, Ln2, 1);
-        return x < Vanishes ? 0 : e;
+        return Scalar.Exp2(y) * Scalar.Fma(rest, Ln2, 1);
     }
 
     /// <summary>e^(x + rest) with |rest| far below |x|.</summary>

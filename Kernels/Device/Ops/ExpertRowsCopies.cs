@@ -6,26 +6,30 @@ namespace Lean.Kernels.Device;
 public static class ExpertRowsCopies
 {
     private const int Box = ExpertRowsShare.Box;
-    private const int BoxBytes = ExpertRowsShare.BoxBytes;
     private const int WeightBytes = ExpertRowsShare.WeightBytes;
 
     /// <summary>
-    /// Keeps the ring full of weights; one thread calls it. It asks for eight units' boxes at once: each request costs it some fifty cycles, and
-    /// where every unit had requests of its own they came no faster than 2.5 TB/s.
+    /// Takes pieces, tells the other warps of them, and keeps the ring full of their weights; one thread calls it. It asks for eight units' boxes at once: each request
+    /// costs it some fifty cycles, and where every unit had requests of its own they came no faster than 2.5 TB/s. At a tile's end they reach
+    /// beyond it: what comes from there goes nowhere.
     /// </summary>
     /// <param name="share">The group's.</param>
+    /// <param name="taken">Pieces that groups have taken beside their first.</param>
     /// <param name="step">Rows from an expert's first gate, or down, to the next one's.</param>
     /// <param name="upStep">Likewise of ups.</param>
-    public static void BringWeights<TProduct, TTile>(ExpertRowsShare share, int step, int upStep)
+    public static void BringWeights<TProduct, TTile>(ExpertRowsShare share, ref int taken, int step, int upStep)
         where TProduct : struct, IExpertProduct
         where TTile : struct, IRowTile
     {
-        uint tiles = ExpertRowsShare.Tiles<TTile>(share.Memory);
-        int stage = 0, parity = 1, unit = share.Begin;
-        while (unit < share.End)
+        uint tiles = ExpertRowsShare.TileList<TTile>(share.Memory);
+        int stage = 0, parity = 1, turn = 0, number = Grid.IdxX;
+        ExpertRowsPiece piece = ExpertRowsShare.Piece(share, number);
+        ExpertRowsShare.Tell<TTile>(share, turn, number);
+        while (piece.Count > 0)
         {
-            int tile = unit / share.Each, own = unit - (tile * share.Each), count = ExpertRowsShare.Count(share, unit, own), expert = ExpertRowsTiles.Expert(tiles, tile);
-            int row = (expert * step) + (own * (TProduct.IsGateUp ? Box : 2 * Box)), upRow = (expert * upStep) + (own * Box);
+            // Which piece comes next is known before this one's last weights are asked for.
+            int next = WorkCounter.Take(ref taken), expert = ExpertRowsTiles.Expert(tiles, piece.Tile);
+            int row = (expert * step) + (piece.First * (TProduct.IsGateUp ? Box : 2 * Box)), upRow = (expert * upStep) + (piece.First * Box);
             for (int block = 0; block < share.Blocks; block++)
             {
                 uint at = share.Memory + (uint)(stage * WeightBytes), full = ExpertRowsShare.Full<TTile>(share.Memory, stage);
@@ -37,30 +41,27 @@ public static class ExpertRowsCopies
                 }
                 else
                 {
-                    // Whole boxes count, whatever of them is outside of the tensor.
-                    AsyncBarrier.ArriveExpecting(full, count * 2 * BoxBytes);
-                    if (count == ExpertRowsShare.Units)
+                    // Whole boxes count, whatever of them is outside of the tensor. Gates of eight units, then their ups; of downs a unit after the other.
+                    AsyncBarrier.ArriveExpecting(full, WeightBytes);
+                    TensorCopy.Load(at, TensorCopy.Map(0), k, row, full);
+                    if (TProduct.IsGateUp)
                     {
-                        Whole<TProduct>(at, full, k, row, upRow);
-                    }
-                    else
-                    {
-                        for (int i = 0; i < count; i++)
-                        {
-                            Unit<TProduct>(at, full, i, k, row, upRow);
-                        }
+                        TensorCopy.Load(at + (WeightBytes / 2), TensorCopy.Map(1), k, upRow, full);
                     }
                 }
 
                 stage++;
-                if (stage == ExpertRowsShare.Stages<TTile>())
+                if (stage == ExpertRowsShare.Stages)
                 {
                     stage = 0;
                     parity ^= 1;
                 }
             }
 
-            unit += count;
+            turn++;
+            number = Grid.DimX + next;
+            piece = ExpertRowsShare.Piece(share, number);
+            ExpertRowsShare.Tell<TTile>(share, turn, number);
         }
     }
 
@@ -75,15 +76,16 @@ public static class ExpertRowsCopies
         where TProduct : struct, IExpertProduct
         where TTile : struct, IRowTile
     {
-        uint tiles = ExpertRowsShare.Tiles<TTile>(share.Memory), room = ExpertRowsShare.Rows<TTile>(share.Memory);
-        int lane = Group.IdxX & 31, stage = 0, parity = 1, part = 0, unit = share.Begin;
-        while (unit < share.End)
+        uint tiles = ExpertRowsShare.TileList<TTile>(share.Memory), room = ExpertRowsShare.Rows(share.Memory);
+        int lane = Group.IdxX & 31, stage = 0, parity = 1, part = 0, turn = 0;
+        ExpertRowsPiece piece = ExpertRowsShare.Listen<TTile>(share, turn);
+        while (piece.Count > 0)
         {
-            int tile = unit / share.Each, there = ExpertRowsTiles.Rows(tiles, tile);
+            int there = ExpertRowsTiles.Rows(tiles, piece.Tile);
             long from = 0;
             if (lane < there)
             {
-                from = ExpertRowsTiles.Place(tiles, tile) + lane;
+                from = ExpertRowsTiles.Place(tiles, piece.Tile) + lane;
                 if (TProduct.IsGateUp)
                 {
                     from = rows[from];
@@ -111,39 +113,15 @@ public static class ExpertRowsCopies
 
                 part ^= 1;
                 stage += ExpertRowsShare.PartBlocks;
-                if (stage >= ExpertRowsShare.Stages<TTile>())
+                if (stage >= ExpertRowsShare.Stages)
                 {
-                    stage -= ExpertRowsShare.Stages<TTile>();
+                    stage -= ExpertRowsShare.Stages;
                     parity ^= 1;
                 }
             }
 
-            unit += ExpertRowsShare.Count(share, unit, unit - (tile * share.Each));
-        }
-    }
-
-    // Gates of eight units, then their ups; of downs a unit after the other.
-    private static void Whole<TProduct>(uint at, uint full, int k, int row, int upRow)
-        where TProduct : struct, IExpertProduct
-    {
-        TensorCopy.Load(at, TensorCopy.Map(0), k, row, full);
-        if (TProduct.IsGateUp)
-        {
-            TensorCopy.Load(at + (WeightBytes / 2), TensorCopy.Map(1), k, upRow, full);
-        }
-    }
-
-    private static void Unit<TProduct>(uint at, uint full, int i, int k, int row, int upRow)
-        where TProduct : struct, IExpertProduct
-    {
-        if (TProduct.IsGateUp)
-        {
-            TensorCopy.Load(at + (uint)(i * BoxBytes), TensorCopy.Map(2), k, row + (i * Box), full);
-            TensorCopy.Load(at + (uint)((WeightBytes / 2) + (i * BoxBytes)), TensorCopy.Map(3), k, upRow + (i * Box), full);
-        }
-        else
-        {
-            TensorCopy.Load(at + (uint)(i * 2 * BoxBytes), TensorCopy.Map(1), k, row + (i * 2 * Box), full);
+            turn++;
+            piece = ExpertRowsShare.Listen<TTile>(share, turn);
         }
     }
 }

@@ -5,13 +5,14 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// grouped_experts, generated rows that share experts, on Hopper: the sums of <see cref="ExpertRows"/>, to the bit, with weights on
-/// their way from a launch's first instruction to its last. Groups stay on a multiprocessor, two of them, and each has an even share of the
-/// outputs of all tiles (rows that share an expert), counted through in units of sixteen rows of weights, a warp's. Of two warps
+/// their way from a launch's first instruction to its last. A group stays on each multiprocessor and takes the next piece of the outputs of all
+/// tiles (rows that share an expert) when it is free: eight units of sixteen rows of weights, a warp's each. Of two warps
 /// more one has blocks of weights brought to a ring in shared memory, the other the tile's rows (<see cref="ExpertRowsCopies"/>); a warp
-/// multiplies its unit's, slice after slice as <see cref="LinearRowsMany"/>, and waits for nobody else.
+/// multiplies its unit's, slice after slice as <see cref="LinearRowsMany"/>, and waits for nobody else. Who multiplies a unit changes no bit of it.
 /// <para>
-/// Shares are even because nobody else's groups fit beside two: where a launch had half of the room, the next one's groups took the other
-/// half as it became free, here two and there none, and the op took longer than its kernels one by one.
+/// Even shares ended up to a tenth of the time apart, and smaller pieces at the end took as long as whole ones, a block of weights being on its way for as long.
+/// A group takes more than half of the room, so that no two of them share a multiprocessor: where the next launch's fitted beside, they began as room became free,
+/// here two and there none, and the op took longer than its kernels one by one.
 /// </para>
 /// </summary>
 public static class ExpertRowsRing
@@ -26,12 +27,11 @@ public static class ExpertRowsRing
     /// <summary>inner[place, i] = silu(x·gate_i) · (x·up_i) of the place's row and expert. A unit is eight gates and their ups.</summary>
     /// <param name="gate">bf16, from the first expert's first gate to the last one's last: whatever lies between is skipped.</param>
     /// <param name="up">Likewise.</param>
-    /// <param name="unitGate">The gates, a unit's at a time.</param>
-    /// <param name="unitUp">The ups.</param>
     /// <param name="x">f32; rows begin at multiples of 16 bytes.</param>
     /// <param name="inner">f32.</param>
     /// <param name="rows">The row of each place.</param>
     /// <param name="counts">Rows of each expert.</param>
+    /// <param name="taken">Pieces that groups have taken of gates and ups, then of downs, beside their first; both 0.</param>
     /// <param name="inputs">H, a multiple of 8.</param>
     /// <param name="width">I, a multiple of 8.</param>
     /// <param name="experts">E.</param>
@@ -43,16 +43,15 @@ public static class ExpertRowsRing
     [Instance("sixteen", typeof(SixteenRows), typeof(SplitTerms))]
     [Instance("eight_rounded", typeof(EightRows), typeof(SingleTerm))]
     [Instance("sixteen_rounded", typeof(SixteenRows), typeof(SingleTerm))]
-    [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes, GroupsTogether = 2)]
+    [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes, HandsOut = true)]
     public static void GateUp<TTile, TTerms>(
         [Shape("G", "H"), Tile(Units * Box)] TensorMap<ushort> gate,
         [Shape("U", "H"), Tile(Units * Box)] TensorMap<ushort> up,
-        [Shape("G", "H"), Tile(Box)] TensorMap<ushort> unitGate,
-        [Shape("U", "H"), Tile(Box)] TensorMap<ushort> unitUp,
         [Shape("T", "H")] ArrayView<float> x,
         [Shape("N", "I")] ArrayView<float> inner,
         [Shape("N")] ArrayView<int> rows,
         [Shape("E")] ArrayView<int> counts,
+        [Shape("2")] ArrayView<int> taken,
         [Extent("H")] int inputs,
         [Extent("I")] int width,
         [Extent("E")] int experts,
@@ -64,15 +63,15 @@ public static class ExpertRowsRing
     {
         // The sort's output is what this begins with.
         DependentLaunch.Wait();
-        Work<GateUpProduct, TTile, TTerms>(x, inner, rows, counts, inputs, width, experts, gateStep, upStep, slices);
+        Work<GateUpProduct, TTile, TTerms>(x, inner, rows, counts, ref taken[0], inputs, width, experts, gateStep, upStep, slices);
     }
 
     /// <summary>parts[place, h] = inner·down_h of the place's expert. A unit is sixteen downs.</summary>
     /// <param name="down">bf16, from the first expert's first row to the last one's last.</param>
-    /// <param name="unitDown">The same, a unit's at a time.</param>
     /// <param name="inner">f32; rows begin at multiples of 16 bytes.</param>
     /// <param name="parts">f32.</param>
     /// <param name="counts">Rows of each expert.</param>
+    /// <param name="taken">Pieces that groups have taken of gates and ups, then of downs, beside their first; both 0.</param>
     /// <param name="inputs">I, a multiple of 8.</param>
     /// <param name="outputs">H, a multiple of 8.</param>
     /// <param name="experts">E.</param>
@@ -83,13 +82,13 @@ public static class ExpertRowsRing
     [Instance("sixteen", typeof(SixteenRows), typeof(SplitTerms))]
     [Instance("eight_rounded", typeof(EightRows), typeof(SingleTerm))]
     [Instance("sixteen_rounded", typeof(SixteenRows), typeof(SingleTerm))]
-    [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes, GroupsTogether = 2)]
+    [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes, HandsOut = true)]
     public static void Down<TTile, TTerms>(
         [Shape("D", "I"), Tile(2 * Units * Box)] TensorMap<ushort> down,
-        [Shape("D", "I"), Tile(2 * Box)] TensorMap<ushort> unitDown,
         [Shape("N", "I")] ArrayView<float> inner,
         [Shape("N", "H")] ArrayView<float> parts,
         [Shape("E")] ArrayView<int> counts,
+        [Shape("2")] ArrayView<int> taken,
         [Extent("I")] int inputs,
         [Extent("H")] int outputs,
         [Extent("E")] int experts,
@@ -98,7 +97,7 @@ public static class ExpertRowsRing
         where TTile : struct, IRowTile
         where TTerms : struct, IActivationTerms
     {
-        Work<DownProduct, TTile, TTerms>(inner, parts, default, counts, inputs, outputs, experts, downStep, downStep, slices);
+        Work<DownProduct, TTile, TTerms>(inner, parts, default, counts, ref taken[1], inputs, outputs, experts, downStep, downStep, slices);
     }
 
     private static void Work<TProduct, TTile, TTerms>(
@@ -106,6 +105,7 @@ public static class ExpertRowsRing
         ArrayView<float> output,
         ArrayView<int> rows,
         ArrayView<int> counts,
+        ref int taken,
         int inputs,
         int outputs,
         int experts,
@@ -118,7 +118,7 @@ public static class ExpertRowsRing
     {
         ExpertRowsShare share = default;
         share.Memory = ExpertRowsShare.Base();
-        uint tiles = ExpertRowsShare.Tiles<TTile>(share.Memory);
+        uint tiles = ExpertRowsShare.TileList<TTile>(share.Memory);
         int warp = Lanes.First(Group.IdxX >> 5);
         if (Group.IdxX == Units * 32)
         {
@@ -135,9 +135,8 @@ public static class ExpertRowsRing
         // Only now may the next launch begin: what the sort left lies there for it, too.
         DependentLaunch.Allow();
         share.Each = TProduct.IsGateUp ? outputs / Box : (outputs + (2 * Box) - 1) / (2 * Box);
-        int units = ExpertRowsTiles.Count(tiles) * share.Each;
-        share.Begin = RowStream.Begin(units, Grid.IdxX);
-        share.End = RowStream.Begin(units, Grid.IdxX + 1);
+        share.Pieces = (share.Each + Units - 1) / Units;
+        share.Tiles = ExpertRowsTiles.Count(tiles);
         share.Inputs = inputs;
         share.Blocks = (inputs + (ExpertRowsShare.PartBlocks * Depth) - 1) / (ExpertRowsShare.PartBlocks * Depth) * ExpertRowsShare.PartBlocks;
         if (warp == Units)
@@ -145,7 +144,7 @@ public static class ExpertRowsRing
             // Weights are nobody's output: those of down come while the launch before still runs.
             if ((Group.IdxX & 31) == 0)
             {
-                ExpertRowsCopies.BringWeights<TProduct, TTile>(share, step, upStep);
+                ExpertRowsCopies.BringWeights<TProduct, TTile>(share, ref taken, step, upStep);
             }
         }
         else if (warp > Units)
@@ -165,19 +164,18 @@ public static class ExpertRowsRing
         where TTile : struct, IRowTile
         where TTerms : struct, IActivationTerms
     {
-        int lane = Group.IdxX & 31, stage = 0, parity = 0, part = 0, partParity = 0;
+        int lane = Group.IdxX & 31, stage = 0, parity = 0, part = 0, partParity = 0, turn = 0;
         int sliceBlocks = (share.Blocks + (slices * ExpertRowsShare.PartBlocks) - 1) / (slices * ExpertRowsShare.PartBlocks) * ExpertRowsShare.PartBlocks;
 
         // A lane has row l / 4 of each eight of weights, in the order 0, 4, 1, 5, …: chunks are swizzled within rows, and so eight
         // lanes read all banks.
         int quarter = lane & 3, weightRow = (((lane >> 2) & 1) * 4) + (lane >> 3);
         uint weights = share.Memory + (uint)((warp * (TProduct.IsGateUp ? 1 : 2) * ExpertRowsShare.BoxBytes) + (weightRow * 128) + ((quarter ^ weightRow) * 16));
-        uint tiles = ExpertRowsShare.Tiles<TTile>(share.Memory), own = ExpertRowsShare.Rows<TTile>(share.Memory) + (uint)(((lane >> 2) * ExpertRowsShare.RowBytes) + (quarter * 32));
+        uint tiles = ExpertRowsShare.TileList<TTile>(share.Memory), own = ExpertRowsShare.Rows(share.Memory) + (uint)(((lane >> 2) * ExpertRowsShare.RowBytes) + (quarter * 32));
         var total = new float[TTile.Rows * 4];
-        int unit = share.Begin;
-        while (unit < share.End)
+        ExpertRowsPiece piece = ExpertRowsShare.Listen<TTile>(share, turn);
+        while (piece.Count > 0)
         {
-            int tile = unit / share.Each, first = unit - (tile * share.Each), count = ExpertRowsShare.Count(share, unit, first);
             for (int i = 0; i < TTile.Rows * 4; i++)
             {
                 total[i] = 0;
@@ -212,7 +210,7 @@ public static class ExpertRowsRing
                         AsyncBarrier.ArriveFirst(ExpertRowsShare.Empty<TTile>(share.Memory, stage), lane);
                         from += Depth * 4;
                         stage++;
-                        if (stage == ExpertRowsShare.Stages<TTile>())
+                        if (stage == ExpertRowsShare.Stages)
                         {
                             stage = 0;
                             parity ^= 1;
@@ -232,8 +230,8 @@ public static class ExpertRowsRing
             }
 
             // What a warp without a unit multiplied goes nowhere, and so does what stands for rows that do not exist.
-            int there = warp < count ? ExpertRowsTiles.Rows(tiles, tile) : 0, place = ExpertRowsTiles.Place(tiles, tile);
-            int n = ((first + warp) * (TProduct.IsGateUp ? Box : 2 * Box)) + weightRow;
+            int there = warp < piece.Count ? ExpertRowsTiles.Rows(tiles, piece.Tile) : 0, place = ExpertRowsTiles.Place(tiles, piece.Tile);
+            int n = ((piece.First + warp) * (TProduct.IsGateUp ? Box : 2 * Box)) + weightRow;
             for (int i = 0; i < TTile.Rows * 2; i++)
             {
                 int row = (i / 2 * 8) + (quarter * 2) + (i % 2), sum = (i / 2 * 4) + (i % 2);
@@ -255,7 +253,8 @@ public static class ExpertRowsRing
                 }
             }
 
-            unit += count;
+            turn++;
+            piece = ExpertRowsShare.Listen<TTile>(share, turn);
         }
     }
 

@@ -1,13 +1,13 @@
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// A group's share of the work of <see cref="ExpertRowsRing"/>, and where its shared memory has what: blocks of weights on their
-/// way, parts of rows on theirs, the tiles, barriers. Units of all tiles are counted through, and a group has those from
-/// <see cref="Begin"/> to <see cref="End"/>, up to eight of a tile at a time.
+/// What a group of <see cref="ExpertRowsRing"/> works on, and where its shared memory has what: blocks of weights on their
+/// way, parts of rows on theirs, the tiles, barriers. Work is cut into pieces of eight units of a tile, which are counted through; groups take the next one
+/// when they are free (<see cref="WorkCounter"/>), since memory serves some multiprocessors faster than others.
 /// </summary>
 public struct ExpertRowsShare
 {
-    /// <summary>Units at a time, each a warp's.</summary>
+    /// <summary>Units of a piece, each a warp's.</summary>
     public const int Units = 8;
 
     /// <summary>A block along k.</summary>
@@ -16,26 +16,35 @@ public struct ExpertRowsShare
     /// <summary>Eight rows of 128 bytes, which the copy engine swizzles alike; a unit has two such boxes.</summary>
     public const int Box = 8, BoxBytes = Box * Depth * 2, WeightBytes = Units * 2 * BoxBytes;
 
+    /// <summary>Blocks of weights on their way.</summary>
+    public const int Stages = 5;
+
     /// <summary>Rows come in parts of four blocks, of which two have room: the copy engine is asked less often.</summary>
     public const int Parts = 2, PartBlocks = 4;
 
     /// <summary>Rows lie so far apart that eight lanes read all banks.</summary>
     public const int RowBytes = (PartBlocks * Depth * 4) + 16, EightBytes = 8 * RowBytes;
 
-    /// <summary>Shared memory of a group, up to a multiple of 1,024 counted: less than half of a multiprocessor's. Of tiles of sixteen rows, which take more than those of eight.</summary>
-    public const int SharedBytes = ((MostStages - 1) * WeightBytes) + (2 * Parts * EightBytes) + ExpertRowsTiles.Bytes + BarrierBytes + 1024;
+    /// <summary>
+    /// Shared memory that a group asks for, with what is lost up to a multiple of 1,024: 123 KB are used, but two groups must not fit beside each other
+    /// (<see cref="ExpertRowsRing"/>), and with this much it was measured.
+    /// </summary>
+    public const int SharedBytes = 200 << 10;
 
-    private const int MostStages = 5;
-    private const int BarrierBytes = 256;
+    // Pieces that the group's warps know of: what takes them is no more than the blocks on their way ahead, and a piece has four at least.
+    private const int Posts = 4;
 
     /// <summary>Where shared memory begins, a multiple of 1,024.</summary>
     public uint Memory;
 
-    /// <summary>The first unit, and the one behind the last.</summary>
-    public int Begin, End;
+    /// <summary>Tiles.</summary>
+    public int Tiles;
 
     /// <summary>Units of a tile.</summary>
     public int Each;
+
+    /// <summary>Pieces of a tile.</summary>
+    public int Pieces;
 
     /// <summary>K.</summary>
     public int Inputs;
@@ -43,24 +52,19 @@ public struct ExpertRowsShare
     /// <summary>Blocks along k, a multiple of four: slices are, and those beyond K add nothing.</summary>
     public int Blocks;
 
-    /// <summary>Blocks of weights on their way; rows of larger tiles leave room for less.</summary>
-    public static int Stages<TTile>()
-        where TTile : struct, IRowTile => TTile.Rows == 1 ? MostStages : MostStages - 1;
-
     /// <summary>Where shared memory begins.</summary>
     public static uint Base() => (CudaShared.Base() + 1023u) & ~1023u;
 
     /// <summary>Where the rows' parts lie.</summary>
-    public static uint Rows<TTile>(uint memory)
-        where TTile : struct, IRowTile => memory + (uint)(Stages<TTile>() * WeightBytes);
+    public static uint Rows(uint memory) => memory + (Stages * WeightBytes);
 
     /// <summary>Where the tiles are listed.</summary>
-    public static uint Tiles<TTile>(uint memory)
-        where TTile : struct, IRowTile => Rows<TTile>(memory) + (uint)(Parts * TTile.Rows * EightBytes);
+    public static uint TileList<TTile>(uint memory)
+        where TTile : struct, IRowTile => Rows(memory) + (uint)(Parts * TTile.Rows * EightBytes);
 
     /// <summary>The barrier of a block of weights that has come.</summary>
     public static uint Full<TTile>(uint memory, int stage)
-        where TTile : struct, IRowTile => Tiles<TTile>(memory) + (uint)(ExpertRowsTiles.Bytes + (stage * 8));
+        where TTile : struct, IRowTile => TileList<TTile>(memory) + (uint)(ExpertRowsTiles.Bytes + (stage * 8));
 
     /// <summary>The barrier of a block that every warp has multiplied.</summary>
     public static uint Empty<TTile>(uint memory, int stage)
@@ -74,20 +78,59 @@ public struct ExpertRowsShare
     public static void Make<TTile>(uint memory)
         where TTile : struct, IRowTile
     {
-        for (int i = 0; i < Stages<TTile>(); i++)
+        for (int i = 0; i < Stages; i++)
         {
             AsyncBarrier.Initialize(Full<TTile>(memory, i), 1);
             AsyncBarrier.Initialize(Empty<TTile>(memory, i), Units);
         }
 
-        AsyncBarrier.Initialize(Came<TTile>(memory, 0), 1);
-        AsyncBarrier.Initialize(Came<TTile>(memory, 1), 1);
+        for (int i = 0; i < Parts; i++)
+        {
+            AsyncBarrier.Initialize(Came<TTile>(memory, i), 1);
+        }
+
+        for (int i = 0; i < Posts; i++)
+        {
+            AsyncBarrier.Initialize(Told<TTile>(memory, i), 1);
+        }
+
         AsyncBarrier.FenceInitialized();
     }
 
-    /// <summary>How many units are worked on at a time: of one tile.</summary>
+    /// <summary>Tells the group's warps which piece comes next; one thread calls it.</summary>
     /// <param name="share">The group's.</param>
-    /// <param name="unit">The first of them.</param>
-    /// <param name="own">Its number in its tile.</param>
-    public static int Count(ExpertRowsShare share, int unit, int own) => Math.Min(Math.Min(Units, share.Each - own), share.End - unit);
+    /// <param name="turn">How many were told before.</param>
+    /// <param name="piece">The piece's number.</param>
+    public static void Tell<TTile>(ExpertRowsShare share, int turn, int piece)
+        where TTile : struct, IRowTile
+    {
+        uint told = Told<TTile>(share.Memory, turn);
+        CudaShared.Store(told + (Posts * 8), (uint)piece);
+        AsyncBarrier.Arrive(told);
+    }
+
+    /// <summary>Waits until the piece of a turn is told.</summary>
+    /// <param name="share">The group's.</param>
+    /// <param name="turn">How many were told before.</param>
+    public static ExpertRowsPiece Listen<TTile>(ExpertRowsShare share, int turn)
+        where TTile : struct, IRowTile
+    {
+        uint told = Told<TTile>(share.Memory, turn);
+        AsyncBarrier.Wait(told, turn / Posts & 1);
+        return Piece(share, (int)CudaShared.Load(told + (Posts * 8)));
+    }
+
+    /// <summary>The piece of a number.</summary>
+    public static ExpertRowsPiece Piece(ExpertRowsShare share, int number)
+    {
+        ExpertRowsPiece piece = default;
+        piece.Tile = number / share.Pieces;
+        piece.First = (number - (piece.Tile * share.Pieces)) * Units;
+        piece.Count = piece.Tile < share.Tiles ? Math.Min(Units, share.Each - piece.First) : 0;
+        return piece;
+    }
+
+    // The barrier of a piece's number, which lies as far behind as all of them take.
+    private static uint Told<TTile>(uint memory, int turn)
+        where TTile : struct, IRowTile => Full<TTile>(memory, turn % Posts) + 160u;
 }

@@ -16,6 +16,9 @@ public static class ExpertRowsTiles
 
     private const int RowBits = 8;
 
+    // Experts of a lane.
+    private const int Together = 8;
+
     /// <summary>Lists them; one warp calls it, and a barrier must follow.</summary>
     /// <param name="tiles">Where to, a multiple of 16.</param>
     /// <param name="counts">Rows of each expert: that of a kernel before the one before may be read, too.</param>
@@ -23,31 +26,43 @@ public static class ExpertRowsTiles
     public static void List<TTile>(uint tiles, ArrayView<int> counts, int experts)
         where TTile : struct, IRowTile
     {
-        int lane = Group.IdxX & 31, share = (experts + 31) / 32, begin = Math.Min(lane * share, experts), end = Math.Min(begin + share, experts);
-        int own = 0, places = 0;
-        for (int e = begin; e < end; e++)
+        // A lane has neighbours, all of them on their way together.
+        var own = new int[Together];
+        int lane = Group.IdxX & 31, tile = 0, place = 0;
+        for (int from = 0; from < experts; from += Together * 32)
         {
-            int count = WideAccess.Fresh(ref counts[e]);
-            places += count;
-            own += Tiles<TTile>(count);
-        }
-
-        int throughTiles = Through(own, lane), throughPlaces = Through(places, lane), tile = throughTiles - own, place = throughPlaces - places;
-        for (int e = begin; e < end; e++)
-        {
-            int count = WideAccess.Fresh(ref counts[e]);
-            for (int first = 0; first < count; first += TTile.Rows * 8)
+            int first = from + (lane * Together), number = 0, rows = 0;
+            for (int i = 0; i < Together; i++)
             {
-                CudaShared.Store2(At(tiles, tile), (uint)(place + first), (uint)((e << RowBits) + Math.Min(count - first, TTile.Rows * 8)));
-                tile++;
+                own[i] = WideAccess.Fresh(ref counts[Math.Min(first + i, experts - 1)]);
             }
 
-            place += count;
+            for (int i = 0; i < Together; i++)
+            {
+                own[i] = first + i < experts ? own[i] : 0;
+                number += Tiles<TTile>(own[i]);
+                rows += own[i];
+            }
+
+            int tilesThrough = Through(number, lane), rowsThrough = Through(rows, lane), nextTile = tile + tilesThrough - number, nextPlace = place + rowsThrough - rows;
+            for (int i = 0; i < Together; i++)
+            {
+                for (int begun = 0; begun < own[i]; begun += TTile.Rows * 8)
+                {
+                    CudaShared.Store2(At(tiles, nextTile), (uint)(nextPlace + begun), (uint)(((first + i) << RowBits) + Math.Min(own[i] - begun, TTile.Rows * 8)));
+                    nextTile++;
+                }
+
+                nextPlace += own[i];
+            }
+
+            tile += Last(tilesThrough);
+            place += Last(rowsThrough);
         }
 
-        if (lane == 31)
+        if (lane == 0)
         {
-            CudaShared.Store(tiles, (uint)throughTiles);
+            CudaShared.Store(tiles, (uint)tile);
         }
     }
 
@@ -85,4 +100,6 @@ public static class ExpertRowsTiles
         int below = (int)Interop.FloatAsInt(Lanes.From(Interop.IntAsFloat((uint)value), (lane - step) & 31));
         return lane >= step ? below : 0;
     }
+
+    private static int Last(int value) => (int)Interop.FloatAsInt(Lanes.From(Interop.IntAsFloat((uint)value), 31));
 }

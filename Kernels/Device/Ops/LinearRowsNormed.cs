@@ -19,20 +19,16 @@ public static class LinearRowsNormed
     public const int MostRows = 2;
 
     /// <summary>The rows' width.</summary>
-    public const int Width = 2048;
+    public const int Width = RowNorm.Width;
 
     private const int Side = 16;
     private const int Eight = 8;
-    private const int Four = 4;
-    private const int Half = RowProducts.Threads * Four;
+    private const int Parts = 2;
 
     // Of a row's terms: each row begins at other banks than the one before.
     private const int TermBytes = (Width / 32 * OneRow.BlockBytes) + 64;
 
-    // Of a row: sums of squares of the norm's sixteen warps, and of the scaled values.
-    private const int NormWarps = 16;
-    private const int SumBytes = 2 * NormWarps * sizeof(float);
-
+    private const int SumBytes = RowNorm.SumBytes;
     private const int WeightBytes = RowProducts.Warps * RowStream.WarpBytes;
     private const int Sums = MostRows * RowProducts.Warps * Side;
 
@@ -92,34 +88,29 @@ public static class LinearRowsNormed
             CopyAsync.Commit();
         }
 
-        int h = Group.IdxX * Four;
-        Load(w, 0, norm, h);
-        Load(w, Four, norm, h + Half);
+        RowNorm.Load(w, Parts, norm, 0);
         DependentLaunch.Wait();
         for (int t = 0; t < rows; t++)
         {
             long row = (long)t * Width;
-            Load(x, 0, residual, row + h);
-            Load(x, Four, residual, row + h + Half);
+            RowNorm.Load(x, Parts, residual, row);
             if (delta.Length > 0)
             {
-                Add(x, 0, delta, row + h);
-                Add(x, Four, delta, row + h + Half);
+                RowNorm.Add(x, Parts, delta, row);
             }
 
-            float shrink = 1, sum = Squares(x, squares + (uint)(t * SumBytes), 1);
+            float shrink = 1, sum = RowNorm.Squares(x, Parts, squares + (uint)(t * SumBytes), 1);
             if (!Scalar.IsFinite(sum))
             {
                 // Where only the squares leave f32, those of the scaled values count.
                 shrink = AddRmsNormRow.Small;
-                sum = Squares(x, squares + (uint)((t * SumBytes) + (SumBytes / 2)), AddRmsNormRow.Small);
+                sum = RowNorm.Squares(x, Parts, squares + (uint)((t * SumBytes) + (SumBytes / 2)), AddRmsNormRow.Small);
             }
 
             float scale = Scalar.Rsqrt((sum / Width) + (epsilon * shrink * shrink));
             if (Grid.IdxX == t)
             {
-                Store(kept, row + h, x, 0);
-                Store(kept, row + h + Half, x, Four);
+                RowNorm.Store(kept, row, x, Parts);
                 if (Group.IdxX == 0 && faults.Length > 0)
                 {
                     int before = delta.Length > 0 ? faults[t] : 0;
@@ -134,13 +125,10 @@ public static class LinearRowsNormed
 
             if (Grid.IdxX == t && normed.Length > 0)
             {
-                Store(normed, row + h, x, 0);
-                Store(normed, row + h + Half, x, Four);
+                RowNorm.Store(normed, row, x, Parts);
             }
 
-            uint to = split + (uint)(t * TermBytes);
-            Split<TTerms>(to, h, x, 0);
-            Split<TTerms>(to, h + Half, x, Four);
+            RowNorm.Split<TTerms>(split + (uint)(t * TermBytes), x, Parts);
         }
 
         Group.Barrier();
@@ -196,78 +184,6 @@ public static class LinearRowsNormed
         }
 
         CopyAsync.Wait(0);
-    }
-
-    // Σ (x · factor)², in the order of the norm's own launch: threads, warps, then warps in their order.
-    private static float Squares(float[] x, uint shared, float factor)
-    {
-        float lower = 0, upper = 0;
-        for (int i = 0; i < Four; i++)
-        {
-            lower = Scalar.Fma(x[i] * factor, x[i] * factor, lower);
-            upper = Scalar.Fma(x[Four + i] * factor, x[Four + i] * factor, upper);
-        }
-
-        lower = WarpSum(lower);
-        upper = WarpSum(upper);
-        if ((Group.IdxX & 31) == 0)
-        {
-            SharedWords.Store(shared + (uint)((Group.IdxX >> 5) * sizeof(float)), lower);
-            SharedWords.Store(shared + (uint)(((Group.IdxX >> 5) + RowProducts.Warps) * sizeof(float)), upper);
-        }
-
-        Group.Barrier();
-        float sum = 0;
-        for (int i = 0; i < NormWarps * sizeof(float); i += 16)
-        {
-            U4 four = SharedWords.Load4(shared + (uint)i);
-            sum = sum + Interop.IntAsFloat(four.X) + Interop.IntAsFloat(four.Y) + Interop.IntAsFloat(four.Z) + Interop.IntAsFloat(four.W);
-        }
-
-        return sum;
-    }
-
-    private static float WarpSum(float value)
-    {
-        value += Lanes.Xor(value, 16);
-        value += Lanes.Xor(value, 8);
-        value += Lanes.Xor(value, 4);
-        value += Lanes.Xor(value, 2);
-        return value + Lanes.Xor(value, 1);
-    }
-
-    private static void Load(float[] to, int first, ArrayView<float> from, long at)
-    {
-        U4 four = WideAccess.Load(ref from[at]);
-        to[first] = Interop.IntAsFloat(four.X);
-        to[first + 1] = Interop.IntAsFloat(four.Y);
-        to[first + 2] = Interop.IntAsFloat(four.Z);
-        to[first + 3] = Interop.IntAsFloat(four.W);
-    }
-
-    private static void Add(float[] to, int first, ArrayView<float> from, long at)
-    {
-        U4 four = WideAccess.Load(ref from[at]);
-        to[first] += Interop.IntAsFloat(four.X);
-        to[first + 1] += Interop.IntAsFloat(four.Y);
-        to[first + 2] += Interop.IntAsFloat(four.Z);
-        to[first + 3] += Interop.IntAsFloat(four.W);
-    }
-
-    private static void Store(ArrayView<float> to, long at, float[] x, int first) => WideAccess.Store(ref to[at], x[first], x[first + 1], x[first + 2], x[first + 3]);
-
-    // Four numbers' terms, as RowProducts.Split makes eight's: half of what a lane reads at once.
-    private static void Split<TTerms>(uint terms, int k, float[] x, int first)
-        where TTerms : struct, IActivationTerms
-    {
-        uint h0 = BF16.Pack(x[first], x[first + 1]), h1 = BF16.Pack(x[first + 2], x[first + 3]);
-        uint to = terms + (uint)((k / 32 * OneRow.BlockBytes) + (k % 32 * 2));
-        CudaShared.Store2(to, h0, h1);
-        if (TTerms.Count == 2)
-        {
-            CudaShared.Store2(
-                to + (OneRow.BlockBytes / 2), BF16.Pack(x[first] - BF16.Low(h0), x[first + 1] - BF16.High(h0)), BF16.Pack(x[first + 2] - BF16.Low(h1), x[first + 3] - BF16.High(h1)));
-        }
     }
 
     private static void Words(uint[] to, int at, U4 four)

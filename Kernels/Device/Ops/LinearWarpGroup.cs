@@ -5,8 +5,8 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// linear, prompt rows, on Hopper: output[t, n] = Σ_k x[t, k] · weight[n, k] with wgmma (<see cref="WarpGroupTiles"/>, which
-/// has the order of an output's products). Groups stay on a multiprocessor and take tile after tile; the copy engine brings
-/// blocks, and takes the sums away while the next tile is multiplied. What is beyond T, N or K reads as zero.
+/// has the order of an output's products). Groups stay on a multiprocessor and take tile after tile (<see cref="TileOrder"/>); the
+/// copy engine brings blocks, and takes the sums away while the next tile is multiplied. What is beyond T, N or K reads as zero.
 /// </summary>
 public static class LinearWarpGroup
 {
@@ -94,7 +94,7 @@ public static class LinearWarpGroup
     {
         uint memory = WarpGroupTiles.Memory();
         int thread = Group.IdxX, group = Lanes.First(thread >> 7);
-        int rowTiles = (rows + Rows - 1) / Rows, tiles = rowTiles * ((outputs + TTile.Columns - 1) / TTile.Columns);
+        int rowTiles = (rows + Rows - 1) / Rows, columnTiles = (outputs + TTile.Columns - 1) / TTile.Columns;
         int padded = packed / TTerms.Count;
         WarpGroupTiles.Start(memory, WarpGroupTiles.Stages<TTile, TTerms>(), 1);
         if (group == 0)
@@ -102,27 +102,27 @@ public static class LinearWarpGroup
             WarpGroup.ReleaseRegisters(40);
             if (thread == 0)
             {
-                Bring<TTile, TTerms>(memory, rowTiles, tiles, padded);
+                Bring<TTile, TTerms>(memory, rowTiles, columnTiles, padded);
             }
         }
         else
         {
             WarpGroup.TakeRegisters(232);
-            Multiply<TTile, TTerms, TOutput>(memory, rowTiles, tiles, padded / Depth, group, gate, add, gateStride, addStride, rows, outputs);
+            Multiply<TTile, TTerms, TOutput>(memory, rowTiles, columnTiles, padded / Depth, group, gate, add, gateStride, addStride, rows, outputs);
         }
     }
 
-    // Columns of a tile are the outer loop over tiles, so the groups that run side by side read the same weights.
-    private static void Bring<TTile, TTerms>(uint memory, int rowTiles, int tiles, int padded)
+    private static void Bring<TTile, TTerms>(uint memory, int rowTiles, int columnTiles, int padded)
         where TTile : struct, IProductTile
         where TTerms : struct, IActivationTerms
     {
         long x = TensorCopy.Map(0), weight = TensorCopy.Map(1);
         RingPlace place = default;
         place.Parity = 1;
-        for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
+        for (int tile = Grid.IdxX; tile < rowTiles * columnTiles; tile += Grid.DimX)
         {
-            int across = tile / rowTiles, row = (tile - (across * rowTiles)) * Rows, column = across * TTile.Columns;
+            TilePlace own = TileOrder.Of<TTerms>(tile, rowTiles, columnTiles);
+            int row = own.Row * Rows, column = own.Across * TTile.Columns;
             for (int k = 0; k < padded; k += Depth)
             {
                 uint barrier = WarpGroupTiles.Full(memory, place.Stage), at = memory + (uint)(place.Stage * WarpGroupTiles.StageBytes<TTile, TTerms>());
@@ -149,7 +149,7 @@ public static class LinearWarpGroup
     private static void Multiply<TTile, TTerms, TOutput>(
         uint memory,
         int rowTiles,
-        int tiles,
+        int columnTiles,
         int blocks,
         int group,
         ArrayView<float> gate,
@@ -168,9 +168,10 @@ public static class LinearWarpGroup
         float upper = 0, lower = 0;
         long upperRow = 0, lowerRow = 0;
         var next = new float[BoxSums];
-        for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
+        for (int tile = Grid.IdxX; tile < rowTiles * columnTiles; tile += Grid.DimX)
         {
-            int across = tile / rowTiles, row = (tile - (across * rowTiles)) * Rows;
+            TilePlace at = TileOrder.Of<TTerms>(tile, rowTiles, columnTiles);
+            int row = at.Row * Rows, column = at.Across * TTile.Columns, columns = TOutput.IsBF16 ? 64 : 32;
             if (TOutput.IsAdded)
             {
                 // Before the products, which take longer.
@@ -179,11 +180,10 @@ public static class LinearWarpGroup
                 lower = GateMath.Sigmoid(gate[(long)lowerPlace * gateStride]);
                 upperRow = (long)upperPlace * addStride;
                 lowerRow = (long)lowerPlace * addStride;
-                Ahead(next, add, upperRow, lowerRow, across * TTile.Columns, outputs);
+                Ahead(next, add, upperRow, lowerRow, column, outputs);
             }
 
             place = WarpGroupTiles.Multiply<TTile, TTerms, NeighbourRows>(memory, place, blocks, group);
-            int column = across * TTile.Columns, columns = TOutput.IsBF16 ? 64 : 32;
             for (int box = 0; box < TTile.Columns / (TOutput.IsBF16 ? 64 : 32); box++)
             {
                 if (TOutput.IsAdded)

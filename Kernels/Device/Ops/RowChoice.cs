@@ -16,6 +16,9 @@ public static class RowChoice
     public const int Line = 8;
 
     private const int Threads = 32;
+    // Of the list, and of what is not listed.
+    private const int Places = 2 * Threads;
+
     private const uint Sign = 0x80000000u;
     private const uint None = 0xffffffffu;
 
@@ -50,9 +53,9 @@ public static class RowChoice
         for (int i = 0; i < TExperts.Lines * Line; i++)
         {
             // Zeros of either sign are equal.
-            uint bits = Interop.FloatAsInt(given[i]), place = (bits & Sign) == 0 ? bits | Sign : bits == Sign ? Sign : ~bits;
-            places[i] = lane + (i * Threads) < count ? place : 0;
-            top = places[i] > top ? places[i] : top;
+            uint bits = Interop.FloatAsInt(given[i]), place = Select.IfLess((int)bits, 0, 0 - bits, bits | Sign);
+            places[i] = Select.IfLess(lane + (i * Threads), count, place, 0u);
+            top = Math.Max(top, places[i]);
         }
 
         float largest = Number(Lanes.Maximum(top));
@@ -63,8 +66,7 @@ public static class RowChoice
 
         for (int i = 0; i < TExperts.Lines * Line; i++)
         {
-            float share = GateMath.Exp(given[i] - largest);
-            sums[i % Line] += lane + (i * Threads) < count ? share : 0;
+            sums[i % Line] += Select.IfLess(lane + (i * Threads), count, Exp(given[i] - largest), 0f);
         }
 
         float total = sums[0] + sums[4] + (sums[2] + sums[6]) + (sums[1] + sums[5] + (sums[3] + sums[7]));
@@ -77,7 +79,7 @@ public static class RowChoice
         // A NaN anywhere, or an infinity above all, makes the sum NaN: no choice is right then, but the experts' op needs
         // some, so it gets the first ones, with weights that tell.
         bool fault = float.IsNaN(total);
-        ArrayView<int> list = SharedMemory.Allocate<int>(2 * Threads);
+        ArrayView<int> list = SharedMemory.Allocate<int>(2 * Places);
         uint least = Least(top, topK);
         int listed = List<TExperts>(list, places, least);
         uint ownPlace = 0, ownExpert = (uint)lane;
@@ -85,7 +87,7 @@ public static class RowChoice
         {
             Rank(list, listed);
             ownPlace = (uint)list[lane];
-            ownExpert = (uint)list[Threads + lane];
+            ownExpert = (uint)list[Places + lane];
         }
         else
         {
@@ -93,21 +95,20 @@ public static class RowChoice
             for (int r = 0; r < topK; r++)
             {
                 uint best = Best<TExperts>(places), first = First<TExperts>(places, best);
-                ownPlace = lane == r ? best : ownPlace;
-                ownExpert = lane == r ? first : ownExpert;
+                ownPlace = Select.IfEqual((uint)lane, (uint)r, best, ownPlace);
+                ownExpert = Select.IfEqual((uint)lane, (uint)r, first, ownExpert);
             }
         }
 
         ownExpert = fault ? (uint)lane : ownExpert;
 
         // Added up in the order of the ranks, and fetched eight at a time.
-        float weight = fault ? float.NaN : GateMath.Exp(Number(ownPlace) - largest) / total, shares = 0;
+        float weight = fault ? float.NaN : Exp(Number(ownPlace) - largest) / total, shares = 0;
         for (int r = 0; r < topK; r += Line)
         {
             for (int i = 0; i < Line; i++)
             {
-                float share = Lanes.From(weight, (r + i) & (Threads - 1));
-                shares += r + i < topK ? share : 0;
+                shares += Select.IfLess(r + i, topK, Lanes.From(weight, (r + i) & (Threads - 1)), 0f);
             }
         }
 
@@ -121,7 +122,7 @@ public static class RowChoice
         for (int r = 0; r < topK; r++)
         {
             least = Lanes.Maximum(top);
-            top = top == least ? 0 : top;
+            top = Select.IfEqual(top, least, 0, top);
         }
 
         return least;
@@ -136,15 +137,13 @@ public static class RowChoice
         Lanes.Together();
         for (int i = 0; i < TExperts.Lines * Line; i++)
         {
-            bool isListed = places[i] >= least;
-            uint lanes = Lanes.Ballot(isListed ? 1 : 0);
-            int at = count + Lanes.Count(lanes & ((1u << lane) - 1));
-            if (isListed && at < Threads)
-            {
-                list[at] = (int)places[i];
-                list[Threads + at] = lane + (i * Threads);
-            }
+            int isListed = Select.IfLess(places[i], least, 0, 1);
+            uint lanes = Lanes.Ballot(isListed);
 
+            // Those that are not, or find no room, go where nobody looks.
+            int at = count + Lanes.Count(lanes & ((1u << lane) - 1)), to = Select.IfLess(at, isListed * Threads, at, Threads + lane);
+            list[to] = (int)places[i];
+            list[Places + to] = lane + (i * Threads);
             count += Lanes.Count(lanes);
         }
 
@@ -152,18 +151,17 @@ public static class RowChoice
         return count;
     }
 
-    // Puts what is listed in order: each counts those that come before it, what is not there being 0.
+    // Puts what is listed in order: each counts those that come before it, what is not there being 0. They are listed in the order
+    // of the experts, which is that of equal ones.
     private static void Rank(ArrayView<int> list, int count)
     {
-        int lane = Group.IdxX & 31, rank = 0, expert = list[Threads + lane];
+        int lane = Group.IdxX & 31, rank = 0, expert = list[Places + lane];
         uint place = (uint)list[lane];
         for (int i = 0; i < count; i += 4)
         {
             for (int j = 0; j < 4; j++)
             {
-                uint other = (uint)list[i + j];
-                bool isBefore = other > place || (other == place && list[Threads + i + j] < expert);
-                rank += isBefore ? 1 : 0;
+                rank += Select.IfLess(place - (uint)Select.IfLess(i + j, lane, 1, 0), (uint)list[i + j], 1, 0);
             }
         }
 
@@ -171,7 +169,7 @@ public static class RowChoice
         if (lane < count)
         {
             list[rank] = (int)place;
-            list[Threads + rank] = expert;
+            list[Places + rank] = expert;
         }
 
         Lanes.Together();
@@ -246,8 +244,10 @@ public static class RowChoice
         return Math.Min(of[0], of[TExperts.Lines - 1]);
     }
 
+    private static float Exp(float x) => Select.IfLess(x, GateMath.Vanishes, 0f, GateMath.ExpAbove(x));
+
     // The number at a place in their order.
-    private static float Number(uint place) => Interop.IntAsFloat((place & Sign) != 0 ? place ^ Sign : ~place);
+    private static float Number(uint place) => Interop.IntAsFloat(Select.IfLess((int)place, 0, place ^ Sign, 0 - place));
 }
 
 /// <summary>An expert that a row has chosen.</summary>

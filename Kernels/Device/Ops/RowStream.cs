@@ -53,12 +53,11 @@ public static class RowStream
     /// <param name="inputs">K.</param>
     public static void Bring(uint write, int part, int first, int most, ArrayView<ushort> weight, long start, int count, int block, int inputs)
     {
-        int k = (block * Block) + ((Group.IdxX & 15) * Eight);
+        int k = (block * Block) + ((Group.IdxX & 15) * Eight), odd = (Group.IdxX >> 4) & 1, rows = Select.IfLess(k, inputs, count, 0);
         for (int i = 0; i < most; i += 2)
         {
-            int row = i + ((Group.IdxX >> 4) & 1);
-            bool inside = row < count && k < inputs;
-            CopyAsync.Sixteen(write + (uint)((part * PartBytes) + ((first + i) * RowBytes)), ref weight[start + (inside ? (row * inputs) + k : 0)], inside ? 16 : 0);
+            int row = i + odd, bytes = Select.IfLess(row, rows, 16, 0), at = Select.IfLess(row, rows, (row * inputs) + k, 0);
+            CopyAsync.Sixteen(write + (uint)((part * PartBytes) + ((first + i) * RowBytes)), ref weight[start + at], bytes);
         }
     }
 
@@ -97,6 +96,21 @@ public static class RowStream
         {
             WarpMatrix.Multiply(4, left, low.Z, low.W);
         }
+    }
+
+    /// <summary>Multiplies a block that has come, where first and second terms are columns of one product, and come as <see cref="OneRow.Multiply"/> has them.</summary>
+    /// <param name="sum">The first of four sums, a constant: outputs l / 4 and l / 4 + 8, two columns of each.</param>
+    /// <param name="read">This lane's.</param>
+    /// <param name="part">The part, a constant.</param>
+    /// <param name="block">The block in it, a constant.</param>
+    /// <param name="terms">This lane's eight along k of its column.</param>
+    public static void MultiplyTerms(int sum, uint read, int part, int block, U4 terms)
+    {
+        uint odd = ((uint)Group.IdxX >> 2) & 1;
+        uint at = read + (uint)((part * PartBytes) + (block / 2 * 128)) + (((uint)(block % 2) ^ odd) * 64);
+        U4 upper = WideAccess.LoadShared(at), lower = WideAccess.LoadShared(at + (Eight * RowBytes));
+        WarpMatrix.Multiply(sum, new U4 { X = upper.X, Y = lower.X, Z = upper.Y, W = lower.Y }, terms.X, terms.Y);
+        WarpMatrix.Multiply(sum, new U4 { X = upper.Z, Y = lower.Z, Z = upper.W, W = lower.W }, terms.Z, terms.W);
     }
 
     /// <summary>

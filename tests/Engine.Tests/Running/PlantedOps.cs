@@ -29,6 +29,9 @@ internal static class PlantedOps
         /// <summary>No fault: a prompt's rows come to products as terms, see <see cref="TermOps"/>.</summary>
         Terms,
 
+        /// <summary>No fault: norms of up to two rows run with what follows them, see <see cref="NormedOps"/>.</summary>
+        Norms,
+
         /// <summary>A row that pads the step writes its key and value to slot 0 of the cache.</summary>
         PaddingRowWithSlot,
     }
@@ -48,6 +51,9 @@ internal static class PlantedOps
             GatherRows = plant == Plant.RowsSwapped ? new SwappedRows(right.GatherRows) : right.GatherRows,
             AddRmsNorm = plant == Plant.StateBeforeNorm ? new StateBeforeNorm(right.AddRmsNorm, config) : right.AddRmsNorm,
             NormedTerms = plant == Plant.Terms ? new TermOps.Norm(right.AddRmsNorm) : null,
+            NormedLinear = plant == Plant.Norms ? new NormedOps.Product(right.AddRmsNorm, right.Linear) : null,
+            NormedGateLinear = plant == Plant.Norms ? new NormedOps.Product(right.AddRmsNorm, right.Linear) : null,
+            NormedRouter = plant == Plant.Norms ? new NormedOps.Router(right.AddRmsNorm, right.Linear, right.ExpertRouter) : null,
             PartSum = right.PartSum,
             GatedRmsNorm = plant == Plant.Terms ? new TermOps.GatedNorm(right.GatedRmsNorm) : right.GatedRmsNorm,
             Linear = plant == Plant.Terms ? new TermOps.Product(right.Linear) : right.Linear,

@@ -45,6 +45,9 @@ internal static class PtxArithmetic
             case "st" when words[1] == "shared::cluster":
                 group.Cluster.Send(group.Value(thread, o[0]), (uint)group.Value(thread, o[1]), instruction);
                 return;
+            case "st" when words[1] == "async":
+                group.Cluster.Send(group.Value(thread, o[0]), (uint)group.Value(thread, o[1]), group.Value(thread, o[2]), instruction);
+                return;
             case "st" when words[^1] == "b64":
                 PtxOperand[] wide = o[1].Parts.Length > 0 ? o[1].Parts : [o[1]];
                 for (int i = 0; i < wide.Length; i++)
@@ -76,6 +79,11 @@ internal static class PtxArithmetic
                 }
 
                 return;
+            case "atom":
+                Span<byte> count = group.Memory(Space(words), group.Value(thread, o[1]), 4);
+                thread.Registers[o[0].Register] = MemoryMarshal.Read<uint>(count);
+                MemoryMarshal.Write(count, (uint)(thread.Registers[o[0].Register] + group.Value(thread, o[2])));
+                return;
             default:
                 thread.Registers[o[0].Register] = Result(instruction, words, o.Length > 1 ? group.Value(thread, o[1]) : 0, o.Length > 2 ? group.Value(thread, o[2]) : 0, o.Length > 3 ? group.Value(thread, o[3]) : 0);
                 return;
@@ -100,8 +108,10 @@ internal static class PtxArithmetic
             "rcp" => Bits(1 / Float(a)),
             "rsqrt" => Bits(1 / MathF.Sqrt(Float(a))),
             "ex2" => Bits(MathF.Pow(2, Float(a))),
+            "lg2" => Bits(MathF.Log2(Float(a))),
             "neg" when words[^1] == "f32" => a ^ 0x80000000,
             "abs" when words[^1] == "f32" => a & 0x7fffffff,
+            "neg" => 0 - a,
             "add" => a + b,
             "sub" => a - b,
             "mul" when words is [_, "wide", "s32"] => (ulong)((long)(int)a * (int)b),

@@ -10,6 +10,7 @@ internal sealed class PtxCluster(byte[][] memories, int threads, bool late)
 {
     private const int RankBit = 24;
     private readonly List<Action> _sent = [];
+    private readonly List<PtxGroup> _groups = [];
     private int _come;
     private int _idle;
 
@@ -33,12 +34,27 @@ internal sealed class PtxCluster(byte[][] memories, int threads, bool late)
         }
     }
 
+    /// <summary>Counts a group in.</summary>
+    public void Add(PtxGroup group) => _groups.Add(group);
+
+    /// <summary>Sends a word into a group's memory, which counts it at a barrier there when it has come.</summary>
+    public void Send(ulong address, uint word, ulong barrier, PtxInstruction at)
+    {
+        PtxGroup group = _groups[Rank(address, at)];
+        Assert.Equal(Rank(address, at), Rank(barrier, at));
+        if (group.IsDone)
+        {
+            throw PtxMachine.Fault(at, "the group has ended");
+        }
+
+        group.Receive(Place(address), word, Place(barrier), at);
+    }
+
     /// <summary>Writes a word into a group's memory.</summary>
     public void Send(ulong address, uint word, PtxInstruction at)
     {
-        int rank = (int)(address >> RankBit) - 1;
-        byte[] memory = rank >= 0 && rank < memories.Length ? memories[rank] : throw PtxMachine.Fault(at, $"no group {rank} in a cluster of {memories.Length}");
-        ulong place = address & ((1ul << RankBit) - 1);
+        byte[] memory = memories[Rank(address, at)];
+        ulong place = Place(address);
         _sent.Add(() => MemoryMarshal.Write(PtxMachine.Shared(memory, place, 4, at), word));
         if (!late)
         {
@@ -50,4 +66,12 @@ internal sealed class PtxCluster(byte[][] memories, int threads, bool late)
     /// <summary>Notes whether a group went on.</summary>
     /// <returns>Whether none of them did since all were asked.</returns>
     public bool IsStuck(bool moved) => (_idle = moved ? 0 : _idle + 1) >= memories.Length;
+
+    private static ulong Place(ulong address) => address & ((1ul << RankBit) - 1);
+
+    private int Rank(ulong address, PtxInstruction at)
+    {
+        int rank = (int)(address >> RankBit) - 1;
+        return rank >= 0 && rank < memories.Length ? rank : throw PtxMachine.Fault(at, $"no group {rank} in a cluster of {memories.Length}");
+    }
 }

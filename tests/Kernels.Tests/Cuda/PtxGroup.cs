@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Lean.Kernels.Tests;
 
 /// <summary>A group of threads on the model of a card. Threads run one after the other up to what they must wait for.</summary>
@@ -102,6 +104,17 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, PtxCluste
 
     /// <summary>Sends 8 bytes to memory that others read: they arrive at some time.</summary>
     public void Send(ulong address, ulong value) => machine.Send(address, value, _at!);
+
+    /// <summary>Takes a word that another group of the cluster sends: it comes at some time.</summary>
+    public void Receive(ulong address, uint word, ulong barrier, PtxInstruction at)
+    {
+        Barrier counts = _barriers.TryGetValue(barrier, out Barrier? found) ? found : throw PtxMachine.Fault(at, "the group has no such barrier");
+        Bring(() =>
+        {
+            MemoryMarshal.Write(PtxMachine.Shared(shared, address, 4, at), word);
+            counts.Come(-4);
+        });
+    }
 
     /// <summary>What an operand is for a thread.</summary>
     public ulong Value(PtxThread thread, PtxOperand operand) => operand.Register >= 0 ? thread.Registers[operand.Register]

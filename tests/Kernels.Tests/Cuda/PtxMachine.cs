@@ -146,7 +146,9 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
                 var cluster = new PtxCluster(memories, program.ThreadCount, LateCopies);
                 for (int i = 0; i < memories.Length; i++)
                 {
-                    yield return new PtxGroup(program, this, cluster, memories[i], x + i, y, groupsX);
+                    var group = new PtxGroup(program, this, cluster, memories[i], x + i, y, groupsX);
+                    cluster.Add(group);
+                    yield return group;
                 }
             }
         }

@@ -3,7 +3,10 @@ using Lean.Tensors;
 
 namespace Lean.Engine.Bench.Ops;
 
-/// <summary>A matrix product with weights of the model: y [T, N] = x [T, K] Wᵀ.</summary>
+/// <summary>
+/// A matrix product with weights of the model: y [T, N] = x [T, K] Wᵀ. Where a norm stands before it that writes a prompt's rows
+/// as the terms that the device multiplies, those are given, as a model on one card gives them, and the op's shape says so.
+/// </summary>
 internal sealed class LinearBench : OpBench
 {
     // Rows of the weight that one thread of the reference takes at a time.
@@ -12,16 +15,32 @@ internal sealed class LinearBench : OpBench
     // Rows of outputs begin at multiples of so many, as a model's do.
     private const long Aligned = 4;
 
+    private const float Epsilon = 1e-6f;
+
     private readonly long _outputs, _inputs;
-    private readonly int _weight, _x, _y;
+    private readonly int _weight, _x, _y, _norm, _normed, _terms;
     private readonly bool _isGate;
+    private readonly NormedTerms? _before;
     private LinearWeight[] _weights = [];
 
-    public LinearBench(string name, long outputs, long inputs, int rows, RowClass rowClass, bool isGate = false) : base(name, $"{outputs}×{inputs}", rows, rowClass)
+    /// <param name="name">The projection.</param>
+    /// <param name="outputs">N.</param>
+    /// <param name="inputs">K.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="rowClass">The rows' class.</param>
+    /// <param name="isGate">Whether it is a router.</param>
+    /// <param name="normed">The set that runs it, where a norm stands before it that writes what that set's products multiply; else null.</param>
+    public LinearBench(string name, long outputs, long inputs, int rows, RowClass rowClass, bool isGate = false, KernelSet? normed = null)
+        : base(name, $"{outputs}×{inputs}{(Norm(normed, outputs, inputs, rowClass) is null ? "" : ", terms given")}", rows, rowClass)
     {
         (_outputs, _inputs, _isGate) = (outputs, inputs, isGate);
         _weight = Fixed.Add(DType.BF16, new Shape(outputs, inputs));
         (_x, _y) = (Random(rows, inputs), Output(rows, (outputs + Aligned - 1) / Aligned * Aligned));
+        _before = Norm(normed, outputs, inputs, rowClass);
+        if (_before is not null)
+        {
+            (_norm, _normed, _terms) = (Random(inputs), Output(rows, inputs), Add(new OwnTensor(DType.I8, new Shape(_before.Bytes(rows, inputs)))));
+        }
     }
 
     public override Work Work => new(
@@ -29,7 +48,15 @@ internal sealed class LinearBench : OpBench
 
     private Tensor Product => Data.Own(_y).Columns(0, _outputs);
 
-    public override void Launch(KernelSet ops, int turn) => Op(ops).Run(Data.Own(_x), _weights[turn % _weights.Length], Product, PromptRows);
+    private Tensor Inputs => Data.Own(_before is null ? _x : _normed);
+
+    private Tensor Terms => _before?.Of(Data.Own(_terms), Rows, _inputs) ?? default;
+
+    public override void Launch(KernelSet ops, int turn) => Op(ops).Run(Inputs, _weights[turn % _weights.Length], Product, PromptRows, Terms);
+
+    // Only the shapes count for whether products take terms: nothing lies at this address.
+    private static NormedTerms? Norm(KernelSet? ops, long outputs, long inputs, RowClass rowClass) =>
+        rowClass == RowClass.Prompt && ops?.Linear.TakesTerms(new LinearWeight(new Tensor(DType.BF16, new Shape(outputs, inputs), 1 << 20))) == true ? ops.NormedTerms : null;
 
     // A router's rows are never rounded.
     private Linear Op(KernelSet ops) => _isGate ? ops.GateLinear : ops.Linear;
@@ -38,11 +65,12 @@ internal sealed class LinearBench : OpBench
     {
         Tensor y = Product, weight = check.Host(Data.Fixed(_weight, 0));
         check.Poison(Data.Own(_y));
+        _before?.Run(Data.Own(_x), default, Data.Own(_norm), Epsilon, Inputs, Terms, areRead: true);
         Launch(check.Ops, 0);
         check.Whole("the output", y);
         foreach (int row in Sampled())
         {
-            Tensor x = check.Copy(Data.Own(_x).Rows(row, 1)), expected = check.New(DType.F32, 1, _outputs);
+            Tensor x = check.Copy(Inputs.Rows(row, 1)), expected = check.New(DType.F32, 1, _outputs);
             Parallel.For(0, (int)((_outputs + Band - 1) / Band), band =>
             {
                 long first = band * Band, count = long.Min(Band, _outputs - first);

@@ -66,6 +66,7 @@ typedef struct object {
     char name[128];
     signature signature;
     uint32_t most_shared;
+    bool large_clusters;
 } object;
 
 typedef struct {

@@ -63,6 +63,11 @@ ENTRY cuFuncSetAttribute(void *handle, int attribute, int value)
 {
     USE;
     KNOWN(function, handle, FUNCTION);
+    if (attribute == 14) {
+        EXPECT(value == 1 && function->signature.cluster > 8, "cuFuncSetAttribute: %s has clusters of %u and is given %d", function->name, function->signature.cluster, value);
+        function->large_clusters = true;
+        RETURN(SUCCESS);
+    }
     EXPECT(attribute == 8 && value >= 0 && (uint32_t)value + function->signature.shared <= 232448, "cuFuncSetAttribute: %s: attribute %d is %d", function->name, attribute, value);
     function->most_shared = (uint32_t)value;
     RETURN(SUCCESS);
@@ -98,6 +103,10 @@ static int launch(const char *call, void *handle, const unsigned grid[3], const 
     const signature *s = &function->signature;
     if (grid[0] == 0 || grid[0] > 0x7fffffff || grid[1] == 0 || grid[1] > 65535 || grid[2] != 1) {
         wrong("%s: %u × %u × %u groups", function->name, grid[0], grid[1], grid[2]);
+        return INVALID_VALUE;
+    }
+    if (s->cluster > 8 && !function->large_clusters) {
+        wrong("%s: clusters of %u, which it was not allowed", function->name, s->cluster);
         return INVALID_VALUE;
     }
     if (grid[0] % s->cluster != 0) {
