@@ -64,6 +64,7 @@ internal static class PassPipeline
 
         Clean(passes);
         passes.Add(new SimplifyControlFlow());
+        passes.Add(new JoinCheck());
 
         var stock = (ImmutableArray<Transformer>)Transformers.GetValue(backend)!;
         Transformers.SetValue(backend, stock.RemoveAt(stock.Length - 1).Add(passes.ToTransformer()));

@@ -22,6 +22,14 @@ public sealed class GateTests : IDisposable
         Assert.Matches($@"PlantedKernels\.cs\(\d+\): error LEANK01: kernel '{name}': on sm_80 .*{problem}.* \(line \d+: ", message);
     }
 
+    [Fact]
+    public void A_value_that_unrolling_loses_is_refused()
+    {
+        using var target = new PtxTarget(_context, "sm_80", CudaArchitecture.SM_80);
+        Exception fault = Assert.ThrowsAny<Exception>(() => target.Compile(Kernel("loses_a_way"))).GetBaseException();
+        Assert.StartsWith("a value is lost on one of the ways", fault.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("\tbarrier ( CLK_GLOBAL_MEM_FENCE );", "barrier that does not order shared memory")]
     [InlineData("generic float* p;", "generic pointer")]

@@ -21,6 +21,24 @@ public static class PlantedKernels
         x[ILGPU.Grid.IdxX] = own[ILGPU.Grid.IdxX & 15];
     }
 
+    [Kernel("loses_a_way", 64, groups: "T", Unroll = true)]
+    public static void LosesAWay([Shape("T")] ArrayView<float> x, [Extent("T")] int rows)
+    {
+        float sum = 0;
+        for (int i = 0; i < rows; i += 4)
+        {
+            if (x[i] > 0)
+            {
+                for (int j = 0; j < 4; j++)
+                {
+                    sum += x[i + j];
+                }
+            }
+        }
+
+        x[0] = sum;
+    }
+
     [Kernel("cuda_alone", 64, groups: "T")]
     public static void CudaAlone([Shape("T")] ArrayView<float> x) => x[Lanes.First(ILGPU.Grid.IdxX)] += 1;
 
