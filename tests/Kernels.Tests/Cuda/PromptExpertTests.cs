@@ -69,11 +69,12 @@ public sealed class PromptExpertTests
         Assert.Equal(expected[0], Plan(rows)[0]);
     }
 
-    // More entries than a group has threads, and fewer; parts of the experts; a shared expert.
+    // More entries than a group has threads, and fewer; more than its warps read at once; parts of the experts; a shared expert.
     [Theory]
     [InlineData(9, 30, 0, 0)]
     [InlineData(130, 40, 0, 70)]
     [InlineData(130, 40, 5, 0)]
+    [InlineData(700, 9, 2, 0)]
     public void Entries_have_places_by_expert_in_their_order(int rows, int experts, int firstExpert, int sharedRows)
     {
         int[] counts = Random(rows, experts), plan = Plan(counts, firstExpert, sharedRows, out int[] entries, out int[] places, out int[] behind);
