@@ -1,6 +1,7 @@
 using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Engine.Weights;
+using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Layers;
@@ -31,7 +32,7 @@ internal sealed class DecoderLayer
 
     /// <summary>Bytes of the step's memory that the layer takes beside what it is given.</summary>
     /// <param name="rows">T.</param>
-    public long Bytes(long rows) => long.Max(_mixer.Bytes(rows), _mlp.Bytes(rows)) + (_layer.Peers is null ? _layer.Ops.NormedTerms?.Bytes(rows, _layer.Config.Hidden) ?? 0 : 0);
+    public long Bytes(long rows) => long.Max(_mixer.Bytes(rows), _mlp.Bytes(rows)) + (_layer.Peers is null && _layer.Ops.NormedTerms is { } norm ? TermBytes(norm, rows) : 0);
 
     /// <summary>Runs the layer.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
@@ -53,7 +54,7 @@ internal sealed class DecoderLayer
         }
 
         ArenaMark before = step.Arena.Mark();
-        _mixer.Forward(_inputNorm.Run(residual, pending, normed, _mixer.TermUse, step), projected: default, delta, step);
+        _mixer.Forward(_inputNorm.Run(residual, pending, normed, _mixer.TermUse, step, _mixer.Input), projected: default, delta, step);
         step.Arena.Release(before);
         Finish(residual, normed, delta, step);
     }
@@ -69,6 +70,8 @@ internal sealed class DecoderLayer
         _mlp.Forward(_postAttentionNorm.Run(residual, delta, normed, _mlp.TermUse, step), projected: default, delta, step);
         step.Arena.Release(mark);
     }
+
+    private long TermBytes(NormedTerms norm, long rows) => long.Max(norm.Bytes(rows, _layer.Config.Hidden), norm.PieceBytes(rows, _layer.Config.Hidden));
 
     /// <summary>What the mixer takes.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>

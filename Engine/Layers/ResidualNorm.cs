@@ -37,15 +37,24 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
         return output;
     }
 
-    /// <summary>Runs it, with the terms of a prompt's rows where the device makes them.</summary>
+    /// <summary>Runs it, with the terms of a prompt's rows, or of generated ones alone, where the device makes them.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
     /// <param name="delta">f32 [T, H]: what is added, whole or left to be summed; or empty.</param>
     /// <param name="normed">f32 [T, H]: room for the norm.</param>
     /// <param name="use">Who takes it, and how.</param>
     /// <param name="step">The step; its memory holds the terms.</param>
-    public NormedRows Run(Tensor residual, Tensor delta, Tensor normed, TermUse use, StepContext step)
+    /// <param name="next">What multiplies all rows and alone takes them, or null.</param>
+    public NormedRows Run(Tensor residual, Tensor delta, Tensor normed, TermUse use, StepContext step, LinearWeight? next = null)
     {
         long rows = step.Batch.PromptRows, width = residual.Shape[1];
+        if (rows == 0 && next is not null && layer.Peers is null && layer.Ops.NormedTerms is { } generated && layer.Ops.Linear.TakesPieces(next, step.Batch.Rows))
+        {
+            rows = step.Batch.Rows;
+            Tensor pieces = generated.Pieces(step.Arena.Raw(generated.PieceBytes(rows, width)), rows, width);
+            generated.RunGenerated(residual, delta, _norm.Weight, _norm.Epsilon, normed, pieces, step.Faults, _norm.Place);
+            return new NormedRows(normed, pieces);
+        }
+
         if (use == TermUse.None || rows == 0 || layer.Peers is not null || layer.Ops.NormedTerms is not { } norm)
         {
             Run(residual, delta, normed, step);

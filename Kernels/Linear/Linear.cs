@@ -18,13 +18,17 @@ public abstract class Linear
     /// How many rows are a prompt's; they come first, generated rows follow. On a GPU the classes run on different
     /// instructions (see <see cref="RowClass"/>); a CPU has one order for both.
     /// </param>
-    /// <param name="terms">bf16 [R, P]: what <see cref="NormedTerms"/> made of the prompt's rows, where the op <see cref="TakesTerms"/>; else empty.</param>
+    /// <param name="terms">
+    /// bf16 [R, P]: what <see cref="NormedTerms"/> made of the prompt's rows, where the op <see cref="TakesTerms"/>; where there are none, of the
+    /// generated ones, where it <see cref="TakesPieces"/>; else empty.
+    /// </param>
     public void Run(Tensor x, LinearWeight weight, Tensor output, long promptRows, Tensor terms = default)
     {
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, new Shape(x.Shape[0], weight.Inputs), "[T, K]", strided: true);
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(x.Shape[0], weight.Outputs), "[T, N]", strided: true);
         LaunchCheck.That(promptRows >= 0 && promptRows <= x.Shape[0], Op, "0 ≤ promptRows ≤ T");
-        LaunchCheck.That(terms.IsEmpty || (TakesTerms(weight) && terms.Shape[0] == promptRows), Op, "terms of the prompt's rows, of a weight that takes them");
+        LaunchCheck.That(
+            terms.IsEmpty || (promptRows > 0 ? TakesTerms(weight) && terms.Shape[0] == promptRows : TakesPieces(weight, x.Shape[0])), Op, "terms of the prompt's rows, or of generated ones, of a weight that takes them");
         if (x.Shape[0] > 0)
         {
             Launch(x, terms, weight, output, promptRows);
@@ -33,6 +37,9 @@ public abstract class Linear
 
     /// <summary>Whether a prompt's rows may come as terms alone.</summary>
     public virtual bool TakesTerms(LinearWeight weight) => false;
+
+    /// <summary>Whether so many rows, all generated, may come as terms alone.</summary>
+    public virtual bool TakesPieces(LinearWeight weight, long rows) => false;
 
     private protected virtual void Launch(Tensor x, Tensor terms, LinearWeight weight, Tensor output, long promptRows) => Launch(x, weight, output, promptRows);
 

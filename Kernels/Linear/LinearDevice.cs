@@ -13,11 +13,20 @@ internal sealed class LinearDevice(KernelStream stream, DType activations) : Lin
 
     public override bool TakesTerms(LinearWeight weight) => _units.Takes(weight) && !LinearMatrixUnits.IsSliced(weight.Outputs, weight.Inputs);
 
+    public override bool TakesPieces(LinearWeight weight, long rows) =>
+        stream.MatrixUnits == MatrixUnits.WarpGroup && weight.Parts.Length == 1 && _rows.Takes(Matrix(weight, weight.Parts[0])) && _rows.Pieces.Takes(rows, Matrix(weight, weight.Parts[0]));
+
     private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows) => Launch(x, terms: default, weight, output, promptRows);
 
     private protected override void Launch(Tensor x, Tensor terms, LinearWeight weight, Tensor output, long promptRows)
     {
         long generated = x.Shape[0] - promptRows;
+        if (!terms.IsEmpty && promptRows == 0)
+        {
+            _rows.Pieces.Run(terms, Matrix(weight, weight.Parts[0]), output);
+            return;
+        }
+
         bool onUnits = promptRows > 0 && _units.Takes(weight);
         if (!terms.IsEmpty)
         {

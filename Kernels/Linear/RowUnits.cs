@@ -7,16 +7,10 @@ namespace Lean.Kernels;
 /// Kernels/Device has the order of their sums). How k is cut follows from K; the kernel and its instance, for 8 to 128 rows at a
 /// time, follow from the number of rows and change no bit.
 /// </summary>
-/// <param name="stream">The device.</param>
-/// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>
-internal sealed class RowUnits(KernelStream stream, bool rounds = false)
+internal sealed class RowUnits
 {
     private const int LineOutputs = 16;
     private const int Warps = 8;
-
-    // As in LinearRowsWarpGroup.
-    private const int GroupOutputs = 128;
-    private const int JoinThreads = 256;
 
     // As in MixtureRows and MixtureDownRows: gates with their ups, and outputs, that are multiplied at a time.
     private const int MixtureUnit = 4;
@@ -34,18 +28,35 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
     // Groups that stay for all their outputs, on a multiprocessor: as many as it holds.
     private const int GroupsTogether = 2;
 
-    private readonly RowLaunches _launches = rounds ? new RoundedRowLaunches(stream) : new SplitRowLaunches(stream);
+    private readonly KernelStream _stream;
+    private readonly bool _rounds;
+    private readonly RowLaunches _launches;
+
+    /// <param name="stream">The device.</param>
+    /// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>
+    public RowUnits(KernelStream stream, bool rounds = false)
+    {
+        (_stream, _rounds) = (stream, rounds);
+        _launches = rounds ? new RoundedRowLaunches(stream) : new SplitRowLaunches(stream);
+        Pieces = new RowPieces(stream, _launches, rounds);
+    }
+
+    /// <summary>Linears of more than eight rows on Hopper.</summary>
+    public RowPieces Pieces { get; }
 
     /// <summary>Whether a weight's products run here; what decides is the same for every number of rows.</summary>
-    public bool Takes(in Tensor x, in Tensor weight) =>
-        stream.MatrixUnits != MatrixUnits.None && weight.Type == DType.BF16 && weight.Shape[weight.Shape.Rank - 1] % 8 == 0
-        && IsAligned(weight.Address, weight.RowStride * 2) && IsAligned(x.Address, x.RowStride * 4);
+    public bool Takes(in Tensor x, in Tensor weight) => Takes(weight) && IsAligned(x.Address, x.RowStride * 4);
+
+    /// <summary>The same of rows that lie well.</summary>
+    public bool Takes(in Tensor weight) =>
+        _stream.MatrixUnits != MatrixUnits.None && weight.Type == DType.BF16 && weight.Shape[weight.Shape.Rank - 1] % 8 == 0
+        && IsAligned(weight.Address, weight.RowStride * 2);
 
     /// <summary>output = add + sigmoid(gate) · x·weightᵀ; gate and add may be empty.</summary>
     public void Linear(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
     {
         long rows = x.Shape[0], inputs = weight.Shape[1];
-        if (rows > 8 && stream.MatrixUnits == MatrixUnits.WarpGroup && TryGroups(x, weight, gate, add, output))
+        if (rows > 8 && _stream.MatrixUnits == MatrixUnits.WarpGroup && Pieces.TryLinear(x, weight, gate, add, output))
         {
             return;
         }
@@ -100,7 +111,7 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
     public void MixtureGateUp(
         in Tensor x, in Tensor experts, in Tensor inner, in Tensor gate, in Tensor up, in Tensor sharedGate, in Tensor sharedUp, int width)
     {
-        int groups = (int)long.Min(experts.Shape.Count * width / MixtureUnit, GroupsTogether * stream.Multiprocessors);
+        int groups = (int)long.Min(experts.Shape.Count * width / MixtureUnit, GroupsTogether * _stream.Multiprocessors);
         _launches.MixtureGateUp(Slices(x.Shape[1]), x, experts, inner, gate, up, sharedGate, sharedUp, width, groups);
     }
 
@@ -108,20 +119,20 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
     public void MixtureDown(
         in Tensor inner, in Tensor experts, in Tensor mix, in Tensor gateLogit, in Tensor output, in Tensor down, in Tensor sharedDown, int width)
     {
-        int groups = (int)long.Min(output.Shape[0] * output.Shape[1] / MixtureOutputs, GroupsTogether * stream.Multiprocessors);
+        int groups = (int)long.Min(output.Shape[0] * output.Shape[1] / MixtureOutputs, GroupsTogether * _stream.Multiprocessors);
         _launches.MixtureDown(Slices(width), inner, experts, mix, gateLogit, output, down, sharedDown, width, groups);
     }
 
     // How many groups on L2 is asked for experts' weights: a third of those that run at a time.
-    private int Later(long pairs) => pairs > MostUnasked ? stream.Multiprocessors : 0;
+    private int Later(long pairs) => pairs > MostUnasked ? _stream.Multiprocessors : 0;
 
     // More than eight rows: sixteen a tile as long as all groups run at once, since multiprocessors have nothing to do
     // otherwise; beyond that 32, for which weights are read half as often.
     private int TileRows(long rows, int columns) =>
-        rows <= 16 || (long)Count(rows, 16) * columns <= GroupsTogether * stream.Multiprocessors ? 16 : 32;
+        rows <= 16 || (long)Count(rows, 16) * columns <= GroupsTogether * _stream.Multiprocessors ? 16 : 32;
 
     // Terms are worth making where the groups of 64 outputs keep the multiprocessors busy.
-    private bool IsMany(long rows, long outputs) => 4L * Count(rows, ManyRows(rows)) * Count(outputs, ManyOutputs) >= 3L * stream.Multiprocessors;
+    private bool IsMany(long rows, long outputs) => 4L * Count(rows, ManyRows(rows)) * Count(outputs, ManyOutputs) >= 3L * _stream.Multiprocessors;
 
     private void Many(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
     {
@@ -129,53 +140,11 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
         int tileRows = ManyRows(rows), rowTiles = Count(rows, tileRows), groups = Count(weight.Shape[0], ManyOutputs) * rowTiles;
         int blocks = Count(inputs, BlocksOf) * (BlocksOf / Block), slices = Slices(inputs);
         long pieces = (long)rowTiles * (tileRows / 8) * blocks;
-        int words = rounds ? TermWords / 2 : TermWords;
-        nint memory = stream.Scratch(pieces * words * sizeof(int)).Address;
+        int words = _rounds ? TermWords / 2 : TermWords;
+        nint memory = _stream.Scratch(pieces * words * sizeof(int)).Address;
         _launches.Terms(x, new Tensor(DType.I32, new Shape(pieces, words), memory), blocks, Count(pieces, Warps));
         var terms = new Tensor(DType.BF16, new Shape(pieces, 2 * words), memory);
         _launches.Many(tileRows, terms, weight, gate, add, output, rowTiles, blocks, slices, groups);
-    }
-
-    // On Hopper, where outputs are enough to keep half of the multiprocessors busy. What is added is so where slices are joined.
-    private bool TryGroups(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
-    {
-        long rows = x.Shape[0], inputs = weight.Shape[1], outputs = weight.Shape[0];
-        int tileRows = rows > 64 ? 128 : ManyRows(rows), rowTiles = Count(rows, tileRows), tiles = Count(outputs, GroupOutputs) * rowTiles;
-        int slices = Slices(inputs), parts = tiles * 2 <= stream.Multiprocessors || !gate.IsEmpty || !add.IsEmpty ? slices : 1;
-        if (tiles * parts * 2 < stream.Multiprocessors)
-        {
-            return false;
-        }
-
-        int blocks = Count(inputs, BlocksOf) * (BlocksOf / Block), words = TermWords / 2 * (rounds ? 1 : 2), groups = int.Min(tiles * parts, stream.Multiprocessors);
-        long eights = (long)rowTiles * (tileRows / 8) * blocks, termBytes = eights * words * sizeof(int), sumRows = parts == 1 ? 0 : parts * rows;
-        nint memory = stream.Scratch(termBytes + (sumRows * outputs * sizeof(float))).Address;
-        _launches.Pieces(x, new Tensor(DType.I32, new Shape(eights, words), memory), blocks, tileRows / 8, Count(eights, Warps));
-        var terms = new Tensor(DType.BF16, new Shape(eights, 2 * words), memory);
-        Tensor sums = parts == 1 ? output : new Tensor(DType.F32, new Shape(sumRows, outputs), memory + (nint)termBytes);
-        _launches.Groups(tileRows, weight, terms, sums, (int)rows, rowTiles, blocks / 2, slices, parts, groups);
-        if (parts > 1)
-        {
-            Join(slices, sums, output, gate, add, Count(rows * outputs, JoinThreads));
-        }
-
-        return true;
-    }
-
-    private void Join(int slices, in Tensor sums, in Tensor output, in Tensor gate, in Tensor add, int groups)
-    {
-        switch (slices)
-        {
-            case 2:
-                LinearRowsJoinSlices2xLauncher.Launch(stream, sums, output, gate, add, groups);
-                break;
-            case 4:
-                LinearRowsJoinSlices4xLauncher.Launch(stream, sums, output, gate, add, groups);
-                break;
-            default:
-                LinearRowsJoinSlices8xLauncher.Launch(stream, sums, output, gate, add, groups);
-                break;
-        }
     }
 
     /// <summary>
@@ -186,7 +155,7 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
     internal bool TryWhole(in Tensor x, in Tensor weight, in Tensor output)
     {
         long outputs = weight.Shape[0], inputs = weight.Shape[1];
-        int slices = Slices(inputs), groups = (int)long.Min(outputs, GroupsTogether * stream.Multiprocessors);
+        int slices = Slices(inputs), groups = (int)long.Min(outputs, GroupsTogether * _stream.Multiprocessors);
         int chunks = Count(inputs, BlocksOf);
 
         // Of a slice of one chunk all is asked for anyway.
@@ -201,7 +170,7 @@ internal sealed class RowUnits(KernelStream stream, bool rounds = false)
 
     private void Few(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
     {
-        int groups = (int)long.Min(weight.Shape[0], GroupsTogether * stream.Multiprocessors);
+        int groups = (int)long.Min(weight.Shape[0], GroupsTogether * _stream.Multiprocessors);
         _launches.Few(Slices(weight.Shape[1]), x, weight, gate, add, output, groups);
     }
 

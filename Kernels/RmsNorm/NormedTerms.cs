@@ -4,7 +4,8 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// <see cref="AddRmsNorm"/> of rows of which the first, a prompt's, also become what a device's products multiply, bf16 terms:
-/// the products behind it then need no launch that makes them. The bits are those of the norm, and of the terms that a product makes of it.
+/// the products behind it then need no launch that makes them. Generated rows without prompts become theirs, pieces. The bits are
+/// those of the norm, and of the terms that a product makes of it.
 /// </summary>
 public abstract class NormedTerms
 {
@@ -22,6 +23,17 @@ public abstract class NormedTerms
     /// <returns>bf16 [R, P].</returns>
     public abstract Tensor Of(Tensor memory, long rows, long width);
 
+    /// <summary>Bytes of the terms of generated rows.</summary>
+    /// <param name="rows">T, more than 8.</param>
+    /// <param name="width">H.</param>
+    public virtual long PieceBytes(long rows, long width) => 0;
+
+    /// <summary>Memory as the terms of generated rows, for a product that <see cref="Linear.TakesPieces"/>.</summary>
+    /// <param name="memory">i8 [n], n ≥ <see cref="PieceBytes"/>, 64-byte aligned.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="width">H.</param>
+    public virtual Tensor Pieces(Tensor memory, long rows, long width) => throw new NotSupportedException("generated rows have no terms here");
+
     /// <summary>Adds and normalises T rows of width H.</summary>
     /// <param name="residual">f32 [T, H], updated in place where <paramref name="delta"/> is given.</param>
     /// <param name="delta">f32 [T, H], or an empty view for a plain norm.</param>
@@ -34,6 +46,29 @@ public abstract class NormedTerms
     /// <param name="place">This norm's number, above 0 where faults are noted.</param>
     public void Run(Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults = default, int place = 0)
     {
+        Shape shape = Check(residual, delta, weight, output, faults, place);
+        LaunchCheck.That(terms.Shape[0] >= 1 && terms.Shape[0] <= shape[0] && terms.Bytes == Bytes(terms.Shape[0], shape[1]), Op, "terms of 1 … T rows");
+        Launch(residual, delta, weight, epsilon, output, terms, areRead, faults, place);
+    }
+
+    /// <summary>Adds and normalises T generated rows of width H into their terms.</summary>
+    /// <param name="residual">f32 [T, H], updated in place where <paramref name="delta"/> is given.</param>
+    /// <param name="delta">f32 [T, H], or an empty view for a plain norm.</param>
+    /// <param name="weight">f32 [H].</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="output">f32 [T, H]: room for the norm.</param>
+    /// <param name="pieces">What <see cref="Pieces"/> gave.</param>
+    /// <param name="faults">i32 [T], or an empty view; see <see cref="AddRmsNorm.Run"/>.</param>
+    /// <param name="place">This norm's number, above 0 where faults are noted.</param>
+    public void RunGenerated(Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor pieces, Tensor faults = default, int place = 0)
+    {
+        Shape shape = Check(residual, delta, weight, output, faults, place);
+        LaunchCheck.That(pieces.Bytes == PieceBytes(shape[0], shape[1]), Op, "terms of T rows");
+        LaunchGenerated(residual, delta, weight, epsilon, output, pieces, faults, place);
+    }
+
+    private static Shape Check(Tensor residual, Tensor delta, Tensor weight, Tensor output, Tensor faults, int place)
+    {
         Shape shape = new(residual.Shape[0], weight.Shape[0]);
         LaunchCheck.Is(Op, nameof(residual), residual, DType.F32, shape, "[T, H]");
         if (!delta.IsEmpty)
@@ -43,16 +78,19 @@ public abstract class NormedTerms
 
         LaunchCheck.Is(Op, nameof(weight), weight, DType.F32, new Shape(shape[1]), "[H]");
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, shape, "[T, H]");
-        LaunchCheck.That(terms.Shape[0] >= 1 && terms.Shape[0] <= shape[0] && terms.Bytes == Bytes(terms.Shape[0], shape[1]), Op, "terms of 1 … T rows");
         if (!faults.IsEmpty)
         {
             LaunchCheck.Is(Op, nameof(faults), faults, DType.I32, new Shape(shape[0]), "[T]");
             LaunchCheck.That(place > 0, Op, "a place above 0 to note faults under");
         }
 
-        Launch(residual, delta, weight, epsilon, output, terms, areRead, faults, place);
+        return shape;
     }
 
     private protected abstract void Launch(
         Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place);
+
+    private protected virtual void LaunchGenerated(
+        Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor pieces, Tensor faults, int place) =>
+        throw new NotSupportedException("generated rows have no terms here");
 }

@@ -9,10 +9,15 @@ namespace Lean.Kernels;
 internal sealed class NormedTermsDevice(KernelStream stream, AddRmsNormDevice norm, DType activations) : NormedTerms
 {
     private readonly LinearMatrixUnits _units = new(stream, activations == DType.BF16);
+    private readonly RowUnits _rows = new(stream, activations == DType.BF16);
 
     public override long Bytes(long rows, long width) => _units.TermBytes(rows, width);
 
     public override Tensor Of(Tensor memory, long rows, long width) => _units.Terms(memory.Address, rows, width);
+
+    public override long PieceBytes(long rows, long width) => _rows.Pieces.Bytes(rows, width);
+
+    public override Tensor Pieces(Tensor memory, long rows, long width) => _rows.Pieces.Of(memory.Address, rows, width);
 
     private protected override void Launch(
         Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place)
@@ -38,6 +43,36 @@ internal sealed class NormedTermsDevice(KernelStream stream, AddRmsNormDevice no
                 break;
             default:
                 AddRmsNormTermsWideRoundedLauncher.Launch(stream, residual, delta, weight, output, terms, faults, firstKept, epsilon, place, ahead);
+                break;
+        }
+    }
+
+    private protected override void LaunchGenerated(
+        Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor pieces, Tensor faults, int place)
+    {
+        Tensor pairs = RowPieces.Pairs(pieces);
+        long rows = residual.Shape[0], width = residual.Shape[1];
+        int blocks = RowPieces.Blocks(width), eights = RowPieces.Eights(rows);
+        if (!norm.KeepsRows(residual, delta, weight, output))
+        {
+            norm.Run(residual, delta, weight, epsilon, output, faults, place);
+            _rows.Pieces.Split(output, pieces);
+            return;
+        }
+
+        switch (width > AddRmsNormDevice.NarrowRow, activations == DType.BF16)
+        {
+            case (false, false):
+                AddRmsNormPiecesNarrowLauncher.Launch(stream, residual, delta, weight, pairs, faults, blocks, eights, epsilon, place);
+                break;
+            case (false, true):
+                AddRmsNormPiecesNarrowRoundedLauncher.Launch(stream, residual, delta, weight, pairs, faults, blocks, eights, epsilon, place);
+                break;
+            case (true, false):
+                AddRmsNormPiecesWideLauncher.Launch(stream, residual, delta, weight, pairs, faults, blocks, eights, epsilon, place);
+                break;
+            default:
+                AddRmsNormPiecesWideRoundedLauncher.Launch(stream, residual, delta, weight, pairs, faults, blocks, eights, epsilon, place);
                 break;
         }
     }

@@ -16,7 +16,15 @@ internal sealed class GreedyPickDevice(KernelStream stream) : GreedyPick
         var winners = new Tensor(DType.I32, shape, scratch.Address);
         var largest = new Tensor(DType.F32, shape, scratch.Address + (nint)winners.Bytes);
         var sums = new Tensor(DType.F32, shape, largest.Address + (nint)largest.Bytes);
-        GreedyPickPartsLauncher.Launch(stream, logits, winners, largest, sums);
+        if (stream.MatrixUnits == MatrixUnits.None)
+        {
+            GreedyPickPartsLauncher.Launch(stream, logits, winners, largest, sums);
+        }
+        else
+        {
+            GreedyPickPartsWarpLauncher.Launch(stream, logits, winners, largest, sums);
+        }
+
         GreedyPickLauncher.Launch(stream, winners, largest, sums, tokens, logProbabilities, (int)width);
     }
 }

@@ -8,7 +8,7 @@ internal static class NormedTermsSelfCases
     private const double F32 = 1e-5;
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Residual(), .. Gated()];
+    public static IEnumerable<SelfCase> All() => [.. Residual(), .. Generated(), .. Gated()];
 
     private static IEnumerable<SelfCase> Residual() =>
         from shape in ((int Rows, int Prompts, int Hidden)[])[(1, 1, 72), (130, 100, 2048), (6, 5, 2056), (70, 70, 512)]
@@ -37,6 +37,35 @@ internal static class NormedTermsSelfCases
                 int unread = areRead ? 0 : prompts;
                 differences = Differences(sum, residual) + Differences(expectedFaults, faults) + Differences(expected, output)
                     + (unread == rows ? 0 : Differences(expectedNormed.Rows(unread, rows - unread), normed.Rows(unread, rows - unread)));
+            }
+
+            return [expected, memory.New("differences", new Shape(1), [differences])];
+        }, IsAligned: true, Has: static set => set.NormedTerms is not null);
+
+    // On Hopper, where products of so many generated rows take them in pieces.
+    private static IEnumerable<SelfCase> Generated() =>
+        from shape in ((int Rows, int Hidden)[])[(9, 2048), (20, 2056), (64, 1032), (130, 264)]
+        select new SelfCase("normed_terms", $"[{shape.Rows}, {shape.Hidden}], generated", F32, (set, memory) =>
+        {
+            const int Place = 3, Outputs = 4400;
+            (int rows, int hidden) = shape;
+            Shape all = new(rows, hidden);
+            float[] given = SelfCases.Normal(115, all.Count);
+            Tensor residual = memory.New("residual", DType.F32, all, given), sum = memory.New("sum", DType.F32, all, given), added = memory.New("delta", DType.F32, all, SelfCases.Normal(116, all.Count));
+            Tensor norm = memory.New("norm", DType.F32, new Shape(hidden), SelfCases.Normal(117, hidden));
+            var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(Outputs, hidden), SelfCases.Normal(118, (long)Outputs * hidden)));
+            Tensor faults = memory.New("faults", new Shape(rows), new int[rows]), expectedFaults = memory.New("expectedFaults", new Shape(rows), new int[rows]);
+            Tensor normed = memory.New("normed", DType.F32, all), expectedNormed = memory.New("expectedNormed", DType.F32, all);
+            Tensor output = memory.New("output", DType.F32, new Shape(rows, Outputs)), expected = memory.New("expected", DType.F32, new Shape(rows, Outputs));
+            set.AddRmsNorm.Run(sum, added, norm, 1e-6f, expectedNormed, expectedFaults, Place);
+            set.Linear.Run(expectedNormed, weight, expected, promptRows: 0);
+            int differences = 0;
+            if (set.NormedTerms is { } op && set.Linear.TakesPieces(weight, rows))
+            {
+                Tensor pieces = op.Pieces(memory.New("pieces", DType.F32, new Shape(op.PieceBytes(rows, hidden) / sizeof(float))), rows, hidden);
+                op.RunGenerated(residual, added, norm, 1e-6f, normed, pieces, faults, Place);
+                set.Linear.Run(normed, weight, output, promptRows: 0, pieces);
+                differences = Differences(sum, residual) + Differences(expectedFaults, faults) + Differences(expected, output);
             }
 
             return [expected, memory.New("differences", new Shape(1), [differences])];

@@ -8,8 +8,8 @@ namespace Lean.Kernels.Device;
 /// has four neighbours of every 2,048; its sums are joined across the warp, then across warps in their order. Narrow rows
 /// have a kernel of their own, of few registers: more groups run at a time.
 /// <para>
-/// Memory would rest while groups add up and change places. So on Hopper a group asks L2 for its residual before it waits
-/// for the kernel before this one, and afterwards for the rows of a group that has yet to begin.
+/// Memory would rest while groups add up and change places. So on Hopper a group asks L2 for its rows before it waits
+/// for the kernel before this one, and afterwards for those of a group that has yet to begin.
 /// </para>
 /// </summary>
 public static class AddRmsNormRow
@@ -97,6 +97,10 @@ public static class AddRmsNormRow
         if (Group.IdxX == 0)
         {
             Prefetch.ToL2(ref residual[row], width * sizeof(float));
+            if (delta.Length > 0 && Grid.IdxX < ahead)
+            {
+                Prefetch.ToL2(ref delta[row], width * sizeof(float));
+            }
         }
 
         DependentLaunch.Wait();

@@ -293,8 +293,8 @@ public static class LinearRowsWarpGroup
                 {
                     float sum = TTerms.Count == 2 ? Accumulators.Get(i) + Accumulators.Get(i + (TTile.Rows * 4)) : Accumulators.Get(i);
 
-                    // Sums that begin with a zero, as the other kernels' do, are never -0.
-                    float part = count > 0 ? sum + 0f : 0f;
+                    // Sums that begin with a zero, as the other kernels' do, are never -0. An ordinary + 0 would be left out.
+                    float part = count > 0 ? Scalar.Add(sum, 0f) : 0f;
                     total[i] = slice == firstSlice ? part : total[i] + part;
                 }
             }

@@ -14,7 +14,7 @@ public static class RowTermPieces
     private const int Threads = 256;
 
     /// <summary>Words of eight rows' single terms by 32 along k.</summary>
-    private const int Words = 128;
+    internal const int Words = 128;
 
     /// <summary>Rows past the end repeat the last one; beyond K come zeros.</summary>
     /// <param name="x">f32; rows begin at multiples of 16 bytes.</param>

@@ -4,7 +4,7 @@ using Lean.Kernels;
 
 namespace Lean.Engine.Tests.Running;
 
-/// <summary>Layers give the terms of a prompt's rows to the products that take them, whatever the step holds beside them.</summary>
+/// <summary>Layers give the terms of a prompt's rows, or of generated ones alone, to the products that take them, whatever the step holds beside them.</summary>
 public sealed class NormedTermsTests
 {
     [Theory]
@@ -26,8 +26,8 @@ public sealed class NormedTermsTests
             Assert.Equal(one.LogProbabilities, two.LogProbabilities);
         }
 
-        (int beside, int instead) = ((TermOps.Norm)other.Ops.NormedTerms!).Runs;
-        Assert.True(instead > 0 && ((TermOps.GatedNorm)other.Ops.GatedRmsNorm).Runs > 0);
+        (int beside, int instead, int generated) = ((TermOps.Norm)other.Ops.NormedTerms!).Runs;
+        Assert.True(instead > 0 && generated > 0 && ((TermOps.GatedNorm)other.Ops.GatedRmsNorm).Runs > 0);
         Assert.Equal(fixture.EndsWith("moe", StringComparison.Ordinal), beside > 0);
     }
 }

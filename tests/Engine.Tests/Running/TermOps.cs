@@ -4,7 +4,7 @@ using Lean.Tensors;
 namespace Lean.Engine.Tests.Running;
 
 /// <summary>
-/// Ops whose norms make terms of a prompt's rows, as on cards, and whose products take them: here the terms are the f32 rows
+/// Ops whose norms make terms of a prompt's rows, or of several generated ones alone, as on cards, and whose products take them: here the terms are the f32 rows
 /// themselves, so that no bit changes, and rows that nobody should read are NaN.
 /// </summary>
 internal static class TermOps
@@ -26,8 +26,8 @@ internal static class TermOps
     /// <summary>The norm.</summary>
     internal sealed class Norm(AddRmsNorm right) : NormedTerms
     {
-        /// <summary>Norms whose rows were read beside their terms, and those whose were not.</summary>
-        public (int Beside, int Instead) Runs { get; private set; }
+        /// <summary>Norms whose rows were read beside their terms, those whose were not, and those of generated rows.</summary>
+        public (int Beside, int Instead, int Generated) Runs { get; private set; }
 
         public override long Bytes(long rows, long width) => rows * width * sizeof(float);
 
@@ -44,7 +44,18 @@ internal static class TermOps
                 prompts.Fill(float.NaN);
             }
 
-            Runs = areRead ? (Runs.Beside + 1, Runs.Instead) : (Runs.Beside, Runs.Instead + 1);
+            Runs = areRead ? Runs with { Beside = Runs.Beside + 1 } : Runs with { Instead = Runs.Instead + 1 };
+        }
+
+        public override long PieceBytes(long rows, long width) => Bytes(rows, width);
+
+        public override Tensor Pieces(Tensor memory, long rows, long width) => Of(memory, rows, width);
+
+        private protected override void LaunchGenerated(
+            Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor pieces, Tensor faults, int place)
+        {
+            Launch(residual, delta, weight, epsilon, output, pieces, areRead: false, faults, place);
+            Runs = Runs with { Instead = Runs.Instead - 1, Generated = Runs.Generated + 1 };
         }
     }
 
@@ -71,6 +82,8 @@ internal static class TermOps
     internal sealed class Product(Linear right) : Linear
     {
         public override bool TakesTerms(LinearWeight weight) => true;
+
+        public override bool TakesPieces(LinearWeight weight, long rows) => rows > 1;
 
         private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows) => right.Run(x, weight, output, promptRows);
 

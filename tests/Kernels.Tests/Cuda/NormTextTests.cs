@@ -81,6 +81,44 @@ public sealed class NormTextTests
         }
     }
 
+    // Whole blocks, padded ones, and a part more; tiles that are not full, and two of them.
+    [Theory]
+    [InlineData(9, 72, "narrow", DType.F32)]
+    [InlineData(17, 520, "narrow", DType.BF16)]
+    [InlineData(16, 2048, "narrow", DType.F32)]
+    [InlineData(130, 264, "narrow", DType.F32)]
+    [InlineData(33, 2056, "wide", DType.F32)]
+    [InlineData(9, 4104, "wide", DType.BF16)]
+    public void Generated_rows_become_the_pieces_that_a_launch_of_its_own_makes(int rows, int width, string kernel, DType activations)
+    {
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        KernelSet set = DeviceKernelSet.Create(stream, activations);
+        NormedTerms op = set.NormedTerms!;
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Shape all = new(rows, width);
+        float[] given = SelfCases.Normal(1, all.Count);
+        Tensor residual = memory.New("residual", DType.F32, all, given), sum = memory.New("sum", DType.F32, all, given), delta = memory.New("delta", DType.F32, all, SelfCases.Normal(2, all.Count));
+        Tensor norm = memory.New("norm", DType.F32, new Shape(width), SelfCases.Normal(3, width)), weight = memory.New("weight", DType.BF16, new Shape(72, width), SelfCases.Normal(4, 72 * width));
+        Tensor output = memory.New("output", DType.F32, all), expected = memory.New("expected", DType.F32, all);
+        Tensor product = memory.New("product", DType.F32, new Shape(rows, 72)), expectedProduct = memory.New("expectedProduct", DType.F32, new Shape(rows, 72));
+        set.AddRmsNorm.Run(sum, delta, norm, 1e-6f, expected);
+        set.Linear.Run(expected, new LinearWeight(weight), expectedProduct, promptRows: 0);
+        stream.Ran.Clear();
+        output.AsSpan<float>().Fill(7);
+
+        // What nobody has written reads as NaN, also where rows have ended.
+        Tensor room = memory.New("pieces", DType.F32, new Shape(op.PieceBytes(rows, width) / sizeof(float)));
+        room.AsSpan<float>().Fill(float.NaN);
+        Tensor pieces = op.Pieces(room, rows, width);
+        op.RunGenerated(residual, delta, norm, 1e-6f, output, pieces);
+        Assert.Equal($"add_rms_norm_pieces_{kernel}{(activations == DType.BF16 ? "_rounded" : "")}", Assert.Single(stream.Ran));
+        set.Linear.Run(output, new LinearWeight(weight), product, promptRows: 0, pieces);
+        Assert.DoesNotContain(stream.Ran, k => k.StartsWith("row_term", StringComparison.Ordinal));
+        Assert.Equal(sum.AsSpan<float>(), residual.AsSpan<float>());
+        Assert.Equal(expectedProduct.AsSpan<float>(), product.AsSpan<float>());
+        Assert.Null(memory.Fault());
+    }
+
     [Theory]
     [InlineData(DType.F32)]
     [InlineData(DType.BF16)]

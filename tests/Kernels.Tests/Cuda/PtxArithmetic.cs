@@ -101,6 +101,7 @@ internal static class PtxArithmetic
             "rcp" => Bits(1 / Float(a)),
             "rsqrt" => Bits(1 / MathF.Sqrt(Float(a))),
             "ex2" => Bits(MathF.Pow(2, Float(a))),
+            "lg2" => Bits(MathF.Log2(Float(a))),
             "neg" when words[^1] == "f32" => a ^ 0x80000000,
             "abs" when words[^1] == "f32" => a & 0x7fffffff,
             "add" => a + b,

@@ -1,0 +1,129 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>
+/// Linears of more than eight generated rows on Hopper (LinearRowsWarpGroup in Kernels/Device), and the pieces that they take their rows
+/// in: bf16 terms, made by a launch of their own or by the norm before (<see cref="NormedTerms"/>).
+/// </summary>
+/// <param name="stream">The device.</param>
+/// <param name="launches">The kernels' instances.</param>
+/// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>
+internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool rounds)
+{
+    // As in LinearRowsWarpGroup.
+    private const int TileOutputs = 128;
+    private const int JoinThreads = 256;
+
+    // As in RowTermPieces; blocks along k are counted in eights.
+    private const int Words = 128;
+    private const int Warps = 8;
+    private const int Block = 32;
+    private const int BlocksOf = 8 * Block;
+
+    /// <summary>Whether a product of so many rows runs here where nothing is added to it.</summary>
+    public bool Takes(long rows, in Tensor weight) => rows > 8 && Cut(rows, weight.Shape[1], weight.Shape[0], isAdded: false).Groups > 0;
+
+    /// <summary>Bytes of rows' pieces.</summary>
+    public long Bytes(long rows, long inputs) => Pieces(rows, inputs) * PieceWords * sizeof(int);
+
+    /// <summary>Memory as rows' pieces.</summary>
+    /// <param name="address">Where it begins: a multiple of 64, <see cref="Bytes"/> long.</param>
+    /// <param name="rows">T, more than 8.</param>
+    /// <param name="inputs">K.</param>
+    /// <returns>bf16 [B, 2·W]: eight rows by 32 along k each, of whole tiles.</returns>
+    public Tensor Of(nint address, long rows, long inputs) => new(DType.BF16, new Shape(Pieces(rows, inputs), 2 * PieceWords), address);
+
+    /// <summary>Pieces as the kernels that make them see them: pairs of bf16.</summary>
+    public static Tensor Pairs(in Tensor pieces) => new(DType.I32, new Shape(pieces.Shape[0], pieces.Shape[1] / 2), pieces.Address);
+
+    /// <summary>Blocks of 32 along k of a row, a multiple of 8.</summary>
+    public static int Blocks(long inputs) => Count(inputs, BlocksOf) * (BlocksOf / Block);
+
+    /// <summary>Eights of rows of a tile.</summary>
+    public static int Eights(long rows) => TileRows(rows) / 8;
+
+    private static int TileRows(long rows) => rows <= 16 ? 16 : rows <= 32 ? 32 : rows <= 64 ? 64 : 128;
+
+    /// <summary>output = add + sigmoid(gate) · x·weightᵀ; gate and add may be empty.</summary>
+    /// <returns>Whether it was done: outputs are enough to keep half of the multiprocessors busy.</returns>
+    public bool TryLinear(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
+    {
+        long rows = x.Shape[0], inputs = weight.Shape[1], bytes = Bytes(rows, inputs);
+        RowCut cut = Cut(rows, inputs, weight.Shape[0], !gate.IsEmpty || !add.IsEmpty);
+        if (cut.Groups > 0)
+        {
+            nint memory = stream.Scratch(bytes + cut.SumBytes).Address;
+            Tensor pieces = Of(memory, rows, inputs);
+            Split(x, pieces);
+            Multiply(pieces, cut, memory + (nint)bytes, weight, gate, add, output);
+        }
+
+        return cut.Groups > 0;
+    }
+
+    /// <summary>Rounds rows to their pieces.</summary>
+    public void Split(in Tensor x, in Tensor pieces) =>
+        launches.Pieces(x, Pairs(pieces), Blocks(x.Shape[1]), Eights(x.Shape[0]), Count(pieces.Shape[0], Warps));
+
+    /// <summary>output = x·weightᵀ of rows that come as pieces.</summary>
+    /// <param name="pieces">What <see cref="Of"/> gave, of T rows.</param>
+    /// <param name="weight">A weight that <see cref="Takes"/> them.</param>
+    /// <param name="output">f32 [T, N].</param>
+    public void Run(in Tensor pieces, in Tensor weight, in Tensor output)
+    {
+        RowCut cut = Cut(output.Shape[0], weight.Shape[1], weight.Shape[0], isAdded: false);
+        Multiply(pieces, cut, cut.Parts == 1 ? 0 : stream.Scratch(cut.SumBytes).Address, weight, default, default, output);
+    }
+
+    private void Multiply(in Tensor pieces, RowCut cut, nint memory, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
+    {
+        long rows = output.Shape[0], outputs = weight.Shape[0];
+        int slices = RowUnits.Slices(weight.Shape[1]), tileRows = TileRows(rows);
+        Tensor sums = cut.Parts == 1 ? output : new Tensor(DType.F32, new Shape(cut.Parts * rows, outputs), memory);
+        launches.Groups(tileRows, weight, pieces, sums, (int)rows, Count(rows, tileRows), Blocks(weight.Shape[1]) / 2, slices, cut.Parts, cut.Groups);
+        if (cut.Parts == 1)
+        {
+            return;
+        }
+
+        int groups = Count(rows * outputs, JoinThreads);
+        switch (slices)
+        {
+            case 2:
+                LinearRowsJoinSlices2xLauncher.Launch(stream, sums, output, gate, add, groups);
+                break;
+            case 4:
+                LinearRowsJoinSlices4xLauncher.Launch(stream, sums, output, gate, add, groups);
+                break;
+            default:
+                LinearRowsJoinSlices8xLauncher.Launch(stream, sums, output, gate, add, groups);
+                break;
+        }
+    }
+
+    // Where outputs are few, or something is added, which is so where slices are joined, a tile has one slice of k.
+    private RowCut Cut(long rows, long inputs, long outputs, bool isAdded)
+    {
+        int tileRows = TileRows(rows), rowTiles = Count(rows, tileRows), tiles = Count(outputs, TileOutputs) * rowTiles, slices = RowUnits.Slices(inputs);
+        int parts = tiles * 2 <= stream.Multiprocessors || isAdded ? slices : 1;
+        if (tiles * parts * 2 < stream.Multiprocessors)
+        {
+            return default;
+        }
+
+        return new RowCut(parts, int.Min(tiles * parts, stream.Multiprocessors), parts == 1 ? 0 : parts * rows * outputs * sizeof(float));
+    }
+
+    private int PieceWords => rounds ? Words : 2 * Words;
+
+    private static long Pieces(long rows, long inputs) => (long)Count(rows, TileRows(rows)) * Eights(rows) * Blocks(inputs);
+
+    private static int Count(long extent, int size) => (int)((extent + size - 1) / size);
+
+    /// <summary>How a product is shared.</summary>
+    /// <param name="Parts">Tiles that share outputs and rows, each with a slice of k; or 1.</param>
+    /// <param name="Groups">Groups, or 0 where it does not run here.</param>
+    /// <param name="SumBytes">Bytes of the parts' sums.</param>
+    private readonly record struct RowCut(int Parts, int Groups, long SumBytes);
+}
