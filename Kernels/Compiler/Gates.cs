@@ -11,9 +11,6 @@ internal static partial class Gates
     // What a group can have on every card since Ampere, and on Hopper.
     private const int AmpereShared = 99 << 10, HopperShared = 227 << 10;
 
-    // What Cuda/WorkCounter.cs of Kernels/Device is: a count of whole numbers, by ones.
-    private const string WorkCount = "atom.relaxed.gpu.global.add.u32 ";
-
     // Each has the instructions of those before it.
     private static readonly string[] Architectures = ["sm_80", "sm_90", KernelBuild.HopperAlone];
 
@@ -31,7 +28,7 @@ internal static partial class Gates
                     : statement.Contains("call", StringComparison.Ordinal) && Call().IsMatch(statement) ? "calls a function instead of inlining it"
                     : statement.StartsWith(".local", StringComparison.Ordinal) ? "keeps an array in local memory; index it by constants and set Unroll, or use shared memory"
                     : Generic().IsMatch(statement) ? "loads or stores without an address space"
-                    : Atomic().IsMatch(statement) && !(kernel.Cuda?.HandsOut == true && statement.StartsWith(WorkCount, StringComparison.Ordinal)) ? "uses an atomic, whose order is nobody's"
+                    : Atomic().IsMatch(statement) ? "uses an atomic, whose order is nobody's"
                     : Placeholder().IsMatch(statement) ? "holds an operand that nothing was put in for"
                     : Later(statement, target) is { } needed ? $"uses an instruction of {needed}; the kernel needs [Cuda(\"{needed}\")]"
                     : null;

@@ -29,7 +29,6 @@ internal readonly struct ExpertScratch
         Order = Take(ref free, DType.I32, new Shape(entries));
         Tiles = Take(ref free, DType.I32, new Shape(slots, TileColumns));
         Counts = Take(ref free, DType.I32, new Shape(weights.Count + (hasShared ? 1 : 0)));
-        Taken = Take(ref free, DType.I32, new Shape(2));
         Plan = Take(ref free, DType.I32, PromptExperts.Plan(all, weights.Count + (hasShared ? 1 : 0)));
     }
 
@@ -53,9 +52,6 @@ internal readonly struct ExpertScratch
 
     /// <summary>i32 [E]: rows of each expert.</summary>
     public Tensor Counts { get; }
-
-    /// <summary>i32 [2]: how many pieces of gates and ups, and of downs, groups have taken; the sort makes both 0.</summary>
-    public Tensor Taken { get; }
 
     /// <summary>i32: tiles of rows and their order.</summary>
     public Tensor Plan { get; }

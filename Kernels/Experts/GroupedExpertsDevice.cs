@@ -71,7 +71,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
             {
                 long free = scratch.Address;
                 var buffers = new ExpertScratch(ref free, _units, weights, promptRows, topK, PromptSlots(weights, promptRows * topK));
-                ExpertsSortPromptLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, buffers.Taken, weights.First);
+                ExpertsSortPromptLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
                 Prompt(mine, weights, gates, ups, downs, buffers);
                 ExpertsCombineLauncher.Launch(stream, buffers.Places(topK), shares, buffers.Parts, sums);
             }
@@ -107,11 +107,11 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
             if (slots < rows * topK)
             {
                 tiles = tiles.Rows(0, slots);
-                ExpertsSortEightByExpertLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, buffers.Taken, weights.First);
+                ExpertsSortEightByExpertLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
             }
             else
             {
-                ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, buffers.Taken, weights.First);
+                ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
             }
 
             if (!_many.TryRun(x, weights, gates, ups, downs, buffers))
@@ -122,7 +122,7 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
         }
         else
         {
-            ExpertsSortGeneratedLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, buffers.Taken, weights.First);
+            ExpertsSortGeneratedLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, buffers.Tiles, buffers.Counts, weights.First);
             Generated(x, gates, ups, downs, buffers);
         }
 

@@ -39,26 +39,26 @@ internal sealed class ManyExpertRows(KernelStream stream, bool rounds)
         }
 
         Tensor gate = PromptExperts.Matrix(gates, hidden, width), up = PromptExperts.Matrix(ups, hidden, width), down = PromptExperts.Matrix(downs, width, hidden);
-        Tensor inner = buffers.Inner, parts = buffers.Parts, rows = buffers.Rows, counts = buffers.Counts, taken = buffers.Taken;
+        Tensor inner = buffers.Inner, parts = buffers.Parts, rows = buffers.Rows, counts = buffers.Counts;
         int gateStep = PromptExperts.Step(gates, hidden), upStep = PromptExperts.Step(ups, hidden), downStep = PromptExperts.Step(downs, width);
         int slices = RowUnits.Slices(hidden), downSlices = RowUnits.Slices(width), groups = stream.Multiprocessors;
         switch (isWide, rounds)
         {
             case (false, false):
-                ExpertGateUpRingEightLauncher.Launch(stream, gate, up, x, inner, rows, counts, taken, gateStep, upStep, slices, groups);
-                ExpertDownRingEightLauncher.Launch(stream, down, inner, parts, counts, taken, downStep, downSlices, groups);
+                ExpertGateUpRingEightLauncher.Launch(stream, gate, up, x, inner, rows, counts, gateStep, upStep, slices, groups);
+                ExpertDownRingEightLauncher.Launch(stream, down, inner, parts, counts, downStep, downSlices, groups);
                 break;
             case (false, true):
-                ExpertGateUpRingEightRoundedLauncher.Launch(stream, gate, up, x, inner, rows, counts, taken, gateStep, upStep, slices, groups);
-                ExpertDownRingEightRoundedLauncher.Launch(stream, down, inner, parts, counts, taken, downStep, downSlices, groups);
+                ExpertGateUpRingEightRoundedLauncher.Launch(stream, gate, up, x, inner, rows, counts, gateStep, upStep, slices, groups);
+                ExpertDownRingEightRoundedLauncher.Launch(stream, down, inner, parts, counts, downStep, downSlices, groups);
                 break;
             case (true, false):
-                ExpertGateUpRingSixteenLauncher.Launch(stream, gate, up, x, inner, rows, counts, taken, gateStep, upStep, slices, groups);
-                ExpertDownRingSixteenLauncher.Launch(stream, down, inner, parts, counts, taken, downStep, downSlices, groups);
+                ExpertGateUpRingSixteenLauncher.Launch(stream, gate, up, x, inner, rows, counts, gateStep, upStep, slices, groups);
+                ExpertDownRingSixteenLauncher.Launch(stream, down, inner, parts, counts, downStep, downSlices, groups);
                 break;
             case (true, true):
-                ExpertGateUpRingSixteenRoundedLauncher.Launch(stream, gate, up, x, inner, rows, counts, taken, gateStep, upStep, slices, groups);
-                ExpertDownRingSixteenRoundedLauncher.Launch(stream, down, inner, parts, counts, taken, downStep, downSlices, groups);
+                ExpertGateUpRingSixteenRoundedLauncher.Launch(stream, gate, up, x, inner, rows, counts, gateStep, upStep, slices, groups);
+                ExpertDownRingSixteenRoundedLauncher.Launch(stream, down, inner, parts, counts, downStep, downSlices, groups);
                 break;
         }
 

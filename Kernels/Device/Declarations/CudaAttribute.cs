@@ -14,9 +14,6 @@ public sealed class CudaAttribute(string target) : Attribute
     /// <summary>Bytes of shared memory that a launch asks for: what <see cref="CudaShared.Base"/> is the address of.</summary>
     public int SharedBytes { get; init; }
 
-    /// <summary>Whether groups take their work by a <see cref="WorkCounter"/>: no other kernel may use an atomic, and this one no other atomic.</summary>
-    public bool HandsOut { get; init; }
-
     /// <summary>
     /// Groups that a multiprocessor should hold together: the assembler gives each thread no more registers than that allows.
     /// 1 is what passing registers between warp groups needs.

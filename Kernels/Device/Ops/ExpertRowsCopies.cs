@@ -9,26 +9,22 @@ public static class ExpertRowsCopies
     private const int WeightBytes = ExpertRowsShare.WeightBytes;
 
     /// <summary>
-    /// Takes pieces, tells the other warps of them, and keeps the ring full of their weights; one thread calls it. It asks for eight units' boxes at once: each request
-    /// costs it some fifty cycles, and where every unit had requests of its own they came no faster than 2.5 TB/s. At a tile's end they reach
-    /// beyond it: what comes from there goes nowhere.
+    /// Keeps the ring full of weights; one thread calls it. It asks for eight units' boxes at once: each request costs it some fifty cycles, and
+    /// where every unit had requests of its own they came no faster than 2.5 TB/s. At a tile's end they reach beyond it: what comes from there goes nowhere.
     /// </summary>
     /// <param name="share">The group's.</param>
-    /// <param name="taken">Pieces that groups have taken beside their first.</param>
     /// <param name="step">Rows from an expert's first gate, or down, to the next one's.</param>
     /// <param name="upStep">Likewise of ups.</param>
-    public static void BringWeights<TProduct, TTile>(ExpertRowsShare share, ref int taken, int step, int upStep)
+    public static void BringWeights<TProduct, TTile>(ExpertRowsShare share, int step, int upStep)
         where TProduct : struct, IExpertProduct
         where TTile : struct, IRowTile
     {
         uint tiles = ExpertRowsShare.TileList<TTile>(share.Memory);
-        int stage = 0, parity = 1, turn = 0, number = Grid.IdxX;
-        ExpertRowsPiece piece = ExpertRowsShare.Piece(share, number);
-        ExpertRowsShare.Tell<TTile>(share, turn, number);
-        while (piece.Count > 0)
+        int stage = 0, parity = 1;
+        for (int number = Grid.IdxX; number < share.End; number += Grid.DimX)
         {
-            // Which piece comes next is known before this one's last weights are asked for.
-            int next = WorkCounter.Take(ref taken), expert = ExpertRowsTiles.Expert(tiles, piece.Tile);
+            ExpertRowsPiece piece = ExpertRowsShare.Piece(share, number);
+            int expert = ExpertRowsTiles.Expert(tiles, piece.Tile);
             int row = (expert * step) + (piece.First * (TProduct.IsGateUp ? Box : 2 * Box)), upRow = (expert * upStep) + (piece.First * Box);
             for (int block = 0; block < share.Blocks; block++)
             {
@@ -57,11 +53,6 @@ public static class ExpertRowsCopies
                     parity ^= 1;
                 }
             }
-
-            turn++;
-            number = Grid.DimX + next;
-            piece = ExpertRowsShare.Piece(share, number);
-            ExpertRowsShare.Tell<TTile>(share, turn, number);
         }
     }
 
@@ -77,10 +68,10 @@ public static class ExpertRowsCopies
         where TTile : struct, IRowTile
     {
         uint tiles = ExpertRowsShare.TileList<TTile>(share.Memory), room = ExpertRowsShare.Rows(share.Memory);
-        int lane = Group.IdxX & 31, stage = 0, parity = 1, part = 0, turn = 0;
-        ExpertRowsPiece piece = ExpertRowsShare.Listen<TTile>(share, turn);
-        while (piece.Count > 0)
+        int lane = Group.IdxX & 31, stage = 0, parity = 1, part = 0;
+        for (int number = Grid.IdxX; number < share.End; number += Grid.DimX)
         {
+            ExpertRowsPiece piece = ExpertRowsShare.Piece(share, number);
             int there = ExpertRowsTiles.Rows(tiles, piece.Tile);
             long from = 0;
             if (lane < there)
@@ -119,9 +110,6 @@ public static class ExpertRowsCopies
                     parity ^= 1;
                 }
             }
-
-            turn++;
-            piece = ExpertRowsShare.Listen<TTile>(share, turn);
         }
     }
 }

@@ -9,6 +9,6 @@ public struct ExpertRowsPiece
     /// <summary>The first unit's number in it.</summary>
     public int First;
 
-    /// <summary>Units, each a warp's: none behind the last piece.</summary>
+    /// <summary>Units, each a warp's.</summary>
     public int Count;
 }

@@ -5,12 +5,12 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// grouped_experts, generated rows that share experts, on Hopper: the sums of <see cref="ExpertRows"/>, to the bit, with weights on
-/// their way from a launch's first instruction to its last. A group stays on each multiprocessor and takes the next piece of the outputs of all
-/// tiles (rows that share an expert) when it is free: eight units of sixteen rows of weights, a warp's each. Of two warps
+/// their way from a launch's first instruction to its last. A group stays on each multiprocessor, and pieces of the outputs of all
+/// tiles (rows that share an expert) go from group to group in turn: eight units of sixteen rows of weights, a warp's each. Of two warps
 /// more one has blocks of weights brought to a ring in shared memory, the other the tile's rows (<see cref="ExpertRowsCopies"/>); a warp
-/// multiplies its unit's, slice after slice as <see cref="LinearRowsMany"/>, and waits for nobody else. Who multiplies a unit changes no bit of it.
+/// multiplies its unit's, slice after slice as <see cref="LinearRowsMany"/>, and waits for nobody else.
 /// <para>
-/// Even shares ended up to a tenth of the time apart, and smaller pieces at the end took as long as whole ones, a block of weights being on its way for as long.
+/// Smaller pieces at the end would take as long as whole ones, a block of weights being on its way for as long.
 /// A group takes more than half of the room, so that no two of them share a multiprocessor: where the next launch's fitted beside, they began as room became free,
 /// here two and there none, and the op took longer than its kernels one by one.
 /// </para>
@@ -31,7 +31,6 @@ public static class ExpertRowsRing
     /// <param name="inner">f32.</param>
     /// <param name="rows">The row of each place.</param>
     /// <param name="counts">Rows of each expert.</param>
-    /// <param name="taken">Pieces that groups have taken of gates and ups, then of downs, beside their first; both 0.</param>
     /// <param name="inputs">H, a multiple of 8.</param>
     /// <param name="width">I, a multiple of 8.</param>
     /// <param name="experts">E.</param>
@@ -43,7 +42,7 @@ public static class ExpertRowsRing
     [Instance("sixteen", typeof(SixteenRows), typeof(SplitTerms))]
     [Instance("eight_rounded", typeof(EightRows), typeof(SingleTerm))]
     [Instance("sixteen_rounded", typeof(SixteenRows), typeof(SingleTerm))]
-    [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes, HandsOut = true)]
+    [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes)]
     public static void GateUp<TTile, TTerms>(
         [Shape("G", "H"), Tile(Units * Box)] TensorMap<ushort> gate,
         [Shape("U", "H"), Tile(Units * Box)] TensorMap<ushort> up,
@@ -51,7 +50,6 @@ public static class ExpertRowsRing
         [Shape("N", "I")] ArrayView<float> inner,
         [Shape("N")] ArrayView<int> rows,
         [Shape("E")] ArrayView<int> counts,
-        [Shape("2")] ArrayView<int> taken,
         [Extent("H")] int inputs,
         [Extent("I")] int width,
         [Extent("E")] int experts,
@@ -63,7 +61,7 @@ public static class ExpertRowsRing
     {
         // The sort's output is what this begins with.
         DependentLaunch.Wait();
-        Work<GateUpProduct, TTile, TTerms>(x, inner, rows, counts, ref taken[0], inputs, width, experts, gateStep, upStep, slices);
+        Work<GateUpProduct, TTile, TTerms>(x, inner, rows, counts, inputs, width, experts, gateStep, upStep, slices);
     }
 
     /// <summary>parts[place, h] = inner·down_h of the place's expert. A unit is sixteen downs.</summary>
@@ -71,7 +69,6 @@ public static class ExpertRowsRing
     /// <param name="inner">f32; rows begin at multiples of 16 bytes.</param>
     /// <param name="parts">f32.</param>
     /// <param name="counts">Rows of each expert.</param>
-    /// <param name="taken">Pieces that groups have taken of gates and ups, then of downs, beside their first; both 0.</param>
     /// <param name="inputs">I, a multiple of 8.</param>
     /// <param name="outputs">H, a multiple of 8.</param>
     /// <param name="experts">E.</param>
@@ -82,13 +79,12 @@ public static class ExpertRowsRing
     [Instance("sixteen", typeof(SixteenRows), typeof(SplitTerms))]
     [Instance("eight_rounded", typeof(EightRows), typeof(SingleTerm))]
     [Instance("sixteen_rounded", typeof(SixteenRows), typeof(SingleTerm))]
-    [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes, HandsOut = true)]
+    [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes)]
     public static void Down<TTile, TTerms>(
         [Shape("D", "I"), Tile(2 * Units * Box)] TensorMap<ushort> down,
         [Shape("N", "I")] ArrayView<float> inner,
         [Shape("N", "H")] ArrayView<float> parts,
         [Shape("E")] ArrayView<int> counts,
-        [Shape("2")] ArrayView<int> taken,
         [Extent("I")] int inputs,
         [Extent("H")] int outputs,
         [Extent("E")] int experts,
@@ -97,7 +93,7 @@ public static class ExpertRowsRing
         where TTile : struct, IRowTile
         where TTerms : struct, IActivationTerms
     {
-        Work<DownProduct, TTile, TTerms>(inner, parts, default, counts, ref taken[1], inputs, outputs, experts, downStep, downStep, slices);
+        Work<DownProduct, TTile, TTerms>(inner, parts, default, counts, inputs, outputs, experts, downStep, downStep, slices);
     }
 
     private static void Work<TProduct, TTile, TTerms>(
@@ -105,7 +101,6 @@ public static class ExpertRowsRing
         ArrayView<float> output,
         ArrayView<int> rows,
         ArrayView<int> counts,
-        ref int taken,
         int inputs,
         int outputs,
         int experts,
@@ -136,7 +131,7 @@ public static class ExpertRowsRing
         DependentLaunch.Allow();
         share.Each = TProduct.IsGateUp ? outputs / Box : (outputs + (2 * Box) - 1) / (2 * Box);
         share.Pieces = (share.Each + Units - 1) / Units;
-        share.Tiles = ExpertRowsTiles.Count(tiles);
+        share.End = ExpertRowsTiles.Count(tiles) * share.Pieces;
         share.Inputs = inputs;
         share.Blocks = (inputs + (ExpertRowsShare.PartBlocks * Depth) - 1) / (ExpertRowsShare.PartBlocks * Depth) * ExpertRowsShare.PartBlocks;
         if (warp == Units)
@@ -144,7 +139,7 @@ public static class ExpertRowsRing
             // Weights are nobody's output: those of down come while the launch before still runs.
             if ((Group.IdxX & 31) == 0)
             {
-                ExpertRowsCopies.BringWeights<TProduct, TTile>(share, ref taken, step, upStep);
+                ExpertRowsCopies.BringWeights<TProduct, TTile>(share, step, upStep);
             }
         }
         else if (warp > Units)
@@ -164,7 +159,7 @@ public static class ExpertRowsRing
         where TTile : struct, IRowTile
         where TTerms : struct, IActivationTerms
     {
-        int lane = Group.IdxX & 31, stage = 0, parity = 0, part = 0, partParity = 0, turn = 0;
+        int lane = Group.IdxX & 31, stage = 0, parity = 0, part = 0, partParity = 0;
         int sliceBlocks = (share.Blocks + (slices * ExpertRowsShare.PartBlocks) - 1) / (slices * ExpertRowsShare.PartBlocks) * ExpertRowsShare.PartBlocks;
 
         // A lane has row l / 4 of each eight of weights, in the order 0, 4, 1, 5, …: chunks are swizzled within rows, and so eight
@@ -173,8 +168,7 @@ public static class ExpertRowsRing
         uint weights = share.Memory + (uint)((warp * (TProduct.IsGateUp ? 1 : 2) * ExpertRowsShare.BoxBytes) + (weightRow * 128) + ((quarter ^ weightRow) * 16));
         uint tiles = ExpertRowsShare.TileList<TTile>(share.Memory), own = ExpertRowsShare.Rows(share.Memory) + (uint)(((lane >> 2) * ExpertRowsShare.RowBytes) + (quarter * 32));
         var total = new float[TTile.Rows * 4];
-        ExpertRowsPiece piece = ExpertRowsShare.Listen<TTile>(share, turn);
-        while (piece.Count > 0)
+        for (int number = Grid.IdxX; number < share.End; number += Grid.DimX)
         {
             for (int i = 0; i < TTile.Rows * 4; i++)
             {
@@ -230,6 +224,7 @@ public static class ExpertRowsRing
             }
 
             // What a warp without a unit multiplied goes nowhere, and so does what stands for rows that do not exist.
+            ExpertRowsPiece piece = ExpertRowsShare.Piece(share, number);
             int there = warp < piece.Count ? ExpertRowsTiles.Rows(tiles, piece.Tile) : 0, place = ExpertRowsTiles.Place(tiles, piece.Tile);
             int n = ((piece.First + warp) * (TProduct.IsGateUp ? Box : 2 * Box)) + weightRow;
             for (int i = 0; i < TTile.Rows * 2; i++)
@@ -252,9 +247,6 @@ public static class ExpertRowsRing
                     }
                 }
             }
-
-            turn++;
-            piece = ExpertRowsShare.Listen<TTile>(share, turn);
         }
     }
 

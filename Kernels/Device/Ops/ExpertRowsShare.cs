@@ -2,8 +2,7 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// What a group of <see cref="ExpertRowsRing"/> works on, and where its shared memory has what: blocks of weights on their
-/// way, parts of rows on theirs, the tiles, barriers. Work is cut into pieces of eight units of a tile, which are counted through; groups take the next one
-/// when they are free (<see cref="WorkCounter"/>), since memory serves some multiprocessors faster than others.
+/// way, parts of rows on theirs, the tiles, barriers. Work is cut into pieces of eight units of a tile, which are counted through and go from group to group in turn.
 /// </summary>
 public struct ExpertRowsShare
 {
@@ -27,24 +26,18 @@ public struct ExpertRowsShare
 
     /// <summary>
     /// Shared memory that a group asks for, with what is lost up to a multiple of 1,024: 123 KB are used, but two groups must not fit beside each other
-    /// (<see cref="ExpertRowsRing"/>), and with this much it was measured.
+    /// (<see cref="ExpertRowsRing"/>), and with about as much it was measured.
     /// </summary>
     public const int SharedBytes = 200 << 10;
-
-    // Pieces that the group's warps know of: what takes them is no more than the blocks on their way ahead, and a piece has four at least.
-    private const int Posts = 4;
 
     /// <summary>Where shared memory begins, a multiple of 1,024.</summary>
     public uint Memory;
 
-    /// <summary>Tiles.</summary>
-    public int Tiles;
-
     /// <summary>Units of a tile.</summary>
     public int Each;
 
-    /// <summary>Pieces of a tile.</summary>
-    public int Pieces;
+    /// <summary>Pieces of a tile, and of all tiles.</summary>
+    public int Pieces, End;
 
     /// <summary>K.</summary>
     public int Inputs;
@@ -89,35 +82,7 @@ public struct ExpertRowsShare
             AsyncBarrier.Initialize(Came<TTile>(memory, i), 1);
         }
 
-        for (int i = 0; i < Posts; i++)
-        {
-            AsyncBarrier.Initialize(Told<TTile>(memory, i), 1);
-        }
-
         AsyncBarrier.FenceInitialized();
-    }
-
-    /// <summary>Tells the group's warps which piece comes next; one thread calls it.</summary>
-    /// <param name="share">The group's.</param>
-    /// <param name="turn">How many were told before.</param>
-    /// <param name="piece">The piece's number.</param>
-    public static void Tell<TTile>(ExpertRowsShare share, int turn, int piece)
-        where TTile : struct, IRowTile
-    {
-        uint told = Told<TTile>(share.Memory, turn);
-        CudaShared.Store(told + (Posts * 8), (uint)piece);
-        AsyncBarrier.Arrive(told);
-    }
-
-    /// <summary>Waits until the piece of a turn is told.</summary>
-    /// <param name="share">The group's.</param>
-    /// <param name="turn">How many were told before.</param>
-    public static ExpertRowsPiece Listen<TTile>(ExpertRowsShare share, int turn)
-        where TTile : struct, IRowTile
-    {
-        uint told = Told<TTile>(share.Memory, turn);
-        AsyncBarrier.Wait(told, turn / Posts & 1);
-        return Piece(share, (int)CudaShared.Load(told + (Posts * 8)));
     }
 
     /// <summary>The piece of a number.</summary>
@@ -126,11 +91,7 @@ public struct ExpertRowsShare
         ExpertRowsPiece piece = default;
         piece.Tile = number / share.Pieces;
         piece.First = (number - (piece.Tile * share.Pieces)) * Units;
-        piece.Count = piece.Tile < share.Tiles ? Math.Min(Units, share.Each - piece.First) : 0;
+        piece.Count = Math.Min(Units, share.Each - piece.First);
         return piece;
     }
-
-    // The barrier of a piece's number, which lies as far behind as all of them take.
-    private static uint Told<TTile>(uint memory, int turn)
-        where TTile : struct, IRowTile => Full<TTile>(memory, turn % Posts) + 160u;
 }

@@ -26,12 +26,10 @@ public static class ExpertsSort
         [Shape("T*K")] ArrayView<int> rows,
         [Shape("Tiles", "3")] ArrayView<int> tiles,
         [Shape("E")] ArrayView<int> counts,
-        [Shape("Counters")] ArrayView<int> taken,
         [Extent("T")] int rowCount,
         [Extent("K")] int topK,
         [Extent("E")] int expertCount,
         [Extent("Tiles")] int tileCount,
-        [Extent("Counters")] int counters,
         int firstExpert)
         where TTiles : struct, ITiles
     {
@@ -89,12 +87,6 @@ public static class ExpertsSort
         if (thread == 0)
         {
             counts[expert] = count;
-        }
-
-        // Nobody has taken work of the launches to come.
-        if (expert == 0 && thread < counters)
-        {
-            taken[thread] = 0;
         }
     }
 }

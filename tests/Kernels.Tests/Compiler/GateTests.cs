@@ -47,7 +47,6 @@ public sealed class GateTests : IDisposable
     [InlineData("{ AGAIN: @!p st.f32 [%rd1], %f1; }", "without an address space")]
     [InlineData("atom.global.add.f32 %f1, [%rd1], %f2;", "an atomic")]
     [InlineData("@%p1 red.global.add.f32 [%rd1], %f2;", "an atomic")]
-    [InlineData("atom.relaxed.gpu.global.add.u32 %r1, [%rd1], 1;", "an atomic")]
     [InlineData("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {acc0}, {#1}, {%r1}, {acc0};", "nothing was put in")]
     [InlineData("mov.b64 %rd1, tensormap0;", "nothing was put in")]
     [InlineData("{ .reg .b64 state; mbarrier.arrive.shared::cta.b64 state, [%r1];", "leaves a brace open")]
@@ -108,17 +107,6 @@ public sealed class GateTests : IDisposable
         Assert.Equal(LinearWarpGroup.SharedBytes, one.DynamicBytes);
         Assert.Equal(["sm_80", "sm_90"], Assert.Single(DeviceKernels.All, k => k.Entry == "linear_warp").Targets);
         Assert.All(DeviceKernels.All.Where(k => k.Op is "linear_warp" or "expert_gate_up_warp" or "expert_down_warp"), k => Assert.Equal(WarpProducts.SharedBytes, k.DynamicBytes));
-    }
-
-    // Who counts work may count, and nothing else.
-    [Theory]
-    [InlineData("atom.relaxed.gpu.global.add.f32 %f1, [%rd1], %f2;")]
-    [InlineData("red.relaxed.gpu.global.add.u32 [%rd1], %r1;")]
-    public void A_kernel_that_hands_out_work_has_no_other_atomic(string line)
-    {
-        KernelDeclaration kernel = KernelDeclaration.In(typeof(KernelAttribute).Assembly).Single(k => k.Name == "expert_down_ring_eight");
-        Gates.CheckPtx(kernel, "sm_90a", "@%p1 atom.relaxed.gpu.global.add.u32 %r1, [%rd1], 1;");
-        Assert.Contains("an atomic", Assert.Throws<BuildException>(() => Gates.CheckPtx(kernel, "sm_90a", line)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

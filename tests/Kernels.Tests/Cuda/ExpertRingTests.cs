@@ -9,8 +9,8 @@ public sealed class ExpertRingTests
     private const int TopK = 3;
 
     // One block of k that is not full, several, and more than the ring has places; a slice that is empty; tiles of several pieces and of less than
-    // one, whose boxes reach beyond it and beyond the last expert; more pieces than are told of at a time; experts without rows and with more than
-    // a tile's; a rank's part of the experts; tiles of eight rows and of sixteen; two terms and one.
+    // one, whose boxes reach beyond it and beyond the last expert; more pieces than groups; experts without rows and with more than a tile's; a rank's
+    // part of the experts; tiles of eight rows and of sixteen; two terms and one.
     [Theory]
     [InlineData(14, 12, 0, 12, 72, 136, false)]
     [InlineData(24, 9, 2, 4, 520, 24, true)]

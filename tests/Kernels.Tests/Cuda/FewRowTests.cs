@@ -102,7 +102,7 @@ public sealed class FewRowTests
         Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * topK).Select(i => ((i / topK % 3) + (i % topK)) % experts)]);
         Tensor gate = memory.New("gate", DType.BF16, both, SelfCases.Normal(3, both.Count)), up = memory.New("up", DType.BF16, both, SelfCases.Normal(4, both.Count));
         Tensor down = memory.New("down", DType.BF16, single, SelfCases.Normal(5, single.Count));
-        Tensor mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(2, pairs.Count)), counts = memory.New("counts", DType.I32, new Shape(here)), taken = memory.New("taken", DType.I32, new Shape(2));
+        Tensor mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(2, pairs.Count)), counts = memory.New("counts", DType.I32, new Shape(here));
         int[] Run(bool byExpert, int later)
         {
             string name = $"{byExpert} {later}";
@@ -112,11 +112,11 @@ public sealed class FewRowTests
             Tensor output = memory.New("output " + name, DType.F32, new Shape(rows, hidden));
             if (byExpert)
             {
-                ExpertsSortEightByExpertLauncher.Launch(stream, chosen, places, order, tiles, counts, taken, firstHere);
+                ExpertsSortEightByExpertLauncher.Launch(stream, chosen, places, order, tiles, counts, firstHere);
             }
             else
             {
-                ExpertsSortEightLauncher.Launch(stream, chosen, places, order, tiles, counts, taken, firstHere);
+                ExpertsSortEightLauncher.Launch(stream, chosen, places, order, tiles, counts, firstHere);
             }
 
             Tensor gates = gate.Reshape(new Shape(here, width * hidden)), ups = up.Reshape(new Shape(here, width * hidden)), downs = down.Reshape(new Shape(here, hidden * width));

@@ -79,11 +79,6 @@ internal static class PtxArithmetic
                 }
 
                 return;
-            case "atom":
-                Span<byte> count = group.Memory(Space(words), group.Value(thread, o[1]), 4);
-                thread.Registers[o[0].Register] = MemoryMarshal.Read<uint>(count);
-                MemoryMarshal.Write(count, (uint)(thread.Registers[o[0].Register] + group.Value(thread, o[2])));
-                return;
             default:
                 thread.Registers[o[0].Register] = Result(instruction, words, o.Length > 1 ? group.Value(thread, o[1]) : 0, o.Length > 2 ? group.Value(thread, o[2]) : 0, o.Length > 3 ? group.Value(thread, o[3]) : 0);
                 return;
