@@ -31,6 +31,10 @@ internal static class PtxArithmetic
                 }
 
                 return;
+            case "createpolicy":
+                // Changes nothing that is copied.
+                thread.Registers[o[0].Register] = 0;
+                return;
             case "mov" when o[0].Parts.Length == 2:
                 ulong both = group.Value(thread, o[1]);
                 (thread.Registers[o[0].Parts[0].Register], thread.Registers[o[0].Parts[1].Register]) = ((uint)both, both >> 32);
