@@ -32,8 +32,8 @@ internal sealed class GeneratedDeltaNetDevice(KernelStream stream, GeneratedDelt
         }
         else if (stream.MatrixUnits == MatrixUnits.WarpGroup)
         {
-            // Groups that stay are one to a multiprocessor: from more key heads than those on. The bits are the same.
-            if (segments.Shape[0] * shape.KeyHeads > stream.Multiprocessors)
+            // Groups that stay are one to a multiprocessor, and where many have no second key head they lose. The bits are the same.
+            if (4 * segments.Shape[0] * shape.KeyHeads > 5 * stream.Multiprocessors)
             {
                 LaunchHeads(shape, weights, inputs, history, state, segments, output, settled, stream.Multiprocessors);
             }

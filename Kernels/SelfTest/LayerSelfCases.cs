@@ -12,7 +12,7 @@ internal static class LayerSelfCases
     // Sequences that begin, that go on, that verify four rows; the same four one by one.
     private static readonly Sequences Mixed = new(5, [2, 1, 7, 3, 3, 4, 12, 1, 7, 2, 0, 0], [[3, 1, 12, 1], [4, 1, 13, 1], [5, 1, 14, 1], [6, 1, 15, 1]]);
 
-    // One row each; with key heads enough a card's multiprocessor has more than one of them.
+    // One row each; with so many key heads a card's multiprocessor has more than one of them.
     private static readonly Sequences Single = new(
         7, [.. Enumerable.Range(0, 7).SelectMany(static i => (int[])[2 + i, 1, 3 * i, 6 - i])], [.. Enumerable.Range(0, 7).Select(static i => (int[])[2 + i, 1, 3 * i, 6 - i])]);
 
@@ -45,7 +45,7 @@ internal static class LayerSelfCases
 
     private static IEnumerable<SelfCase> DeltaNet() =>
         from call in ((DeltaRuleShape Shape, Sequences Of)[])[
-            (new(2, 2, 128, 128), Mixed), (new(2, 4, 128, 128), Mixed), (new(2, 6, 16, 24), Mixed), (new(19, 38, 128, 128), Single)]
+            (new(2, 2, 128, 128), Mixed), (new(2, 4, 128, 128), Mixed), (new(2, 6, 16, 24), Mixed), (new(24, 48, 128, 128), Single)]
         select new SelfCase("generated_delta_net", $"{call.Shape}", F32, (set, memory) =>
         {
             (DeltaRuleShape shape, Sequences of) = call;

@@ -77,7 +77,7 @@ public static class DeltaNetHeads
         uint memory = CudaShared.Base(), vectors = memory + VectorsAt;
         if (thread == 0)
         {
-            DeltaNetStages.Make(memory, Workers / 32);
+            DeltaNetStages.Make(memory, Workers);
         }
 
         Group.Barrier();
@@ -125,7 +125,7 @@ public static class DeltaNetHeads
             var past = new float[Taps - 1];
             if (row > last)
             {
-                AsyncBarrier.ArriveFirst(done, lane);
+                AsyncBarrier.Arrive(done);
             }
             else if (!begins)
             {
@@ -247,8 +247,7 @@ public static class DeltaNetHeads
                     }
 
                     CudaShared.FenceForAsync();
-                    Lanes.Together();
-                    AsyncBarrier.ArriveFirst(done, lane);
+                    AsyncBarrier.Arrive(done);
                 }
                 else if (pitch != 0)
                 {

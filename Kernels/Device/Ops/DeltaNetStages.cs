@@ -32,18 +32,18 @@ public static class DeltaNetStages
     /// <summary>The barrier at which a stage's bytes count.</summary>
     public static uint Full(uint memory, int stage) => memory + (uint)(FullAt + (stage * sizeof(long)));
 
-    /// <summary>The barrier at which warps arrive that have written their part of the new state.</summary>
+    /// <summary>The barrier at which every thread arrives that has written its part of the new state.</summary>
     public static uint Done(uint memory, int stage) => memory + (uint)(DoneAt + (stage * sizeof(long)));
 
     /// <summary>Makes the barriers, by one thread; a group barrier must follow.</summary>
     /// <param name="memory">Shared memory.</param>
-    /// <param name="warps">How many write a state.</param>
-    public static void Make(uint memory, int warps)
+    /// <param name="threads">How many write a state.</param>
+    public static void Make(uint memory, int threads)
     {
         for (int i = 0; i < Count; i++)
         {
             AsyncBarrier.Initialize(Full(memory, i), 1);
-            AsyncBarrier.Initialize(Done(memory, i), warps);
+            AsyncBarrier.Initialize(Done(memory, i), threads);
         }
 
         AsyncBarrier.FenceInitialized();
