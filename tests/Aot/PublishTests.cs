@@ -19,7 +19,7 @@ public sealed class PublishTests
         using FileStream file = File.OpenRead(LeanRun.Binary);
         file.ReadExactly(magic);
         Assert.Equal([0x7f, (byte)'E', (byte)'L', (byte)'F'], magic);
-        Assert.InRange(file.Length, 1 << 20, 32 << 20);
+        Assert.InRange(file.Length, 1 << 20, 28 << 20);
     }
 
     [Fact]
