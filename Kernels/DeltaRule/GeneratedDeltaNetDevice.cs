@@ -32,11 +32,38 @@ internal sealed class GeneratedDeltaNetDevice(KernelStream stream, GeneratedDelt
         }
         else if (stream.MatrixUnits == MatrixUnits.WarpGroup)
         {
-            LaunchColumns(shape, weights, inputs, history, state, segments, output, settled);
+            // Groups that stay are one to a multiprocessor, and where many have no second key head they lose. The bits are the same.
+            if (4 * segments.Shape[0] * shape.KeyHeads > 5 * stream.Multiprocessors)
+            {
+                LaunchHeads(shape, weights, inputs, history, state, segments, output, settled, stream.Multiprocessors);
+            }
+            else
+            {
+                LaunchColumns(shape, weights, inputs, history, state, segments, output, settled);
+            }
         }
         else
         {
             LaunchRows(shape, weights, inputs, history, state, segments, output, settled);
+        }
+    }
+
+    private void LaunchHeads(
+        DeltaRuleShape shape, DeltaNetParameters weights, in DeltaNetInputs inputs, Tensor history, Tensor state, Tensor segments, Tensor output, bool settled,
+        int groups)
+    {
+        int early = settled ? 1 : 0;
+        if (shape.ValueHeads == shape.KeyHeads)
+        {
+            DeltaNetHeadsSingleLauncher.Launch(
+                stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
+                segments, output, weights.Epsilon, early, groups);
+        }
+        else
+        {
+            DeltaNetHeadsDoubleLauncher.Launch(
+                stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
+                segments, output, weights.Epsilon, early, groups);
         }
     }
 

@@ -6,13 +6,15 @@ namespace Lean.Kernels;
 internal static class LayerSelfCases
 {
     private const double F32 = 1e-5;
-    private const int Slots = 5;
     private const int Rows = 9;
     private const int Prompts = 2;
 
     // Sequences that begin, that go on, that verify four rows; the same four one by one.
-    private static readonly int[][] Together = [[2, 1, 7, 3, 3, 4, 12, 1, 7, 2, 0, 0]];
-    private static readonly int[][] Apart = [[3, 1, 12, 1], [4, 1, 13, 1], [5, 1, 14, 1], [6, 1, 15, 1]];
+    private static readonly Sequences Mixed = new(5, [2, 1, 7, 3, 3, 4, 12, 1, 7, 2, 0, 0], [[3, 1, 12, 1], [4, 1, 13, 1], [5, 1, 14, 1], [6, 1, 15, 1]]);
+
+    // One row each; with so many key heads a card's multiprocessor has more than one of them.
+    private static readonly Sequences Single = new(
+        7, [.. Enumerable.Range(0, 7).SelectMany(static i => (int[])[2 + i, 1, 3 * i, 6 - i])], [.. Enumerable.Range(0, 7).Select(static i => (int[])[2 + i, 1, 3 * i, 6 - i])]);
 
     /// <summary>All of them.</summary>
     public static IEnumerable<SelfCase> All() => [.. Mixture(), .. DeltaNet()];
@@ -42,9 +44,11 @@ internal static class LayerSelfCases
         }, IsAligned: true);
 
     private static IEnumerable<SelfCase> DeltaNet() =>
-        from shape in (DeltaRuleShape[])[new(2, 2, 128, 128), new(2, 4, 128, 128), new(2, 6, 16, 24)]
-        select new SelfCase("generated_delta_net", $"{shape}", F32, (set, memory) =>
+        from call in ((DeltaRuleShape Shape, Sequences Of)[])[
+            (new(2, 2, 128, 128), Mixed), (new(2, 4, 128, 128), Mixed), (new(2, 6, 16, 24), Mixed), (new(24, 48, 128, 128), Single)]
+        select new SelfCase("generated_delta_net", $"{call.Shape}", F32, (set, memory) =>
         {
+            (DeltaRuleShape shape, Sequences of) = call;
             int width = shape.Channels + shape.ValueWidth + (2 * shape.ValueHeads);
             Tensor projected = memory.New("projected", DType.F32, new Shape(Rows, width), SelfCases.Normal(81, Rows * width));
             Tensor convolution = memory.New("convolution", DType.F32, new Shape(shape.Channels, 4), SelfCases.Normal(82, shape.Channels * 4));
@@ -55,19 +59,25 @@ internal static class LayerSelfCases
             var inputs = new DeltaNetInputs(
                 projected.Columns(0, shape.Channels), projected.Columns(shape.Channels, shape.ValueWidth), projected.Columns(after, shape.ValueHeads),
                 projected.Columns(after + shape.ValueHeads, shape.ValueHeads));
-            (Tensor output, Tensor state, Tensor history) = Run(set, memory, shape, weights, inputs, Together);
-            (Tensor alone, Tensor stateAlone, Tensor historyAlone) = Run(set, memory, shape, weights, inputs, Apart);
+            (Tensor output, Tensor state, Tensor history) = Run(set, memory, shape, weights, inputs, of.Slots, of.Together);
+            (Tensor alone, Tensor stateAlone, Tensor historyAlone) = Run(set, memory, shape, weights, inputs, of.Slots, of.Apart);
 
             // The oracle rounds a state to f32 after each call, so its own rows differ in their last bits: only a device's count.
-            int[] differences = set.Stream is null ? [0, 0, 0]
-                : [Differences(output.Rows(3, 4), alone.Rows(3, 4)), Differences(state.Rows(1, 1), stateAlone.Rows(1, 1)), Differences(history.Rows(1, 1), historyAlone.Rows(1, 1))];
+            int[] differences = set.Stream is null ? new int[of.Apart.Length]
+                : [.. of.Apart.Select(one =>
+                {
+                    int row = one[Segments.FirstRow], slot = one[Segments.Slot];
+                    bool isLast = Array.FindLast(of.Apart, a => a[Segments.Slot] == slot) == one;
+                    return Differences(output.Rows(row, 1), alone.Rows(row, 1))
+                        + (isLast ? Differences(state.Rows(slot, 1), stateAlone.Rows(slot, 1)) + Differences(history.Rows(slot, 1), historyAlone.Rows(slot, 1)) : 0);
+                })];
             return [output.Rows(Prompts, Rows - Prompts), state, history, memory.New("differences", new Shape(differences.Length), differences)];
         }, IsAligned: true);
 
     private static (Tensor Output, Tensor State, Tensor History) Run(
-        KernelSet set, GuardedMemory memory, DeltaRuleShape shape, DeltaNetParameters weights, DeltaNetInputs inputs, params int[][] calls)
+        KernelSet set, GuardedMemory memory, DeltaRuleShape shape, DeltaNetParameters weights, DeltaNetInputs inputs, int slots, params int[][] calls)
     {
-        Shape states = shape.State(Slots), pasts = new(Slots, 3, shape.Channels);
+        Shape states = shape.State(slots), pasts = new(slots, 3, shape.Channels);
         float scale = 1 / MathF.Sqrt(shape.KeyDim);
         Tensor state = memory.New("state", DType.F32, states, [.. SelfCases.Normal(86, states.Count).Select(x => x * scale)]);
         Tensor history = memory.New("history", DType.F32, pasts, SelfCases.Normal(87, pasts.Count));
@@ -100,4 +110,7 @@ internal static class LayerSelfCases
 
         return count;
     }
+
+    // A call's segments, and those of the calls that do the same rows one by one.
+    private sealed record Sequences(int Slots, int[] Together, int[][] Apart);
 }

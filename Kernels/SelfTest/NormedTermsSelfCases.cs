@@ -79,10 +79,10 @@ internal static class NormedTermsSelfCases
             return [expected, memory.New("differences", new Shape(1), [differences])];
         }, IsAligned: true, Has: static set => set.NormedTerms is not null);
 
-    // Heads that a device has a kernel for, and others.
+    // Heads that a device has a kernel for, and others. A sum of 4,096 products that tensor cores cut off is as far off as one of linear_tiles.
     private static IEnumerable<SelfCase> Gated() =>
         from shape in ((int Rows, int Heads, int Dim)[])[(70, 32, 128), (5, 3, 40)]
-        select new SelfCase("normed_terms", $"[{shape.Rows}, {shape.Heads}, {shape.Dim}], gated", F32, (set, memory) =>
+        select new SelfCase("normed_terms", $"[{shape.Rows}, {shape.Heads}, {shape.Dim}], gated", 2 * F32, (set, memory) =>
         {
             // More outputs than a router has, whose products take no terms.
             const int Outputs = 536;

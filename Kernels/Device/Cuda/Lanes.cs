@@ -33,6 +33,11 @@ public static class Lanes
     [Ptx("redux.sync.min.u32 $0, #0, 0xffffffff;")]
     public static uint Minimum(uint value) => value;
 
+    /// <summary>The sum of all lanes' values.</summary>
+    [IntrinsicImplementation]
+    [Ptx("redux.sync.add.s32 $0, #0, 0xffffffff;")]
+    public static int Sum(int value) => value;
+
     /// <summary>The lanes whose condition is not 0, one bit each (PTX ISA, "vote.sync").</summary>
     [IntrinsicImplementation]
     [Ptx("{ .reg .pred given; setp.ne.s32 given, #0, 0; vote.sync.ballot.b32 $0, given, 0xffffffff; }")]

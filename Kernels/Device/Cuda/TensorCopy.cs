@@ -52,6 +52,35 @@ public static class TensorCopy
     {
     }
 
+    /// <summary>The same of f32 that are read once: L2 may forget them first (PTX ISA, "createpolicy").</summary>
+    [IntrinsicImplementation]
+    [Ptx("{ .reg .b64 first; createpolicy.fractional.L2::evict_first.b64 first; "
+        + "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [#0], [#1], #2, [#3], first; }")]
+    public static void LoadRunOnce(uint shared, ref float source, int bytes, uint barrier)
+    {
+    }
+
+    /// <summary>
+    /// Copies what lies together from shared memory, as a part of the thread's next <see cref="Commit"/>, where L2 may forget it first.
+    /// Every thread that wrote it has passed <see cref="CudaShared.FenceForAsync"/> and then a barrier.
+    /// </summary>
+    /// <param name="shared">Where from, a multiple of 16.</param>
+    /// <param name="target">Where to, a multiple of 16.</param>
+    /// <param name="bytes">A multiple of 16.</param>
+    [IntrinsicImplementation]
+    [Ptx("{ .reg .b64 first; createpolicy.fractional.L2::evict_first.b64 first; "
+        + "cp.async.bulk.global.shared::cta.bulk_group.L2::cache_hint [#1], [#0], #2, first; }")]
+    public static void StoreRunOnce(uint shared, ref float target, int bytes)
+    {
+    }
+
+    /// <summary>Makes a group of the stores since the last one, which may be empty (cp.async.bulk.commit_group).</summary>
+    [IntrinsicImplementation]
+    [Ptx("cp.async.bulk.commit_group;")]
+    public static void Commit()
+    {
+    }
+
     /// <summary>
     /// Waits until at most <paramref name="pending"/> of this thread's stores still read shared memory
     /// (cp.async.bulk.wait_group.read).

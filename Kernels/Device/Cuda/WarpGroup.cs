@@ -165,6 +165,14 @@ public static class WarpGroup
     {
     }
 
+    /// <summary>A barrier of four warp groups.</summary>
+    /// <param name="number">1…15; the group's own barrier is 0.</param>
+    [IntrinsicImplementation]
+    [Ptx("bar.sync #0, 512;")]
+    public static void BarrierOfFour(int number)
+    {
+    }
+
     /// <summary>Waits until the other of two warp groups has said <see cref="Let"/> of the same number (PTX ISA, "bar.sync").</summary>
     /// <param name="number">1…15; the group's own barrier is 0.</param>
     [IntrinsicImplementation]

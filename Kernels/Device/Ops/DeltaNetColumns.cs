@@ -143,8 +143,8 @@ public static class DeltaNetColumns
             long line = (long)row * xStride;
             float newQuery = x[line + queryChannel], newKey = x[line + keyChannel], newValue = x[line + valueChannel];
             float gate = z[((long)row * zStride) + (head * Dim) + column], decayed = a[((long)row * aStride) + head], given = b[((long)row * bStride) + head];
-            SharedWords.Store(vectors + (uint)(lane * 4), Convolve(taps, query, newQuery));
-            SharedWords.Store(vectors + (uint)(WarpBytes + (lane * 4)), Convolve(taps + TapBytes, key, newKey));
+            SharedWords.Store(vectors + (uint)(lane * 4), DeltaNetSums.Convolve(SharedWords.Load4(taps), query, newQuery));
+            SharedWords.Store(vectors + (uint)(WarpBytes + (lane * 4)), DeltaNetSums.Convolve(SharedWords.Load4(taps + TapBytes), key, newKey));
             Lanes.Together();
             var q = new float[Keys];
             var k = new float[Keys];
@@ -177,23 +177,24 @@ public static class DeltaNetColumns
                 }
             }
 
-            SharedWords.Store(memory + (uint)(RecallsAt + (warp * WarpBytes) + (lane * 4)), ToOwn(recalls, lane));
-            SharedWords.Store(memory + (uint)(ReadsAt + (warp * WarpBytes) + (lane * 4)), ToOwn(reads, lane));
+            SharedWords.Store(memory + (uint)(RecallsAt + (warp * WarpBytes) + (lane * 4)), DeltaNetSums.ToOwn(recalls, lane));
+            SharedWords.Store(memory + (uint)(ReadsAt + (warp * WarpBytes) + (lane * 4)), DeltaNetSums.ToOwn(reads, lane));
             var dots = new U4
             {
-                X = Interop.FloatAsInt(OverQuarters(dot)),
-                Y = Interop.FloatAsInt(OverQuarters(keySquares)),
-                Z = Interop.FloatAsInt(OverQuarters(querySquares)),
+                X = Interop.FloatAsInt(DeltaNetSums.OverQuarters(dot)),
+                Y = Interop.FloatAsInt(DeltaNetSums.OverQuarters(keySquares)),
+                Z = Interop.FloatAsInt(DeltaNetSums.OverQuarters(querySquares)),
             };
             if (lane == 0)
             {
                 SharedWords.Store4(memory + (uint)(DotsAt + (warp * 16)), dots);
             }
 
-            float fade = GateMath.Exp(GateMath.LogDecay(rate, decayed, bias)), beta = GateMath.Sigmoid(given), v = Convolve(taps + (2 * TapBytes), value, newValue);
-            Slide(query, newQuery);
-            Slide(key, newKey);
-            Slide(value, newValue);
+            float fade = GateMath.Exp(GateMath.LogDecay(rate, decayed, bias)), beta = GateMath.Sigmoid(given);
+            float v = DeltaNetSums.Convolve(SharedWords.Load4(taps + (2 * TapBytes)), value, newValue);
+            DeltaNetSums.Slide(query, newQuery);
+            DeltaNetSums.Slide(key, newKey);
+            DeltaNetSums.Slide(value, newValue);
             Group.Barrier();
             float recall = 0, read = 0, product = 0, keyLength = 0, queryLength = 0;
             for (int w = 0; w < Warps; w++)
@@ -211,7 +212,7 @@ public static class DeltaNetColumns
 
             // Every warp has all of the group's results and tells one part of the head, its own among them. What a group may still
             // read of a row lies elsewhere than what another already sends of the next; further ahead nobody can be.
-            float square = WarpSum(result * result);
+            float square = DeltaNetSums.OfWarp(result * result);
             uint squares = memory + (uint)(SquaresAt + (((row - first) & 1) * Parts * 4));
             if (lane == 0)
             {
@@ -242,14 +243,14 @@ public static class DeltaNetColumns
                 U4 all = SharedWords.Load4(squares);
                 float sum = Interop.IntAsFloat(all.X) + Interop.IntAsFloat(all.Y) + Interop.IntAsFloat(all.Z) + Interop.IntAsFloat(all.W);
                 output[((((long)row * heads) + head) * Dim) + column] = result * Scalar.Rsqrt((sum / Dim) + epsilon) * weight * (gate * Scalar.Sigmoid(gate));
-                Keep(history, place + valueChannel, channels, value);
+                DeltaNetSums.Keep(history, place + valueChannel, channels, value);
             }
 
             // Nobody reads the row's past any more.
             if (rank == 0)
             {
-                Keep(history, place + queryChannel, channels, query);
-                Keep(history, place + keyChannel, channels, key);
+                DeltaNetSums.Keep(history, place + queryChannel, channels, query);
+                DeltaNetSums.Keep(history, place + keyChannel, channels, key);
             }
 
             slot += pitch;
@@ -275,56 +276,5 @@ public static class DeltaNetColumns
         {
             Prefetch.ToL2(ref history[line + (((lane < 7 ? 0 : keyHeads) + keyHead) * Dim)], Dim * sizeof(float));
         }
-    }
-
-    // silu of a channel's convolution.
-    private static float Convolve(uint taps, float[] past, float now)
-    {
-        U4 weights = SharedWords.Load4(taps);
-        var sum = default(PreciseSum);
-        sum.Add(Interop.IntAsFloat(weights.X), past[0]);
-        sum.Add(Interop.IntAsFloat(weights.Y), past[1]);
-        sum.Add(Interop.IntAsFloat(weights.Z), past[2]);
-        sum.Add(Interop.IntAsFloat(weights.W), now);
-        float y = sum.Value;
-        return y * Scalar.Sigmoid(y);
-    }
-
-    private static void Slide(float[] past, float now)
-    {
-        past[0] = past[1];
-        past[1] = past[2];
-        past[2] = now;
-    }
-
-    private static void Keep(ArrayView<float> history, long at, int channels, float[] past)
-    {
-        for (int i = 0; i < Taps - 1; i++)
-        {
-            history[at + ((long)i * channels)] = past[i];
-        }
-    }
-
-    // The sum of a column over the warp's keys, in the lane that owns the column.
-    private static float ToOwn(float[] sums, int lane)
-    {
-        bool upper = (lane & 16) != 0, odd = (lane & 8) != 0;
-        float even = (upper ? sums[2] : sums[0]) + Lanes.Xor(upper ? sums[0] : sums[2], 16);
-        float other = (upper ? sums[3] : sums[1]) + Lanes.Xor(upper ? sums[1] : sums[3], 16);
-        return (odd ? other : even) + Lanes.Xor(odd ? even : other, 8);
-    }
-
-    private static float OverQuarters(float value)
-    {
-        value += Lanes.Xor(value, 16);
-        return value + Lanes.Xor(value, 8);
-    }
-
-    private static float WarpSum(float value)
-    {
-        value = OverQuarters(value);
-        value += Lanes.Xor(value, 4);
-        value += Lanes.Xor(value, 2);
-        return value + Lanes.Xor(value, 1);
     }
 }

@@ -199,9 +199,8 @@ public static class ExpertRowsRing
                             Add<TProduct, TTile, TTerms>(weights + (uint)(stage * ExpertRowsShare.WeightBytes), from, k + (quarter * 8), share.Inputs);
                         }
 
-                        // All lanes have read.
-                        Lanes.Together();
-                        AsyncBarrier.ArriveFirst(ExpertRowsShare.Empty<TTile>(share.Memory, stage), lane);
+                        // Each lane for itself: an arrival orders the reads of the thread that arrives.
+                        AsyncBarrier.Arrive(ExpertRowsShare.Empty<TTile>(share.Memory, stage));
                         from += Depth * 4;
                         stage++;
                         if (stage == ExpertRowsShare.Stages)

@@ -19,8 +19,7 @@ public struct ExpertRowsShare
     public const int Stages = 5;
 
     /// <summary>
-    /// Rows come in parts of four blocks: the copy engine is asked less often. Three have room: the last block that reads a part lies four before the one that is waited
-    /// for when the next is to come to its place. Two would be in order, too, the last being the one that is waited for, but racecheck reports that.
+    /// Rows come in parts of four blocks: the copy engine is asked less often. Three have room, of which two are on their way.
     /// </summary>
     public const int Parts = 3, PartBlocks = 4;
 
@@ -62,7 +61,7 @@ public struct ExpertRowsShare
     public static uint Full<TTile>(uint memory, int stage)
         where TTile : struct, IRowTile => TileList<TTile>(memory) + (uint)(ExpertRowsTiles.Bytes + (stage * 8));
 
-    /// <summary>The barrier of a block that every warp has multiplied.</summary>
+    /// <summary>The barrier of a block that every lane of every warp has multiplied.</summary>
     public static uint Empty<TTile>(uint memory, int stage)
         where TTile : struct, IRowTile => Full<TTile>(memory, stage) + 64u;
 
@@ -77,7 +76,7 @@ public struct ExpertRowsShare
         for (int i = 0; i < Stages; i++)
         {
             AsyncBarrier.Initialize(Full<TTile>(memory, i), 1);
-            AsyncBarrier.Initialize(Empty<TTile>(memory, i), Units);
+            AsyncBarrier.Initialize(Empty<TTile>(memory, i), Units * 32);
         }
 
         for (int i = 0; i < Parts; i++)

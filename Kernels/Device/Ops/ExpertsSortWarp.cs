@@ -69,11 +69,13 @@ public static class ExpertsSortWarp
             Read(met, experts, from + lane, end, firstExpert, expertCount);
             for (int j = 0; j < Together; j++)
             {
-                own += Lanes.Count(Lanes.Ballot(met[j] == expert ? 1 : 0));
-                lower += Lanes.Count(Lanes.Ballot(met[j] < expert ? 1 : 0));
+                own += met[j] == expert ? 1 : 0;
+                lower += met[j] < expert ? 1 : 0;
             }
         }
 
+        own = Lanes.Sum(own);
+        lower = Lanes.Sum(lower);
         if (lane == 0)
         {
             shared[warp] = own;
@@ -94,23 +96,37 @@ public static class ExpertsSortWarp
         for (int from = begin; from < end; from += Block)
         {
             Read(met, experts, from + lane, end, firstExpert, expertCount);
+            int here = 0;
             for (int j = 0; j < Together; j++)
             {
-                uint same = Lanes.Ballot(met[j] == expert ? 1 : 0);
-                int i = from + lane + (j * 32), at = place + Lanes.Count(same & before);
-                if (met[j] == expert)
-                {
-                    rows[at] = i / topK;
-                    places[i] = at;
-                }
-
-                if (expert == 0 && met[j] == expertCount && i < end)
-                {
-                    places[i] = -1;
-                }
-
-                place += Lanes.Count(same);
+                here += met[j] == expert ? 1 : 0;
             }
+
+            // Most blocks hold none: an expert is one of many.
+            here = Lanes.Sum(here);
+            if (here > 0 || expert == 0)
+            {
+                int next = place;
+                for (int j = 0; j < Together; j++)
+                {
+                    uint same = Lanes.Ballot(met[j] == expert ? 1 : 0);
+                    int i = from + lane + (j * 32), at = next + Lanes.Count(same & before);
+                    if (met[j] == expert)
+                    {
+                        rows[at] = i / topK;
+                        places[i] = at;
+                    }
+
+                    if (expert == 0 && met[j] == expertCount && i < end)
+                    {
+                        places[i] = -1;
+                    }
+
+                    next += Lanes.Count(same);
+                }
+            }
+
+            place += here;
         }
 
         // Entries of other ranks' experts leave places free, which must hold something harmless.

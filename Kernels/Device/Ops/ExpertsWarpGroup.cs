@@ -156,7 +156,6 @@ public static class ExpertsWarpGroup
             {
                 for (int i = 0; i < OwnLines; i++)
                 {
-                    // Lines behind the last row repeat it.
                     long row = places[tile.Place + Math.Min(line + (i * Lines), tile.Rows - 1)];
                     from[i] = (row * packed) + (chunk * 8);
                 }
@@ -174,10 +173,10 @@ public static class ExpertsWarpGroup
                 if (TProduct.IsGathered)
                 {
                     uint to = at + TileLayout.Wide(line, chunk);
-                    Gather<TTerms>(to, x, from, 0, k, padded);
+                    Gather<TTerms>(to, x, from, 0, tile.Rows - line, k, padded);
                     if (halves > 1)
                     {
-                        Gather<TTerms>(to, x, from, OwnLines / 2, k, padded);
+                        Gather<TTerms>(to, x, from, OwnLines / 2, tile.Rows - line, k, padded);
                     }
 
                     CopyAsync.Arrive(full);
@@ -226,15 +225,15 @@ public static class ExpertsWarpGroup
         TensorCopy.Load(at + HalfTile, weightsBeside, k, beside, full);
     }
 
-    // Half of a thread's lines; lines sixteen apart are swizzled alike.
-    private static void Gather<TTerms>(uint at, ArrayView<ushort> x, long[] from, int first, int k, int padded)
+    // Half of a thread's lines; lines sixteen apart are swizzled alike. Those behind the last row become zeros, which cost no power.
+    private static void Gather<TTerms>(uint at, ArrayView<ushort> x, long[] from, int first, int rows, int k, int padded)
         where TTerms : struct, IActivationTerms
     {
         for (int i = 0; i < OwnLines / 2; i++)
         {
             for (int term = 0; term < TTerms.Count; term++)
             {
-                CopyAsync.Sixteen(at + (uint)((term * HalfTile) + ((first + i) * Lines * 128)), ref x[from[first + i] + k + (term * padded)], 16);
+                CopyAsync.Sixteen(at + (uint)((term * HalfTile) + ((first + i) * Lines * 128)), ref x[from[first + i] + k + (term * padded)], (first + i) * Lines < rows ? 16 : 0);
             }
         }
     }

@@ -31,6 +31,10 @@ internal static class PtxArithmetic
                 }
 
                 return;
+            case "createpolicy":
+                // Changes nothing that is copied.
+                thread.Registers[o[0].Register] = 0;
+                return;
             case "mov" when o[0].Parts.Length == 2:
                 ulong both = group.Value(thread, o[1]);
                 (thread.Registers[o[0].Parts[0].Register], thread.Registers[o[0].Parts[1].Register]) = ((uint)both, both >> 32);
@@ -113,6 +117,8 @@ internal static class PtxArithmetic
             "min" when words[1] == "s32" => (ulong)int.Min((int)a, (int)b),
             "min" when words[1] == "u32" => uint.Min((uint)a, (uint)b),
             "max" when words[1] == "u32" => uint.Max((uint)a, (uint)b),
+            "max" when words[1] == "NaN" => Bits(MathF.Max(Float(a), Float(b))),
+            "min" when words[1] == "NaN" => Bits(MathF.Min(Float(a), Float(b))),
             "max" when words[1] == "f32" => Bits(float.MaxNumber(Float(a), Float(b))),
             "max" when words[1] == "s32" => (ulong)int.Max((int)a, (int)b),
             "and" => a & b,

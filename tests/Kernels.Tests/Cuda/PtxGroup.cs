@@ -269,6 +269,22 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, PtxCluste
                 barrier.Come(-bytes);
             });
         }
+        else if (operation.StartsWith("cp.async.bulk.global", StringComparison.Ordinal))
+        {
+            (ulong to, ulong from, int bytes) = (Value(thread, o[0]), Value(thread, o[1]), (int)Value(thread, o[2]));
+            if (to % 16 != 0 || from % 16 != 0 || bytes % 16 != 0)
+            {
+                throw PtxMachine.Fault(instruction, $"{bytes} bytes from {from} to {to}, expected multiples of 16");
+            }
+
+            thread.Copies[^1].Add(() =>
+            {
+                for (int i = 0; i < bytes; i += 16)
+                {
+                    PtxMachine.Shared(shared, from + (ulong)i, 16, instruction).CopyTo(machine.Global(to + (ulong)i, 16, instruction));
+                }
+            });
+        }
         else if (operation.StartsWith("barrier.cluster.arrive", StringComparison.Ordinal))
         {
             cluster.Arrive(thread);

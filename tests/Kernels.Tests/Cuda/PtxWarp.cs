@@ -23,6 +23,9 @@ internal static class PtxWarp
             case "redux.sync.min.u32":
                 Reduce(Enumerable.Min);
                 break;
+            case "redux.sync.add.s32":
+                Reduce(static values => values.Aggregate(0u, static (sum, next) => unchecked(sum + next)));
+                break;
             case "vote.sync.ballot.b32":
                 uint given = 0;
                 foreach (PtxThread thread in warp)
