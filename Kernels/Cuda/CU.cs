@@ -158,6 +158,9 @@ internal static unsafe partial class CU
     [LibraryImport(Library, EntryPoint = "cuLaunchKernelEx")]
     public static partial int LaunchKernelEx(in LaunchConfiguration configuration, nint function, void** parameters, void** extra);
 
+    [LibraryImport(Library, EntryPoint = "cuOccupancyMaxActiveClusters")]
+    public static partial int OccupancyMaxActiveClusters(out int clusters, nint function, in LaunchConfiguration configuration);
+
     [LibraryImport(Library, EntryPoint = "cuStreamBeginCapture_v2")]
     public static partial int StreamBeginCapture(nint stream, int mode);
 

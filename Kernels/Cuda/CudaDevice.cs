@@ -120,6 +120,33 @@ public sealed unsafe class CudaDevice : KernelDevice
         return function != 0 ? function : Load(kernel);
     }
 
+    /// <summary>
+    /// Whether the card runs a cluster of a kernel's groups. More than eight need a GPC with room for all, which smaller cards of an
+    /// architecture, and parts of a card, may lack.
+    /// </summary>
+    internal bool Fits(DeviceKernel kernel)
+    {
+        if (kernel.Cluster <= PortableCluster)
+        {
+            return true;
+        }
+
+        nint function = Function(kernel);
+        Enter();
+        var configuration = new CU.LaunchConfiguration
+        {
+            GridX = (uint)kernel.Cluster,
+            GridY = 1,
+            GridZ = 1,
+            BlockX = (uint)kernel.Threads,
+            BlockY = 1,
+            BlockZ = 1,
+            SharedBytes = (uint)kernel.DynamicBytes,
+        };
+        Check(CU.OccupancyMaxActiveClusters(out int clusters, function, configuration), $"ask for room for a cluster of {kernel.Entry}");
+        return clusters > 0;
+    }
+
     internal void Free(nint address, CudaMemory kind)
     {
         if (_context != 0 && CU.ContextSetCurrent(_context) == CU.Success)

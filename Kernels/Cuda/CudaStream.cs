@@ -40,6 +40,9 @@ public sealed unsafe class CudaStream : KernelStream
 
     internal override int Multiprocessors => _device.Info.Multiprocessors;
 
+    /// <inheritdoc/>
+    internal override bool Fits(DeviceKernel kernel) => _device.Fits(kernel);
+
     /// <summary>The driver's stream (CUstream), for libraries that queue work of their own on it; within a branch, the branch's.</summary>
     public nint Handle => IsBranch ? _branch!.Handle : _stream != 0 ? _stream : throw new ObjectDisposedException(nameof(CudaStream));
 

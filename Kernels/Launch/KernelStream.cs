@@ -40,6 +40,9 @@ public abstract class KernelStream : IStream
     /// <summary>Groups that the device runs side by side when each wants a multiprocessor to itself.</summary>
     internal virtual int Multiprocessors => 1;
 
+    /// <summary>Whether the device runs a cluster of a kernel's groups; the first call for a kernel loads it.</summary>
+    internal virtual bool Fits(DeviceKernel kernel) => true;
+
     /// <summary>Multiprocessors whose matrix units compute products of prompt rows; 0 where portable kernels do.</summary>
     public int MatrixMultiprocessors => MatrixUnits == MatrixUnits.None ? 0 : Multiprocessors;
 

@@ -30,18 +30,18 @@ internal sealed class RoundedRowLaunches(KernelStream stream) : RowLaunches(stre
         }
     }
 
-    public override void Few(int slices, in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int groups)
+    public override void Few(int slices, in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int tileRows, int rowTiles, int groups)
     {
         switch (slices)
         {
             case 2:
-                LinearRowsFewSlices2xRoundedLauncher.Launch(Stream, x, weight, gate, add, output, groups);
+                LinearRowsFewSlices2xRoundedLauncher.Launch(Stream, x, weight, gate, add, output, tileRows, rowTiles, groups);
                 break;
             case 4:
-                LinearRowsFewSlices4xRoundedLauncher.Launch(Stream, x, weight, gate, add, output, groups);
+                LinearRowsFewSlices4xRoundedLauncher.Launch(Stream, x, weight, gate, add, output, tileRows, rowTiles, groups);
                 break;
             default:
-                LinearRowsFewSlices8xRoundedLauncher.Launch(Stream, x, weight, gate, add, output, groups);
+                LinearRowsFewSlices8xRoundedLauncher.Launch(Stream, x, weight, gate, add, output, tileRows, rowTiles, groups);
                 break;
         }
     }

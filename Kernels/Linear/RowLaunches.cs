@@ -12,7 +12,7 @@ internal abstract class RowLaunches(KernelStream stream)
     public abstract void Linear(int tileRows, int slices, in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int rowTiles, int groups);
 
     /// <summary>Linear of up to eight rows.</summary>
-    public abstract void Few(int slices, in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int groups);
+    public abstract void Few(int slices, in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int tileRows, int rowTiles, int groups);
 
     /// <summary>The same without anything to add, where a group has room for all its weights; of two or eight slices.</summary>
     public abstract void Whole(int slices, in Tensor x, in Tensor weight, in Tensor output, int groups);

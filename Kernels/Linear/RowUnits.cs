@@ -12,6 +12,9 @@ internal sealed class RowUnits
     private const int LineOutputs = 16;
     private const int Warps = 8;
 
+    // The most rows of a tile of LinearRowsFew.
+    private const int FewRows = 8;
+
     // As in MixtureRows and MixtureDownRows: gates with their ups, and outputs, that are multiplied at a time.
     private const int MixtureUnit = 4;
     private const int MixtureOutputs = 8;
@@ -64,6 +67,11 @@ internal sealed class RowUnits
         if (rows > 8 && IsMany(rows, weight.Shape[0]))
         {
             Many(x, weight, gate, add, output);
+            return;
+        }
+
+        if (TryTiles(x, weight, gate, add, output))
+        {
             return;
         }
 
@@ -171,7 +179,28 @@ internal sealed class RowUnits
     private void Few(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
     {
         int groups = (int)long.Min(weight.Shape[0], GroupsTogether * _stream.Multiprocessors);
-        _launches.Few(Slices(weight.Shape[1]), x, weight, gate, add, output, groups);
+        _launches.Few(Slices(weight.Shape[1]), x, weight, gate, add, output, FewRows, 1, groups);
+    }
+
+    // Rows of few outputs in tiles of one to eight, each of which has groups of its own: they have their weights before the rows are
+    // there, so that what counts is how many rows a group brings, as long as multiprocessors have no more than one.
+    private bool TryTiles(in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
+    {
+        long rows = x.Shape[0];
+        int slices = Slices(weight.Shape[1]), shares = Count(weight.Shape[0], Warps / slices * LineOutputs), tileRows = 1;
+        while (tileRows < FewRows && shares * Count(rows, tileRows) > _stream.Multiprocessors)
+        {
+            tileRows *= 2;
+        }
+
+        int rowTiles = Count(rows, tileRows), groups = shares * rowTiles;
+        if (shares * 4 > _stream.Multiprocessors || groups > GroupsTogether * _stream.Multiprocessors)
+        {
+            return false;
+        }
+
+        _launches.Few(slices, x, weight, gate, add, output, tileRows, rowTiles, groups);
+        return true;
     }
 
     // Few outputs need many warps each, long sums can feed them; a slice has at least eight blocks of 32.

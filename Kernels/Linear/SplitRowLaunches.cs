@@ -30,18 +30,18 @@ internal sealed class SplitRowLaunches(KernelStream stream) : RowLaunches(stream
         }
     }
 
-    public override void Few(int slices, in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int groups)
+    public override void Few(int slices, in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int tileRows, int rowTiles, int groups)
     {
         switch (slices)
         {
             case 2:
-                LinearRowsFewSlices2xLauncher.Launch(Stream, x, weight, gate, add, output, groups);
+                LinearRowsFewSlices2xLauncher.Launch(Stream, x, weight, gate, add, output, tileRows, rowTiles, groups);
                 break;
             case 4:
-                LinearRowsFewSlices4xLauncher.Launch(Stream, x, weight, gate, add, output, groups);
+                LinearRowsFewSlices4xLauncher.Launch(Stream, x, weight, gate, add, output, tileRows, rowTiles, groups);
                 break;
             default:
-                LinearRowsFewSlices8xLauncher.Launch(Stream, x, weight, gate, add, output, groups);
+                LinearRowsFewSlices8xLauncher.Launch(Stream, x, weight, gate, add, output, tileRows, rowTiles, groups);
                 break;
         }
     }

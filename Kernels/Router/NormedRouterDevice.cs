@@ -14,10 +14,15 @@ internal sealed class NormedRouterDevice(KernelStream stream) : NormedRouter
     private const long ManyExperts = 512;
     private const long MostChosen = 32;
 
+    // Whether the card has room for such a cluster, asked when a kernel is first wanted.
+    private bool? _few;
+    private bool? _many;
+
     public override bool Takes(long rows, long promptRows, LinearWeight weight, long experts, long topK) =>
         stream.MatrixUnits == MatrixUnits.WarpGroup && rows >= 1 && rows <= MostRows && promptRows == 0 && weight.Inputs == Width
         && weight.Type == DType.BF16 && weight.Parts.Length == 1 && weight.Parts[0].Address % 16 == 0
-        && experts >= 1 && experts <= ManyExperts && weight.Outputs - experts is 0 or 1 && topK <= MostChosen;
+        && experts >= 1 && experts <= ManyExperts && weight.Outputs - experts is 0 or 1 && topK <= MostChosen
+        && (experts <= FewExperts ? _few ??= stream.Fits(DeviceKernels.RouterRowsFew) : _many ??= stream.Fits(DeviceKernels.RouterRowsMany));
 
     private protected override void Launch(
         Tensor residual, Tensor delta, Tensor norm, float epsilon, Tensor kept, Tensor normed, Tensor faults, int place, in RouterChoice choice)

@@ -19,12 +19,12 @@ internal sealed class GreedyPickDevice(KernelStream stream) : GreedyPick
         if (stream.MatrixUnits == MatrixUnits.None)
         {
             GreedyPickPartsLauncher.Launch(stream, logits, winners, largest, sums);
+            GreedyPickLauncher.Launch(stream, winners, largest, sums, tokens, logProbabilities, (int)width);
         }
         else
         {
             GreedyPickPartsWarpLauncher.Launch(stream, logits, winners, largest, sums);
+            GreedyPickWarpLauncher.Launch(stream, winners, largest, sums, tokens, logProbabilities);
         }
-
-        GreedyPickLauncher.Launch(stream, winners, largest, sums, tokens, logProbabilities, (int)width);
     }
 }

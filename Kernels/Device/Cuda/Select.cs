@@ -3,7 +3,7 @@ using ILGPU.IR.Intrinsics;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// One of two values without a branch (PTX ISA, "selp"). The compiler makes branches of conditions, and a warp whose lanes
+/// One of two values without a branch (PTX ISA, "selp", "max"). The compiler makes branches of conditions, and a warp whose lanes
 /// disagree goes through both sides, which counts where one warp works and all others wait for it.
 /// </summary>
 [CudaInstructions]
@@ -38,4 +38,14 @@ public static class Select
     [IntrinsicImplementation]
     [Ptx("{ .reg .pred equal; setp.eq.u32 equal, #0, #1; selp.b32 $0, #2, #3, equal; }")]
     public static uint IfEqual(uint a, uint b, uint yes, uint no) => a == b ? yes : no;
+
+    /// <summary>The larger of two, NaN where one is; since sm_80.</summary>
+    [IntrinsicImplementation]
+    [Ptx("max.NaN.f32 $0, #0, #1;")]
+    public static float LargerOrNaN(float a, float b) => MathF.Max(a, b);
+
+    /// <summary>The smaller of two, NaN where one is; since sm_80.</summary>
+    [IntrinsicImplementation]
+    [Ptx("min.NaN.f32 $0, #0, #1;")]
+    public static float SmallerOrNaN(float a, float b) => MathF.Min(a, b);
 }

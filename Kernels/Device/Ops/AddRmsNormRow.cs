@@ -92,7 +92,6 @@ public static class AddRmsNormRow
     /// <returns>The fault that is noted, to the first thread.</returns>
     internal static int Begin(ArrayView<float> residual, ArrayView<float> delta, ArrayView<int> faults, int rows, int width, int ahead)
     {
-        DependentLaunch.Allow();
         long row = (long)Grid.IdxX * width, next = row + ((long)ahead * width);
         if (Group.IdxX == 0)
         {
@@ -103,7 +102,9 @@ public static class AddRmsNormRow
             }
         }
 
+        // Not sooner: where several kernels of some tens of groups wait for each other, each takes a microsecond more.
         DependentLaunch.Wait();
+        DependentLaunch.Allow();
         int before = 0;
         if (Group.IdxX == 0)
         {

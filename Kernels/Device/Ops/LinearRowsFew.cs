@@ -5,8 +5,9 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// linear and the second half of gated_mlp for up to eight generated rows, on cards since Ampere: each group has an even share
-/// of the outputs and reads their weights in one stream (<see cref="RowStream"/>). Sums have the order of
-/// <see cref="RowProducts"/>, so the bits are those of the kernels for more rows.
+/// of the outputs and reads their weights in one stream (<see cref="RowStream"/>). Where outputs are few, as a router's, more rows
+/// come in tiles, each with groups of its own. Sums have the order of <see cref="RowProducts"/>, so the bits are those of the
+/// kernels for more rows.
 /// </summary>
 public static class LinearRowsFew
 {
@@ -19,13 +20,15 @@ public static class LinearRowsFew
     /// <param name="gate">f32, or empty.</param>
     /// <param name="add">f32, or empty.</param>
     /// <param name="output">f32.</param>
-    /// <param name="rows">T, at most 8.</param>
+    /// <param name="rows">T.</param>
     /// <param name="inputs">K.</param>
     /// <param name="outputs">N, at least as many as groups.</param>
     /// <param name="xStride">Elements from a row to the next.</param>
     /// <param name="gateStride">Likewise.</param>
     /// <param name="addStride">Likewise.</param>
     /// <param name="outputStride">Likewise.</param>
+    /// <param name="tileRows">Rows of a tile, at most 8.</param>
+    /// <param name="rowTiles">Tiles: as many groups share some outputs.</param>
     [Kernel("linear_rows_few", RowProducts.Threads, groups: "*", Unroll = true)]
     [Instance("slices2x", typeof(TwoSlices), typeof(SplitTerms))]
     [Instance("slices4x", typeof(FourSlices), typeof(SplitTerms))]
@@ -46,7 +49,9 @@ public static class LinearRowsFew
         [RowStride("x")] int xStride,
         [RowStride("gate")] int gateStride,
         [RowStride("add")] int addStride,
-        [RowStride("output")] int outputStride)
+        [RowStride("output")] int outputStride,
+        int tileRows,
+        int rowTiles)
         where TSlices : struct, ISlices
         where TTerms : struct, IActivationTerms
     {
@@ -56,12 +61,14 @@ public static class LinearRowsFew
         ArrayView<float> sums = SharedMemory.Allocate<float>(Sums);
         uint memory = CudaShared.Base(), write = RowStream.Write(memory), read = RowStream.Read(memory);
         int lane = Group.IdxX & 31, own = RowProducts.Warps / TSlices.Count * Side, line = (Group.IdxX >> 5) / TSlices.Count * Side;
-        int first = RowStream.Begin(outputs, Grid.IdxX), last = RowStream.Begin(outputs, Grid.IdxX + 1);
+        int share = Grid.IdxX / rowTiles, shares = Grid.DimX / rowTiles, firstRow = (Grid.IdxX - (share * rowTiles)) * tileRows;
+        int first = RowStream.Begin(outputs, share, shares), last = RowStream.Begin(outputs, share + 1, shares);
         int begin = RowProducts.Begin<TSlices>(inputs), chunks = (RowProducts.End<TSlices>(inputs) - begin) / RowStream.Depth;
+        rows = Math.Min(rows - firstRow, tileRows);
         int padded = rows <= 1 ? 1 : rows <= 2 ? 2 : rows <= 4 ? 4 : 8, rounds = Sums / (RowProducts.Warps * Side) / padded;
 
         // Rows past the end repeat the last one and are not stored.
-        long xRow = (long)Math.Min(lane >> 2, rows - 1) * xStride, start = (long)Math.Min(first + line, outputs - 1) * inputs;
+        long xRow = (long)(firstRow + Math.Min(lane >> 2, rows - 1)) * xStride, start = (long)Math.Min(first + line, outputs - 1) * inputs;
         int count = last - first - line;
 
         // Weights are nobody's output: they may come while the kernel before this one still runs.
@@ -115,9 +122,9 @@ public static class LinearRowsFew
                 int ready = Math.Min(left * own, last - pending);
                 for (int i = Group.IdxX; i < ready * rows; i += RowProducts.Threads)
                 {
-                    int local = i % ready, t = i / ready, n = pending + local;
+                    int local = i % ready, row = i / ready, t = firstRow + row, n = pending + local;
                     int warp = (local / own * RowProducts.Warps) + (local % own / Side * TSlices.Count);
-                    float product = Join<TSlices>(sums, (((warp * padded) + t) * Side) + (local % Side), padded * Side);
+                    float product = Join<TSlices>(sums, (((warp * padded) + row) * Side) + (local % Side), padded * Side);
                     float scale = gate.Length > 0 ? GateMath.Sigmoid(gate[(long)t * gateStride]) : 1, sum = add.Length > 0 ? add[((long)t * addStride) + n] : 0;
                     output[((long)t * outputStride) + n] = gate.Length > 0 || add.Length > 0 ? Scalar.Fma(scale, product, sum) : product;
                 }

@@ -18,7 +18,7 @@ public static class MixtureDownRows
 
     private const int Threads = Warps * 32;
     private const int Eight = 8;
-    private const int Ranks = 4;
+    private const int Ranks = 8;
 
     // The slices of eight experts and a shared one, in two each: all of a tile's weights are asked for at once.
     private const int Places = 18;
@@ -61,23 +61,26 @@ public static class MixtureDownRows
         ArrayView<float> sums = SharedMemory.Allocate<float>(MostItems * OneRow.Outputs);
         ArrayView<int> choice = SharedMemory.Allocate<int>(MixtureRows.MostPairs);
         ArrayView<float> shares = SharedMemory.Allocate<float>(MixtureRows.MostPairs), opens = SharedMemory.Allocate<float>(MixtureRows.MostPairs);
+
+        // Nothing but the first half's work is left to wait for when the terms are there. What is read comes while the rest is worked
+        // out: most groups begin as others end, and memory rests until they know what to ask for.
+        int pair = Group.IdxX, chosen = 0;
+        float share = 0, logit = 0;
+        if (pair < rows * topK)
+        {
+            chosen = WideAccess.Fresh(ref experts[pair]);
+            share = WideAccess.Fresh(ref mix[pair]);
+        }
+
+        if (pair < rows && gateLogit.Length > 0)
+        {
+            logit = WideAccess.Fresh(ref gateLogit[(long)pair * gateStride]);
+        }
+
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, lines = outputs / OneRow.Outputs;
         int tile = RowStream.Begin(rows * lines, Grid.IdxX), tiles = RowStream.Begin(rows * lines, Grid.IdxX + 1) - tile;
         int items = (gateLogit.Length > 0 ? topK + 1 : topK) * TSlices.Count;
         int begin = RowProducts.Begin<TSlices>(width), chunks = (RowProducts.End<TSlices>(width) - begin) / OneRow.Blocks;
-        if (Group.IdxX < rows * topK)
-        {
-            // Nothing but the first half's work is left to wait for when the terms are there.
-            choice[Group.IdxX] = WideAccess.Fresh(ref experts[Group.IdxX]);
-            shares[Group.IdxX] = WideAccess.Fresh(ref mix[Group.IdxX]);
-        }
-
-        if (Group.IdxX < rows && gateLogit.Length > 0)
-        {
-            opens[Group.IdxX] = GateMath.Sigmoid(WideAccess.Fresh(ref gateLogit[(long)Group.IdxX * gateStride]));
-        }
-
-        Group.Barrier();
 
         // A warp may have nothing: its slice may be empty, and there may be more warps than items.
         int row = tile / lines, line = tile - (row * lines);
@@ -88,8 +91,24 @@ public static class MixtureDownRows
         uint step = (uint)(warp < Places - Warps ? Warps * PlaceBytes : 0);
         DownPlace second = DownPlace.After(place, chunks, items, lines, Warps), next = step > 0 ? DownPlace.After(second, chunks, items, lines, Warps) : second;
         second.Tiles = step > 0 ? second.Tiles : 0;
+        if (pair < rows * topK)
+        {
+            choice[pair] = chosen;
+        }
+
+        Group.Barrier();
         Weights<TSlices>(memory, place, begin, width, sharedWidth, topK, downStride, choice, down, sharedDown);
         Weights<TSlices>(memory + step, second, begin, width, sharedWidth, topK, downStride, choice, down, sharedDown);
+        if (pair < rows * topK)
+        {
+            shares[pair] = share;
+        }
+
+        if (pair < rows)
+        {
+            opens[pair] = GateMath.Sigmoid(logit);
+        }
+
         DependentLaunch.Wait();
         Terms<TSlices>(memory, place, begin, width, sharedWidth, topK, innerWidth, inner);
         Terms<TSlices>(memory + step, second, begin, width, sharedWidth, topK, innerWidth, inner);
@@ -124,7 +143,7 @@ public static class MixtureDownRows
             Group.Barrier();
             if (Group.IdxX < OneRow.Outputs)
             {
-                // Four ranks are read at a time, since each sum waits for the one before.
+                // Eight ranks are read at a time, since each sum waits for the one before.
                 var parts = new float[Ranks];
                 float sum = 0;
                 for (int r = 0; r < topK; r += Ranks)

@@ -146,9 +146,13 @@ public static class RowStream
     public static U4 Words(uint[] words, int at) => new() { X = words[at], Y = words[at + 1], Z = words[at + 2], W = words[at + 3] };
 
     /// <summary>Where a group's part of so many begins: parts are as even as can be.</summary>
-    public static int Begin(int all, int group)
+    public static int Begin(int all, int group) => Begin(all, group, Grid.DimX);
+
+    /// <summary>The same of so many groups.</summary>
+    public static int Begin(int all, int group, int groups)
     {
-        int each = all / Grid.DimX, more = all % Grid.DimX;
-        return (group * each) + Math.Min(group, more);
+        // Without a remainder: groups that begin when others end are waited for.
+        int each = all / groups;
+        return (group * each) + Math.Min(group, all - (each * groups));
     }
 }

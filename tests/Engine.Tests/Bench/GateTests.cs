@@ -47,6 +47,14 @@ public sealed class GateTests
     }
 
     [Fact]
+    public void A_gate_is_a_line()
+    {
+        string[] lines = Encoding.UTF8.GetString(JsonLine.Bytes(json => OpGate.Write(json, Run, [Figure("router", 1, 4), Figure("router", 4, 4)]))).TrimEnd().Split('\n');
+        Assert.Equal(3, lines.Length);
+        Assert.All(lines[1..], static line => Assert.StartsWith("{\"op\":\"router\",\"shape\":\"257×2048\"", line, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_run_that_fell_is_no_gate_for_later_ones()
     {
         string path = Path.GetTempFileName();

@@ -49,6 +49,22 @@ public sealed class CudaDeviceTests() : KernelDeviceTests(CudaStandIn.Open())
         }
     }
 
+    [Theory]
+    [InlineData(256)]
+    [InlineData(512)]
+    public void A_card_without_room_for_the_cluster_runs_the_launches_of_before(int experts)
+    {
+        var weight = new LinearWeight(new Tensor(DType.BF16, new Shape(experts + 1, 2048), 1 << 20));
+        using KernelStream stream = Device.CreateStream(profile: false);
+        Assert.True(DeviceKernelSet.Create(stream).NormedRouter!.Takes(1, 0, weight, experts, topK: 8));
+        using (CudaStandIn.Fault("small"))
+        {
+            NormedRouter small = DeviceKernelSet.Create(stream).NormedRouter!;
+            Assert.False(small.Takes(1, 0, weight, experts, topK: 8));
+            Assert.False(small.Takes(2, 0, weight, experts, topK: 8));
+        }
+    }
+
     [Fact]
     public void A_kernel_that_its_module_lacks_is_named()
     {

@@ -24,10 +24,40 @@ public sealed class FewRowTests
         Tensor expected = memory.New("expected", DType.F32, new Shape(rows, outputs)), found = memory.New("found", DType.F32, new Shape(rows, outputs));
         kernels.Linear.Run(x, new LinearWeight(weight), found, promptRows: 0);
         Assert.Equal(kernel, Assert.Single(stream.Ran));
-        launches.Few(RowUnits.Slices(inputs), x, weight, default, default, expected, int.Min(outputs, 2 * stream.Multiprocessors));
+        launches.Few(RowUnits.Slices(inputs), x, weight, default, default, expected, 8, 1, int.Min(outputs, 2 * stream.Multiprocessors));
         Assert.StartsWith("linear_rows_few", stream.Ran[1], StringComparison.Ordinal);
         Assert.Null(memory.Fault());
         Assert.Equal(Bits(expected), Bits(found));
+    }
+
+    // Tiles of two, four and eight rows, the last one full or not; shares of outputs that are even or not; more rows than fit.
+    [Theory]
+    [InlineData(9, 17, 2048, 10, "linear_rows_few_slices8x")]
+    [InlineData(13, 70, 264, 8, "linear_rows_few_slices2x")]
+    [InlineData(17, 17, 2056, 8, "linear_rows_few_slices8x")]
+    [InlineData(30, 20, 1032, 8, "linear_rows_few_slices4x")]
+    [InlineData(65, 17, 264, 4, "linear_rows_wide_sixteen_slices2x")]
+    public void Tiles_of_rows_of_few_outputs_have_the_same_bits(int rows, int outputs, int inputs, int processors, string kernel)
+    {
+        using var stream = new PtxStream(MatrixUnits.Warp) { Processors = processors };
+        using var other = new PtxStream(MatrixUnits.Warp);
+        KernelSet kernels = DeviceKernelSet.Create(stream);
+        using var memory = new GuardedMemory(kernels) { IsAligned = true };
+        Shape full = new(rows, outputs);
+        Tensor x = memory.New("x", DType.F32, new Shape(rows, inputs), SelfCases.Normal(1, rows * inputs));
+        Tensor weight = memory.New("weight", DType.BF16, new Shape(outputs, inputs), SelfCases.Normal(2, outputs * inputs));
+        Tensor gate = memory.New("gate", DType.F32, new Shape(rows, 1), SelfCases.Normal(3, rows)), add = memory.New("add", DType.F32, full, SelfCases.Normal(4, full.Count));
+        Tensor found = memory.New("found", DType.F32, full), expected = memory.New("expected", DType.F32, full);
+        foreach (bool isGated in (bool[])[false, true])
+        {
+            new RowUnits(stream).Linear(x, weight, isGated ? gate : default, isGated ? add : default, found);
+            new RowUnits(other).Linear(x, weight, isGated ? gate : default, isGated ? add : default, expected);
+            Assert.Equal(Bits(expected), Bits(found));
+        }
+
+        Assert.Equal([kernel, kernel], stream.Ran);
+        Assert.DoesNotContain(other.Ran, k => k.StartsWith("linear_rows_few", StringComparison.Ordinal));
+        Assert.Null(memory.Fault());
     }
 
     [Theory]

@@ -5,13 +5,14 @@ namespace Lean.Kernels.Tests;
 /// <summary>The greedy choice as cards since Ampere make it, on the model of a card.</summary>
 public sealed class GreedyPickTextTests
 {
-    // Parts that are not full, one that is and one more, ties within and across parts, zeros of both signs, and what is not finite.
+    // Parts that are not full, one that is and one more, more parts than a warp has lanes, ties within and across parts, zeros of both signs, and what is not finite.
     [Theory]
     [InlineData(1, 3f, 0f)]
     [InlineData(100, 1f, float.NaN)]
     [InlineData(4096, 3f, float.NegativeInfinity)]
     [InlineData(4100, 1f, 0f)]
     [InlineData(9000, 1f, float.PositiveInfinity)]
+    [InlineData(135200, 1f, 0f)]
     public void Warps_choose_what_the_portable_tree_chooses(int width, float scale, float fault)
     {
         const int Rows = 5;
@@ -22,7 +23,7 @@ public sealed class GreedyPickTextTests
         logits[(3 * width) + (width * 2 / 3)] = fault == 0 ? 77 : fault;
         (int[] tokens, float[] values, List<string> ran) = Run(MatrixUnits.Warp);
         (int[] expected, float[] expectedValues, _) = Run(MatrixUnits.None);
-        Assert.Equal(["greedy_pick_parts_warp", "greedy_pick"], ran);
+        Assert.Equal(["greedy_pick_parts_warp", "greedy_pick_warp"], ran);
         Assert.Equal(expected, tokens);
         Assert.Equal(expectedValues.Select(BitConverter.SingleToInt32Bits), values.Select(BitConverter.SingleToInt32Bits));
         Assert.Equal(0, tokens[1]);

@@ -117,6 +117,8 @@ internal static class PtxArithmetic
             "min" when words[1] == "s32" => (ulong)int.Min((int)a, (int)b),
             "min" when words[1] == "u32" => uint.Min((uint)a, (uint)b),
             "max" when words[1] == "u32" => uint.Max((uint)a, (uint)b),
+            "max" when words[1] == "NaN" => Bits(MathF.Max(Float(a), Float(b))),
+            "min" when words[1] == "NaN" => Bits(MathF.Min(Float(a), Float(b))),
             "max" when words[1] == "f32" => Bits(float.MaxNumber(Float(a), Float(b))),
             "max" when words[1] == "s32" => (ulong)int.Max((int)a, (int)b),
             "and" => a & b,

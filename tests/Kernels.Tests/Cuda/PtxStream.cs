@@ -22,6 +22,9 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
     /// <summary>Whether copies and products take place as late as the text allows, both, or one of them by turns.</summary>
     public bool IsLate { get; init; }
 
+    /// <summary>Multiprocessors.</summary>
+    public int Processors { get; init; } = 3;
+
     /// <summary>What has run.</summary>
     public List<string> Ran { get; } = [];
 
@@ -31,7 +34,7 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
 
     internal override MatrixUnits MatrixUnits => units;
 
-    internal override int Multiprocessors => 3;
+    internal override int Multiprocessors => Processors;
 
     public override void CopyToDevice(Tensor host, Tensor device) => throw new NotSupportedException();
 

@@ -53,14 +53,8 @@ internal sealed record OpGate(string Path, string Device, bool Quick, IReadOnlyL
                 continue;
             }
 
-            json.WriteStartObject();
-            json.WriteString("op", figure.Name);
-            json.WriteString("shape", figure.Shape);
-            json.WriteString("class", figure.Class is null ? null : OpTable.Class(figure.Class));
-            json.WriteNumber("rows", figure.Rows);
-            json.Figure("share", share, Decimals + 1);
-            json.Figure("tolerance", double.Clamp(Spread(seconds), seconds.Median < Short ? ShortTolerance : Tolerance, MostTolerance), Decimals);
-            json.WriteEndObject();
+            // A line each, so that a change of one shows as one.
+            json.WriteRawValue([(byte)'\n', .. JsonLine.Bytes(line => Write(line, figure, share, seconds))[..^1]], skipInputValidation: true);
         }
 
         json.WriteEndArray();
@@ -108,6 +102,18 @@ internal sealed record OpGate(string Path, string Device, bool Quick, IReadOnlyL
         }
 
         return held > 0 ? fallen : throw FigureFile.Wrong(Option, Path, $"none of its {Entries.Count} ops is in this run");
+    }
+
+    private static void Write(Utf8JsonWriter json, OpFigure figure, double share, in Spread seconds)
+    {
+        json.WriteStartObject();
+        json.WriteString("op", figure.Name);
+        json.WriteString("shape", figure.Shape);
+        json.WriteString("class", figure.Class is null ? null : OpTable.Class(figure.Class));
+        json.WriteNumber("rows", figure.Rows);
+        json.Figure("share", share, Decimals + 1);
+        json.Figure("tolerance", double.Clamp(Spread(seconds), seconds.Median < Short ? ShortTolerance : Tolerance, MostTolerance), Decimals);
+        json.WriteEndObject();
     }
 
     private static double Spread(in Spread seconds) => (seconds.Most - seconds.Least) / seconds.Most;

@@ -73,6 +73,18 @@ ENTRY cuFuncSetAttribute(void *handle, int attribute, int value)
     RETURN(SUCCESS);
 }
 
+ENTRY cuOccupancyMaxActiveClusters(int *clusters, void *handle, const launch_config *config)
+{
+    USE;
+    KNOWN(function, handle, FUNCTION);
+    const signature *s = &function->signature;
+    EXPECT(s->cluster <= 8 || function->large_clusters, "cuOccupancyMaxActiveClusters: %s was not allowed clusters of %u", function->name, s->cluster);
+    EXPECT(config->grid_x % s->cluster == 0 && config->grid_y == 1 && config->grid_z == 1 && config->block_x == s->threads && config->block_y == 1 && config->block_z == 1
+        && config->shared <= function->most_shared && config->attribute_count == 0, "cuOccupancyMaxActiveClusters: %s: %u groups of %u", function->name, config->grid_x, config->block_x);
+    *clusters = fault("small") ? 0 : 1;
+    RETURN(SUCCESS);
+}
+
 /* A parameter of 16 bytes is a view, an address and a count; one of 128 a map. Both must name memory that is there. */
 static bool name_memory(command *c, const char *kernel, uint32_t bytes, const void *value)
 {
