@@ -13,7 +13,7 @@ internal static class ProductSelfCases
     private static readonly int[] RowCounts = [1, 2, 8, 9, 17, 33, 64, 130];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Linear(), .. FewOutputs(), .. Grouped(), .. Mlp(), .. EightBit()];
+    public static IEnumerable<SelfCase> All() => [.. Linear(), .. ManyOutputs(), .. FewOutputs(), .. Grouped(), .. Mlp(), .. EightBit()];
 
     private static IEnumerable<SelfCase> Linear() =>
         from shape in ((int Inputs, int Outputs)[])[(72, 24), (512, 130), (1024, 40), (2048, 70), (2056, 33), (264, 7200), (2056, 1100)]
@@ -28,6 +28,20 @@ internal static class ProductSelfCases
             set.Linear.Run(x, weight, output, prompts);
             return [output, Compare(memory, output, alone, row => set.Linear.Run(x.Rows(row, 1), weight, alone, int.Min(prompts, 1)))];
         }, IsAligned: true);
+
+    // So many outputs that Hopper's groups, which stay, take several tiles of all slices.
+    private static IEnumerable<SelfCase> ManyOutputs()
+    {
+        const int Rows = 33, Inputs = 72, Outputs = 34002;
+        yield return new SelfCase("linear", $"bf16 aligned [{Rows}, {Inputs}] to {Outputs}, generated", F32, static (set, memory) =>
+        {
+            Tensor x = memory.New("x", DType.F32, new Shape(Rows, Inputs), SelfCases.Normal(67, Rows * Inputs));
+            var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(Outputs, Inputs), SelfCases.Normal(68, Outputs * Inputs)));
+            Tensor output = memory.New("output", DType.F32, new Shape(Rows, Outputs)), alone = memory.New("alone", DType.F32, new Shape(1, Outputs));
+            set.Linear.Run(x, weight, output, promptRows: 0);
+            return [output, Compare(memory, output, alone, row => set.Linear.Run(x.Rows(row, 1), weight, alone, promptRows: 0))];
+        }, IsAligned: true, Has: static set => set.NormedTerms is not null);
+    }
 
     // A router's prompt rows, which Hopper has a kernel for: so few that each slice of k has groups of its own, and so many
     // that a group adds up all of them.
