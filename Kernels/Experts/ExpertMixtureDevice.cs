@@ -3,10 +3,10 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>
-/// A mixture of experts on a device: few generated rows in two launches on the matrix units, straight from their choice; of more
-/// the shared expert in a branch of the stream beside the routed ones, which group rows by expert; prompts' rows on Hopper with
-/// the shared expert as one more of the routed ones; prompts' elsewhere, and generated ones beside them, by the two ops, one after
-/// the other. All add up in the same order.
+/// A mixture of experts on a device: few generated rows in two launches on the matrix units, straight from their choice; more, and
+/// prompts' rows, on Hopper with the shared expert as one more of the routed ones; elsewhere generated rows with the shared expert
+/// in a branch of the stream beside the routed ones, which group rows by expert, and prompts', and generated ones beside them, by
+/// the two ops, one after the other. All add up in the same order.
 /// </summary>
 internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations, GroupedExpertsDevice routed, GatedMlp mlp) : ExpertMixture
 {
@@ -16,6 +16,7 @@ internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations
     private const long MostBeside = 512;
 
     private readonly FewExpertRows _few = new(stream, activations == DType.BF16);
+    private readonly ManyExpertRows _many = new(stream, activations == DType.BF16);
     private readonly PromptExperts _prompt = new(stream, activations == DType.BF16);
     private readonly ExpertMixtureInTwo _inTwo = new(routed, mlp);
 
@@ -48,7 +49,8 @@ internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations
             (gateLogit, output, promptRows) = (gateLogit.Rows(promptRows, generated), output.Rows(promptRows, generated), 0);
         }
 
-        if (promptRows == 0 && _few.TryRun(x, weights, shared, experts, mix, gateLogit, scratch.Address, output))
+        if (promptRows == 0 && (_few.TryRun(x, weights, shared, experts, mix, gateLogit, scratch.Address, output)
+            || _many.TryRun(x, weights, shared, experts, mix, gateLogit, scratch.Address, output)))
         {
             return;
         }

@@ -5,7 +5,8 @@ namespace Lean.Kernels;
 /// <summary>
 /// Routed experts on a device, for each class of rows in four launches: sort by expert, gate and up with silu, down, and
 /// the sum over ranks; on matrix units prompt rows' terms are made before (by warp groups with a plan besides, see
-/// <see cref="PromptExperts"/>), and few generated rows take two launches. The classes follow each other, so they share the scratch memory.
+/// <see cref="PromptExperts"/>), few generated rows take two launches, and on Hopper more take three, without a sort
+/// (<see cref="ManyExpertRows"/>). The classes follow each other, so they share the scratch memory.
 /// </summary>
 internal sealed class GroupedExpertsDevice(KernelStream stream, DType activations) : GroupedExperts
 {
@@ -81,7 +82,8 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
         {
             Tensor chosen = experts.Rows(promptRows, generated);
             Tensor mine = x.Rows(promptRows, generated), shares = mix.Rows(promptRows, generated), sums = output.Rows(promptRows, generated);
-            if (!_few.TryRun(mine, weights, null, chosen, shares, default, scratch.Address, sums))
+            if (!_few.TryRun(mine, weights, null, chosen, shares, default, scratch.Address, sums)
+                && !_many.TryRun(mine, weights, null, chosen, shares, default, scratch.Address, sums))
             {
                 ExpertScratch buffers = Parts(mine, weights, gates, ups, downs, chosen, scratch);
                 ExpertsCombineLauncher.Launch(stream, buffers.Places(topK), shares, buffers.Parts, sums);
@@ -114,11 +116,8 @@ internal sealed class GroupedExpertsDevice(KernelStream stream, DType activation
                 ExpertsSortEightLauncher.Launch(stream, chosen, buffers.Places(topK), buffers.Rows, tiles, buffers.Counts, weights.First);
             }
 
-            if (!_many.TryRun(x, weights, gates, ups, downs, buffers))
-            {
-                _rowUnits.ExpertGateUp(x, buffers.Inner, buffers.Rows, tiles, gates, ups);
-                _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, tiles, downs);
-            }
+            _rowUnits.ExpertGateUp(x, buffers.Inner, buffers.Rows, tiles, gates, ups);
+            _rowUnits.ExpertDown(buffers.Inner, buffers.Parts, tiles, downs);
         }
         else
         {

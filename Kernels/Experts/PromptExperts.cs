@@ -90,11 +90,11 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
 
         if (shared is null)
         {
-            ExpertsCombineWideLauncher.Launch(stream, places, mix, parts, output);
+            ExpertsCombineWideLauncher.Launch(stream, places, mix, parts, output, isEarly: 0);
         }
         else
         {
-            ExpertsCombineWideSharedLauncher.Launch(stream, places, mix, parts, parts.Rows(places.Shape.Count, sharedRows), gateLogit, output);
+            ExpertsCombineWideSharedLauncher.Launch(stream, places, mix, parts, parts.Rows(places.Shape.Count, sharedRows), gateLogit, output, isEarly: 0);
         }
 
         return true;
@@ -109,12 +109,12 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
         (gates, ups, downs) = (default, default, default);
         return stream.MatrixUnits == MatrixUnits.WarpGroup && weights.TryStack(out gates, out ups, out downs)
             && _units.Takes(gates, hidden) && _units.Takes(ups, hidden) && _units.Takes(downs, width)
-            && gates.RowStride % hidden == 0 && ups.RowStride % hidden == 0 && downs.RowStride % width == 0 && (shared is null || Takes(shared, width));
+            && gates.RowStride % hidden == 0 && ups.RowStride % hidden == 0 && downs.RowStride % width == 0 && (shared is null || Takes(_units, shared, width));
     }
 
     // As wide as the others, its gates, ups and downs in one piece each.
-    private bool Takes(SharedExpert shared, long width) =>
-        shared.Down.Inputs == width && _units.Takes(shared.GateUp) && _units.Takes(shared.Down) && shared.Down.Parts.Length == 1
+    internal static bool Takes(LinearMatrixUnits units, SharedExpert shared, long width) =>
+        shared.Down.Inputs == width && units.Takes(shared.GateUp) && units.Takes(shared.Down) && shared.Down.Parts.Length == 1
         && (shared.GateUp.Parts.Length == 1 || (shared.GateUp.Parts.Length == 2 && shared.GateUp.Parts[0].Rows == width));
 
     // From the first expert's first row to the last one's last.
@@ -128,5 +128,5 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
         (int)long.Min(stream.Multiprocessors, (plan.Shape[0] - 1) * ((outputs + columns - 1) / columns));
 
     // The copy engine and 16-byte loads alike; a view of some rows keeps what all of them have.
-    private static bool IsAligned(in Tensor rows) => rows.Address % 16 == 0 && rows.RowStride % 4 == 0;
+    internal static bool IsAligned(in Tensor rows) => rows.Address % 16 == 0 && rows.RowStride % 4 == 0;
 }

@@ -20,8 +20,8 @@ internal static class LayerSelfCases
     public static IEnumerable<SelfCase> All() => [.. Mixture(), .. DeltaNet()];
 
     private static IEnumerable<SelfCase> Mixture() =>
-        from shape in ((int Hidden, int Width, int Shared, int Experts, int TopK)[])[(72, 40, 24, 40, 8), (512, 128, 128, 12, 2), (2048, 24, 40, 14, 13), (64, 2048, 2048, 3, 2)]
-        from rows in (int[])[1, 2, 5, 64]
+        from shape in ((int Hidden, int Width, int Shared, int Experts, int TopK)[])[(72, 40, 24, 40, 8), (512, 128, 128, 24, 2), (2048, 24, 40, 14, 13), (64, 2048, 2048, 3, 2)]
+        from rows in shape.Width == shape.Shared ? (int[])[1, 2, 5, 33, 64] : [1, 2, 5, 64]
         from prompts in rows == 5 ? (int[])[0, 2] : rows == 64 ? [0, 64] : [0]
         select new SelfCase("expert_mixture", $"bf16 aligned [{rows}, {shape.Hidden}] by {shape.Width} and {shape.Shared}, {shape.TopK} of {shape.Experts} experts, {prompts} of prompts", prompts > 0 ? 2 * F32 : F32, (set, memory) =>
         {

@@ -41,6 +41,13 @@ public static class CudaShared
     {
     }
 
+    /// <summary>Writes the word's lowest byte.</summary>
+    [IntrinsicImplementation]
+    [Ptx("st.shared.u8 [#0], #1;")]
+    public static void StoreByte(uint shared, uint word)
+    {
+    }
+
     /// <summary>Writes 8 bytes, at a multiple of 8.</summary>
     [IntrinsicImplementation]
     [Ptx("st.shared.v2.u32 [#0], {#1, #2};")]

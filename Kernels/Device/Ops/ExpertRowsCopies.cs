@@ -25,7 +25,9 @@ public static class ExpertRowsCopies
         {
             ExpertRowsPiece piece = ExpertRowsShare.Piece(share, number);
             int expert = ExpertRowsTiles.Expert(tiles, piece.Tile);
-            int row = (expert * step) + (piece.First * (TProduct.IsGateUp ? Box : 2 * Box)), upRow = (expert * upStep) + (piece.First * Box);
+            bool isShared = expert == share.Experts;
+            int row = ((isShared ? 0 : expert) * step) + (piece.First * (TProduct.IsGateUp ? Box : 2 * Box)), upRow = ((isShared ? 0 : expert) * upStep) + (piece.First * Box);
+            long map = isShared ? TensorCopy.Map(TProduct.IsGateUp ? 2 : 1) : TensorCopy.Map(0), upMap = isShared ? TensorCopy.Map(TProduct.IsGateUp ? 3 : 1) : TensorCopy.Map(TProduct.IsGateUp ? 1 : 0);
             for (int block = 0; block < share.Blocks; block++)
             {
                 uint at = share.Memory + (uint)(stage * WeightBytes), full = ExpertRowsShare.Full<TTile>(share.Memory, stage);
@@ -39,10 +41,10 @@ public static class ExpertRowsCopies
                 {
                     // Whole boxes count, whatever of them is outside of the tensor. Gates of eight units, then their ups; of downs a unit after the other.
                     AsyncBarrier.ArriveExpecting(full, WeightBytes);
-                    TensorCopy.Load(at, TensorCopy.Map(0), k, row, full);
+                    TensorCopy.Load(at, map, k, row, full);
                     if (TProduct.IsGateUp)
                     {
-                        TensorCopy.Load(at + (WeightBytes / 2), TensorCopy.Map(1), k, upRow, full);
+                        TensorCopy.Load(at + (WeightBytes / 2), upMap, k, upRow, full);
                     }
                 }
 
@@ -62,8 +64,7 @@ public static class ExpertRowsCopies
     /// </summary>
     /// <param name="share">The group's.</param>
     /// <param name="x">f32; rows begin at multiples of 16 bytes.</param>
-    /// <param name="rows">The row of each place, for gates and ups.</param>
-    public static void BringRows<TProduct, TTile>(ExpertRowsShare share, ArrayView<float> x, ArrayView<int> rows)
+    public static void BringRows<TProduct, TTile>(ExpertRowsShare share, ArrayView<float> x)
         where TProduct : struct, IExpertProduct
         where TTile : struct, IRowTile
     {
@@ -73,18 +74,11 @@ public static class ExpertRowsCopies
         {
             ExpertRowsPiece piece = ExpertRowsShare.Piece(share, number);
             int there = ExpertRowsTiles.Rows(tiles, piece.Tile);
-            long from = 0;
-            if (lane < there)
-            {
-                from = ExpertRowsTiles.Place(tiles, piece.Tile) + lane;
-                if (TProduct.IsGateUp)
-                {
-                    from = rows[from];
-                }
-
-                from *= share.Inputs;
-            }
-
+            int row = TProduct.IsGateUp
+                ? ExpertRowsChoice.Row(
+                    ExpertRowsShare.Choice<TTile>(share.Memory), ExpertRowsTiles.Expert(tiles, piece.Tile), ExpertRowsTiles.Before(tiles, piece.Tile), there, share)
+                : ExpertRowsTiles.Place(tiles, piece.Tile) + lane;
+            long from = (long)row * share.Inputs;
             for (int block = 0; block < share.Blocks; block += ExpertRowsShare.PartBlocks)
             {
                 uint came = ExpertRowsShare.Came<TTile>(share.Memory, part);

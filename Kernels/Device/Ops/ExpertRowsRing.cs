@@ -8,7 +8,10 @@ namespace Lean.Kernels.Device;
 /// their way from a launch's first instruction to its last. A group stays on each multiprocessor, and pieces of the outputs of all
 /// tiles (rows that share an expert) go from group to group in turn: eight units of sixteen rows of weights, a warp's each. Of two warps
 /// more one has blocks of weights brought to a ring in shared memory, the other the tile's rows (<see cref="ExpertRowsCopies"/>); a warp
-/// multiplies its unit's, slice after slice as <see cref="LinearRowsMany"/>, and waits for nobody else.
+/// multiplies its unit's (<see cref="ExpertRowsSums"/>) and waits for nobody else. A shared expert is one more, whose tiles are of all rows.
+/// <para>
+/// Each group finds out for itself which rows share experts (<see cref="ExpertRowsChoice"/>): that takes less than a launch that would tell all of them.
+/// </para>
 /// <para>
 /// Smaller pieces at the end would take as long as whole ones, a block of weights being on its way for as long.
 /// A group takes more than half of the room, so that no two of them share a multiprocessor: where the next launch's fitted beside, they began as room became free,
@@ -24,16 +27,22 @@ public static class ExpertRowsRing
     private const int Depth = ExpertRowsShare.Depth;
     private const int Box = ExpertRowsShare.Box;
 
-    /// <summary>inner[place, i] = silu(x·gate_i) · (x·up_i) of the place's row and expert. A unit is eight gates and their ups.</summary>
+    /// <summary>inner[place, i] = silu(x·gate_i) · (x·up_i) of the place's row and expert, the shared expert's behind the others, and the places. A unit is eight gates and their ups.</summary>
     /// <param name="gate">bf16, from the first expert's first gate to the last one's last: whatever lies between is skipped.</param>
     /// <param name="up">Likewise.</param>
+    /// <param name="sharedGate">bf16, the gates of expert number E, which every row has; any matrix where there is none.</param>
+    /// <param name="sharedUp">Likewise its ups.</param>
     /// <param name="x">f32; rows begin at multiples of 16 bytes.</param>
     /// <param name="inner">f32.</param>
-    /// <param name="rows">The row of each place.</param>
-    /// <param name="counts">Rows of each expert.</param>
+    /// <param name="chosen">The experts of each row, no two of them alike.</param>
+    /// <param name="places">By expert, then by row; −1 where the expert is not here.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="topK">K.</param>
     /// <param name="inputs">H, a multiple of 8.</param>
     /// <param name="width">I, a multiple of 8.</param>
     /// <param name="experts">E.</param>
+    /// <param name="firstExpert">The first that is here.</param>
+    /// <param name="sharedRows">T if there is a shared expert, else 0.</param>
     /// <param name="gateStep">Rows from an expert's first gate to the next one's.</param>
     /// <param name="upStep">Likewise.</param>
     /// <param name="slices">Slices of k.</param>
@@ -46,32 +55,42 @@ public static class ExpertRowsRing
     public static void GateUp<TTile, TTerms>(
         [Shape("G", "H"), Tile(Units * Box)] TensorMap<ushort> gate,
         [Shape("U", "H"), Tile(Units * Box)] TensorMap<ushort> up,
+        [Shape("SharedG", "H"), Tile(Units * Box)] TensorMap<ushort> sharedGate,
+        [Shape("SharedU", "H"), Tile(Units * Box)] TensorMap<ushort> sharedUp,
         [Shape("T", "H")] ArrayView<float> x,
         [Shape("N", "I")] ArrayView<float> inner,
-        [Shape("N")] ArrayView<int> rows,
-        [Shape("E")] ArrayView<int> counts,
+        [Shape("T", "K")] ArrayView<int> chosen,
+        [Shape("T", "K")] ArrayView<int> places,
+        [Extent("T")] int rows,
+        [Extent("K")] int topK,
         [Extent("H")] int inputs,
         [Extent("I")] int width,
-        [Extent("E")] int experts,
+        int experts,
+        int firstExpert,
+        int sharedRows,
         int gateStep,
         int upStep,
         int slices)
         where TTile : struct, IRowTile
         where TTerms : struct, IActivationTerms
     {
-        // The sort's output is what this begins with.
-        DependentLaunch.Wait();
-        Work<GateUpProduct, TTile, TTerms>(x, inner, rows, counts, inputs, width, experts, gateStep, upStep, slices);
+        ExpertRowsShare share = Begin(rows, topK, experts, firstExpert, sharedRows, inputs);
+        Work<GateUpProduct, TTile, TTerms>(share, x, inner, chosen, places, width, gateStep, upStep, slices);
     }
 
-    /// <summary>parts[place, h] = inner·down_h of the place's expert. A unit is sixteen downs.</summary>
+    /// <summary>parts[place, h] = inner·down_h of the place's expert, the shared one's behind the others. A unit is sixteen downs.</summary>
     /// <param name="down">bf16, from the first expert's first row to the last one's last.</param>
+    /// <param name="sharedDown">bf16, of expert number E; any matrix where there is none.</param>
     /// <param name="inner">f32; rows begin at multiples of 16 bytes.</param>
     /// <param name="parts">f32.</param>
-    /// <param name="counts">Rows of each expert.</param>
+    /// <param name="chosen">The experts of each row.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="topK">K.</param>
     /// <param name="inputs">I, a multiple of 8.</param>
     /// <param name="outputs">H, a multiple of 8.</param>
     /// <param name="experts">E.</param>
+    /// <param name="firstExpert">The first that is here.</param>
+    /// <param name="sharedRows">T if there is a shared expert, else 0.</param>
     /// <param name="downStep">Rows from an expert's first to the next one's.</param>
     /// <param name="slices">Slices of k.</param>
     [Kernel("expert_down_ring", Threads, groups: "*", Unroll = true)]
@@ -82,28 +101,47 @@ public static class ExpertRowsRing
     [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes)]
     public static void Down<TTile, TTerms>(
         [Shape("D", "I"), Tile(2 * Units * Box)] TensorMap<ushort> down,
+        [Shape("SharedD", "I"), Tile(2 * Units * Box)] TensorMap<ushort> sharedDown,
         [Shape("N", "I")] ArrayView<float> inner,
         [Shape("N", "H")] ArrayView<float> parts,
-        [Shape("E")] ArrayView<int> counts,
+        [Shape("T", "K")] ArrayView<int> chosen,
+        [Extent("T")] int rows,
+        [Extent("K")] int topK,
         [Extent("I")] int inputs,
         [Extent("H")] int outputs,
-        [Extent("E")] int experts,
+        int experts,
+        int firstExpert,
+        int sharedRows,
         int downStep,
         int slices)
         where TTile : struct, IRowTile
         where TTerms : struct, IActivationTerms
     {
-        Work<DownProduct, TTile, TTerms>(inner, parts, default, counts, inputs, outputs, experts, downStep, downStep, slices);
+        ExpertRowsShare share = Begin(rows, topK, experts, firstExpert, sharedRows, inputs);
+        Work<DownProduct, TTile, TTerms>(share, inner, parts, chosen, default, outputs, downStep, downStep, slices);
+    }
+
+    private static ExpertRowsShare Begin(int rows, int topK, int experts, int firstExpert, int sharedRows, int inputs)
+    {
+        ExpertRowsShare share = default;
+        share.Memory = ExpertRowsShare.Base();
+        share.RowCount = rows;
+        share.TopK = topK;
+        share.Experts = experts;
+        share.FirstExpert = firstExpert;
+        share.SharedRows = sharedRows;
+        share.Inputs = inputs;
+        share.Blocks = (inputs + (ExpertRowsShare.PartBlocks * Depth) - 1) / (ExpertRowsShare.PartBlocks * Depth) * ExpertRowsShare.PartBlocks;
+        return share;
     }
 
     private static void Work<TProduct, TTile, TTerms>(
+        ExpertRowsShare share,
         ArrayView<float> x,
         ArrayView<float> output,
-        ArrayView<int> rows,
-        ArrayView<int> counts,
-        int inputs,
+        ArrayView<int> chosen,
+        ArrayView<int> places,
         int outputs,
-        int experts,
         int step,
         int upStep,
         int slices)
@@ -111,29 +149,41 @@ public static class ExpertRowsRing
         where TTile : struct, IRowTile
         where TTerms : struct, IActivationTerms
     {
-        ExpertRowsShare share = default;
-        share.Memory = ExpertRowsShare.Base();
-        uint tiles = ExpertRowsShare.TileList<TTile>(share.Memory);
+        uint choice = ExpertRowsShare.Choice<TTile>(share.Memory);
         int warp = Lanes.First(Group.IdxX >> 5);
+        ExpertRowsChoice.Clear(choice, share.Experts);
         if (Group.IdxX == Units * 32)
         {
             ExpertRowsShare.Make<TTile>(share.Memory);
         }
 
-        if (warp == 0)
+        if (TProduct.IsGateUp)
         {
-            ExpertRowsTiles.List<TTile>(tiles, counts, experts);
+            // The rows' choice is what this begins with.
+            DependentLaunch.Wait();
         }
 
         Group.Barrier();
+        ExpertRowsChoice.Take(choice, chosen, share);
+        if (warp == 0)
+        {
+            ExpertRowsTiles.List<TTile>(share);
+        }
 
-        // Only now may the next launch begin: what the sort left lies there for it, too.
-        DependentLaunch.Allow();
+        Group.Barrier();
+        if (TProduct.IsGateUp)
+        {
+            // Only now may the next launch begin: the choice lies there for it, too.
+            DependentLaunch.Allow();
+            if (warp == 0)
+            {
+                ExpertRowsChoice.Place(choice, chosen, places, share);
+            }
+        }
+
         share.Each = TProduct.IsGateUp ? outputs / Box : (outputs + (2 * Box) - 1) / (2 * Box);
         share.Pieces = (share.Each + Units - 1) / Units;
-        share.End = ExpertRowsTiles.Count(tiles) * share.Pieces;
-        share.Inputs = inputs;
-        share.Blocks = (inputs + (ExpertRowsShare.PartBlocks * Depth) - 1) / (ExpertRowsShare.PartBlocks * Depth) * ExpertRowsShare.PartBlocks;
+        share.End = ExpertRowsTiles.Count(ExpertRowsShare.TileList<TTile>(share.Memory)) * share.Pieces;
         if (warp == Units)
         {
             // Weights are nobody's output: those of down come while the launch before still runs.
@@ -145,144 +195,18 @@ public static class ExpertRowsRing
         else if (warp > Units)
         {
             DependentLaunch.Wait();
-            ExpertRowsCopies.BringRows<TProduct, TTile>(share, x, rows);
+            if (!TProduct.IsGateUp)
+            {
+                // The sums over the ranks begin with the places, which lie there from here on.
+                DependentLaunch.Allow();
+            }
+
+            ExpertRowsCopies.BringRows<TProduct, TTile>(share, x);
         }
         else
         {
             DependentLaunch.Wait();
-            Multiply<TProduct, TTile, TTerms>(share, output, warp, outputs, slices);
-        }
-    }
-
-    private static void Multiply<TProduct, TTile, TTerms>(ExpertRowsShare share, ArrayView<float> output, int warp, int outputs, int slices)
-        where TProduct : struct, IExpertProduct
-        where TTile : struct, IRowTile
-        where TTerms : struct, IActivationTerms
-    {
-        int lane = Group.IdxX & 31, stage = 0, parity = 0, part = 0, partParity = 0;
-        int sliceBlocks = (share.Blocks + (slices * ExpertRowsShare.PartBlocks) - 1) / (slices * ExpertRowsShare.PartBlocks) * ExpertRowsShare.PartBlocks;
-
-        // A lane has row l / 4 of each eight of weights, in the order 0, 4, 1, 5, …: chunks are swizzled within rows, and so eight
-        // lanes read all banks.
-        int quarter = lane & 3, weightRow = (((lane >> 2) & 1) * 4) + (lane >> 3);
-        uint weights = share.Memory + (uint)((warp * (TProduct.IsGateUp ? 1 : 2) * ExpertRowsShare.BoxBytes) + (weightRow * 128) + ((quarter ^ weightRow) * 16));
-        uint tiles = ExpertRowsShare.TileList<TTile>(share.Memory), own = ExpertRowsShare.Rows(share.Memory) + (uint)(((lane >> 2) * ExpertRowsShare.RowBytes) + (quarter * 32));
-        var total = new float[TTile.Rows * 4];
-        for (int number = Grid.IdxX; number < share.End; number += Grid.DimX)
-        {
-            for (int i = 0; i < TTile.Rows * 4; i++)
-            {
-                total[i] = 0;
-            }
-
-            for (int slice = 0; slice < slices; slice++)
-            {
-                for (int i = 0; i < TTile.Rows * 2; i++)
-                {
-                    Accumulators.Clear4(i * 4);
-                }
-
-                int sliceEnd = Math.Min((slice + 1) * sliceBlocks, share.Blocks);
-                int block = slice * sliceBlocks;
-                while (block < sliceEnd)
-                {
-                    // A loop that stays one: what it waits for comes between the rounds anyway.
-                    int partEnd = Math.Min(block + ExpertRowsShare.PartBlocks, sliceEnd);
-                    uint from = own + (uint)(part * TTile.Rows * ExpertRowsShare.EightBytes);
-                    AsyncBarrier.Wait(ExpertRowsShare.Came<TTile>(share.Memory, part), partParity);
-                    for (; block < partEnd; block++)
-                    {
-                        int k = block * Depth;
-                        AsyncBarrier.Wait(ExpertRowsShare.Full<TTile>(share.Memory, stage), parity);
-                        if (k < share.Inputs)
-                        {
-                            Add<TProduct, TTile, TTerms>(weights + (uint)(stage * ExpertRowsShare.WeightBytes), from, k + (quarter * 8), share.Inputs);
-                        }
-
-                        // Each lane for itself: an arrival orders the reads of the thread that arrives.
-                        AsyncBarrier.Arrive(ExpertRowsShare.Empty<TTile>(share.Memory, stage));
-                        from += Depth * 4;
-                        stage++;
-                        if (stage == ExpertRowsShare.Stages)
-                        {
-                            stage = 0;
-                            parity ^= 1;
-                        }
-                    }
-
-                    part++;
-                    if (part == ExpertRowsShare.Parts)
-                    {
-                        part = 0;
-                        partParity ^= 1;
-                    }
-                }
-
-                for (int i = 0; i < TTile.Rows * 4; i++)
-                {
-                    int sum = (i / 4 * 8) + (i % 4);
-                    float added = Accumulators.Get(sum) + Accumulators.Get(sum + 4);
-                    total[i] = slice == 0 ? added : total[i] + added;
-                }
-            }
-
-            // What a warp without a unit multiplied goes nowhere, and so does what stands for rows that do not exist.
-            ExpertRowsPiece piece = ExpertRowsShare.Piece(share, number);
-            int there = warp < piece.Count ? ExpertRowsTiles.Rows(tiles, piece.Tile) : 0, place = ExpertRowsTiles.Place(tiles, piece.Tile);
-            int n = ((piece.First + warp) * (TProduct.IsGateUp ? Box : 2 * Box)) + weightRow;
-            for (int i = 0; i < TTile.Rows * 2; i++)
-            {
-                int row = (i / 2 * 8) + (quarter * 2) + (i % 2), sum = (i / 2 * 4) + (i % 2);
-                if (row < there)
-                {
-                    long at = ((long)(place + row) * outputs) + n;
-                    if (TProduct.IsGateUp)
-                    {
-                        output[at] = GateMath.Silu(total[sum]) * total[sum + 2];
-                    }
-                    else
-                    {
-                        output[at] = total[sum];
-                        if (n + Box < outputs)
-                        {
-                            output[at + Box] = total[sum + 2];
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    // Two blocks of 32, as RowProducts multiplies them.
-    private static void Add<TProduct, TTile, TTerms>(uint weights, uint rows, int k, int inputs)
-        where TProduct : struct, IExpertProduct
-        where TTile : struct, IRowTile
-        where TTerms : struct, IActivationTerms
-    {
-        for (int b = 0; b < 2; b++)
-        {
-            uint at = b == 0 ? weights : weights ^ 64u;
-            U4 upper = WideAccess.LoadShared(at);
-            U4 lower = WideAccess.LoadShared(at + (uint)(TProduct.IsGateUp ? ExpertRowsShare.WeightBytes / 2 : ExpertRowsShare.BoxBytes));
-            var left = new U4 { X = upper.X, Y = lower.X, Z = upper.Y, W = lower.Y };
-            var right = new U4 { X = upper.Z, Y = lower.Z, Z = upper.W, W = lower.W };
-            for (int t = 0; t < TTile.Rows; t++)
-            {
-                uint from = rows + (uint)((t * ExpertRowsShare.EightBytes) + (b * 128));
-                var terms = new uint[8];
-                RowProducts.Split<TTerms>(terms, 0, WideAccess.LoadShared(from), WideAccess.LoadShared(from + 16), k + (b * 32) < inputs);
-                WarpMatrix.Multiply(t * 8, left, terms[0], terms[1]);
-                if (TTerms.Count == 2)
-                {
-                    WarpMatrix.Multiply((t * 8) + 4, left, terms[4], terms[5]);
-                }
-
-                WarpMatrix.Multiply(t * 8, right, terms[2], terms[3]);
-                if (TTerms.Count == 2)
-                {
-                    WarpMatrix.Multiply((t * 8) + 4, right, terms[6], terms[7]);
-                }
-            }
+            ExpertRowsSums.Multiply<TProduct, TTile, TTerms>(share, output, warp, outputs, slices);
         }
     }
 }

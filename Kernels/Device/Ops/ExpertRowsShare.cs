@@ -27,8 +27,8 @@ public struct ExpertRowsShare
     public const int RowBytes = (PartBlocks * Depth * 4) + 16, EightBytes = 8 * RowBytes;
 
     /// <summary>
-    /// Shared memory that a group asks for, with what is lost up to a multiple of 1,024: up to 138 KB are used, but two groups must not fit beside each other
-    /// (<see cref="ExpertRowsRing"/>), and with about as much it was measured.
+    /// Shared memory that a group asks for, with what is lost up to a multiple of 1,024. Two groups must not fit beside each other, however few rows a tile has
+    /// (<see cref="ExpertRowsRing"/>).
     /// </summary>
     public const int SharedBytes = 200 << 10;
 
@@ -40,6 +40,15 @@ public struct ExpertRowsShare
 
     /// <summary>Pieces of a tile, and of all tiles.</summary>
     public int Pieces, End;
+
+    /// <summary>Rows, and the experts that each of them chose.</summary>
+    public int RowCount, TopK;
+
+    /// <summary>The first expert that is here, and how many are.</summary>
+    public int FirstExpert, Experts;
+
+    /// <summary>Rows of an expert besides, whose number is <see cref="Experts"/>: all or none.</summary>
+    public int SharedRows;
 
     /// <summary>K.</summary>
     public int Inputs;
@@ -68,6 +77,10 @@ public struct ExpertRowsShare
     /// <summary>The barrier of a part of the rows that has come.</summary>
     public static uint Came<TTile>(uint memory, int part)
         where TTile : struct, IRowTile => Full<TTile>(memory, part) + 128u;
+
+    /// <summary>Where <see cref="ExpertRowsChoice"/> has its own.</summary>
+    public static uint Choice<TTile>(uint memory)
+        where TTile : struct, IRowTile => Full<TTile>(memory, 0) + 192u;
 
     /// <summary>Makes the barriers; one of the group must follow.</summary>
     public static void Make<TTile>(uint memory)

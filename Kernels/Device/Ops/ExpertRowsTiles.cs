@@ -4,7 +4,7 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// The tiles of <see cref="ExpertRowsRing"/> in shared memory: rows that share an expert, eight or sixteen at a time, listed by each
-/// group for itself from how many rows the experts have. Entries lie by expert, so a tile's places follow from the same.
+/// group for itself from what the rows chose (<see cref="ExpertRowsChoice"/>). Entries lie by expert, so a tile's places follow from the same.
 /// </summary>
 public static class ExpertRowsTiles
 {
@@ -14,32 +14,33 @@ public static class ExpertRowsTiles
     /// <summary>Their number; for each the first place, then the expert and its rows in one word.</summary>
     public const int Bytes = 16 + (Most * 8);
 
-    private const int RowBits = 8;
+    // A tile's second word: rows, the expert, and eights of the expert's rows before it.
+    private const int RowBits = 8, ExpertBits = 12;
 
     // Experts of a lane.
     private const int Together = 8;
 
-    /// <summary>Lists them; one warp calls it, and a barrier must follow.</summary>
-    /// <param name="tiles">Where to, a multiple of 16.</param>
-    /// <param name="counts">Rows of each expert: that of a kernel before the one before may be read, too.</param>
-    /// <param name="experts">E.</param>
-    public static void List<TTile>(uint tiles, ArrayView<int> counts, int experts)
+    /// <summary>
+    /// Lists them, the shared expert's first, since groups that read weights from L2 leave memory to others, of which the end has none; its places are
+    /// behind all others. One warp calls it, and a barrier must follow.
+    /// </summary>
+    /// <param name="share">The group's; <see cref="ExpertRowsChoice.Take"/> has been called.</param>
+    public static void List<TTile>(ExpertRowsShare share)
         where TTile : struct, IRowTile
     {
-        // A lane has neighbours, all of them on their way together.
+        uint tiles = ExpertRowsShare.TileList<TTile>(share.Memory), choice = ExpertRowsShare.Choice<TTile>(share.Memory);
+
+        // A lane has neighbours.
         var own = new int[Together];
-        int lane = Group.IdxX & 31, tile = 0, place = 0;
-        for (int from = 0; from < experts; from += Together * 32)
+        int lane = Group.IdxX & 31, tile = Tiles<TTile>(share.SharedRows), place = 0;
+        _ = Add<TTile>(tiles, lane, 32, share.RowCount * share.TopK, share.Experts, lane * TTile.Rows * 8, share.SharedRows);
+        for (int from = 0; from < share.Experts; from += Together * 32)
         {
             int first = from + (lane * Together), number = 0, rows = 0;
+            ExpertRowsChoice.Count(own, choice, first, share);
             for (int i = 0; i < Together; i++)
             {
-                own[i] = WideAccess.Fresh(ref counts[Math.Min(first + i, experts - 1)]);
-            }
-
-            for (int i = 0; i < Together; i++)
-            {
-                own[i] = first + i < experts ? own[i] : 0;
+                own[i] = first + i < share.Experts ? own[i] : 0;
                 number += Tiles<TTile>(own[i]);
                 rows += own[i];
             }
@@ -47,12 +48,8 @@ public static class ExpertRowsTiles
             int tilesThrough = Through(number, lane), rowsThrough = Through(rows, lane), nextTile = tile + tilesThrough - number, nextPlace = place + rowsThrough - rows;
             for (int i = 0; i < Together; i++)
             {
-                for (int begun = 0; begun < own[i]; begun += TTile.Rows * 8)
-                {
-                    CudaShared.Store2(At(tiles, nextTile), (uint)(nextPlace + begun), (uint)(((first + i) << RowBits) + Math.Min(own[i] - begun, TTile.Rows * 8)));
-                    nextTile++;
-                }
-
+                ExpertRowsChoice.Begin(choice, first + i, nextPlace);
+                nextTile = Add<TTile>(tiles, nextTile, 1, nextPlace, first + i, 0, own[i]);
                 nextPlace += own[i];
             }
 
@@ -73,7 +70,10 @@ public static class ExpertRowsTiles
     public static int Place(uint tiles, int tile) => (int)CudaShared.Load(At(tiles, tile));
 
     /// <summary>Its expert.</summary>
-    public static int Expert(uint tiles, int tile) => (int)(CudaShared.Load(At(tiles, tile) + 4) >> RowBits);
+    public static int Expert(uint tiles, int tile) => (int)((CudaShared.Load(At(tiles, tile) + 4) >> RowBits) & ((1u << ExpertBits) - 1u));
+
+    /// <summary>The expert's rows before it.</summary>
+    public static int Before(uint tiles, int tile) => (int)(CudaShared.Load(At(tiles, tile) + 4) >> (RowBits + ExpertBits)) * 8;
 
     /// <summary>Its rows.</summary>
     public static int Rows(uint tiles, int tile) => (int)(CudaShared.Load(At(tiles, tile) + 4) & ((1u << RowBits) - 1u));
@@ -82,6 +82,20 @@ public static class ExpertRowsTiles
 
     private static int Tiles<TTile>(int rows)
         where TTile : struct, IRowTile => (rows + (TTile.Rows * 8) - 1) / (TTile.Rows * 8);
+
+    // An expert's tiles, from some of its rows on, every so many of them; the number behind the last one.
+    private static int Add<TTile>(uint tiles, int tile, int step, int place, int expert, int begun, int rows)
+        where TTile : struct, IRowTile
+    {
+        for (; begun < rows; begun += step * TTile.Rows * 8)
+        {
+            int word = (begun / 8 << (RowBits + ExpertBits)) + (expert << RowBits) + Math.Min(rows - begun, TTile.Rows * 8);
+            CudaShared.Store2(At(tiles, tile), (uint)(place + begun), (uint)word);
+            tile += step;
+        }
+
+        return tile;
+    }
 
     // The sum of the lanes' numbers up to this one's.
     private static int Through(int value, int lane)

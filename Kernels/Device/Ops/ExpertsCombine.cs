@@ -8,6 +8,9 @@ public static class ExpertsCombine
 {
     private const int Threads = 256;
 
+    // Ranks whose parts are on their way.
+    private const int Together = 8;
+
     /// <summary>output[t, h] = Σ_r mix[t, r] · parts[places[t, r], h], in the order of the ranks; entries without a place add nothing.</summary>
     [Kernel("experts_combine", Threads, groups: "T", groupsY: "H/256")]
     public static void Run(
@@ -52,8 +55,11 @@ public static class ExpertsCombine
         }
     }
 
-    /// <summary><see cref="Run"/>, four neighbours a thread; H is a multiple of 4.</summary>
-    [Kernel("experts_combine_wide", Threads, groups: "T*H/1024")]
+    /// <summary>
+    /// <see cref="Run"/>, four neighbours a thread; H is a multiple of 4. What <paramref name="isEarly"/> is not 0 for, places and mix are there before
+    /// the launch before has ended: it let this one begin only after it had waited itself.
+    /// </summary>
+    [Kernel("experts_combine_wide", Threads, groups: "T*H/1024", Unroll = true)]
     [Cuda("sm_80")]
     public static void Wide(
         [Shape("T", "K")] ArrayView<int> places,
@@ -62,11 +68,12 @@ public static class ExpertsCombine
         [Shape("T", "H")] ArrayView<float> output,
         [Extent("T")] int rows,
         [Extent("K")] int topK,
-        [Extent("H")] int width) =>
-        Add(places, mix, parts, default, default, output, rows, topK, width, 0, isShared: false);
+        [Extent("H")] int width,
+        int isEarly) =>
+        Add(places, mix, parts, default, default, output, rows, topK, width, 0, isEarly, isShared: false);
 
-    /// <summary><see cref="WithShared"/>, four neighbours a thread; H is a multiple of 4.</summary>
-    [Kernel("experts_combine_wide_shared", Threads, groups: "T*H/1024")]
+    /// <summary><see cref="WithShared"/>, likewise.</summary>
+    [Kernel("experts_combine_wide_shared", Threads, groups: "T*H/1024", Unroll = true)]
     [Cuda("sm_80")]
     public static void WideWithShared(
         [Shape("T", "K")] ArrayView<int> places,
@@ -78,8 +85,9 @@ public static class ExpertsCombine
         [Extent("T")] int rows,
         [Extent("K")] int topK,
         [Extent("H")] int width,
-        [RowStride("gate")] int gateStride) =>
-        Add(places, mix, parts, total, gate, output, rows, topK, width, gateStride, isShared: true);
+        [RowStride("gate")] int gateStride,
+        int isEarly) =>
+        Add(places, mix, parts, total, gate, output, rows, topK, width, gateStride, isEarly, isShared: true);
 
     private static float Sum(ArrayView<int> places, ArrayView<float> mix, ArrayView<float> parts, long entry, int topK, int width, int h)
     {
@@ -104,36 +112,83 @@ public static class ExpertsCombine
         int topK,
         int width,
         int gateStride,
+        int isEarly,
         bool isShared)
     {
-        int fours = width / 4, own = (Grid.IdxX * Threads) + Group.IdxX, row = own / fours, h = (own - (row * fours)) * 4;
-        if (row < rows)
+        DependentLaunch.Allow();
+        if (isEarly == 0)
         {
-            long entry = (long)row * topK;
-            float a = 0, b = 0, c = 0, d = 0;
-            for (int r = 0; r < topK; r++)
+            DependentLaunch.Wait();
+        }
+
+        int fours = width / 4, own = (Grid.IdxX * Threads) + Group.IdxX, row = own / fours, h = (own - (row * fours)) * 4;
+        bool isThere = row < rows;
+        row = isThere ? row : 0;
+        long entry = (long)row * topK, at = ((long)row * width) + h;
+        var from = new int[Together];
+        var share = new float[Together];
+        var part = new uint[4 * Together];
+        float a = 0, b = 0, c = 0, d = 0, scale = isShared ? GateMath.Sigmoid(WideAccess.Fresh(ref gate[(long)row * gateStride])) : 0;
+        Read(from, share, places, mix, entry, 0, topK);
+        DependentLaunch.Wait();
+        U4 last = default;
+        if (isShared)
+        {
+            last = WideAccess.Load(ref total[at]);
+        }
+
+        for (int first = 0; first < topK; first += Together)
+        {
+            if (first > 0)
             {
-                // Some place is read where there is none, so that no load waits for a branch.
-                int place = places[entry + r];
-                float share = mix[entry + r];
-                U4 part = WideAccess.Load(ref parts[((long)Math.Max(place, 0) * width) + h]);
-                a = place >= 0 ? Scalar.Fma(share, Interop.IntAsFloat(part.X), a) : a;
-                b = place >= 0 ? Scalar.Fma(share, Interop.IntAsFloat(part.Y), b) : b;
-                c = place >= 0 ? Scalar.Fma(share, Interop.IntAsFloat(part.Z), c) : c;
-                d = place >= 0 ? Scalar.Fma(share, Interop.IntAsFloat(part.W), d) : d;
+                Read(from, share, places, mix, entry, first, topK);
             }
 
-            if (isShared)
+            for (int j = 0; j < Together; j++)
             {
-                float scale = GateMath.Sigmoid(gate[(long)row * gateStride]);
-                U4 part = WideAccess.Load(ref total[((long)row * width) + h]);
-                a = Scalar.Fma(scale, Interop.IntAsFloat(part.X), a);
-                b = Scalar.Fma(scale, Interop.IntAsFloat(part.Y), b);
-                c = Scalar.Fma(scale, Interop.IntAsFloat(part.Z), c);
-                d = Scalar.Fma(scale, Interop.IntAsFloat(part.W), d);
+                if (first + j < topK)
+                {
+                    // Some place is read where there is none, so that no load waits for a branch.
+                    U4 four = WideAccess.Load(ref parts[((long)Math.Max(from[j], 0) * width) + h]);
+                    part[j * 4] = four.X;
+                    part[(j * 4) + 1] = four.Y;
+                    part[(j * 4) + 2] = four.Z;
+                    part[(j * 4) + 3] = four.W;
+                }
             }
 
-            WideAccess.Store(ref output[((long)row * width) + h], a, b, c, d);
+            for (int j = 0; j < Together; j++)
+            {
+                a = from[j] >= 0 ? Scalar.Fma(share[j], Interop.IntAsFloat(part[j * 4]), a) : a;
+                b = from[j] >= 0 ? Scalar.Fma(share[j], Interop.IntAsFloat(part[(j * 4) + 1]), b) : b;
+                c = from[j] >= 0 ? Scalar.Fma(share[j], Interop.IntAsFloat(part[(j * 4) + 2]), c) : c;
+                d = from[j] >= 0 ? Scalar.Fma(share[j], Interop.IntAsFloat(part[(j * 4) + 3]), d) : d;
+            }
+        }
+
+        if (isShared)
+        {
+            a = Scalar.Fma(scale, Interop.IntAsFloat(last.X), a);
+            b = Scalar.Fma(scale, Interop.IntAsFloat(last.Y), b);
+            c = Scalar.Fma(scale, Interop.IntAsFloat(last.Z), c);
+            d = Scalar.Fma(scale, Interop.IntAsFloat(last.W), d);
+        }
+
+        if (isThere)
+        {
+            WideAccess.Store(ref output[at], a, b, c, d);
+        }
+    }
+
+    // Ranks that do not exist have no place.
+    private static void Read(int[] from, float[] share, ArrayView<int> places, ArrayView<float> mix, long entry, int first, int topK)
+    {
+        for (int j = 0; j < Together; j++)
+        {
+            long at = entry + Math.Min(first + j, topK - 1);
+            int place = WideAccess.Fresh(ref places[at]);
+            from[j] = first + j < topK ? place : -1;
+            share[j] = WideAccess.Fresh(ref mix[at]);
         }
     }
 }

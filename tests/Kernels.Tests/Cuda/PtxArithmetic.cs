@@ -72,6 +72,12 @@ internal static class PtxArithmetic
                     return;
                 }
 
+                if (words[^1] is "u8")
+                {
+                    group.Memory(Space(words), group.Value(thread, o[0]), 1)[0] = (byte)group.Value(thread, o[1]);
+                    return;
+                }
+
                 Span<byte> target = group.Memory(Space(words), group.Value(thread, o[0]), values.Length * 4);
                 for (int i = 0; i < values.Length; i++)
                 {
