@@ -4,11 +4,12 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// A Gated DeltaNet layer's generated rows on a device: in one kernel for the heads of most published models, else by three
-/// ops. The model's shapes and where its tensors lie decide, never the rows.
+/// ops. The model's shapes and where its tensors lie decide between these, never the rows; which kernel of the one order of sums
+/// runs follows from the sequences, and changes no bit.
 /// </summary>
 internal sealed class GeneratedDeltaNetDevice(KernelStream stream, GeneratedDeltaNet inThree) : GeneratedDeltaNet
 {
-    // As in Kernels/Device/Ops/DeltaNetRows.cs and DeltaNetColumns.cs, in whose groups a value head has so many parts.
+    // As in Kernels/Device/Ops/DeltaNetRows.cs, DeltaNetHeads.cs and DeltaNetColumns.cs, in whose groups a value head has so many parts.
     private const int Dim = 128;
     private const int Taps = 4;
     private const int Parts = 4;

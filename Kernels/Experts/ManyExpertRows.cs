@@ -15,7 +15,8 @@ internal sealed class ManyExpertRows(KernelStream stream, bool rounds)
     private const long MostExperts = 512, MostWords = 5120, Neighbours = 256, WordRows = 32;
     private const long EightRows = 8, SixteenRows = 16;
 
-    // Beyond so many rows an expert in the mean, too many have more than eight: their weights would be read twice.
+    // Beyond so many rows an expert in the mean, too many have more than eight: their weights would be read twice. Where a rank has some of the
+    // experts, all ranks' entries count, so that wider tiles begin sooner; no bit depends on it.
     private const long MostOfEight = 3;
 
     private readonly LinearMatrixUnits _units = new(stream, rounds);

@@ -11,7 +11,7 @@ internal abstract class RowLaunches(KernelStream stream)
     /// <summary>Linear of more than eight rows.</summary>
     public abstract void Linear(int tileRows, int slices, in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int rowTiles, int groups);
 
-    /// <summary>Linear of up to eight rows.</summary>
+    /// <summary>Linear in tiles of up to eight rows, each with groups of its own.</summary>
     public abstract void Few(int slices, in Tensor x, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output, int tileRows, int rowTiles, int groups);
 
     /// <summary>The same without anything to add, where a group has room for all its weights; of two or eight slices.</summary>

@@ -4,7 +4,7 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// Products of generated rows on the matrix units of a warp, or of warp groups where rows are many (RowProducts in
-/// Kernels/Device has the order of their sums). How k is cut follows from K; the kernel and its instance, for 8 to 128 rows at a
+/// Kernels/Device has the order of their sums). How k is cut follows from K; the kernel and its instance, for 1 to 128 rows at a
 /// time, follow from the number of rows and change no bit.
 /// </summary>
 internal sealed class RowUnits

@@ -56,8 +56,8 @@ public static class ExpertsCombine
     }
 
     /// <summary>
-    /// <see cref="Run"/>, four neighbours a thread; H is a multiple of 4. What <paramref name="isEarly"/> is not 0 for, places and mix are there before
-    /// the launch before has ended: it let this one begin only after it had waited itself.
+    /// <see cref="Run"/>, four neighbours a thread; H is a multiple of 4. Where <paramref name="isEarly"/> is not 0, places, mix and gate are there
+    /// before the launch before has ended: it let this one begin only after it had waited itself.
     /// </summary>
     [Kernel("experts_combine_wide", Threads, groups: "T*H/1024", Unroll = true)]
     [Cuda("sm_80")]

@@ -6,7 +6,7 @@ namespace Lean.Kernels.Device;
 /// <summary>
 /// <see cref="GreedyPick"/> on cards since Ampere, to the bit: warps find their largest logits by the order of their bits, and
 /// two barriers do where the portable tree takes eighteen, none where it joins the parts. Sums are that tree's: three steps between
-/// warps, five within one. Four instructions a logit find the largest and e^x, and not where it is: that one thread looks up.
+/// warps, five within one. Eleven instructions a logit read it, find the largest and add e^x up, and not where it is: that one thread looks up.
 /// </summary>
 public static class GreedyPickWarp
 {

@@ -22,13 +22,13 @@ public static class LinearRowsFew
     /// <param name="output">f32.</param>
     /// <param name="rows">T.</param>
     /// <param name="inputs">K.</param>
-    /// <param name="outputs">N, at least as many as groups.</param>
+    /// <param name="outputs">N, at least as many as groups / rowTiles.</param>
     /// <param name="xStride">Elements from a row to the next.</param>
     /// <param name="gateStride">Likewise.</param>
     /// <param name="addStride">Likewise.</param>
     /// <param name="outputStride">Likewise.</param>
     /// <param name="tileRows">Rows of a tile, at most 8.</param>
-    /// <param name="rowTiles">Tiles: as many groups share some outputs.</param>
+    /// <param name="rowTiles">Tiles: as many groups share some outputs, so that groups are a multiple of it.</param>
     [Kernel("linear_rows_few", RowProducts.Threads, groups: "*", Unroll = true)]
     [Instance("slices2x", typeof(TwoSlices), typeof(SplitTerms))]
     [Instance("slices4x", typeof(FourSlices), typeof(SplitTerms))]

@@ -10,7 +10,7 @@ public sealed class ExpertRingTests
 
     // One block of k that is not full, several, and more than the ring has places; a slice that is empty; tiles of several pieces and of less than
     // one, whose boxes reach beyond it and beyond the last expert; more pieces than groups; experts without rows, with more than a tile's and with all;
-    // rows without an expert here; a rank's part of the experts; more rows than groups read at a time; tiles of eight rows and of sixteen; two terms and one.
+    // rows without an expert here; a rank's part of the experts; more rows than groups read at a time, and as many as there is room for; tiles of eight rows and of sixteen; two terms and one.
     [Theory]
     [InlineData(14, 12, 4, 0, 12, 72, 136, false)]
     [InlineData(24, 9, 4, 2, 4, 520, 24, true)]
@@ -19,6 +19,8 @@ public sealed class ExpertRingTests
     [InlineData(14, 330, 14, 0, 330, 8, 8, false)]
     [InlineData(130, 11, 7, 2, 9, 8, 8, false)]
     [InlineData(14, 7, 1, 0, 7, 8, 8, false)]
+    [InlineData(640, 256, 4, 0, 256, 8, 8, false)]
+    [InlineData(320, 512, 9, 0, 512, 8, 8, true)]
     public void The_bits_are_those_of_a_group_a_tile(int rows, int experts, int choices, int firstHere, int here, int hidden, int width, bool rounds)
     {
         int[] expected = Run(MatrixUnits.Warp, out List<string> tiled), found = Run(MatrixUnits.WarpGroup, out List<string> ran);
@@ -30,6 +32,26 @@ public sealed class ExpertRingTests
 
         int[] Run(MatrixUnits units, out List<string> kernels) =>
             ExpertRingTests.Run(units, null, [], rows, experts, choices, firstHere, here, hidden, width, rounds, out kernels);
+    }
+
+    // One expert, word of rows or tile more than groups have room to list.
+    [Theory]
+    [InlineData(14, 513, 3)]
+    [InlineData(321, 512, 3)]
+    [InlineData(641, 256, 3)]
+    [InlineData(320, 512, 13)]
+    public void What_groups_have_no_room_for_runs_a_group_a_tile(int rows, int experts, int topK)
+    {
+        using var stream = new PtxStream(MatrixUnits.WarpGroup) { IsIdle = true };
+        KernelSet set = DeviceKernelSet.Create(stream);
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Shape pairs = new(rows, topK), full = new(rows, 8);
+        var weights = ExpertWeights.Fused(memory.New("gateUp", DType.BF16, new Shape(experts, 16, 8)), memory.New("down", DType.BF16, new Shape(experts, 8, 8)));
+        Tensor x = memory.New("x", DType.F32, full), chosen = memory.New("experts", DType.I32, pairs), mix = memory.New("mix", DType.F32, pairs), output = memory.New("output", DType.F32, full);
+        Tensor scratch = memory.New("scratch", DType.I8, new Shape(set.GroupedExperts.ScratchBytes(weights, rows, topK)));
+        set.GroupedExperts.Run(x, weights, chosen, mix, scratch, output, promptRows: 0);
+        Assert.Contains(stream.Ran, static k => k.StartsWith("expert_gate_up_rows", StringComparison.Ordinal));
+        Assert.DoesNotContain(stream.Ran, static k => k.Contains("ring", StringComparison.Ordinal));
     }
 
     // The shared expert as one more: tiles of several pieces, one that is not full, tiles of eight rows and of sixteen, rows in two words; its gates and ups in one matrix and in two.
@@ -87,13 +109,7 @@ public sealed class ExpertRingTests
                 return text;
             }
 
-            int at = -1;
-            for (int i = 0; i <= which; i++)
-            {
-                at = text.IndexOf(from, at + 1, StringComparison.Ordinal);
-                Assert.True(at >= 0, $"{kernel} has no more than {i} of {from}");
-            }
-
+            int at = Place(text, kernel, from, which);
             planted++;
             int bytes = text.IndexOf("], ", at, StringComparison.Ordinal), end = text.IndexOf(';', at);
             return text[..at] + "mbarrier.arrive.shared::cta.b64 state, [" + text[(at + from.Length)..bytes] + "]" + text[end..];
@@ -121,13 +137,7 @@ public sealed class ExpertRingTests
                 return text;
             }
 
-            const string Barrier = "bar.sync";
-            int at = text.IndexOf(Barrier, StringComparison.Ordinal);
-            for (int i = 0; i < which; i++)
-            {
-                at = text.IndexOf(Barrier, at + 1, StringComparison.Ordinal);
-            }
-
+            int at = Place(text, kernel, "bar.sync", which);
             planted++;
             return text.Remove(at, text.IndexOf(';', at) + 1 - at);
         }
@@ -157,13 +167,7 @@ public sealed class ExpertRingTests
                 return text;
             }
 
-            const string Wait = "mbarrier.try_wait.parity.shared::cta.b64 done,";
-            int at = text.IndexOf(Wait, StringComparison.Ordinal);
-            for (int i = 0; i < which; i++)
-            {
-                at = text.IndexOf(Wait, at + 1, StringComparison.Ordinal);
-            }
-
+            int at = Place(text, kernel, "mbarrier.try_wait.parity.shared::cta.b64 done,", which);
             planted++;
             return text[..at] + "setp.eq.s32 done, 0, 0" + text[text.IndexOf(';', at)..];
         }
@@ -188,6 +192,18 @@ public sealed class ExpertRingTests
         Assert.Null(memory.Fault());
         kernels = [.. stream.Ran];
         return [.. MemoryMarshal.Cast<float, int>(output.AsSpan<float>())];
+    }
+
+    private static int Place(string text, string kernel, string what, int which)
+    {
+        int at = -1;
+        for (int i = 0; i <= which; i++)
+        {
+            at = text.IndexOf(what, at + 1, StringComparison.Ordinal);
+            Assert.True(at >= 0, $"{kernel} has no more than {i} of {what}");
+        }
+
+        return at;
     }
 
     private static int Chosen(int entry, int experts, int choices) => ((entry / TopK % choices * 3) + (entry % TopK)) % experts;

@@ -30,9 +30,10 @@ public sealed class FewRowTests
         Assert.Equal(Bits(expected), Bits(found));
     }
 
-    // Tiles of two, four and eight rows, the last one full or not; shares of outputs that are even or not; more rows than fit.
+    // Tiles of one, two, four and eight rows, the last one full or not; shares of outputs that are even or not; more rows than fit.
     [Theory]
     [InlineData(9, 17, 2048, 10, "linear_rows_few_slices8x")]
+    [InlineData(9, 17, 264, 10, "linear_rows_few_slices2x")]
     [InlineData(13, 70, 264, 8, "linear_rows_few_slices2x")]
     [InlineData(17, 17, 2056, 8, "linear_rows_few_slices8x")]
     [InlineData(30, 20, 1032, 8, "linear_rows_few_slices4x")]
