@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace Lean.Architecture.Tests;
 
 /// <summary>The house rules that a machine can check.</summary>
@@ -38,6 +40,14 @@ public sealed class HouseRuleTests
         int close = Array.FindIndex(lines, open + 1, l => l.StartsWith("```", StringComparison.Ordinal));
         Assert.Equal(
             ["dotnet run --project Engine -c Release -- generate \"O Romeo, Romeo!\"", "bash tests/run.sh"], lines[(open + 1)..close]);
+    }
+
+    [Fact]
+    public void The_table_of_device_kernels_names_classes_that_exist()
+    {
+        string[] named = [.. Regex.Matches(Repository.Text("Kernels/Device/README.md"), "`([A-Z][A-Za-z]+)`").Select(static m => m.Groups[1].Value).Distinct()];
+        Assert.True(named.Length > 30);
+        Assert.Empty(named.Except(Repository.Files().Where(static f => f.StartsWith("Kernels/Device/", StringComparison.Ordinal)).Select(Path.GetFileNameWithoutExtension)));
     }
 
     [Fact]
