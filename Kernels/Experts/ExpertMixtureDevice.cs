@@ -5,8 +5,8 @@ namespace Lean.Kernels;
 /// <summary>
 /// A mixture of experts on a device: few generated rows in two launches on the matrix units, straight from their choice; more, and
 /// prompts' rows, on Hopper with the shared expert as one more of the routed ones; elsewhere, and what has no room or no place
-/// there, generated rows with the shared expert in a branch of the stream beside the routed ones, which group rows by expert, and prompts', and generated ones beside them, by
-/// the two ops, one after the other. All add up in the same order.
+/// there, generated rows with the shared expert in a branch of the stream beside the routed ones, which group rows by expert, and
+/// prompts', and generated ones beside them, by the two ops, one after the other. All add up in the same order.
 /// </summary>
 internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations, GroupedExpertsDevice routed, GatedMlp mlp) : ExpertMixture
 {
