@@ -12,6 +12,9 @@ internal static class SvgWriter
     private const int Width = 960, Margin = 24, Labels = 76, Gap = 28, ValueRoom = 78;
     private const int LineHeight = 17, BarHeight = 11, GroupHead = 26;
 
+    // Of 12 px text, so many characters are sure to fit into a line.
+    private const int LineCharacters = 140;
+
     private const string Style = """
         <style>
         .back { fill: #ffffff } text { fill: #1f2328; font: 12px ui-sans-serif, system-ui, sans-serif }
@@ -26,16 +29,17 @@ internal static class SvgWriter
 
     public static string Write(BarChart chart)
     {
-        int head = Margin + 20 + (chart.Subtitles.Count * LineHeight) + 34;
+        string[] subtitles = [.. chart.Subtitles.SelectMany(Lines)];
+        int head = Margin + 20 + (subtitles.Length * LineHeight) + 34;
         int height = head + chart.Groups.Sum(static g => GroupHead + (g.Bars.Count * LineHeight)) + Margin;
         int panelWidth = (Width - (2 * Margin) - Labels - ((chart.Panels.Count - 1) * Gap)) / chart.Panels.Count;
         var svg = new StringBuilder();
         svg.Append($"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{Width}\" height=\"{height}\" viewBox=\"0 0 {Width} {height}\" role=\"img\" aria-label=\"{Escape(chart.Title)}\">\n");
         svg.Append(Style).Append($"<rect class=\"back\" width=\"{Width}\" height=\"{height}\" rx=\"8\"/>\n");
         Text(svg, Margin, Margin + 14, "title", chart.Title);
-        for (int i = 0; i < chart.Subtitles.Count; i++)
+        for (int i = 0; i < subtitles.Length; i++)
         {
-            Text(svg, Margin, Margin + 20 + ((i + 1) * LineHeight), "soft", chart.Subtitles[i]);
+            Text(svg, Margin, Margin + 20 + ((i + 1) * LineHeight), "soft", subtitles[i]);
         }
 
         for (int p = 0; p < chart.Panels.Count; p++)
@@ -77,6 +81,17 @@ internal static class SvgWriter
         }
 
         Text(svg, value.Value is null ? x : x + width + 8, y + BarHeight - 1, "soft", value.Text);
+    }
+
+    private static IEnumerable<string> Lines(string text)
+    {
+        while (text.Length > LineCharacters && text.LastIndexOf(' ', LineCharacters) is > 0 and int end)
+        {
+            yield return text[..end];
+            text = text[(end + 1)..];
+        }
+
+        yield return text;
     }
 
     private static int PanelLeft(int panel, int panelWidth) => Margin + Labels + (panel * (panelWidth + Gap));
