@@ -45,9 +45,9 @@ public sealed class HouseRuleTests
     [Fact]
     public void The_table_of_device_kernels_names_classes_that_exist()
     {
-        string[] named = [.. Regex.Matches(Repository.Text("Kernels/Device/README.md"), "`([A-Z][A-Za-z]+)`").Select(static m => m.Groups[1].Value).Distinct()];
+        string[] named = [.. Regex.Matches(Repository.Text("Kernels/Device/Ops/README.md"), "`([A-Z][A-Za-z]+)`").Select(static m => m.Groups[1].Value).Distinct()];
         Assert.True(named.Length > 30);
-        Assert.Empty(named.Except(Repository.Files().Where(static f => f.StartsWith("Kernels/Device/", StringComparison.Ordinal)).Select(Path.GetFileNameWithoutExtension)));
+        Assert.Empty(named.Except(Repository.Files().Where(static f => f.StartsWith("Kernels/Device/Ops/", StringComparison.Ordinal)).Select(Path.GetFileNameWithoutExtension)));
     }
 
     [Fact]
