@@ -42,13 +42,19 @@ def write(folder, name, requests):
     return path
 
 
+def models():
+    """The demo and the fixtures: a name, what lean is told, and how many tokens there are."""
+    yield "demo", [], 2048
+    for name in ("qwen3.5-moe", "qwen3.5-dense", "qwen3-next-moe"):
+        config = json.loads((FIXTURES / name / "config.json").read_text())
+        yield name, ["--model", str(FIXTURES / name)], config.get("text_config", config)["vocab_size"]
+
+
 def main(lean, device, layouts):
     random.seed(1)
     failed = False
-    models = [("demo", [], 2048)] + [(n, ["--model", str(FIXTURES / n)], json.loads((FIXTURES / n / "config.json").read_text())) for n in ("qwen3.5-moe", "qwen3.5-dense", "qwen3-next-moe")]
     with tempfile.TemporaryDirectory() as scratch:
-        for name, model, config in models:
-            vocabulary = config if isinstance(config, int) else config.get("text_config", config)["vocab_size"]
+        for name, model, vocabulary in models():
             requests = [{"prompt_ids": [random.randrange(vocabulary) for _ in range(random.choice((3, 17, 64, 70)))]} for _ in range(12)]
             together = write(scratch, name, requests)
             one = generate(lean, device, model, together, "", 0)
