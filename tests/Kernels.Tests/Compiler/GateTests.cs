@@ -47,6 +47,7 @@ public sealed class GateTests : IDisposable
     [InlineData("{ AGAIN: @!p st.f32 [%rd1], %f1; }", "without an address space")]
     [InlineData("atom.global.add.f32 %f1, [%rd1], %f2;", "an atomic")]
     [InlineData("@%p1 red.global.add.f32 [%rd1], %f2;", "an atomic")]
+    [InlineData("atom.relaxed.gpu.global.add.u32 %r1, [%rd1], 1;", "an atomic")]
     [InlineData("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {acc0}, {#1}, {%r1}, {acc0};", "nothing was put in")]
     [InlineData("mov.b64 %rd1, tensormap0;", "nothing was put in")]
     [InlineData("{ .reg .b64 state; mbarrier.arrive.shared::cta.b64 state, [%r1];", "leaves a brace open")]

@@ -128,7 +128,7 @@ public sealed partial class DeltaRuleTextTests
         {
             foreach (string name in (string[])["output", "state"])
             {
-                double error = Distance(expected[i][name].Values, found[i][name].Values);
+                double error = Compare.Distance(expected[i][name].Values, found[i][name].Values);
                 Assert.True(error <= Allowed, $"{name} of part {i}: {error:g3}");
             }
         }
@@ -152,18 +152,6 @@ public sealed partial class DeltaRuleTextTests
 
     private static DeltaRuleCases.Part Part(int seed, DeltaRuleShape shape, int from, int count, int of = 0) => new(
         new DeltaRuleStream(seed + 750, shape, int.Max(of, from + count)), from, count, from == 0 ? null : DeltaRuleCases.State(seed, shape));
-
-    private static double Distance(float[] expected, float[] found)
-    {
-        double difference = 0, norm = 0;
-        for (int i = 0; i < expected.Length; i++)
-        {
-            difference += Math.Pow((double)found[i] - expected[i], 2);
-            norm += Math.Pow(expected[i], 2);
-        }
-
-        return Math.Sqrt(difference / norm);
-    }
 
     [GeneratedRegex(@"mov\.b32\s+(%r\d+), (\d+);\s+bar\.(sync|arrive) \1, ")]
     private static partial Regex BarrierNumber();

@@ -19,7 +19,7 @@ public sealed class GeneratedRowTests
         float[] found = Linear(kernels, 0, rows);
         Assert.Contains(stream.Ran, k => k.StartsWith("linear_rows_many", StringComparison.Ordinal));
         Assert.Contains("row_terms", stream.Ran);
-        Assert.InRange(Distance(Linear(reference, 0, rows), found), 0, 1e-5);
+        Assert.InRange(Compare.Distance(Linear(reference, 0, rows), found), 0, 1e-5);
         stream.Ran.Clear();
         foreach (int row in (int[])[0, 7, 8, rows - 1])
         {
@@ -74,7 +74,7 @@ public sealed class GeneratedRowTests
         Assert.Equal(2, stream.Ran.Count);
         Assert.StartsWith("gate_up_rows_" + first, stream.Ran[0], StringComparison.Ordinal);
         Assert.StartsWith("linear_rows_wide_" + second, stream.Ran[1], StringComparison.Ordinal);
-        Assert.InRange(Distance(Run(reference, 0, rows), found), 0, 1e-5);
+        Assert.InRange(Compare.Distance(Run(reference, 0, rows), found), 0, 1e-5);
         Assert.Equal(Run(kernels, rows - 1, 1), found[((rows - 1) * hidden)..]);
         Assert.Equal(Run(kernels, 7, 9), found[(7 * hidden)..(16 * hidden)]);
 
@@ -103,7 +103,7 @@ public sealed class GeneratedRowTests
         KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
         float[] found = Run(kernels, 0, rows);
         Assert.Contains(stream.Ran, k => k.StartsWith("expert_gate_up_rows", StringComparison.Ordinal));
-        Assert.InRange(Distance(Run(reference, 0, rows), found), 0, 1e-5);
+        Assert.InRange(Compare.Distance(Run(reference, 0, rows), found), 0, 1e-5);
         stream.Ran.Clear();
         Assert.Equal(Run(kernels, 0, 1), found[..hidden]);
         Assert.Equal(Run(kernels, rows - 3, 3), found[((rows - 3) * hidden)..]);
@@ -141,7 +141,7 @@ public sealed class GeneratedRowTests
         Assert.Equal(2, stream.Ran.Count);
         Assert.StartsWith("mixture_gate_up_rows", stream.Ran[0], StringComparison.Ordinal);
         Assert.StartsWith("mixture_down_rows", stream.Ran[1], StringComparison.Ordinal);
-        Assert.InRange(Distance(Run(reference, set => set.ExpertMixture), found), 0, 1e-5);
+        Assert.InRange(Compare.Distance(Run(reference, set => set.ExpertMixture), found), 0, 1e-5);
         Assert.Equal(Run(kernels, set => new ExpertMixtureInTwo(set.GroupedExperts, set.GatedMlp)), found);
 
         float[] Run(KernelSet set, Func<KernelSet, ExpertMixture> op) => Mixture(set, op, rows, experts, topK, hidden, width, sharedWidth);
@@ -156,7 +156,7 @@ public sealed class GeneratedRowTests
         KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
         float[] found = Run(kernels, set => set.ExpertMixture);
         Assert.Equal("experts_combine_shared", stream.Ran[^1]);
-        Assert.InRange(Distance(Run(reference, set => set.ExpertMixture), found), 0, 1e-5);
+        Assert.InRange(Compare.Distance(Run(reference, set => set.ExpertMixture), found), 0, 1e-5);
         Assert.Equal(Run(kernels, set => new ExpertMixtureInTwo(set.GroupedExperts, set.GatedMlp)), found);
 
         float[] Run(KernelSet set, Func<KernelSet, ExpertMixture> op) => Mixture(set, op, rows, experts, topK, hidden, width, sharedWidth);
@@ -213,18 +213,6 @@ public sealed class GeneratedRowTests
     }
 
     private static float[] Scaled(int seed, long count, int terms) => [.. SelfCases.Normal(seed, count).ToArray().Select(v => v / MathF.Sqrt(terms))];
-
-    private static double Distance(float[] expected, float[] found)
-    {
-        double off = 0, size = 0;
-        foreach ((float e, float f) in expected.Zip(found))
-        {
-            off += ((double)f - e) * ((double)f - e);
-            size += (double)e * e;
-        }
-
-        return Math.Sqrt(off / size);
-    }
 
     private static float[] Mixture(KernelSet set, Func<KernelSet, ExpertMixture> op, int rows, int experts, int topK, int hidden, int width, int sharedWidth)
     {

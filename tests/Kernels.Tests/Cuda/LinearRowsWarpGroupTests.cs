@@ -23,7 +23,7 @@ public sealed class LinearRowsWarpGroupTests
         using var stream = new PtxStream(MatrixUnits.WarpGroup);
         float[] found = Run(stream, DType.F32, 0, rows, outputs, inputs, gated);
         Assert.Equal(["row_term_pieces", "linear_rows_warpgroup_" + tile, .. joined ? [$"linear_rows_join_slices{RowUnits.Slices(inputs)}x"] : Array.Empty<string>()], stream.Ran);
-        Assert.InRange(Distance(Expected(rows, outputs, inputs, gated), found), 0, 1e-5);
+        Assert.InRange(Compare.Distance(Expected(rows, outputs, inputs, gated), found), 0, 1e-5);
         stream.Ran.Clear();
         foreach (int row in (int[])[0, 7, 8, rows - 1])
         {
@@ -121,17 +121,5 @@ public sealed class LinearRowsWarpGroupTests
         }
 
         return expected;
-    }
-
-    private static double Distance(float[] expected, float[] found)
-    {
-        double off = 0, size = 0;
-        foreach ((float e, float f) in expected.Zip(found))
-        {
-            off += ((double)f - e) * ((double)f - e);
-            size += (double)e * e;
-        }
-
-        return Math.Sqrt(off / size);
     }
 }

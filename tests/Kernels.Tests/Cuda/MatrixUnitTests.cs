@@ -17,7 +17,7 @@ public sealed class MatrixUnitTests
         foreach (SelfCase test in cases)
         {
             float[][] expected = Outputs(test, reference), found = Outputs(test, kernels);
-            double error = expected.Zip(found).Max(p => Distance(p.First, p.Second));
+            double error = expected.Zip(found).Max(p => Compare.Distance(p.First, p.Second));
             Assert.True(error <= test.Allowed, $"{test.Name}: {error:g3}");
         }
 
@@ -38,7 +38,7 @@ public sealed class MatrixUnitTests
         KernelSet kernels = DeviceKernelSet.Create(stream), reference = ReferenceKernels.Create(kernels.CacheType);
         foreach (SelfCase test in SelfCases.All().Where(c => c.Op == op))
         {
-            double error = Outputs(test, reference).Zip(Outputs(test, kernels)).Max(p => Distance(p.First, p.Second));
+            double error = Outputs(test, reference).Zip(Outputs(test, kernels)).Max(p => Compare.Distance(p.First, p.Second));
             Assert.True(error <= test.Allowed, $"{test.Name}: {error:g3}");
         }
 
@@ -52,7 +52,7 @@ public sealed class MatrixUnitTests
         using var stream = new PtxStream(MatrixUnits.WarpGroup);
         KernelSet kernels = DeviceKernelSet.Create(stream);
         float[][] expected = Outputs(Dense, ReferenceKernels.Create(kernels.CacheType)), found = Outputs(Dense, kernels);
-        Assert.True(Distance(expected[0], found[0]) < 1e-5);
+        Assert.True(Compare.Distance(expected[0], found[0]) < 1e-5);
         Assert.DoesNotContain("mlp_combine", stream.Ran);
     }
 
@@ -111,17 +111,5 @@ public sealed class MatrixUnitTests
         Tensor[] outputs = test.Run(kernels, memory);
         Assert.Null(memory.Fault());
         return [.. outputs.Select(t => t.Type == DType.BF16 ? [.. t.AsSpan<ushort>().ToArray().Select(DTypes.BF16ToF32)] : t.AsSpan<float>().ToArray())];
-    }
-
-    private static double Distance(float[] expected, float[] found)
-    {
-        double off = 0, size = 0;
-        foreach ((float e, float f) in expected.Zip(found))
-        {
-            off += ((double)f - e) * ((double)f - e);
-            size += (double)e * e;
-        }
-
-        return Math.Sqrt(off / size);
     }
 }

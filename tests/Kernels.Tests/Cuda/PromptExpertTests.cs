@@ -143,7 +143,7 @@ public sealed class PromptExpertTests
         KernelSet kernels = DeviceKernelSet.Create(stream, activations);
         SelfCase test = Assert.Single(SelfCases.All(), c => c.Op == "prompt_experts" && c.Name.Contains(name, StringComparison.Ordinal));
         float[][] expected = Outputs(test, ReferenceKernels.Create(kernels.CacheType, activations)), found = Outputs(test, kernels);
-        Assert.InRange(Distance(expected[0], found[0]), 0, test.Allowed);
+        Assert.InRange(Compare.Distance(expected[0], found[0]), 0, test.Allowed);
         Assert.All(found[1..], differences => Assert.All(differences, d => Assert.Equal(0, d)));
         string[] ran = rounds
             ? ["experts_sort_warp", "experts_plan", "activation_terms_wide_rounded", "expert_gate_up_warpgroup_rounded", "expert_down_warpgroup_rounded", "experts_combine_wide"]
@@ -168,7 +168,7 @@ public sealed class PromptExpertTests
             {
                 using var stream = new PtxStream(MatrixUnits.WarpGroup) { Change = Plant };
                 stream.Ran.AddRange(before);
-                Assert.InRange(Distance(expected, Outputs(test, DeviceKernelSet.Create(stream))[0]), 0, test.Allowed);
+                Assert.InRange(Compare.Distance(expected, Outputs(test, DeviceKernelSet.Create(stream))[0]), 0, test.Allowed);
             }
         });
         Assert.InRange(planted, 1, 2);
@@ -291,18 +291,6 @@ public sealed class PromptExpertTests
         }
 
         return counts;
-    }
-
-    private static double Distance(float[] expected, float[] found)
-    {
-        double off = 0, size = 0;
-        foreach ((float e, float f) in expected.Zip(found))
-        {
-            off += ((double)f - e) * ((double)f - e);
-            size += (double)e * e;
-        }
-
-        return Math.Sqrt(off / size);
     }
 
     private static float[][] Outputs(SelfCase test, KernelSet kernels)

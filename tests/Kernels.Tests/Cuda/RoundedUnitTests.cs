@@ -58,8 +58,8 @@ public sealed class RoundedUnitTests
         KernelSet set = DeviceKernelSet.Create(stream, DType.BF16), reference = ReferenceKernels.Create(set.CacheType, DType.BF16);
         float[] found = Run(set, 0, rows);
         Assert.All(stream.Ran, static k => Assert.True(k.EndsWith("_rounded", StringComparison.Ordinal) || k.StartsWith("mlp_combine", StringComparison.Ordinal), k));
-        Assert.InRange(Distance(Run(reference, 0, rows), found), 0, 1e-4);
-        Assert.InRange(Distance(Run(ReferenceKernels.Create(set.CacheType), 0, rows), found), 1e-3, 1e-2);
+        Assert.InRange(Compare.Distance(Run(reference, 0, rows), found), 0, 1e-4);
+        Assert.InRange(Compare.Distance(Run(ReferenceKernels.Create(set.CacheType), 0, rows), found), 1e-3, 1e-2);
         Assert.Equal(Run(set, rows - 1, 1), found[((rows - 1) * Hidden)..]);
 
         float[] Run(KernelSet on, int first, int count)
@@ -91,8 +91,8 @@ public sealed class RoundedUnitTests
         KernelSet set = DeviceKernelSet.Create(stream, DType.BF16), reference = ReferenceKernels.Create(set.CacheType, DType.BF16);
         float[] found = Run(set, 0, rows);
         Assert.All(stream.Ran, static k => Assert.True(k.EndsWith("_rounded", StringComparison.Ordinal) || k.StartsWith("experts_", StringComparison.Ordinal) || k.StartsWith("mlp_combine", StringComparison.Ordinal), k));
-        Assert.InRange(Distance(Run(reference, 0, rows), found), 0, 1e-4);
-        Assert.InRange(Distance(Run(ReferenceKernels.Create(set.CacheType), 0, rows), found), 1e-3, 1e-2);
+        Assert.InRange(Compare.Distance(Run(reference, 0, rows), found), 0, 1e-4);
+        Assert.InRange(Compare.Distance(Run(ReferenceKernels.Create(set.CacheType), 0, rows), found), 1e-3, 1e-2);
         foreach (int row in (int[])[0, rows - 1])
         {
             Assert.Equal(Run(set, row, 1), found[(row * Hidden)..((row + 1) * Hidden)]);
@@ -166,16 +166,4 @@ public sealed class RoundedUnitTests
     }
 
     private static float[] Scaled(int seed, long count, int terms) => [.. SelfCases.Normal(seed, count).ToArray().Select(v => v / MathF.Sqrt(terms))];
-
-    private static double Distance(float[] expected, float[] found)
-    {
-        double off = 0, size = 0;
-        foreach ((float e, float f) in expected.Zip(found))
-        {
-            off += ((double)f - e) * ((double)f - e);
-            size += (double)e * e;
-        }
-
-        return Math.Sqrt(off / size);
-    }
 }

@@ -36,6 +36,20 @@ public static class Compare
         return null;
     }
 
+    /// <summary>‖found − expected‖ / ‖expected‖, of as many numbers.</summary>
+    public static double Distance(float[] expected, float[] found)
+    {
+        Assert.Equal(expected.Length, found.Length);
+        double off = 0, size = 0;
+        foreach ((float e, float f) in expected.Zip(found))
+        {
+            off += ((double)f - e) * ((double)f - e);
+            size += (double)e * e;
+        }
+
+        return Math.Sqrt(off / size);
+    }
+
     private static bool SameBits(int expected, int actual) => expected == actual
         || (expected != Arena.Poison && actual != Arena.Poison
             && float.IsNaN(BitConverter.Int32BitsToSingle(expected)) && float.IsNaN(BitConverter.Int32BitsToSingle(actual)));
