@@ -39,7 +39,7 @@ internal sealed class GatedAttention : IMixer
     /// <summary>Floats of a row's queries.</summary>
     public long QueryWidth => _shape.Heads * _shape.HeadDim;
 
-    public long Bytes(long rows) => rows * sizeof(float) * (ProjectedWidth + (2 * QueryWidth));
+    public long Bytes(long rows) => (rows * sizeof(float) * (ProjectedWidth + (2 * QueryWidth))) + _output.PieceBytes(rows);
 
     public LinearWeight Input => _input;
 
@@ -82,10 +82,10 @@ internal sealed class GatedAttention : IMixer
         StepBatch batch = step.Batch;
         AttentionCache cache = step.Caches.Attention(_ordinal);
         ArenaMark mark = step.Arena.Mark();
-        Tensor attended = step.Arena.F32(batch.Rows, QueryWidth);
+        Tensor attended = step.Arena.F32(batch.Rows, QueryWidth), pieces = _layer.Ops.PagedAttention.MakesPieces ? _output.Pieces(step) : default;
         _layer.Ops.PagedAttention.Run(
-            _shape, inputs.Queries, inputs.Projected, cache.Keys, cache.Values, batch.Segments, batch.Blocks, attended, batch.PromptRows);
-        _output.Run(attended, output, batch.PromptRows);
+            _shape, inputs.Queries, inputs.Projected, cache.Keys, cache.Values, batch.Segments, batch.Blocks, attended, batch.PromptRows, pieces);
+        _output.Run(attended, output, batch.PromptRows, pieces);
         step.Arena.Release(mark);
     }
 }

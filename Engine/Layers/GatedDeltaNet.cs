@@ -28,7 +28,8 @@ internal sealed class GatedDeltaNet : IMixer
     }
 
     public long Bytes(long rows) =>
-        (rows * sizeof(float) * (_weights.Input.Outputs + _shape.Channels + _shape.ValueWidth)) + (_layer.Ops.NormedTerms?.Bytes(rows, _shape.ValueWidth) ?? 0);
+        (rows * sizeof(float) * (_weights.Input.Outputs + _shape.Channels + _shape.ValueWidth))
+        + long.Max(_layer.Ops.NormedTerms?.Bytes(rows, _shape.ValueWidth) ?? 0, _weights.Output.PieceBytes(rows));
 
     public LinearWeight Input => _weights.Input;
 
@@ -66,11 +67,13 @@ internal sealed class GatedDeltaNet : IMixer
         Tensor prompts = read.Rows(0, batch.PromptRows), terms = Terms(step);
         ops.GatedRmsNorm.Run(prompts, z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts, terms);
 
+        Tensor generated = ops.GeneratedDeltaNet.MakesPieces ? _weights.Output.Pieces(step) : default;
+
         // A sequence may have both kinds of rows in a step: then its prompt's last state is as new as can be.
         ops.GeneratedDeltaNet.Run(
             _shape, _parameters, new DeltaNetInputs(qkv, z, b, a), cache.History, cache.State, batch.Generated, convolved, read, batch.PromptRows,
-            settled: batch.PromptRows == 0);
-        _weights.Output.Run(read, output, batch.PromptRows, terms);
+            settled: batch.PromptRows == 0, generated);
+        _weights.Output.Run(read, output, batch.PromptRows, generated.IsEmpty ? terms : generated);
         step.Arena.Release(mark);
     }
 

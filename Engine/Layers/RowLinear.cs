@@ -1,4 +1,5 @@
 using Lean.Comm;
+using Lean.Engine.Running;
 using Lean.Kernels;
 using Lean.Tensors;
 
@@ -30,12 +31,26 @@ internal sealed class RowLinear
     /// <param name="x">f32 [T, K]: the rank's input features.</param>
     /// <param name="output">f32 [T, N].</param>
     /// <param name="promptRows">How many rows are a prompt's.</param>
-    /// <param name="terms">bf16 [R, P]: those rows as <see cref="NormedTerms"/> makes them; or empty.</param>
+    /// <param name="terms">bf16 [R, P]: those rows as <see cref="NormedTerms"/> makes them, or, without prompts, the generated ones as <see cref="Pieces"/>; or empty.</param>
     public void Run(Tensor x, Tensor output, long promptRows, Tensor terms = default)
     {
         _layer.Ops.Linear.Run(x, Weight, output, promptRows, terms);
         _sum.CompleteForNorm(output);
     }
+
+    /// <summary>Room for a step's rows as the product takes them where all are generated, for the op before it to make; empty where it takes them as they are.</summary>
+    /// <param name="step">The step, whose memory it is.</param>
+    public Tensor Pieces(StepContext step)
+    {
+        long rows = step.Batch.Rows, width = Weight.Inputs;
+        return step.Batch.PromptRows == 0 && _layer.Ops.NormedTerms is { } maker && _layer.Ops.Linear.TakesPieces(Weight, rows)
+            ? maker.Pieces(step.Arena.Raw(maker.PieceBytes(rows, width)), rows, width)
+            : default;
+    }
+
+    /// <summary>Bytes of it at most.</summary>
+    /// <param name="rows">T.</param>
+    public long PieceBytes(long rows) => _layer.Ops.NormedTerms?.PieceBytes(rows, Weight.Inputs) ?? 0;
 
     /// <summary>Makes a part that an op has computed the whole, for the residual stream.</summary>
     public void Complete(Tensor partial) => _sum.CompleteForNorm(partial);

@@ -34,10 +34,11 @@ internal sealed class AttentionUnits(KernelStream stream, DType activations)
     /// <param name="segments">All of the step.</param>
     /// <param name="blocks">The cache blocks of each.</param>
     /// <param name="output">f32 [T, Heads, D].</param>
+    /// <param name="target">Pieces that they go to instead, or none.</param>
     /// <param name="firstRow">The first generated row.</param>
     public void Generated(
         AttentionShape shape, in Tensor queries, in Tensor projected, in Tensor keys, in Tensor values, in Tensor segments, in Tensor blocks,
-        in Tensor output, long firstRow)
+        in Tensor output, PieceTarget target, long firstRow)
     {
         long rows = queries.Shape[0];
         long spans = Spans(blocks.Shape[1]);
@@ -50,30 +51,57 @@ internal sealed class AttentionUnits(KernelStream stream, DType activations)
             var sums = new Tensor(DType.F32, new Shape(count, shape.Heads, spans, shape.HeadDim), scratch.Address);
             var totals = new Tensor(DType.F32, new Shape(count, shape.Heads, spans, 2), scratch.Address + (nint)sums.Bytes);
             int groups = checked((int)(count * shape.KvHeads * headTiles));
-            switch (shape.HeadDim)
+            switch (shape.HeadDim, target.ArePieces)
             {
-                case 64:
-                    PagedAttentionRowsColumns64Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, (int)row, headTiles, groups);
+                case (64, false):
+                    PagedAttentionRowsColumns64Launcher.Launch(
+                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.Eights, target.Terms, groups);
                     break;
-                case 128:
-                    PagedAttentionRowsColumns128Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, (int)row, headTiles, groups);
+                case (64, true):
+                    PagedAttentionRowsColumns64PiecesLauncher.Launch(
+                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.Eights, target.Terms, groups);
+                    break;
+                case (128, false):
+                    PagedAttentionRowsColumns128Launcher.Launch(
+                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.Eights, target.Terms, groups);
+                    break;
+                case (128, true):
+                    PagedAttentionRowsColumns128PiecesLauncher.Launch(
+                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.Eights, target.Terms, groups);
+                    break;
+                case (_, false):
+                    PagedAttentionRowsColumns256Launcher.Launch(
+                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.Eights, target.Terms, groups);
                     break;
                 default:
-                    PagedAttentionRowsColumns256Launcher.Launch(stream, queries, projected, keys, values, segments, blocks, sums, totals, output, (int)row, headTiles, groups);
+                    PagedAttentionRowsColumns256PiecesLauncher.Launch(
+                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.Eights, target.Terms, groups);
                     break;
             }
 
             if (spans > 1)
             {
                 long heads = count * shape.Heads;
-                if (shape.HeadDim == WideColumns && heads > stream.Multiprocessors)
+                bool isWide = shape.HeadDim == WideColumns && heads > stream.Multiprocessors;
+                int joins = checked((int)(isWide ? heads : heads * (shape.HeadDim / JoinColumns)));
+                switch (isWide, target.ArePieces)
                 {
-                    PagedAttentionRowsJoinColumns256Launcher.Launch(stream, projected, segments, sums, totals, output, (int)row, checked((int)heads));
-                }
-                else
-                {
-                    PagedAttentionRowsJoinColumns64Launcher.Launch(
-                        stream, projected, segments, sums, totals, output, (int)row, checked((int)(heads * (shape.HeadDim / JoinColumns))));
+                    case (true, false):
+                        PagedAttentionRowsJoinColumns256Launcher.Launch(
+                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.Eights, target.Terms, joins);
+                        break;
+                    case (true, true):
+                        PagedAttentionRowsJoinColumns256PiecesLauncher.Launch(
+                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.Eights, target.Terms, joins);
+                        break;
+                    case (false, false):
+                        PagedAttentionRowsJoinColumns64Launcher.Launch(
+                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.Eights, target.Terms, joins);
+                        break;
+                    default:
+                        PagedAttentionRowsJoinColumns64PiecesLauncher.Launch(
+                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.Eights, target.Terms, joins);
+                        break;
                 }
             }
         }

@@ -7,7 +7,8 @@ namespace Lean.Kernels;
 internal sealed unsafe class PagedAttentionCpu(CpuBackend backend) : PagedAttention
 {
     private protected override void Launch(
-        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, long promptRows)
+        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, Tensor pieces,
+        long promptRows)
     {
         PagedAttentionArguments arguments = new()
         {

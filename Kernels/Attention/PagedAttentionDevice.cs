@@ -22,13 +22,20 @@ internal sealed class PagedAttentionDevice(KernelStream stream, DType activation
 
     private readonly AttentionUnits _units = new(stream, activations);
 
+    private readonly RowPieces _pieces = new RowUnits(stream, activations == DType.BF16).Pieces;
+
     /// <inheritdoc/>
     public override DType CacheType => DType.BF16;
 
+    /// <inheritdoc/>
+    public override bool MakesPieces => stream.MatrixUnits == MatrixUnits.WarpGroup;
+
     private protected override void Launch(
-        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, long promptRows)
+        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, Tensor pieces,
+        long promptRows)
     {
         long rows = queries.Shape[0], dim = shape.HeadDim;
+        Tensor flat = output;
         var heads = new Shape(rows, shape.Heads, dim);
         (queries, output) = (queries.Reshape(heads), output.Reshape(heads));
         projected = projected.Reshape(new Shape(rows, 2 * (shape.Heads + shape.KvHeads), dim));
@@ -44,9 +51,16 @@ internal sealed class PagedAttentionDevice(KernelStream stream, DType activation
             Portable(shape, queries, projected, keys, values, segments, blocks, output);
         }
 
+        bool asPieces = generated && RowPieces.AreFilled(flat.Shape[1]);
         if (promptRows < rows && generated)
         {
-            _units.Generated(shape, queries, projected, keys, values, segments, blocks, output, promptRows);
+            PieceTarget target = _pieces.Target(asPieces ? pieces : default, flat);
+            _units.Generated(shape, queries, projected, keys, values, segments, blocks, output, target, promptRows);
+        }
+
+        if (!pieces.IsEmpty && !asPieces)
+        {
+            _pieces.Split(flat, pieces);
         }
     }
 

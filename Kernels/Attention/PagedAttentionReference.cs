@@ -9,7 +9,8 @@ internal sealed unsafe class PagedAttentionReference(DType cacheType) : PagedAtt
     public override DType CacheType => cacheType;
 
     private protected override void Launch(
-        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, long promptRows)
+        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, Tensor pieces,
+        long promptRows)
     {
         for (long s = 0; s < segments.Shape[0]; s++)
         {

@@ -25,9 +25,13 @@ public abstract class GeneratedDeltaNet
     /// Whether history and state are as the last step left them: nothing queued since the step's rows were placed writes them, so
     /// that a device may read them before what was queued last has ended.
     /// </param>
+    /// <param name="pieces">
+    /// bf16: what <see cref="NormedTerms.Pieces"/> gave for T rows, all generated, where the op <see cref="MakesPieces"/>: the result goes
+    /// there, and what is in <paramref name="output"/> then means nothing. Or empty.
+    /// </param>
     public void Run(
         DeltaRuleShape shape, DeltaNetParameters weights, in DeltaNetInputs inputs, Tensor history, Tensor state, Tensor segments, Tensor convolved,
-        Tensor output, long promptRows, bool settled = false)
+        Tensor output, long promptRows, bool settled = false, Tensor pieces = default)
     {
         long rows = convolved.Shape[0], taps = weights.Convolution.Shape[1], slots = state.Shape[0];
         var heads = new Shape(rows, shape.ValueHeads);
@@ -47,13 +51,17 @@ public abstract class GeneratedDeltaNet
         LaunchCheck.Is(Op, nameof(convolved), convolved, DType.F32, new Shape(rows, shape.Channels), "[T, C]");
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(rows, shape.ValueWidth), "[T, ValueHeads*dv]");
         LaunchCheck.That(promptRows >= 0 && promptRows <= rows, Op, "0 ≤ promptRows ≤ T");
+        LaunchCheck.That(pieces.IsEmpty || (MakesPieces && promptRows == 0), Op, "pieces of generated rows alone, on a device that makes them");
         if (promptRows < rows && segments.Shape[0] > 0)
         {
-            Launch(shape, weights, inputs, history, state, segments, convolved, output, promptRows, settled);
+            Launch(shape, weights, inputs, history, state, segments, convolved, output, pieces, promptRows, settled);
         }
     }
 
+    /// <summary>Whether the result of generated rows alone can go to what the product behind it multiplies.</summary>
+    public virtual bool MakesPieces => false;
+
     private protected abstract void Launch(
         DeltaRuleShape shape, DeltaNetParameters weights, in DeltaNetInputs inputs, Tensor history, Tensor state, Tensor segments, Tensor convolved,
-        Tensor output, long promptRows, bool settled);
+        Tensor output, Tensor pieces, long promptRows, bool settled);
 }

@@ -11,7 +11,7 @@ internal sealed unsafe class GeneratedDeltaNetCpu(CpuBackend backend) : Generate
 {
     private protected override void Launch(
         DeltaRuleShape shape, DeltaNetParameters weights, in DeltaNetInputs inputs, Tensor history, Tensor state, Tensor segments, Tensor convolved,
-        Tensor output, long promptRows, bool settled)
+        Tensor output, Tensor pieces, long promptRows, bool settled)
     {
         GeneratedDeltaNetArguments arguments = new()
         {

@@ -7,7 +7,7 @@ internal sealed class GeneratedDeltaNetInThree(CausalConvolution convolution, Ga
 {
     private protected override void Launch(
         DeltaRuleShape shape, DeltaNetParameters weights, in DeltaNetInputs inputs, Tensor history, Tensor state, Tensor segments, Tensor convolved,
-        Tensor output, long promptRows, bool settled)
+        Tensor output, Tensor pieces, long promptRows, bool settled)
     {
         long generated = output.Shape[0] - promptRows;
         Tensor mine = output.Rows(promptRows, generated);

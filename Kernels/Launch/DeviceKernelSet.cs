@@ -35,7 +35,7 @@ public static class DeviceKernelSet
             NormedRouter = stream.MatrixUnits == MatrixUnits.WarpGroup ? new NormedRouterDevice(stream) : null,
             PromptDeltaRule = new ChunkedDeltaRuleDevice(stream),
             GeneratedDeltaRule = rule,
-            GeneratedDeltaNet = new GeneratedDeltaNetDevice(stream, new GeneratedDeltaNetInThree(convolution, rule, norm)),
+            GeneratedDeltaNet = new GeneratedDeltaNetDevice(stream, new GeneratedDeltaNetInThree(convolution, rule, norm), activations),
             ExpertRouter = new ExpertRouterDevice(stream),
             GroupedExperts = experts,
             GatedMlp = mlp,

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Lean.Tensors;
 
 namespace Lean.Kernels;
@@ -36,6 +37,16 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
 
     /// <summary>Pieces as the kernels that make them see them: pairs of bf16.</summary>
     public static Tensor Pairs(in Tensor pieces) => new(DType.I32, new Shape(pieces.Shape[0], pieces.Shape[1] / 2), pieces.Address);
+
+    /// <summary>Whether rows of so many numbers fill their pieces: else the rest must be zeros, which whoever writes the numbers alone does not write.</summary>
+    public static bool AreFilled(long inputs) => inputs % BlocksOf == 0;
+
+    /// <summary>Where kernels that write all numbers of rows leave them.</summary>
+    /// <param name="pieces">What <see cref="Of"/> gave of so many rows, which are <see cref="AreFilled"/>; or empty.</param>
+    /// <param name="output">f32 [T, K]: where the rows go where there are no pieces.</param>
+    public PieceTarget Target(in Tensor pieces, in Tensor output) => pieces.IsEmpty
+        ? new PieceTarget(new Tensor(DType.I32, new Shape(0, 0), output.Address), 0, 0, 0)
+        : new PieceTarget(Pairs(pieces), Blocks(output.Shape[1]), BitOperations.Log2((uint)Eights(output.Shape[0])), rounds ? 1 : 2);
 
     /// <summary>Blocks of 32 along k of a row, a multiple of 8.</summary>
     public static int Blocks(long inputs) => Count(inputs, BlocksOf) * (BlocksOf / Block);

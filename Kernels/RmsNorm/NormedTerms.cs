@@ -28,7 +28,10 @@ public abstract class NormedTerms
     /// <param name="width">H.</param>
     public virtual long PieceBytes(long rows, long width) => 0;
 
-    /// <summary>Memory as the terms of generated rows, for a product that <see cref="Linear.TakesPieces"/>.</summary>
+    /// <summary>
+    /// Memory as the terms of generated rows, for a product that <see cref="Linear.TakesPieces"/>: of <see cref="RunGenerated"/>, or of another
+    /// op that makes them, <see cref="PagedAttention"/> or <see cref="GeneratedDeltaNet"/>.
+    /// </summary>
     /// <param name="memory">i8 [n], n ≥ <see cref="PieceBytes"/>, 64-byte aligned.</param>
     /// <param name="rows">T.</param>
     /// <param name="width">H.</param>

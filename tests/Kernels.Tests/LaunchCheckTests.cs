@@ -109,13 +109,14 @@ public sealed class LaunchCheckTests
         Refused("paged_attention", "blocks", "i32 [S, M] = [2, 6]", () => Run(F(3, 32), blocks: I(1, 6)));
         Refused("paged_attention", "output", "contiguous rows", () => Run(F(3, 32), output: F(3, 40).Columns(0, 32)));
         Refused("paged_attention", "", "0 ≤ promptRows ≤ T", () => Run(F(3, 32), promptRows: 4));
+        Refused("paged_attention", "", "pieces of generated rows alone, on a device that makes them", () => Run(F(3, 32), pieces: F(3, 32)));
 
         static void Run(
             Tensor queries, Tensor projected = default, Tensor values = default, Tensor segments = default, Tensor blocks = default, Tensor output = default,
-            long promptRows = 0) =>
+            long promptRows = 0, Tensor pieces = default) =>
             Set.PagedAttention.Run(
                 Heads, queries, Or(projected, F(3, 96)), Of(DType.F32, Heads.KeyCache(5)), Or(values, Of(DType.F32, Heads.ValueCache(5))),
-                Or(segments, I(2, 4)), Or(blocks, I(2, 6)), Or(output, F(3, 32)), promptRows);
+                Or(segments, I(2, 4)), Or(blocks, I(2, 6)), Or(output, F(3, 32)), promptRows, pieces);
     }
 
     [Fact]
@@ -197,13 +198,14 @@ public sealed class LaunchCheckTests
         Is("segments", "i32 [S, 4] = [1, 4]", segments: F(1, 4));
         Is("output", "f32 [T, ValueHeads*dv] = [3, 32]", output: F(3, 33));
         Is("", "0 ≤ promptRows ≤ T", prompts: 4);
+        Is("", "pieces of generated rows alone, on a device that makes them", pieces: F(3, 32));
 
         void Is(
             string argument, string expected, DeltaNetParameters? other = null, DeltaNetInputs? inputs = null, Tensor past = default, Tensor segments = default,
-            Tensor output = default, long prompts = 0) =>
+            Tensor output = default, long prompts = 0, Tensor pieces = default) =>
             Refused("generated_delta_net", argument, expected, () => Set.GeneratedDeltaNet.Run(
                 Delta, other ?? weights, inputs ?? new DeltaNetInputs(F(3, 64), F(3, 32), F(3, 4), F(3, 4)), Or(past, history), state, Or(segments, I(1, 4)), F(3, 64),
-                Or(output, F(3, 32)), prompts));
+                Or(output, F(3, 32)), prompts, settled: false, pieces));
     }
 
     [Fact]

@@ -24,29 +24,40 @@ public static class AttentionJoin
     /// <param name="sums">Σ weight · v of each span; row l is row <paramref name="firstRow"/> + l of the step.</param>
     /// <param name="totals">The largest score and Σ weight.</param>
     /// <param name="output">f32.</param>
+    /// <param name="terms">Pairs of bf16, as <see cref="AttentionRows"/> takes them.</param>
     /// <param name="sequences">S.</param>
     /// <param name="heads">Query heads.</param>
     /// <param name="dim">D, a multiple of 64.</param>
     /// <param name="columns">D-wide columns of a projected row.</param>
     /// <param name="spans">The most spans that a row may have.</param>
     /// <param name="firstRow">The first of the rows.</param>
+    /// <param name="termBlocks">Blocks of 32 along k of the pieces.</param>
+    /// <param name="eights">Eights of rows of a tile, as a power of two.</param>
+    /// <param name="termCount">Terms of a number.</param>
     [Kernel("paged_attention_rows_join", Threads, groups: "*", Unroll = true)]
-    [Instance("columns64", typeof(ColumnTile64))]
-    [Instance("columns256", typeof(ColumnTile256))]
+    [Instance("columns64", typeof(ColumnTile64), typeof(NumberRows))]
+    [Instance("columns256", typeof(ColumnTile256), typeof(NumberRows))]
+    [Instance("columns64_pieces", typeof(ColumnTile64), typeof(PieceRows))]
+    [Instance("columns256_pieces", typeof(ColumnTile256), typeof(PieceRows))]
     [Cuda("sm_80", GroupsTogether = 4)]
-    public static void Run<TColumns>(
+    public static void Run<TColumns, TForm>(
         [Shape("T", "P", "D")] ArrayView<float> projected,
         [Shape("S", "4")] ArrayView<int> segments,
         [Shape("L", "Heads", "Spans", "D")] ArrayView<float> sums,
         [Shape("L", "Heads", "Spans", "2")] ArrayView<float> totals,
         [Shape("T", "Heads", "D")] ArrayView<float> output,
+        [Shape("N", "W")] ArrayView<int> terms,
         [Extent("S")] int sequences,
         [Extent("Heads")] int heads,
         [Extent("D")] int dim,
         [Extent("P")] int columns,
         [Extent("Spans")] int spans,
-        int firstRow)
+        int firstRow,
+        int termBlocks,
+        int eights,
+        int termCount)
         where TColumns : struct, IColumnTile
+        where TForm : struct, IRowForm
     {
         ArrayView<float> parts = SharedMemory.Allocate<float>(SpanLanes * TColumns.Columns);
         ArrayView<float> weightParts = SharedMemory.Allocate<float>(SpanLanes);
@@ -131,9 +142,18 @@ public static class AttentionJoin
                     weights += weightParts[i];
                 }
 
-                long target = ((((long)row * heads) + head) * dim) + firstColumn + thread;
+                int k = (head * dim) + firstColumn + thread;
                 float gate = projected[((((long)row * columns) + (2 * head) + 1) * dim) + firstColumn + thread];
-                output[target] = AttentionMath.Finish(mixed, weights, gate);
+                float value = AttentionMath.Finish(mixed, weights, gate);
+                if (TForm.ArePieces)
+                {
+                    RowTermPieces.StoreHalf(
+                        terms, RowTermPieces.Place(row, k, termBlocks, eights, termCount), eights, termCount, value, Lanes.Xor(value, 1), (thread & 1) != 0);
+                }
+                else
+                {
+                    output[((long)row * heads * dim) + k] = value;
+                }
             }
         }
     }

@@ -72,6 +72,6 @@ public static class AttentionMath
     public static float Join(float before, float shrinkBefore, float next, float shrinkNext) =>
         Scalar.Fma(before, shrinkBefore, Scalar.Multiply(next, shrinkNext));
 
-    /// <summary>The output: Σ weights · v, divided by Σ weights, times sigmoid(gate).</summary>
-    public static float Finish(float mixed, float sum, float gate) => mixed * (1 / sum) * Scalar.Sigmoid(gate);
+    /// <summary>The output, rounded: Σ weights · v, divided by Σ weights, times sigmoid(gate).</summary>
+    public static float Finish(float mixed, float sum, float gate) => Scalar.Multiply(mixed * (1 / sum), Scalar.Sigmoid(gate));
 }

@@ -45,6 +45,7 @@ public static class AttentionRows
     /// <param name="sums">Row l is row <paramref name="firstRow"/> + l of the step.</param>
     /// <param name="totals">Likewise.</param>
     /// <param name="output">f32.</param>
+    /// <param name="terms">Pairs of bf16: for pieces (<see cref="RowTermPieces"/>), which are then written instead of the output.</param>
     /// <param name="sequences">S.</param>
     /// <param name="heads">Query heads.</param>
     /// <param name="kvHeads">Key/value heads.</param>
@@ -53,12 +54,18 @@ public static class AttentionRows
     /// <param name="blockStride">Elements from a segment's blocks to the next.</param>
     /// <param name="firstRow">The first of the rows.</param>
     /// <param name="headTiles">Groups that share a key/value head.</param>
+    /// <param name="termBlocks">Blocks of 32 along k of the pieces.</param>
+    /// <param name="eights">Eights of rows of a tile, as a power of two.</param>
+    /// <param name="termCount">Terms of a number.</param>
     [Kernel("paged_attention_rows", Threads, groups: "*", groupsY: "Spans", Unroll = true)]
-    [Instance("columns64", typeof(ColumnTile64))]
-    [Instance("columns128", typeof(ColumnTile128))]
-    [Instance("columns256", typeof(ColumnTile256))]
+    [Instance("columns64", typeof(ColumnTile64), typeof(NumberRows))]
+    [Instance("columns128", typeof(ColumnTile128), typeof(NumberRows))]
+    [Instance("columns256", typeof(ColumnTile256), typeof(NumberRows))]
+    [Instance("columns64_pieces", typeof(ColumnTile64), typeof(PieceRows))]
+    [Instance("columns128_pieces", typeof(ColumnTile128), typeof(PieceRows))]
+    [Instance("columns256_pieces", typeof(ColumnTile256), typeof(PieceRows))]
     [Cuda("sm_80", SharedBytes = RingBytes + WeightBytes + MaximaBytes, GroupsTogether = 2)]
-    public static void Run<TColumns>(
+    public static void Run<TColumns, TForm>(
         [Shape("T", "Heads", "D")] ArrayView<float> queries,
         [Shape("T", "P", "D")] ArrayView<float> projected,
         [Shape("B", "KvHeads", "D", "64")] ArrayView<ushort> keys,
@@ -68,6 +75,7 @@ public static class AttentionRows
         [Shape("L", "Heads", "Spans", "D")] ArrayView<float> sums,
         [Shape("L", "Heads", "Spans", "2")] ArrayView<float> totals,
         [Shape("T", "Heads", "D")] ArrayView<float> output,
+        [Shape("N", "W")] ArrayView<int> terms,
         [Extent("S")] int sequences,
         [Extent("Heads")] int heads,
         [Extent("KvHeads")] int kvHeads,
@@ -75,8 +83,12 @@ public static class AttentionRows
         [Extent("Spans")] int spans,
         [RowStride("blocks")] int blockStride,
         int firstRow,
-        int headTiles)
+        int headTiles,
+        int termBlocks,
+        int eights,
+        int termCount)
         where TColumns : struct, IColumnTile
+        where TForm : struct, IRowForm
     {
         DependentLaunch.Allow();
         uint memory = CudaShared.Base();
@@ -216,9 +228,17 @@ public static class AttentionRows
                     float left = Both(i * 4), right = Both((i * 4) + 1);
                     if (alone)
                     {
-                        WideAccess.Store2(
-                            ref output[target + firstColumn + (i * 8)],
-                            AttentionMath.Finish(left, weights, gate[i * 2]), AttentionMath.Finish(right, weights, gate[(i * 2) + 1]));
+                        left = AttentionMath.Finish(left, weights, gate[i * 2]);
+                        right = AttentionMath.Finish(right, weights, gate[(i * 2) + 1]);
+                        if (TForm.ArePieces)
+                        {
+                            int k = ((head + own) * TColumns.Columns) + firstColumn + (i * 8);
+                            RowTermPieces.Store(terms, RowTermPieces.Place(row, k, termBlocks, eights, termCount), eights, termCount, left, right);
+                        }
+                        else
+                        {
+                            WideAccess.Store2(ref output[target + firstColumn + (i * 8)], left, right);
+                        }
                     }
                     else
                     {

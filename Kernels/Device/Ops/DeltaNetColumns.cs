@@ -43,12 +43,14 @@ public static class DeltaNetColumns
     private const int TapsAt = SquaresAt + (2 * Parts * sizeof(float));
     private const int Bytes = TapsAt + (3 * TapBytes);
 
-    /// <summary>The rows of S sequences: see <see cref="DeltaNetRows.Run"/>; ahead counts clusters.</summary>
+    /// <summary>The rows of S sequences: see <see cref="DeltaNetRows.Run"/>; ahead counts clusters. Where they go: <see cref="DeltaNetSums.Leave"/>.</summary>
     [Kernel("delta_net_columns", Threads, groups: "*", Unroll = true)]
-    [Instance("single", typeof(OneValueHead), Cluster = Parts)]
-    [Instance("double", typeof(TwoValueHeads), Cluster = 2 * Parts)]
+    [Instance("single", typeof(OneValueHead), typeof(NumberRows), Cluster = Parts)]
+    [Instance("double", typeof(TwoValueHeads), typeof(NumberRows), Cluster = 2 * Parts)]
+    [Instance("single_pieces", typeof(OneValueHead), typeof(PieceRows), Cluster = Parts)]
+    [Instance("double_pieces", typeof(TwoValueHeads), typeof(PieceRows), Cluster = 2 * Parts)]
     [Cuda("sm_90a", SharedBytes = Bytes, GroupsTogether = 5)]
-    public static void Run<THeads>(
+    public static void Run<THeads, TForm>(
         [Shape("T", "C")] ArrayView<float> x,
         [Shape("T", "Heads")] ArrayView<float> b,
         [Shape("T", "Heads")] ArrayView<float> a,
@@ -61,6 +63,7 @@ public static class DeltaNetColumns
         [Shape("Slots", "Heads", "128", "128")] ArrayView<float> state,
         [Shape("S", "Columns")] ArrayView<int> segments,
         [Shape("T", "Heads*128")] ArrayView<float> output,
+        [Shape("B", "W")] ArrayView<int> terms,
         [Extent("C")] int channels,
         [Extent("Heads")] int heads,
         [Extent("Columns")] int columns,
@@ -70,8 +73,12 @@ public static class DeltaNetColumns
         [RowStride("a")] int aStride,
         float epsilon,
         int settled,
-        int ahead)
+        int ahead,
+        int blocks,
+        int eights,
+        int count)
         where THeads : struct, IValueHeads
+        where TForm : struct, IRowForm
     {
         DependentLaunch.Allow();
         Cluster.Arrive();
@@ -242,7 +249,8 @@ public static class DeltaNetColumns
             {
                 U4 all = SharedWords.Load4(squares);
                 float sum = Interop.IntAsFloat(all.X) + Interop.IntAsFloat(all.Y) + Interop.IntAsFloat(all.Z) + Interop.IntAsFloat(all.W);
-                output[((((long)row * heads) + head) * Dim) + column] = result * Scalar.Rsqrt((sum / Dim) + epsilon) * weight * (gate * Scalar.Sigmoid(gate));
+                DeltaNetSums.Leave<TForm>(
+                    output, terms, row, heads, head, column, blocks, eights, count, Scalar.Multiply(result * Scalar.Rsqrt((sum / Dim) + epsilon) * weight, gate * Scalar.Sigmoid(gate)));
                 DeltaNetSums.Keep(history, place + valueChannel, channels, value);
             }
 

@@ -41,12 +41,14 @@ public static class DeltaNetHeads
     private const int SquaresAt = DotsAt + (KeyWarps * 4 * sizeof(float));
     private const int Bytes = SquaresAt + (Parts * sizeof(float));
 
-    /// <summary>The rows of S sequences: see <see cref="DeltaNetRows.Run"/>.</summary>
+    /// <summary>The rows of S sequences: see <see cref="DeltaNetRows.Run"/>; where they go, <see cref="DeltaNetSums.Leave"/>.</summary>
     [Kernel("delta_net_heads", Threads, groups: "*", Unroll = true)]
-    [Instance("single", typeof(OneValueHead))]
-    [Instance("double", typeof(TwoValueHeads))]
+    [Instance("single", typeof(OneValueHead), typeof(NumberRows))]
+    [Instance("double", typeof(TwoValueHeads), typeof(NumberRows))]
+    [Instance("single_pieces", typeof(OneValueHead), typeof(PieceRows))]
+    [Instance("double_pieces", typeof(TwoValueHeads), typeof(PieceRows))]
     [Cuda("sm_90a", SharedBytes = Bytes, GroupsTogether = 1)]
-    public static void Run<THeads>(
+    public static void Run<THeads, TForm>(
         [Shape("T", "C")] ArrayView<float> x,
         [Shape("T", "Heads")] ArrayView<float> b,
         [Shape("T", "Heads")] ArrayView<float> a,
@@ -59,6 +61,7 @@ public static class DeltaNetHeads
         [Shape("Slots", "Heads", "128", "128")] ArrayView<float> state,
         [Shape("S", "Columns")] ArrayView<int> segments,
         [Shape("T", "Heads*128")] ArrayView<float> output,
+        [Shape("B", "W")] ArrayView<int> terms,
         [Extent("C")] int channels,
         [Extent("Heads")] int heads,
         [Extent("S")] int sequences,
@@ -68,8 +71,12 @@ public static class DeltaNetHeads
         [RowStride("b")] int bStride,
         [RowStride("a")] int aStride,
         float epsilon,
-        int settled)
+        int settled,
+        int blocks,
+        int eights,
+        int count)
         where THeads : struct, IValueHeads
+        where TForm : struct, IRowForm
     {
         DependentLaunch.Allow();
         int thread = Group.IdxX, lane = thread & 31, warp = Lanes.First(thread >> 5), keyHeads = heads / THeads.Count, pairs = sequences * keyHeads;
@@ -263,7 +270,8 @@ public static class DeltaNetHeads
                 {
                     U4 all = SharedWords.Load4(memory + SquaresAt);
                     float sum = Interop.IntAsFloat(all.X) + Interop.IntAsFloat(all.Y) + Interop.IntAsFloat(all.Z) + Interop.IntAsFloat(all.W);
-                    output[((((long)row * heads) + head) * Dim) + column] = result * Scalar.Rsqrt((sum / Dim) + epsilon) * weight * (gate * Scalar.Sigmoid(gate));
+                    DeltaNetSums.Leave<TForm>(
+                        output, terms, row, heads, head, column, blocks, eights, count, Scalar.Multiply(result * Scalar.Rsqrt((sum / Dim) + epsilon) * weight, gate * Scalar.Sigmoid(gate)));
                 }
 
                 if (thread < 3 * Dim && (third == 2 || own == THeads.Count - 1))

@@ -44,6 +44,33 @@ public static class DeltaNetSums
         }
     }
 
+    /// <summary>Leaves a row's results of 32 columns, a lane its own.</summary>
+    /// <param name="output">f32 [T, heads, 128], for numbers.</param>
+    /// <param name="terms">Pairs of bf16, for pieces (<see cref="RowTermPieces"/>).</param>
+    /// <param name="row">The row.</param>
+    /// <param name="heads">Value heads.</param>
+    /// <param name="head">The value head.</param>
+    /// <param name="column">The lane's column.</param>
+    /// <param name="blocks">Blocks of 32 along k.</param>
+    /// <param name="eights">Eights of rows of a tile, as a power of two.</param>
+    /// <param name="count">Terms of a number.</param>
+    /// <param name="value">The lane's result, rounded.</param>
+    public static void Leave<TForm>(
+        ArrayView<float> output, ArrayView<int> terms, int row, int heads, int head, int column, int blocks, int eights, int count, float value)
+        where TForm : struct, IRowForm
+    {
+        if (TForm.ArePieces)
+        {
+            // The neighbouring column is that of the lane eight away.
+            RowTermPieces.StoreHalf(
+                terms, RowTermPieces.Place(row, (head * 128) + column, blocks, eights, count), eights, count, value, Lanes.Xor(value, 8), (column & 1) != 0);
+        }
+        else
+        {
+            output[((((long)row * heads) + head) * 128) + column] = value;
+        }
+    }
+
     /// <summary>The sum of a column over the warp's keys, in the lane that owns the column.</summary>
     /// <param name="sums">Those of the lane's four columns over its own keys.</param>
     /// <param name="lane">The lane.</param>

@@ -4,11 +4,18 @@ using Lean.Tensors;
 namespace Lean.Engine.Tests.Running;
 
 /// <summary>
-/// Ops whose norms make terms of a prompt's rows, or of several generated ones alone, as on cards, and whose products take them: here the terms are the f32 rows
+/// Ops that leave a prompt's rows as terms, or several generated ones alone, as on cards, and whose products take them: here the terms are the f32 rows
 /// themselves, so that no bit changes, and rows that nobody should read are NaN.
 /// </summary>
 internal static class TermOps
 {
+    // Rows as their pieces.
+    private static void Leave(Tensor rows, Tensor pieces)
+    {
+        rows.AsSpan<float>().CopyTo(new Tensor(DType.F32, rows.Shape, pieces.Address).AsSpan<float>());
+        rows.AsSpan<float>().Fill(float.NaN);
+    }
+
     // The prompt's rows from their terms, the others as they are.
     private static Tensor Joined(HostBuffer memory, Tensor x, Tensor terms)
     {
@@ -78,9 +85,56 @@ internal static class TermOps
         }
     }
 
+    /// <summary>Gated DeltaNet's generated rows.</summary>
+    internal sealed class DeltaNet(GeneratedDeltaNet right) : GeneratedDeltaNet
+    {
+        /// <summary>Calls whose rows went to pieces.</summary>
+        public int Runs { get; private set; }
+
+        public override bool MakesPieces => true;
+
+        private protected override void Launch(
+            DeltaRuleShape shape, DeltaNetParameters weights, in DeltaNetInputs inputs, Tensor history, Tensor state, Tensor segments, Tensor convolved,
+            Tensor output, Tensor pieces, long promptRows, bool settled)
+        {
+            right.Run(shape, weights, inputs, history, state, segments, convolved, output, promptRows, settled);
+            if (!pieces.IsEmpty)
+            {
+                Leave(output, pieces);
+                Runs++;
+            }
+        }
+    }
+
+    /// <summary>Attention.</summary>
+    internal sealed class Attention(PagedAttention right) : PagedAttention
+    {
+        /// <summary>Calls whose rows went to pieces.</summary>
+        public int Runs { get; private set; }
+
+        public override DType CacheType => right.CacheType;
+
+        public override bool MakesPieces => true;
+
+        private protected override void Launch(
+            AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, Tensor pieces,
+            long promptRows)
+        {
+            right.Run(shape, queries, projected, keys, values, segments, blocks, output, promptRows);
+            if (!pieces.IsEmpty)
+            {
+                Leave(output, pieces);
+                Runs++;
+            }
+        }
+    }
+
     /// <summary>Linears.</summary>
     internal sealed class Product(Linear right) : Linear
     {
+        /// <summary>Products of several generated rows alone that came as they are, so that a card makes their terms in a launch of its own.</summary>
+        public int Apart { get; private set; }
+
         public override bool TakesTerms(LinearWeight weight) => true;
 
         public override bool TakesPieces(LinearWeight weight, long rows) => rows > 1;
@@ -89,6 +143,7 @@ internal static class TermOps
 
         private protected override void Launch(Tensor x, Tensor terms, LinearWeight weight, Tensor output, long promptRows)
         {
+            Apart += terms.IsEmpty && promptRows == 0 && TakesPieces(weight, x.Shape[0]) ? 1 : 0;
             using HostBuffer memory = HostBuffer.For(DType.F32, x.Shape);
             right.Run(terms.IsEmpty ? x : Joined(memory, x, terms), weight, output, promptRows);
         }
