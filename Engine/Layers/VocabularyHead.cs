@@ -34,6 +34,9 @@ internal sealed class VocabularyHead
         _vocabularies = [.. Enumerable.Range(first, shard.Layout.Tensor).Select(r => ModelShard.Of(shard.Whole, shard.Layout, r).Vocabulary)];
     }
 
+    /// <summary>[V of the rank, H].</summary>
+    public LinearWeight Weight => _weight;
+
     /// <summary>The ranks that hold the other tokens and choose together with this one, or null where it has all logits.</summary>
     public IVocabularyPeers? Peers { get; }
 
@@ -44,9 +47,10 @@ internal sealed class VocabularyHead
     /// <param name="hidden">f32 [R, H].</param>
     /// <param name="promptRows">How many rows are a prompt's.</param>
     /// <param name="arena">Holds the result.</param>
+    /// <param name="terms">On one rank, generated rows alone as the product takes them: see <see cref="NormedTerms"/>; or empty.</param>
     /// <returns>f32 [R, V of the rank, or V].</returns>
-    public Tensor OwnLogits(Tensor hidden, long promptRows, Arena arena) =>
-        _summing is not null ? Summed(hidden, promptRows, arena, _summing) : Part(hidden, promptRows, arena);
+    public Tensor OwnLogits(Tensor hidden, long promptRows, Arena arena, Tensor terms = default) =>
+        _summing is not null ? Summed(hidden, promptRows, arena, _summing) : Part(hidden, promptRows, arena, terms);
 
     /// <summary>
     /// The most likely token of each row, ties to the lowest: each rank brings its best one (see
@@ -118,10 +122,10 @@ internal sealed class VocabularyHead
     }
 
     // Of the tokens that the rank holds.
-    private Tensor Part(Tensor hidden, long promptRows, Arena arena)
+    private Tensor Part(Tensor hidden, long promptRows, Arena arena, Tensor terms = default)
     {
         Tensor logits = arena.F32(hidden.Shape[0], _weight.Outputs);
-        _layer.Ops.Linear.Run(hidden, _weight, logits, promptRows);
+        _layer.Ops.Linear.Run(hidden, _weight, logits, promptRows, terms);
         return logits;
     }
 

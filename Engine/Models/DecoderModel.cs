@@ -78,7 +78,14 @@ internal sealed class DecoderModel
     /// <param name="step">The step; its arena holds the result until the next one begins.</param>
     /// <param name="tap">Watches the layers, or null.</param>
     /// <returns>f32 [T, H].</returns>
-    public Tensor Forward(StepContext step, IHiddenTap? tap = null)
+    public Tensor Forward(StepContext step, IHiddenTap? tap = null) => Run(step, tap, reader: null).Values;
+
+    /// <summary>The same where <see cref="OwnLogits"/> alone reads them: of generated rows whose logits are all wanted, as what it multiplies.</summary>
+    /// <param name="step">The step; its arena holds the result until the next one begins.</param>
+    public NormedRows ForwardToLogits(StepContext step) =>
+        Run(step, tap: null, step.Batch.PromptRows == 0 && step.Batch.AreAllOutputs ? _head.Weight : null);
+
+    private NormedRows Run(StepContext step, IHiddenTap? tap, LinearWeight? reader)
     {
         Prepare(step);
         long rows = step.Batch.Rows;
@@ -96,8 +103,7 @@ internal sealed class DecoderModel
             }
         }
 
-        _finalNorm.Run(residual, delta, normed, step);
-        return normed;
+        return _finalNorm.Run(residual, delta, normed, TermUse.None, step, reader);
     }
 
     /// <summary>Fills in what all layers of a step share: the rotary table, and room to note faults.</summary>
@@ -116,20 +122,25 @@ internal sealed class DecoderModel
     public bool SharesHead => _head.IsShared;
 
     /// <summary>Logits of a step's output rows, as <see cref="VocabularyHead.OwnLogits"/> gives them.</summary>
-    /// <param name="hidden">f32 [T, H], after the final norm (or the MTP head's).</param>
+    /// <param name="hidden">[T, H], after the final norm.</param>
     /// <param name="batch">The step.</param>
     /// <param name="arena">Holds the result.</param>
     /// <returns>f32 [R, V of the rank, or V].</returns>
-    public Tensor OwnLogits(Tensor hidden, in StepBatch batch, Arena arena)
+    public Tensor OwnLogits(NormedRows hidden, in StepBatch batch, Arena arena)
     {
         long count = batch.OutputRows.Shape.Count;
+        if (batch.AreAllOutputs)
+        {
+            return _head.OwnLogits(hidden.Values, batch.PromptOutputs, arena, hidden.Terms);
+        }
+
         if (_layer.Ops.GatherRows.AreTogether(batch.OutputRows, out long first))
         {
-            return _head.OwnLogits(hidden.Rows(first, count), batch.PromptOutputs, arena);
+            return _head.OwnLogits(hidden.Values.Rows(first, count), batch.PromptOutputs, arena);
         }
 
         Tensor chosen = arena.F32(count, Config.Hidden);
-        _layer.Ops.GatherRows.Run(hidden, batch.OutputRows, chosen);
+        _layer.Ops.GatherRows.Run(hidden.Values, batch.OutputRows, chosen);
         return _head.OwnLogits(chosen, batch.PromptOutputs, arena);
     }
 

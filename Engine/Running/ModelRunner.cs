@@ -1,4 +1,5 @@
 using Lean.Engine.Caches;
+using Lean.Engine.Layers;
 using Lean.Engine.Models;
 using Lean.Engine.Sampling;
 using Lean.Kernels;
@@ -184,7 +185,8 @@ internal sealed class ModelRunner : IStepRunner
     {
         StepBatch batch = RowPlacement.Place(_ops, _planned, _outcome, _model.Config.Vocabulary, _arena);
         _step.Batch = batch;
-        Tensor hidden = _model.Forward(_step), faults = _step.Faults, ends = default;
+        NormedRows hidden = _drafter is null ? _model.ForwardToLogits(_step) : new NormedRows(_model.Forward(_step));
+        Tensor faults = _step.Faults, ends = default;
         StepOutput chosen = new() { Tokens = default, LogProbabilities = default };
         bool chooses = batch.OutputRows.Shape[0] > 0;
 
@@ -208,7 +210,7 @@ internal sealed class ModelRunner : IStepRunner
             }
         }
 
-        _drafter?.Draft(_planned, chosen.Tokens, ends, hidden, _step);
+        _drafter?.Draft(_planned, chosen.Tokens, ends, hidden.Values, _step);
         return chosen with { Faults = faults };
     }
 }

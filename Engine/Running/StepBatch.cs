@@ -35,7 +35,7 @@ internal readonly struct StepBatch
     /// <summary>i32 [S, M]: the cache blocks of each segment's sequence, as many as the step's furthest position needs.</summary>
     public required Tensor Blocks { get; init; }
 
-    /// <summary>i32 [R]: the rows whose logits are wanted.</summary>
+    /// <summary>i32 [R]: the rows whose logits are wanted, in ascending order, none of them twice.</summary>
     public required Tensor OutputRows { get; init; }
 
     /// <summary>
@@ -52,6 +52,9 @@ internal readonly struct StepBatch
 
     /// <summary>T.</summary>
     public long Rows => Tokens.Shape[0];
+
+    /// <summary>Whether all rows' logits are wanted: output rows are then rows 0 … T − 1, wherever they lie.</summary>
+    public bool AreAllOutputs => OutputRows.Shape.Count == Rows;
 
     /// <summary>Waves of pieces.</summary>
     public int StateWaves => Cuts?.Waves ?? 1;

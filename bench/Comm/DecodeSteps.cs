@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Lean.Comm;
 using Lean.Engine.Caches;
+using Lean.Engine.Layers;
 using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Engine.Sampling;
@@ -51,7 +52,7 @@ internal static class DecodeSteps
                 loaded.Model.Peers!.Begin(planned, [0]);
                 arena.Begin();
                 context.Batch = RowPlacement.Place(loaded.Ops, builder.Build(plan, [sequence], step), outcome: default, config.Vocabulary, arena);
-                Tensor hidden = loaded.Model.Forward(context);
+                NormedRows hidden = loaded.Model.ForwardToLogits(context);
                 sampler.Choose(loaded.Model.OwnLogits(hidden, context.Batch, arena), default, context.Batch.Positions, arena);
                 if (rank.Rank == 0)
                 {

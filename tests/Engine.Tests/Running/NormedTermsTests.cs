@@ -29,5 +29,27 @@ public sealed class NormedTermsTests
         (int beside, int instead, int generated) = ((TermOps.Norm)other.Ops.NormedTerms!).Runs;
         Assert.True(instead > 0 && generated > 0 && ((TermOps.GatedNorm)other.Ops.GatedRmsNorm).Runs > 0);
         Assert.Equal(fixture.EndsWith("moe", StringComparison.Ordinal), beside > 0);
+        Assert.True(((TermOps.DeltaNet)other.Ops.GeneratedDeltaNet).Runs > 0 && ((TermOps.Attention)other.Ops.PagedAttention).Runs > 0);
+    }
+
+    // Without drafts: those read the rows themselves, and what begins the MTP head has no op before it that makes terms.
+    [Theory]
+    [InlineData("fixtures/qwen3.5-moe")]
+    [InlineData("fixtures/qwen3.5-dense")]
+    public void No_product_of_a_step_of_generated_rows_alone_needs_a_launch_that_makes_its_terms(string fixture)
+    {
+        string folder = TestData.Path(fixture);
+        using var model = LoadedModel.Open(folder, CpuBackends.Open());
+        using LoadedModel other = LoadedModel.Open(folder, PlantedOps.With(PlantedOps.Plant.Terms, Models.ModelConfigReader.Read(folder)));
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 8).Select(i => Requests.Mixed(i, model.Model.Config.Vocabulary, 12))];
+        foreach ((Sequence one, Sequence two) in Requests.Run(model, requests, new EngineOptions()).Zip(Requests.Run(other, requests, new EngineOptions())))
+        {
+            Assert.Equal(one.Output, two.Output);
+            Assert.Equal(one.LogProbabilities, two.LogProbabilities);
+        }
+
+        Assert.Equal(0, ((TermOps.Product)other.Ops.Linear).Apart);
+        Assert.True(((TermOps.Norm)other.Ops.NormedTerms!).Runs.Generated > 0);
+        Assert.True(((TermOps.DeltaNet)other.Ops.GeneratedDeltaNet).Runs > 0 && ((TermOps.Attention)other.Ops.PagedAttention).Runs > 0);
     }
 }
