@@ -36,12 +36,12 @@ internal static class OpCatalog
         {
             all.AddRange(
             [
-                () => new LinearBench("in_proj", projected, c.Hidden, rows, rowClass, normed: ops),
+                () => new LinearBench("in_proj", projected, c.Hidden, rows, rowClass, given: ops),
                 () => new ConvolutionBench(delta.Channels, c.ConvKernel, projected, rows, rowClass),
                 () => new DeltaRuleBench(delta, rows, rowClass),
                 () => new GatedRmsNormBench(delta.ValueHeads, delta.ValueDim, rows),
                 .. Enumerable.Repeat<Func<OpBench>>(() => new DeltaNetBench(delta, c.ConvKernel, rows), rowClass == RowClass.Generated ? 1 : 0),
-                () => new LinearBench("out_proj", c.Hidden, delta.ValueWidth, rows, rowClass, normed: ops),
+                () => new LinearBench("out_proj", c.Hidden, delta.ValueWidth, rows, rowClass, given: ops),
             ]);
         }
 
@@ -49,12 +49,12 @@ internal static class OpCatalog
         {
             all.AddRange(
             [
-                () => new LinearBench("qkv_proj", heads.ProjectedWidth, c.Hidden, rows, rowClass, normed: ops),
+                () => new LinearBench("qkv_proj", heads.ProjectedWidth, c.Hidden, rows, rowClass, given: ops),
                 () => new RotaryTableBench(c.Rope.RotaryDim, c.Rope.Theta, rows),
                 () => new PrepareAttentionBench(heads, c.Rope.RotaryDim, cache, rows),
                 .. contexts.Take(rowClass == RowClass.Prompt ? 1 : contexts.Count)
                     .Select(context => (Func<OpBench>)(() => new AttentionBench(heads, context, cache, rows, rowClass, rotation))),
-                () => new LinearBench("o_proj", c.Hidden, heads.Heads * heads.HeadDim, rows, rowClass),
+                () => new LinearBench("o_proj", c.Hidden, heads.Heads * heads.HeadDim, rows, rowClass, given: ops, promptsToo: false),
             ]);
         }
 
@@ -82,7 +82,7 @@ internal static class OpCatalog
         all.AddRange(
         [
             () => new GatherRowsBench(c.Hidden, rows),
-            () => new LinearBench("lm_head", c.Vocabulary, c.Hidden, rows, rowClass),
+            () => new LinearBench("lm_head", c.Vocabulary, c.Hidden, rows, rowClass, given: ops, promptsToo: false),
             () => new GreedyPickBench(c.Vocabulary, rows),
             () => new MergePicksBench(rows),
         ]);

@@ -4,8 +4,9 @@ using Lean.Tensors;
 namespace Lean.Engine.Bench.Ops;
 
 /// <summary>
-/// A matrix product with weights of the model: y [T, N] = x [T, K] Wᵀ. Where a norm stands before it that writes a prompt's rows
-/// as the terms that the device multiplies, those are given, as a model on one card gives them, and the op's shape says so.
+/// A matrix product with weights of the model: y [T, N] = x [T, K] Wᵀ. Where what stands before it writes rows as the terms that
+/// the device multiplies, those are given, as a model on one card gives them, and the op's shape says so: a norm a prompt's rows, any op
+/// generated ones where they are many.
 /// </summary>
 internal sealed class LinearBench : OpBench
 {
@@ -29,17 +30,19 @@ internal sealed class LinearBench : OpBench
     /// <param name="rows">T.</param>
     /// <param name="rowClass">The rows' class.</param>
     /// <param name="isGate">Whether it is a router.</param>
-    /// <param name="normed">The set that runs it, where a norm stands before it that writes what that set's products multiply; else null.</param>
-    public LinearBench(string name, long outputs, long inputs, int rows, RowClass rowClass, bool isGate = false, KernelSet? normed = null)
-        : base(name, $"{outputs}×{inputs}{(Norm(normed, outputs, inputs, rowClass) is null ? "" : ", terms given")}", rows, rowClass)
+    /// <param name="given">The set that runs it, where what stands before it writes what that set's products multiply; else null.</param>
+    /// <param name="promptsToo">Whether it does so for a prompt's rows, too.</param>
+    public LinearBench(string name, long outputs, long inputs, int rows, RowClass rowClass, bool isGate = false, KernelSet? given = null, bool promptsToo = true)
+        : base(name, $"{outputs}×{inputs}{(Norm(given, promptsToo, outputs, inputs, rows, rowClass) is null ? "" : ", terms given")}", rows, rowClass)
     {
         (_outputs, _inputs, _isGate) = (outputs, inputs, isGate);
         _weight = Fixed.Add(DType.BF16, new Shape(outputs, inputs));
         (_x, _y) = (Random(rows, inputs), Output(rows, (outputs + Aligned - 1) / Aligned * Aligned));
-        _before = Norm(normed, outputs, inputs, rowClass);
+        _before = Norm(given, promptsToo, outputs, inputs, rows, rowClass);
         if (_before is not null)
         {
-            (_norm, _normed, _terms) = (Random(inputs), Output(rows, inputs), Add(new OwnTensor(DType.I8, new Shape(_before.Bytes(rows, inputs)))));
+            long bytes = PromptRows > 0 ? _before.Bytes(rows, inputs) : _before.PieceBytes(rows, inputs);
+            (_norm, _normed, _terms) = (Random(inputs), Output(rows, inputs), Add(new OwnTensor(DType.I8, new Shape(bytes))));
         }
     }
 
@@ -50,13 +53,17 @@ internal sealed class LinearBench : OpBench
 
     private Tensor Inputs => Data.Own(_before is null ? _x : _normed);
 
-    private Tensor Terms => _before?.Of(Data.Own(_terms), Rows, _inputs) ?? default;
+    private Tensor Terms => _before is null ? default : PromptRows > 0 ? _before.Of(Data.Own(_terms), Rows, _inputs) : _before.Pieces(Data.Own(_terms), Rows, _inputs);
 
     public override void Launch(KernelSet ops, int turn) => Op(ops).Run(Inputs, _weights[turn % _weights.Length], Product, PromptRows, Terms);
 
     // Only the shapes count for whether products take terms: nothing lies at this address.
-    private static NormedTerms? Norm(KernelSet? ops, long outputs, long inputs, RowClass rowClass) =>
-        rowClass == RowClass.Prompt && ops?.Linear.TakesTerms(new LinearWeight(new Tensor(DType.BF16, new Shape(outputs, inputs), 1 << 20))) == true ? ops.NormedTerms : null;
+    private static NormedTerms? Norm(KernelSet? ops, bool promptsToo, long outputs, long inputs, int rows, RowClass rowClass)
+    {
+        var weight = new LinearWeight(new Tensor(DType.BF16, new Shape(outputs, inputs), 1 << 20));
+        bool takes = rowClass == RowClass.Prompt ? promptsToo && ops?.Linear.TakesTerms(weight) == true : ops?.Linear.TakesPieces(weight, rows) == true;
+        return takes ? ops!.NormedTerms : null;
+    }
 
     // A router's rows are never rounded.
     private Linear Op(KernelSet ops) => _isGate ? ops.GateLinear : ops.Linear;
@@ -65,7 +72,17 @@ internal sealed class LinearBench : OpBench
     {
         Tensor y = Product, weight = check.Host(Data.Fixed(_weight, 0));
         check.Poison(Data.Own(_y));
-        _before?.Run(Data.Own(_x), default, Data.Own(_norm), Epsilon, Inputs, Terms, areRead: true);
+        if (_before is not null && PromptRows > 0)
+        {
+            _before.Run(Data.Own(_x), default, Data.Own(_norm), Epsilon, Inputs, Terms, areRead: true);
+        }
+        else if (_before is not null)
+        {
+            // Of generated rows terms are all that it leaves, and f64 takes the numbers.
+            _before.RunGenerated(Data.Own(_x), default, Data.Own(_norm), Epsilon, Inputs, Terms);
+            check.Ops.AddRmsNorm.Run(Data.Own(_x), default, Data.Own(_norm), Epsilon, Inputs);
+        }
+
         Launch(check.Ops, 0);
         check.Whole("the output", y);
         foreach (int row in Sampled())
