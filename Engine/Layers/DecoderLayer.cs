@@ -48,14 +48,14 @@ internal sealed class DecoderLayer
             // The one writes beside the residual, the other back.
             ArenaMark mark = step.Arena.Mark();
             Tensor kept = step.Arena.F32(residual.Shape[0], residual.Shape[1]);
-            _mixer.Forward(x: default, _inputNorm.Project(residual, pending, kept, normed: default, _mixer.Input, step), delta, step);
+            Tensor mixed = _mixer.Forward(x: default, _inputNorm.Project(residual, pending, kept, normed: default, _mixer.Input, step), delta, step).Whole;
             if (routes)
             {
-                _mlp.Forward(_postAttentionNorm, kept, delta, residual, normed, delta, step);
+                _mlp.Forward(_postAttentionNorm, kept, mixed, residual, normed, delta, step);
             }
             else
             {
-                _mlp.Forward(new NormedRows(normed), _postAttentionNorm.Project(kept, delta, residual, normed, _mlp.Input!, step), delta, step);
+                _mlp.Forward(new NormedRows(normed), _postAttentionNorm.Project(kept, mixed, residual, normed, _mlp.Input!, step), delta, step);
             }
 
             step.Arena.Release(mark);
@@ -63,20 +63,21 @@ internal sealed class DecoderLayer
         }
 
         ArenaMark before = step.Arena.Mark();
-        _mixer.Forward(_inputNorm.Run(residual, pending, normed, _mixer.TermUse, step, _mixer.Input), projected: default, delta, step);
+        Addend added = _mixer.Forward(_inputNorm.Run(residual, new Addend(pending), normed, _mixer.TermUse, step, _mixer.Input), projected: default, delta, step);
         step.Arena.Release(before);
-        Finish(residual, normed, delta, step);
+        Finish(residual, normed, added, delta, step);
     }
 
     /// <summary>What follows the mixer.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
     /// <param name="normed">f32 [T, H], scratch.</param>
-    /// <param name="delta">f32 [T, H]: what the mixer adds; receives what the MLP adds.</param>
+    /// <param name="added">What the mixer adds.</param>
+    /// <param name="delta">f32 [T, H]: what the MLP adds; may be where <paramref name="added"/> has its rows.</param>
     /// <param name="step">The step.</param>
-    public void Finish(Tensor residual, Tensor normed, Tensor delta, StepContext step)
+    public void Finish(Tensor residual, Tensor normed, Addend added, Tensor delta, StepContext step)
     {
         ArenaMark mark = step.Arena.Mark();
-        _mlp.Forward(_postAttentionNorm.Run(residual, delta, normed, _mlp.TermUse, step), projected: default, delta, step);
+        _mlp.Forward(_postAttentionNorm.Run(residual, added, normed, _mlp.TermUse, step), projected: default, delta, step);
         step.Arena.Release(mark);
     }
 
@@ -87,5 +88,5 @@ internal sealed class DecoderLayer
     /// <param name="pending">f32 [T, H]: what the layer before adds, or empty.</param>
     /// <param name="normed">f32 [T, H]: receives it.</param>
     /// <param name="step">The step.</param>
-    public void Norm(Tensor residual, Tensor pending, Tensor normed, StepContext step) => _inputNorm.Run(residual, pending, normed, step);
+    public void Norm(Tensor residual, Tensor pending, Tensor normed, StepContext step) => _inputNorm.Run(residual, new Addend(pending), normed, step);
 }

@@ -96,7 +96,7 @@ internal sealed class DecoderModel
             }
         }
 
-        _finalNorm.Run(residual, delta, normed, step);
+        _finalNorm.Run(residual, new Addend(delta), normed, step);
         return normed;
     }
 

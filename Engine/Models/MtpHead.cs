@@ -55,7 +55,7 @@ internal sealed class MtpHead
         ArenaMark mark = step.Arena.Mark();
         Tensor residual = Join(hidden, step), delta = step.Arena.F32(rows, width);
         _decoder.Forward(residual, pending: default, result, delta, step);
-        _norm.Run(residual, delta, result, step);
+        _norm.Run(residual, new Addend(delta), result, step);
         step.Arena.Release(mark);
         return result;
     }
@@ -108,9 +108,8 @@ internal sealed class MtpHead
         Tensor result = step.Arena.F32(rows, width);
         ArenaMark mark = step.Arena.Mark();
         Tensor delta = step.Arena.F32(rows, width);
-        _attention.Attend(start.Inputs, delta, step);
-        _decoder.Finish(start.Residual, result, delta, step);
-        _norm.Run(start.Residual, delta, result, step);
+        _decoder.Finish(start.Residual, result, _attention.Attend(start.Inputs, delta, step), delta, step);
+        _norm.Run(start.Residual, new Addend(delta), result, step);
         step.Arena.Release(mark);
         return result;
     }
