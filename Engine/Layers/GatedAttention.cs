@@ -78,6 +78,7 @@ internal sealed class GatedAttention : IMixer
     /// <param name="inputs">Of the step's rows.</param>
     /// <param name="output">f32 [T, H]: room for the result.</param>
     /// <param name="step">The step.</param>
+    /// <returns>What the layer adds to the residual stream.</returns>
     public Addend Attend(in AttentionInputs inputs, Tensor output, StepContext step)
     {
         StepBatch batch = step.Batch;

@@ -6,7 +6,8 @@ namespace Lean.Engine.Layers;
 
 /// <summary>
 /// Adds what one half of a layer computed to the residual stream and norms that for the next half. Where ranks computed it in
-/// parts and their devices can, the parts are summed in the same launch: see <see cref="Peers.TryLeave"/>.
+/// parts and their devices can, the parts are summed in the same launch: see <see cref="Peers.TryLeave"/>; and so where a product or
+/// experts left generated rows in parts: see <see cref="Addend"/>.
 /// </summary>
 /// <param name="weight">f32 [H].</param>
 /// <param name="place">What it is called where a row is not finite.</param>
@@ -60,8 +61,16 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
         if (rows == 0 && next is not null && layer.Peers is null && layer.Ops.NormedTerms is { } generated && layer.Ops.Linear.TakesPieces(next, step.Batch.Rows))
         {
             rows = step.Batch.Rows;
-            Tensor pieces = generated.Pieces(step.Arena.Raw(generated.PieceBytes(rows, width)), rows, width);
-            generated.RunGenerated(residual, added.Whole, _norm.Weight, _norm.Epsilon, normed, pieces, step.Faults, _norm.Place);
+            Tensor pieces = generated.Pieces(step.Terms, rows, width);
+            if (added.Parts.IsEmpty)
+            {
+                generated.RunGenerated(residual, added.Whole, _norm.Weight, _norm.Epsilon, normed, pieces, step.Faults, _norm.Place);
+            }
+            else
+            {
+                layer.Ops.SummedNorm!.RunToTerms(residual, added.Parts, _norm.Weight, _norm.Epsilon, pieces, step.Faults, _norm.Place);
+            }
+
             return new NormedRows(normed, pieces);
         }
 
@@ -86,6 +95,10 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
         if (!added.Slices.IsEmpty)
         {
             layer.Ops.SummedNorm!.Run(residual, added.Slices, _norm.Weight, _norm.Epsilon, normed, step.Faults, _norm.Place);
+        }
+        else if (!added.Parts.IsEmpty)
+        {
+            layer.Ops.SummedNorm!.Run(residual, added.Parts, _norm.Weight, _norm.Epsilon, normed, step.Faults, _norm.Place);
         }
         else if (layer.Peers?.TrySumNorm(residual, added.Rows, _norm, normed, step.Faults) != true)
         {

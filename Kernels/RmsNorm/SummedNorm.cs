@@ -30,6 +30,37 @@ public abstract class SummedNorm
         Launch(residual, slices, weight, epsilon, output, faults, place);
     }
 
+    /// <summary>The same of what experts gave.</summary>
+    /// <param name="residual">f32 [T, H], updated in place.</param>
+    /// <param name="parts">What <see cref="ExpertMixture.RunInParts"/> left: the launch before, if not the ops before have all ended.</param>
+    /// <param name="weight">f32 [H].</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="output">f32 [T, H], rows may be strided.</param>
+    /// <param name="faults">i32 [T], or an empty view; see <see cref="AddRmsNorm.Run"/>.</param>
+    /// <param name="place">This norm's number, above 0 where faults are noted.</param>
+    public void Run(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor output, Tensor faults = default, int place = 0)
+    {
+        Shape shape = Check(residual, weight, faults, place);
+        LaunchCheck.Is(Op, nameof(output), output, DType.F32, shape, "[T, H]", strided: true);
+        LaunchCheck.Is(Op, nameof(parts), parts.Total, DType.F32, shape, "[T, H]");
+        Launch(residual, parts, weight, epsilon, output, faults, place);
+    }
+
+    /// <summary>The same into terms of generated rows.</summary>
+    /// <param name="residual">f32 [T, H], updated in place.</param>
+    /// <param name="parts">What <see cref="ExpertMixture.RunInParts"/> left.</param>
+    /// <param name="weight">f32 [H].</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="pieces">What <see cref="NormedTerms.Pieces"/> gave, apart from the parts.</param>
+    /// <param name="faults">i32 [T], or an empty view; see <see cref="AddRmsNorm.Run"/>.</param>
+    /// <param name="place">This norm's number, above 0 where faults are noted.</param>
+    public void RunToTerms(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor pieces, Tensor faults = default, int place = 0)
+    {
+        Shape shape = Check(residual, weight, faults, place);
+        LaunchCheck.Is(Op, nameof(parts), parts.Total, DType.F32, shape, "[T, H]");
+        LaunchToTerms(residual, parts, weight, epsilon, pieces, faults, place);
+    }
+
     private Shape Check(Tensor residual, Tensor weight, Tensor faults, int place)
     {
         Shape shape = new(residual.Shape[0], weight.Shape[0]);
@@ -46,4 +77,8 @@ public abstract class SummedNorm
     }
 
     private protected abstract void Launch(Tensor residual, Tensor slices, Tensor weight, float epsilon, Tensor output, Tensor faults, int place);
+
+    private protected abstract void Launch(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor output, Tensor faults, int place);
+
+    private protected abstract void LaunchToTerms(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor pieces, Tensor faults, int place);
 }

@@ -78,8 +78,9 @@ public static class AddRmsNormJoined
         uint shared = CudaShared.Base();
 
         // Weights are nobody's output.
+        AddRmsNormRow.Ask(residual, width);
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
-        int before = AddRmsNormRow.BeginSum(residual, faults, width);
+        int before = AddRmsNormRow.WaitNoted(faults);
         for (int part = 0; part < TParts.Parts; part++)
         {
             int h = (Group.IdxX + (part * AddRmsNormRow.Threads)) * AddRmsNormRow.Four, at = part * AddRmsNormRow.Four;

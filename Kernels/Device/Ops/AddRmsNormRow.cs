@@ -127,15 +127,19 @@ public static class AddRmsNormRow
         return before;
     }
 
-    /// <summary>The same for kernels that add up what an earlier launch left in parts: those come from a launch that has only just ended, and lie in L2.</summary>
-    /// <returns>The fault that is noted, to the first thread.</returns>
-    internal static int BeginSum(ArrayView<float> residual, ArrayView<int> faults, int width)
+    /// <summary>Asks L2 for the group's row, for kernels that add up what the launch before left in parts: those lie there.</summary>
+    internal static void Ask(ArrayView<float> residual, int width)
     {
         if (Group.IdxX == 0)
         {
             Prefetch.ToL2(ref residual[(long)Grid.IdxX * width], width * sizeof(float));
         }
+    }
 
+    /// <summary>Waits for the kernel before, as <see cref="Begin"/>.</summary>
+    /// <returns>The fault that is noted, to the first thread.</returns>
+    internal static int WaitNoted(ArrayView<int> faults)
+    {
         DependentLaunch.Wait();
         DependentLaunch.Allow();
         int before = 0;

@@ -100,6 +100,77 @@ public sealed class SummedNormTests
         Assert.Equal(expected.AsSpan<int>(), output.AsSpan<int>());
     }
 
+    // One rank, as many as are read together, and more; entries without a place. Rows of f32, and terms of one and two.
+    [Theory]
+    [InlineData(9, 72, 1, "narrow", DType.F32)]
+    [InlineData(13, 520, 8, "narrow", DType.BF16)]
+    [InlineData(16, 2048, 8, "narrow", DType.F32)]
+    [InlineData(33, 264, 10, "narrow", DType.F32)]
+    [InlineData(65, 1032, 3, "narrow", DType.F32)]
+    [InlineData(9, 2056, 8, "wide", DType.F32)]
+    [InlineData(10, 4104, 10, "wide", DType.BF16)]
+    public void What_experts_gave_is_added_up_and_normed_as_in_two_launches(int rows, int width, int topK, string kernel, DType activations)
+    {
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        KernelSet set = DeviceKernelSet.Create(stream, activations);
+        NormedTerms maker = set.NormedTerms!;
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Shape all = new(rows, width), pairs = new(rows, topK);
+        int entries = rows * topK;
+        float[] given = SelfCases.Normal(1, all.Count), gave = SelfCases.Normal(2, entries * width), mixed = SelfCases.Normal(3, entries), shared = SelfCases.Normal(4, all.Count), gates = SelfCases.Normal(5, rows * 3);
+        for (int h = 0; h < width; h++)
+        {
+            given[(4 * width) + h] *= 1e25f;
+        }
+
+        // Entries without a place, whose weights may be anything; a row that is infinite, and one that is no number and noted already.
+        int[] order = [.. Enumerable.Range(0, entries).Select(i => i % 7 == 3 ? -1 : entries - 1 - i)], noted = new int[rows];
+        shared[(5 * width) + 2] = float.NegativeInfinity;
+        shared[(7 * width) + 3] = float.NaN;
+        noted[7] = 2;
+        Tensor residual = memory.New("residual", DType.F32, all, given), sum = memory.New("sum", DType.F32, all, given), again = memory.New("again", DType.F32, all, given);
+        var parts = new ExpertParts(
+            memory.New("places", pairs, order), memory.New("mix", DType.F32, pairs, mixed), memory.New("parts", DType.F32, new Shape(entries, width), gave),
+            memory.New("total", DType.F32, all, shared), memory.New("gate", DType.F32, new Shape(rows, 3), gates).Columns(1, 1));
+        Tensor weight = memory.New("weight", DType.F32, new Shape(width), SelfCases.Normal(6, width)), delta = memory.New("delta", DType.F32, all);
+        Tensor output = memory.New("output", DType.F32, all), expected = memory.New("expected", DType.F32, all);
+        Tensor faults = memory.New("faults", new Shape(rows), noted), expectedFaults = memory.New("expectedFaults", new Shape(rows), noted), faultsAgain = memory.New("faultsAgain", new Shape(rows), noted);
+        Tensor terms = Terms("terms"), expectedTerms = Terms("expectedTerms");
+        set.ExpertMixture.Sum(parts, delta);
+        set.AddRmsNorm.Run(sum, delta, weight, Epsilon, expected, expectedFaults, Place);
+        Assert.Equal(["experts_combine_wide_shared", $"add_rms_norm_row_{kernel}"], stream.Ran);
+        new RowUnits(stream, activations == DType.BF16).Pieces.Split(expected, expectedTerms);
+        stream.Ran.Clear();
+        set.SummedNorm!.Run(residual, parts, weight, Epsilon, output, faults, Place);
+        set.SummedNorm.RunToTerms(again, parts, weight, Epsilon, terms, faultsAgain, Place);
+        Assert.Equal([$"add_rms_norm_experts_{kernel}", $"add_rms_norm_experts_pieces_{kernel}{(activations == DType.BF16 ? "_rounded" : "")}"], stream.Ran);
+        Assert.Null(memory.Fault());
+        Assert.Equal(sum.AsSpan<int>(), residual.AsSpan<int>());
+        Assert.Equal(sum.AsSpan<int>(), again.AsSpan<int>());
+        Assert.Equal(expectedFaults.AsSpan<int>(), faults.AsSpan<int>());
+        Assert.Equal(expectedFaults.AsSpan<int>(), faultsAgain.AsSpan<int>());
+        Assert.Equal([0, Place, 0, 2, 0], faults.AsSpan<int>()[4..9].ToArray());
+        Assert.Equal(expected.AsSpan<int>(), output.AsSpan<int>());
+        AssertTerms(expectedTerms, terms, rows, activations);
+        double[] x = new double[width];
+        foreach (int row in (int[])[0, 8, rows - 1])
+        {
+            for (int h = 0; h < width; h++)
+            {
+                x[h] = given[(row * width) + h] + (shared[(row * width) + h] / (1 + Math.Exp(-gates[(row * 3) + 1])));
+                for (int r = 0; r < topK; r++)
+                {
+                    int place = order[(row * topK) + r];
+                    x[h] += place < 0 ? 0 : (double)mixed[(row * topK) + r] * gave[(place * width) + h];
+                }
+            }
+
+            AssertNear(x, row, weight, output);
+        }
+
+        Tensor Terms(string name) => maker.Pieces(memory.New(name, DType.F32, new Shape(maker.PieceBytes(rows, width) / sizeof(float))), rows, width);
+    }
+
     // A few rows; more outputs than are cut into slices; a width that groups do not keep; no warp groups.
     [Fact]
     public void What_is_not_joined_is_not_left()
@@ -123,7 +194,6 @@ public sealed class SummedNormTests
     {
         int width = (int)weight.Shape[0];
         double[] x = new double[width];
-        double squares = 0;
         for (int h = 0; h < width; h++)
         {
             x[h] = given[(row * width) + h];
@@ -131,15 +201,33 @@ public sealed class SummedNormTests
             {
                 x[h] += parts[(((s * rows) + row) * width) + h];
             }
-
-            squares += x[h] * x[h];
         }
 
+        AssertNear(x, row, weight, output);
+    }
+
+    private static void AssertNear(double[] x, int row, Tensor weight, Tensor output)
+    {
+        double squares = x.Sum(static v => v * v);
         ReadOnlySpan<float> w = weight.AsSpan<float>(), y = output.Rows(row, 1).AsSpan<float>();
-        for (int h = 0; h < width; h++)
+        for (int h = 0; h < x.Length; h++)
         {
-            double expected = x[h] / Math.Sqrt((squares / width) + Epsilon) * (1 + (double)w[h]);
+            double expected = x[h] / Math.Sqrt((squares / x.Length) + Epsilon) * (1 + (double)w[h]);
             Assert.True(Math.Abs(y[h] - expected) <= 1e-5 * (1 + Math.Abs(expected)), $"row {row}, {h}: {y[h]}, expected {expected}");
+        }
+    }
+
+    // What stands for rows past the end is anybody's.
+    private static void AssertTerms(Tensor expected, Tensor found, int rows, DType activations)
+    {
+        ReadOnlySpan<int> one = RowPieces.Pairs(expected).AsSpan<int>(), two = RowPieces.Pairs(found).AsSpan<int>();
+        int eights = RowPieces.Eights(rows), counts = activations == DType.BF16 ? 1 : 2;
+        int blocks = (int)expected.Shape[0] / (eights * ((rows + (eights * 8) - 1) / (eights * 8)));
+        for (int i = 0; i < one.Length; i++)
+        {
+            // Of a tile's block of 32 along k first terms of all its eights, then second ones; in each piece a row has four words of 32.
+            int eight = i / 128 % eights, tile = i / (128 * eights * counts * blocks), row = (((tile * eights) + eight) * 8) + (i % 32 / 4);
+            Assert.True(row >= rows || one[i] == two[i], $"word {i}, of row {row}");
         }
     }
 
