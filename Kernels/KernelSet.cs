@@ -41,6 +41,9 @@ public sealed class KernelSet
     /// <summary>The same with what a prompt's products multiply, or null where the device's take rows as they are: nothing but time depends on it.</summary>
     public NormedTerms? NormedTerms { get; init; }
 
+    /// <summary>The same with the sum that is added, or null where the device has none: nothing but time depends on it.</summary>
+    public SummedNorm? SummedNorm { get; init; }
+
     /// <summary>Sum over ranks.</summary>
     public PartSum PartSum { get => field ?? Missing<PartSum>("part_sum"); init; }
 

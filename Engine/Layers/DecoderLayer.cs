@@ -36,11 +36,12 @@ internal sealed class DecoderLayer
 
     /// <summary>Runs the layer.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
-    /// <param name="pending">f32 [T, H]: what the layer before adds, or empty.</param>
+    /// <param name="pending">What the layer before adds, or nothing.</param>
     /// <param name="normed">f32 [T, H], scratch.</param>
-    /// <param name="delta">f32 [T, H]: what this layer's MLP adds; may be <paramref name="pending"/>.</param>
+    /// <param name="delta">f32 [T, H]: room for what this layer adds; may be where <paramref name="pending"/> has its rows.</param>
     /// <param name="step">The step.</param>
-    public void Forward(Tensor residual, Tensor pending, Tensor normed, Tensor delta, StepContext step)
+    /// <returns>What its MLP adds.</returns>
+    public Addend Forward(Tensor residual, Addend pending, Tensor normed, Tensor delta, StepContext step)
     {
         bool routes = _mlp.Norms(step);
         if (_inputNorm.Projects(_mixer.Input, step) && (routes || _postAttentionNorm.Projects(_mlp.Input, step)))
@@ -48,44 +49,40 @@ internal sealed class DecoderLayer
             // The one writes beside the residual, the other back.
             ArenaMark mark = step.Arena.Mark();
             Tensor kept = step.Arena.F32(residual.Shape[0], residual.Shape[1]);
-            _mixer.Forward(x: default, _inputNorm.Project(residual, pending, kept, normed: default, _mixer.Input, step), delta, step);
-            if (routes)
-            {
-                _mlp.Forward(_postAttentionNorm, kept, delta, residual, normed, delta, step);
-            }
-            else
-            {
-                _mlp.Forward(new NormedRows(normed), _postAttentionNorm.Project(kept, delta, residual, normed, _mlp.Input!, step), delta, step);
-            }
-
+            Tensor mixed = _mixer.Forward(x: default, _inputNorm.Project(residual, pending.Whole, kept, normed: default, _mixer.Input, step), delta, step).Whole;
+            Addend sum = routes
+                ? _mlp.Forward(_postAttentionNorm, kept, mixed, residual, normed, delta, step)
+                : _mlp.Forward(new NormedRows(normed), _postAttentionNorm.Project(kept, mixed, residual, normed, _mlp.Input!, step), delta, step);
             step.Arena.Release(mark);
-            return;
+            return sum;
         }
 
         ArenaMark before = step.Arena.Mark();
-        _mixer.Forward(_inputNorm.Run(residual, pending, normed, _mixer.TermUse, step, _mixer.Input), projected: default, delta, step);
+        Addend added = _mixer.Forward(_inputNorm.Run(residual, pending, normed, _mixer.TermUse, step, _mixer.Input), projected: default, delta, step);
         step.Arena.Release(before);
-        Finish(residual, normed, delta, step);
+        return Finish(residual, normed, added, delta, step);
     }
 
     /// <summary>What follows the mixer.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
     /// <param name="normed">f32 [T, H], scratch.</param>
-    /// <param name="delta">f32 [T, H]: what the mixer adds; receives what the MLP adds.</param>
+    /// <param name="added">What the mixer adds.</param>
+    /// <param name="delta">f32 [T, H]: room for what the MLP adds; may be where <paramref name="added"/> has its rows.</param>
     /// <param name="step">The step.</param>
-    public void Finish(Tensor residual, Tensor normed, Tensor delta, StepContext step)
+    /// <returns>What the MLP adds.</returns>
+    public Addend Finish(Tensor residual, Tensor normed, Addend added, Tensor delta, StepContext step)
     {
         ArenaMark mark = step.Arena.Mark();
-        _mlp.Forward(_postAttentionNorm.Run(residual, delta, normed, _mlp.TermUse, step), projected: default, delta, step);
+        Addend sum = _mlp.Forward(_postAttentionNorm.Run(residual, added, normed, _mlp.TermUse, step), projected: default, delta, step);
         step.Arena.Release(mark);
+        return sum;
     }
 
     private long TermBytes(NormedTerms norm, long rows) => long.Max(norm.Bytes(rows, _layer.Config.Hidden), norm.PieceBytes(rows, _layer.Config.Hidden));
 
-    /// <summary>What the mixer takes.</summary>
-    /// <param name="residual">f32 [T, H], updated.</param>
-    /// <param name="pending">f32 [T, H]: what the layer before adds, or empty.</param>
+    /// <summary>What the mixer takes, where nothing is added.</summary>
+    /// <param name="residual">f32 [T, H].</param>
     /// <param name="normed">f32 [T, H]: receives it.</param>
     /// <param name="step">The step.</param>
-    public void Norm(Tensor residual, Tensor pending, Tensor normed, StepContext step) => _inputNorm.Run(residual, pending, normed, step);
+    public void Norm(Tensor residual, Tensor normed, StepContext step) => _inputNorm.Run(residual, default, normed, step);
 }

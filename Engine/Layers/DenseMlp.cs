@@ -26,12 +26,13 @@ internal sealed class DenseMlp : IMlp
 
     public TermUse TermUse => _layer.Ops.GatedMlp.TakesTerms(_gateUp, _down.Weight) ? TermUse.Instead : TermUse.None;
 
-    public void Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
+    public Addend Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
     {
         ArenaMark mark = step.Arena.Mark();
         Tensor scratch = step.Arena.F32(step.Batch.Rows, _gateUp.Outputs);
         _layer.Ops.GatedMlp.Run(x.Values, _gateUp, _down.Weight, gateLogit: default, add: default, scratch, output, step.Batch.PromptRows, x.Terms);
         _down.Complete(output);
         step.Arena.Release(mark);
+        return new Addend(output);
     }
 }

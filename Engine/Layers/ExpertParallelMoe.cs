@@ -53,7 +53,7 @@ internal sealed class ExpertParallelMoe : IMlp
 
     public TermUse TermUse => TermUse.None;
 
-    public void Forward(NormedRows normed, Tensor projected, Tensor output, StepContext step)
+    public Addend Forward(NormedRows normed, Tensor projected, Tensor output, StepContext step)
     {
         Tensor x = normed.Values;
         Arena arena = step.Arena;
@@ -77,6 +77,7 @@ internal sealed class ExpertParallelMoe : IMlp
 
         _down.Complete(output);
         arena.Release(mark);
+        return new Addend(output);
     }
 
     // The sums of the replica's rows over all ranks' experts: f32 [padded T, H], from its ranks' shares.

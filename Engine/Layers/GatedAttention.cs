@@ -45,11 +45,12 @@ internal sealed class GatedAttention : IMixer
 
     public TermUse TermUse => _layer.Ops.Linear.TakesTerms(_input) ? TermUse.Instead : TermUse.None;
 
-    public void Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
+    public Addend Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
     {
         ArenaMark mark = step.Arena.Mark();
-        Attend(Prepare(x, projected, step), output, step);
+        Addend sum = Attend(Prepare(x, projected, step), output, step);
         step.Arena.Release(mark);
+        return sum;
     }
 
     /// <summary>Writes the rows' keys and values to the cache.</summary>
@@ -75,9 +76,10 @@ internal sealed class GatedAttention : IMixer
 
     /// <summary>The rest of <see cref="Forward"/>.</summary>
     /// <param name="inputs">Of the step's rows.</param>
-    /// <param name="output">f32 [T, H].</param>
+    /// <param name="output">f32 [T, H]: room for the result.</param>
     /// <param name="step">The step.</param>
-    public void Attend(in AttentionInputs inputs, Tensor output, StepContext step)
+    /// <returns>What the layer adds to the residual stream.</returns>
+    public Addend Attend(in AttentionInputs inputs, Tensor output, StepContext step)
     {
         StepBatch batch = step.Batch;
         AttentionCache cache = step.Caches.Attention(_ordinal);
@@ -85,7 +87,8 @@ internal sealed class GatedAttention : IMixer
         Tensor attended = step.Arena.F32(batch.Rows, QueryWidth), pieces = _layer.Ops.PagedAttention.MakesPieces ? _output.Pieces(step) : default;
         _layer.Ops.PagedAttention.Run(
             _shape, inputs.Queries, inputs.Projected, cache.Keys, cache.Values, batch.Segments, batch.Blocks, attended, batch.PromptRows, pieces);
-        _output.Run(attended, output, batch.PromptRows, pieces);
+        Addend sum = _output.Run(attended, output, batch.PromptRows, pieces);
         step.Arena.Release(mark);
+        return sum;
     }
 }

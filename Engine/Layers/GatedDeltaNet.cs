@@ -35,7 +35,7 @@ internal sealed class GatedDeltaNet : IMixer
 
     public TermUse TermUse => _layer.Ops.Linear.TakesTerms(_weights.Input) ? TermUse.Instead : TermUse.None;
 
-    public void Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
+    public Addend Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
     {
         KernelSet ops = _layer.Ops;
         StepBatch batch = step.Batch;
@@ -73,8 +73,9 @@ internal sealed class GatedDeltaNet : IMixer
         ops.GeneratedDeltaNet.Run(
             _shape, _parameters, new DeltaNetInputs(qkv, z, b, a), cache.History, cache.State, batch.Generated, convolved, read, batch.PromptRows,
             settled: batch.PromptRows == 0, generated);
-        _weights.Output.Run(read, output, batch.PromptRows, generated.IsEmpty ? terms : generated);
+        Addend sum = _weights.Output.Run(read, output, batch.PromptRows, generated.IsEmpty ? terms : generated);
         step.Arena.Release(mark);
+        return sum;
     }
 
     // Room for what the output projection multiplies, where the norm before it makes that of a prompt's rows.

@@ -13,12 +13,12 @@ internal interface IMixer
     /// <summary>What it does with terms.</summary>
     TermUse TermUse { get; }
 
-    /// <summary>Computes what the layer adds to the residual stream.</summary>
+    /// <summary>Computes what the layer adds to the residual stream; it may leave the sum to the norm behind it.</summary>
     /// <param name="x">[T, H], normed; nothing where <paramref name="projected"/> is given.</param>
     /// <param name="projected">f32 [T, N]: x times <see cref="Input"/>, or empty.</param>
-    /// <param name="output">f32 [T, H].</param>
+    /// <param name="output">f32 [T, H]: room for it.</param>
     /// <param name="step">The step.</param>
-    void Forward(NormedRows x, Tensor projected, Tensor output, StepContext step);
+    Addend Forward(NormedRows x, Tensor projected, Tensor output, StepContext step);
 
     /// <summary>Bytes of the step's memory that <see cref="Forward"/> takes.</summary>
     /// <param name="rows">T.</param>

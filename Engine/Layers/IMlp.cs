@@ -13,12 +13,12 @@ internal interface IMlp
     /// <summary>What it does with terms.</summary>
     TermUse TermUse { get; }
 
-    /// <summary>Computes what the layer adds to the residual stream.</summary>
+    /// <summary>Computes what the layer adds to the residual stream; it may leave the sum to the norm behind it.</summary>
     /// <param name="x">[T, H], normed.</param>
     /// <param name="projected">f32 [T, N], rows may be strided: x times <see cref="Input"/>, or empty.</param>
-    /// <param name="output">f32 [T, H].</param>
+    /// <param name="output">f32 [T, H]: room for it.</param>
     /// <param name="step">The step.</param>
-    void Forward(NormedRows x, Tensor projected, Tensor output, StepContext step);
+    Addend Forward(NormedRows x, Tensor projected, Tensor output, StepContext step);
 
     /// <summary>Whether it takes a step's rows before their norm, which its router's launch then does; an MLP without a router never does.</summary>
     bool Norms(StepContext step) => false;
@@ -29,9 +29,9 @@ internal interface IMlp
     /// <param name="delta">f32 [T, H]: what is added.</param>
     /// <param name="kept">f32 [T, H]: apart from <paramref name="residual"/>: receives their sum.</param>
     /// <param name="normed">f32 [T, H], scratch.</param>
-    /// <param name="output">f32 [T, H]; may be <paramref name="delta"/>.</param>
+    /// <param name="output">f32 [T, H]: room for the result; may be <paramref name="delta"/>.</param>
     /// <param name="step">The step.</param>
-    void Forward(ResidualNorm norm, Tensor residual, Tensor delta, Tensor kept, Tensor normed, Tensor output, StepContext step) => throw new NotSupportedException();
+    Addend Forward(ResidualNorm norm, Tensor residual, Tensor delta, Tensor kept, Tensor normed, Tensor output, StepContext step) => throw new NotSupportedException();
 
     /// <summary>Bytes of the step's memory that forward calls take.</summary>
     /// <param name="rows">T.</param>

@@ -6,7 +6,8 @@ namespace Lean.Engine.Layers;
 
 /// <summary>
 /// Adds what one half of a layer computed to the residual stream and norms that for the next half. Where ranks computed it in
-/// parts and their devices can, the parts are summed in the same launch: see <see cref="Peers.TryLeave"/>.
+/// parts and their devices can, the parts are summed in the same launch: see <see cref="Peers.TryLeave"/>; and so where a product or
+/// experts left generated rows in parts: see <see cref="Addend"/>.
 /// </summary>
 /// <param name="weight">f32 [H].</param>
 /// <param name="place">What it is called where a row is not finite.</param>
@@ -49,43 +50,59 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
 
     /// <summary>Runs it, with the terms of a prompt's rows, or of generated ones alone, where the device makes them.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
-    /// <param name="delta">f32 [T, H]: what is added, whole or left to be summed; or empty.</param>
+    /// <param name="added">What is added, whole or left to be summed; or nothing.</param>
     /// <param name="normed">f32 [T, H]: room for the norm.</param>
     /// <param name="use">Who takes it, and how.</param>
     /// <param name="step">The step; its memory holds the terms.</param>
     /// <param name="next">What multiplies all rows and alone takes them, or null.</param>
-    public NormedRows Run(Tensor residual, Tensor delta, Tensor normed, TermUse use, StepContext step, LinearWeight? next = null)
+    public NormedRows Run(Tensor residual, Addend added, Tensor normed, TermUse use, StepContext step, LinearWeight? next = null)
     {
         long rows = step.Batch.PromptRows, width = residual.Shape[1];
         if (rows == 0 && next is not null && layer.Peers is null && layer.Ops.NormedTerms is { } generated && layer.Ops.Linear.TakesPieces(next, step.Batch.Rows))
         {
             rows = step.Batch.Rows;
-            Tensor pieces = generated.Pieces(step.Arena.Raw(generated.PieceBytes(rows, width)), rows, width);
-            generated.RunGenerated(residual, delta, _norm.Weight, _norm.Epsilon, normed, pieces, step.Faults, _norm.Place);
+            Tensor pieces = generated.Pieces(step.Terms, rows, width);
+            if (added.Parts.IsEmpty)
+            {
+                generated.RunGenerated(residual, added.Whole, _norm.Weight, _norm.Epsilon, normed, pieces, step.Faults, _norm.Place);
+            }
+            else
+            {
+                layer.Ops.SummedNorm!.RunToTerms(residual, added.Parts, _norm.Weight, _norm.Epsilon, pieces, step.Faults, _norm.Place);
+            }
+
             return new NormedRows(normed, pieces);
         }
 
         if (use == TermUse.None || rows == 0 || layer.Peers is not null || layer.Ops.NormedTerms is not { } norm)
         {
-            Run(residual, delta, normed, step);
+            Run(residual, added, normed, step);
             return new NormedRows(normed);
         }
 
         Tensor terms = norm.Of(step.Arena.Raw(norm.Bytes(rows, width)), rows, width);
-        norm.Run(residual, delta, _norm.Weight, _norm.Epsilon, normed, terms, areRead: use != TermUse.Instead, step.Faults, _norm.Place);
+        norm.Run(residual, added.Whole, _norm.Weight, _norm.Epsilon, normed, terms, areRead: use != TermUse.Instead, step.Faults, _norm.Place);
         return new NormedRows(normed, terms);
     }
 
     /// <summary>Runs it.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
-    /// <param name="delta">f32 [T, H]: what is added, whole or left to be summed; or empty.</param>
+    /// <param name="added">What is added, whole or left to be summed; or nothing.</param>
     /// <param name="normed">f32 [T, H]: receives the norm.</param>
     /// <param name="step">The step.</param>
-    public void Run(Tensor residual, Tensor delta, Tensor normed, StepContext step)
+    public void Run(Tensor residual, Addend added, Tensor normed, StepContext step)
     {
-        if (layer.Peers?.TrySumNorm(residual, delta, _norm, normed, step.Faults) != true)
+        if (!added.Slices.IsEmpty)
         {
-            layer.Ops.AddRmsNorm.Run(residual, delta, _norm.Weight, _norm.Epsilon, normed, step.Faults, _norm.Place);
+            layer.Ops.SummedNorm!.Run(residual, added.Slices, _norm.Weight, _norm.Epsilon, normed, step.Faults, _norm.Place);
+        }
+        else if (!added.Parts.IsEmpty)
+        {
+            layer.Ops.SummedNorm!.Run(residual, added.Parts, _norm.Weight, _norm.Epsilon, normed, step.Faults, _norm.Place);
+        }
+        else if (layer.Peers?.TrySumNorm(residual, added.Rows, _norm, normed, step.Faults) != true)
+        {
+            layer.Ops.AddRmsNorm.Run(residual, added.Rows, _norm.Weight, _norm.Epsilon, normed, step.Faults, _norm.Place);
         }
     }
 }

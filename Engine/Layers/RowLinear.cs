@@ -27,15 +27,22 @@ internal sealed class RowLinear
     /// <summary>[N, K]: the rank's columns, for ops that multiply by more than one matrix.</summary>
     public LinearWeight Weight { get; }
 
-    /// <summary>The whole product, for the residual stream: see <see cref="PartialSum.CompleteForNorm"/>.</summary>
+    /// <summary>The whole product, for the residual stream: see <see cref="PartialSum.CompleteForNorm"/>. Of generated rows alone it may be left in slices of k.</summary>
     /// <param name="x">f32 [T, K]: the rank's input features.</param>
-    /// <param name="output">f32 [T, N].</param>
+    /// <param name="output">f32 [T, N]: room for it.</param>
     /// <param name="promptRows">How many rows are a prompt's.</param>
     /// <param name="terms">bf16 [R, P]: those rows as <see cref="NormedTerms"/> makes them, or, without prompts, the generated ones as <see cref="Pieces"/>; or empty.</param>
-    public void Run(Tensor x, Tensor output, long promptRows, Tensor terms = default)
+    public Addend Run(Tensor x, Tensor output, long promptRows, Tensor terms = default)
     {
-        _layer.Ops.Linear.Run(x, Weight, output, promptRows, terms);
+        KernelSet ops = _layer.Ops;
+        if (promptRows == 0 && _layer.Peers is null && ops.SummedNorm?.Takes(Weight.Outputs) == true && ops.Linear.LeavesSlices(Weight, x.Shape[0]))
+        {
+            return new Addend(output, ops.Linear.RunInSlices(x, Weight, terms));
+        }
+
+        ops.Linear.Run(x, Weight, output, promptRows, terms);
         _sum.CompleteForNorm(output);
+        return new Addend(output);
     }
 
     /// <summary>Room for a step's rows as the product takes them where all are generated, for the op before it to make; empty where it takes them as they are.</summary>

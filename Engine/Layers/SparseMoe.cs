@@ -36,7 +36,7 @@ internal sealed class SparseMoe : IMlp
 
     public bool Norms(StepContext step) => _layer.Peers is null && Routes(step);
 
-    public void Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
+    public Addend Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
     {
         KernelSet ops = _layer.Ops;
         ArenaMark mark = step.Arena.Mark();
@@ -55,17 +55,19 @@ internal sealed class SparseMoe : IMlp
             ops.ExpertRouter.Run(choice.Logits.Columns(0, choice.Count), choice.Renormalise, choice.Experts, choice.Weights);
         }
 
-        Mix(x, choice, output, step);
+        Addend sum = Mix(x, choice, output, step);
         step.Arena.Release(mark);
+        return sum;
     }
 
-    public void Forward(ResidualNorm norm, Tensor residual, Tensor delta, Tensor kept, Tensor normed, Tensor output, StepContext step)
+    public Addend Forward(ResidualNorm norm, Tensor residual, Tensor delta, Tensor kept, Tensor normed, Tensor output, StepContext step)
     {
         ArenaMark mark = step.Arena.Mark();
         RouterChoice choice = Choice(projected: default, step);
         norm.Route(residual, delta, kept, normed, choice, step);
-        Mix(new NormedRows(normed), choice, output, step);
+        Addend sum = Mix(new NormedRows(normed), choice, output, step);
         step.Arena.Release(mark);
+        return sum;
     }
 
     // Whether the router's product and the choice are one launch, with the norm or without.
@@ -79,12 +81,19 @@ internal sealed class SparseMoe : IMlp
         return new RouterChoice(_router, (int)count, _layer.Config.RenormaliseTopK, logits, step.Arena.I32(rows, topK), step.Arena.F32(rows, topK));
     }
 
-    private void Mix(NormedRows x, in RouterChoice choice, Tensor output, StepContext step)
+    // Generated rows' experts may leave the sum to the norm behind them.
+    private Addend Mix(NormedRows x, in RouterChoice choice, Tensor output, StepContext step)
     {
         ExpertMixture mixture = _layer.Ops.ExpertMixture;
         Tensor scratch = step.Arena.Raw(mixture.ScratchBytes(_experts, _shared, step.Batch.Rows, _layer.Config.TopK));
-        mixture.Run(
-            x.Values, _experts, _shared, choice.Experts, choice.Weights, choice.Logits.Columns(choice.Count, 1), scratch, output, step.Batch.PromptRows, x.Terms);
+        Tensor gate = choice.Logits.Columns(choice.Count, 1);
+        if (step.Batch.PromptRows == 0 && _layer.Peers is null && _layer.Ops.SummedNorm?.Takes(_layer.Config.Hidden) == true)
+        {
+            return new Addend(output, Parts: mixture.RunInParts(x.Values, _experts, _shared, choice.Experts, choice.Weights, gate, scratch, output));
+        }
+
+        mixture.Run(x.Values, _experts, _shared, choice.Experts, choice.Weights, gate, scratch, output, step.Batch.PromptRows, x.Terms);
         _sum.CompleteForNorm(output);
+        return new Addend(output);
     }
 }

@@ -93,24 +93,40 @@ internal sealed class DecoderModel
         Tensor normed = step.Arena.F32(rows, Config.Hidden);
         Tensor delta = step.Arena.F32(rows, Config.Hidden);
         _embedding.Forward(step.Batch.Tokens, residual);
+        Addend pending = default;
         for (int i = 0; i < _layers.Length; i++)
         {
-            _layers[i].Forward(residual, i == 0 ? default : delta, normed, delta, step);
+            pending = _layers[i].Forward(residual, pending, normed, delta, step);
             if (tap is not null)
             {
                 Peers?.SumWhatIsLeft();
-                tap.AfterLayer(i, residual, delta);
+                pending = Whole(pending);
+                tap.AfterLayer(i, residual, pending.Rows);
             }
         }
 
-        return _finalNorm.Run(residual, delta, normed, TermUse.None, step, reader);
+        return _finalNorm.Run(residual, pending, normed, TermUse.None, step, reader);
     }
 
-    /// <summary>Fills in what all layers of a step share: the rotary table, and room to note faults.</summary>
+    // With the sum that was left to a norm, for who looks at it before.
+    private Addend Whole(Addend added)
+    {
+        if (!added.Parts.IsEmpty)
+        {
+            _layer.Ops.ExpertMixture.Sum(added.Parts, added.Rows);
+        }
+
+        return new Addend(added.Rows);
+    }
+
+    /// <summary>Fills in what all layers of a step share: the rotary table, room to note faults, and for terms of generated rows.</summary>
     public void Prepare(StepContext step)
     {
         step.Faults = step.Arena.I32(step.Batch.Rows, 1).Reshape(new Shape(step.Batch.Rows));
         step.Rotary = step.Arena.F32(step.Batch.Rows, Config.Rope.RotaryDim);
+        step.Terms = step.Batch.PromptRows == 0 && Peers is null && _layer.Ops.NormedTerms is { } norm
+            ? step.Arena.Raw(norm.PieceBytes(step.Batch.Rows, Config.Hidden))
+            : default;
         float magnitude = (float)(Config.Rope.Yarn?.AttentionFactor ?? 1);
         _layer.Ops.RotaryTable.Run(step.Batch.Positions, _frequencies, magnitude, step.Rotary);
     }

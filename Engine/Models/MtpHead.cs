@@ -54,8 +54,7 @@ internal sealed class MtpHead
         Tensor result = step.Arena.F32(rows, width);
         ArenaMark mark = step.Arena.Mark();
         Tensor residual = Join(hidden, step), delta = step.Arena.F32(rows, width);
-        _decoder.Forward(residual, pending: default, result, delta, step);
-        _norm.Run(residual, delta, result, step);
+        _norm.Run(residual, _decoder.Forward(residual, pending: default, result, delta, step), result, step);
         step.Arena.Release(mark);
         return result;
     }
@@ -94,7 +93,7 @@ internal sealed class MtpHead
     private MtpStart Begin(Tensor hidden, StepContext step)
     {
         Tensor residual = Join(hidden, step), normed = step.Arena.F32(step.Batch.Rows, _layer.Config.Hidden);
-        _decoder.Norm(residual, pending: default, normed, step);
+        _decoder.Norm(residual, normed, step);
         return new MtpStart(residual, _attention.Prepare(new NormedRows(normed), projected: default, step));
     }
 
@@ -108,9 +107,8 @@ internal sealed class MtpHead
         Tensor result = step.Arena.F32(rows, width);
         ArenaMark mark = step.Arena.Mark();
         Tensor delta = step.Arena.F32(rows, width);
-        _attention.Attend(start.Inputs, delta, step);
-        _decoder.Finish(start.Residual, result, delta, step);
-        _norm.Run(start.Residual, delta, result, step);
+        Addend added = _decoder.Finish(start.Residual, result, _attention.Attend(start.Inputs, delta, step), delta, step);
+        _norm.Run(start.Residual, added, result, step);
         step.Arena.Release(mark);
         return result;
     }

@@ -15,6 +15,12 @@ internal sealed class StepContext(ModelCaches caches, Arena arena)
     /// <summary>i32 [T]: for each row, the first place of the model where its residual stream was not finite (see <see cref="Models.FaultPlace"/>).</summary>
     public Tensor Faults { get; set; }
 
+    /// <summary>
+    /// i8 [n]: room for the terms of a norm's rows where all are generated, apart from memory of the layer before, in which the parts of a sum may lie
+    /// that the norm adds up; or empty.
+    /// </summary>
+    public Tensor Terms { get; set; }
+
     /// <summary>Keys, values and recurrent states.</summary>
     public ModelCaches Caches => caches;
 

@@ -29,6 +29,42 @@ public abstract class ExpertMixture
     public void Run(
         Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows, Tensor terms = default)
     {
+        Check(x, weights, shared, experts, mix, gateLogit, scratch, output, promptRows, terms);
+        if (x.Shape[0] > 0)
+        {
+            Launch(x, terms, weights, shared, experts, mix, gateLogit, scratch, output, promptRows);
+        }
+    }
+
+    /// <summary>Runs T generated rows, and may leave what their experts gave to a <see cref="SummedNorm"/>, or to <see cref="Sum"/>.</summary>
+    /// <param name="x">As for <see cref="Run"/>, and so all others.</param>
+    /// <param name="weights">The routed experts.</param>
+    /// <param name="shared">The shared expert.</param>
+    /// <param name="experts">i32 [T, K].</param>
+    /// <param name="mix">f32 [T, K].</param>
+    /// <param name="gateLogit">f32 [T, 1].</param>
+    /// <param name="scratch">i8 [n].</param>
+    /// <param name="output">f32 [T, H]: the sums, if nothing is left.</param>
+    /// <returns>What is left, in the scratch memory and where its other parts lay before; or nothing.</returns>
+    public ExpertParts RunInParts(
+        Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
+    {
+        Check(x, weights, shared, experts, mix, gateLogit, scratch, output, promptRows: 0, terms: default);
+        return x.Shape[0] > 0 ? LaunchInParts(x, weights, shared, experts, mix, gateLogit, scratch, output) : default;
+    }
+
+    /// <summary>Adds up what <see cref="RunInParts"/> left, for who wants it before a norm.</summary>
+    /// <param name="parts">What was left.</param>
+    /// <param name="output">f32 [T, H].</param>
+    public void Sum(in ExpertParts parts, Tensor output)
+    {
+        LaunchCheck.Is(Op, nameof(output), output, DType.F32, parts.Total.Shape, "[T, H]");
+        LaunchSum(parts, output);
+    }
+
+    private void Check(
+        Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows, Tensor terms)
+    {
         long rows = x.Shape[0], topK = experts.Shape[1];
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, new Shape(rows, weights.Hidden), "[T, H]");
         LaunchCheck.That(!weights.IsPart, Op, "all experts of the model");
@@ -42,14 +78,19 @@ public abstract class ExpertMixture
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(rows, weights.Hidden), "[T, H]");
         LaunchCheck.That(promptRows >= 0 && promptRows <= rows, Op, "0 ≤ promptRows ≤ T");
         LaunchCheck.That(terms.IsEmpty || (TakesTerms(weights, shared) && terms.Shape[0] == promptRows), Op, "terms of the prompt's rows, of weights that take them");
-        if (rows > 0)
-        {
-            Launch(x, terms, weights, shared, experts, mix, gateLogit, scratch, output, promptRows);
-        }
     }
 
     /// <summary>Whether terms of a prompt's rows save a launch.</summary>
     public virtual bool TakesTerms(ExpertWeights weights, SharedExpert shared) => false;
+
+    private protected virtual ExpertParts LaunchInParts(
+        Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
+    {
+        Launch(x, weights, shared, experts, mix, gateLogit, scratch, output, promptRows: 0);
+        return default;
+    }
+
+    private protected virtual void LaunchSum(in ExpertParts parts, Tensor output) => throw new NotSupportedException("experts' sums are not left in parts here");
 
     private protected virtual void Launch(
         Tensor x, Tensor terms, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows) =>

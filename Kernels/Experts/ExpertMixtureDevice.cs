@@ -65,6 +65,25 @@ internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations
         }
     }
 
+    private protected override ExpertParts LaunchInParts(
+        Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
+    {
+        if (_few.TryRun(x, weights, shared, experts, mix, gateLogit, scratch.Address, output))
+        {
+            return default;
+        }
+
+        if (_many.TryRun(x, weights, shared, experts, mix, gateLogit, scratch.Address, out ExpertParts parts))
+        {
+            return parts;
+        }
+
+        Launch(x, terms: default, weights, shared, experts, mix, gateLogit, scratch, output, promptRows: 0);
+        return default;
+    }
+
+    private protected override void LaunchSum(in ExpertParts parts, Tensor output) => _many.Sum(parts, output);
+
     private void Beside(
         Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
     {

@@ -3,8 +3,8 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>
-/// Experts of generated rows that share them, on Hopper (Kernels/Device/Ops/ExpertRowsRing.cs), and a shared expert as one more of them, in three
-/// launches: where weights and rows lie and how many rows there are decide whether they run there, and the bits are those of the kernels they stand for.
+/// Experts of generated rows that share them, on Hopper (Kernels/Device/Ops/ExpertRowsRing.cs), and a shared expert as one more of them, in two
+/// launches and one that adds up, which a norm behind them may do instead: where weights and rows lie and how many rows there are decide whether they run there, and the bits are those of the kernels they stand for.
 /// </summary>
 /// <param name="stream">The device.</param>
 /// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>
@@ -35,6 +35,29 @@ internal sealed class ManyExpertRows(KernelStream stream, bool rounds)
     public bool TryRun(
         in Tensor x, ExpertWeights weights, SharedExpert? shared, in Tensor experts, in Tensor mix, in Tensor gateLogit, nint scratch, in Tensor output)
     {
+        bool runs = TryRun(x, weights, shared, experts, mix, gateLogit, scratch, out ExpertParts parts);
+        if (runs)
+        {
+            Sum(parts, output);
+        }
+
+        return runs;
+    }
+
+    /// <summary>The same without the sum.</summary>
+    /// <param name="x">f32 [T, H].</param>
+    /// <param name="weights">The experts.</param>
+    /// <param name="shared">An expert that every row goes through besides, or null.</param>
+    /// <param name="experts">i32 [T, K].</param>
+    /// <param name="mix">f32 [T, K].</param>
+    /// <param name="gateLogit">f32 [T, 1]; empty without a shared expert.</param>
+    /// <param name="scratch">As above: the parts lie there.</param>
+    /// <param name="given">What the experts gave, without a total where there is no shared one.</param>
+    /// <returns>Whether it was done.</returns>
+    public bool TryRun(
+        in Tensor x, ExpertWeights weights, SharedExpert? shared, in Tensor experts, in Tensor mix, in Tensor gateLogit, nint scratch, out ExpertParts given)
+    {
+        given = default;
         long hidden = weights.Hidden, width = weights.Width, rows = x.Shape[0], topK = experts.Shape[1];
         if (stream.MatrixUnits != MatrixUnits.WarpGroup || !Takes(rows, topK, weights.Count, shared is not null)
             || !weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
@@ -77,36 +100,36 @@ internal sealed class ManyExpertRows(KernelStream stream, bool rounds)
                 break;
         }
 
-        Combine(places, mix, parts, gateLogit, output, sharedRows);
+        given = new ExpertParts(places, mix, parts, shared is null ? default : parts.Rows(places.Shape.Count, sharedRows), gateLogit);
         return true;
     }
 
-    private void Combine(in Tensor places, in Tensor mix, in Tensor parts, in Tensor gateLogit, in Tensor output, int sharedRows)
+    /// <summary>Adds up what experts gave.</summary>
+    public void Sum(in ExpertParts given, in Tensor output)
     {
         // Down lets the sum begin only when gate and up have ended, which wrote the places.
         const int IsEarly = 1;
         bool isWide = PromptExperts.IsAligned(output);
-        if (sharedRows == 0)
+        if (given.Total.IsEmpty)
         {
             if (isWide)
             {
-                ExpertsCombineWideLauncher.Launch(stream, places, mix, parts, output, IsEarly);
+                ExpertsCombineWideLauncher.Launch(stream, given.Places, given.Mix, given.Parts, output, IsEarly);
             }
             else
             {
-                ExpertsCombineLauncher.Launch(stream, places, mix, parts, output);
+                ExpertsCombineLauncher.Launch(stream, given.Places, given.Mix, given.Parts, output);
             }
         }
         else
         {
-            Tensor total = parts.Rows(places.Shape.Count, sharedRows);
             if (isWide)
             {
-                ExpertsCombineWideSharedLauncher.Launch(stream, places, mix, parts, total, gateLogit, output, IsEarly);
+                ExpertsCombineWideSharedLauncher.Launch(stream, given.Places, given.Mix, given.Parts, given.Total, given.GateLogit, output, IsEarly);
             }
             else
             {
-                ExpertsCombineSharedLauncher.Launch(stream, places, mix, parts, total, gateLogit, output);
+                ExpertsCombineSharedLauncher.Launch(stream, given.Places, given.Mix, given.Parts, given.Total, given.GateLogit, output);
             }
         }
     }

@@ -26,6 +26,7 @@ public static class DeviceKernelSet
             GatherRows = new GatherRowsDevice(stream),
             AddRmsNorm = addNorm,
             NormedTerms = stream.MatrixUnits == MatrixUnits.None ? null : new NormedTermsDevice(stream, addNorm, activations),
+            SummedNorm = stream.MatrixUnits == MatrixUnits.WarpGroup ? new SummedNormDevice(stream, addNorm, activations == DType.BF16) : null,
             PartSum = new PartSumDevice(stream),
             GatedRmsNorm = norm,
             Linear = new LinearDevice(stream, activations),

@@ -41,6 +41,24 @@ public abstract class Linear
     /// <summary>Whether so many rows, all generated, may come as terms alone.</summary>
     public virtual bool TakesPieces(LinearWeight weight, long rows) => false;
 
+    /// <summary>Whether products of so many rows, all generated, may be left in slices of k, for <see cref="SummedNorm"/> to join.</summary>
+    public virtual bool LeavesSlices(LinearWeight weight, long rows) => false;
+
+    /// <summary>Multiplies T generated rows and leaves the products in slices of k.</summary>
+    /// <param name="x">f32 [T, K], rows may be strided.</param>
+    /// <param name="weight">[N, K], of which so many rows' products <see cref="LeavesSlices"/>.</param>
+    /// <param name="terms">As for <see cref="Run"/>.</param>
+    /// <returns>f32 [S·T, N], a slice's rows after the other's, in memory of the device that the next op may have.</returns>
+    public Tensor RunInSlices(Tensor x, LinearWeight weight, Tensor terms = default)
+    {
+        LaunchCheck.Is(Op, nameof(x), x, DType.F32, new Shape(x.Shape[0], weight.Inputs), "[T, K]", strided: true);
+        LaunchCheck.That(LeavesSlices(weight, x.Shape[0]), Op, "rows whose products may be left in slices");
+        LaunchCheck.That(terms.IsEmpty || TakesPieces(weight, x.Shape[0]), Op, "terms of generated rows, of a weight that takes them");
+        return LaunchInSlices(x, terms, weight);
+    }
+
+    private protected virtual Tensor LaunchInSlices(Tensor x, Tensor terms, LinearWeight weight) => throw new NotSupportedException("products are not left in slices here");
+
     private protected virtual void Launch(Tensor x, Tensor terms, LinearWeight weight, Tensor output, long promptRows) => Launch(x, weight, output, promptRows);
 
     private protected abstract void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows);

@@ -16,6 +16,15 @@ internal sealed class LinearDevice(KernelStream stream, DType activations) : Lin
     public override bool TakesPieces(LinearWeight weight, long rows) =>
         stream.MatrixUnits == MatrixUnits.WarpGroup && weight.Parts.Length == 1 && _rows.Takes(Matrix(weight, weight.Parts[0])) && _rows.Pieces.Takes(rows, Matrix(weight, weight.Parts[0]));
 
+    public override bool LeavesSlices(LinearWeight weight, long rows) => TakesPieces(weight, rows) && _rows.Pieces.LeavesSlices(rows, Matrix(weight, weight.Parts[0]));
+
+    private protected override Tensor LaunchInSlices(Tensor x, Tensor terms, LinearWeight weight)
+    {
+        Tensor matrix = Matrix(weight, weight.Parts[0]);
+        LaunchCheck.That(!terms.IsEmpty || _rows.Takes(x, matrix), "linear", "rows at multiples of 16 bytes");
+        return _rows.Pieces.InSlices(x, terms, matrix);
+    }
+
     private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows) => Launch(x, terms: default, weight, output, promptRows);
 
     private protected override void Launch(Tensor x, Tensor terms, LinearWeight weight, Tensor output, long promptRows)

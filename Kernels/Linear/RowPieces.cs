@@ -25,6 +25,9 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
     /// <summary>Whether a product of so many rows runs here where nothing is added to it.</summary>
     public bool Takes(long rows, in Tensor weight) => rows > 8 && Cut(rows, weight.Shape[1], weight.Shape[0], isAdded: false).Groups > 0;
 
+    /// <summary>Whether a product that it <see cref="Takes"/> is one of slices of k, which are joined behind it.</summary>
+    public bool LeavesSlices(long rows, in Tensor weight) => Cut(rows, weight.Shape[1], weight.Shape[0], isAdded: false).Parts > 1;
+
     /// <summary>Bytes of rows' pieces.</summary>
     public long Bytes(long rows, long inputs) => Pieces(rows, inputs) * PieceWords * sizeof(int);
 
@@ -87,19 +90,40 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
         Multiply(pieces, cut, cut.Parts == 1 ? 0 : stream.Scratch(cut.SumBytes).Address, weight, default, default, output);
     }
 
+    /// <summary>The slices of x·weightᵀ, which nobody has joined, where it <see cref="LeavesSlices"/>.</summary>
+    /// <param name="x">f32 [T, K].</param>
+    /// <param name="terms">What <see cref="Of"/> gave, of the rows; or empty.</param>
+    /// <param name="weight">The weight.</param>
+    /// <returns>f32 [S·T, N], in the stream's scratch memory.</returns>
+    public Tensor InSlices(in Tensor x, in Tensor terms, in Tensor weight)
+    {
+        long rows = x.Shape[0], inputs = weight.Shape[1], bytes = terms.IsEmpty ? Bytes(rows, inputs) : 0;
+        RowCut cut = Cut(rows, inputs, weight.Shape[0], isAdded: false);
+        nint memory = stream.Scratch(bytes + cut.SumBytes).Address;
+        Tensor pieces = terms;
+        if (terms.IsEmpty)
+        {
+            pieces = Of(memory, rows, inputs);
+            Split(x, pieces);
+        }
+
+        Tensor sums = Sums(cut, memory + (nint)bytes, rows, weight.Shape[0]);
+        Multiply(pieces, cut, weight, sums, rows);
+        return sums;
+    }
+
     private void Multiply(in Tensor pieces, RowCut cut, nint memory, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)
     {
         long rows = output.Shape[0], outputs = weight.Shape[0];
-        int slices = RowUnits.Slices(weight.Shape[1]), tileRows = TileRows(rows);
-        Tensor sums = cut.Parts == 1 ? output : new Tensor(DType.F32, new Shape(cut.Parts * rows, outputs), memory);
-        launches.Groups(tileRows, weight, pieces, sums, (int)rows, Count(rows, tileRows), Blocks(weight.Shape[1]) / 2, slices, cut.Parts, cut.Groups);
+        Tensor sums = cut.Parts == 1 ? output : Sums(cut, memory, rows, outputs);
+        Multiply(pieces, cut, weight, sums, rows);
         if (cut.Parts == 1)
         {
             return;
         }
 
         int groups = Count(rows * outputs, JoinThreads);
-        switch (slices)
+        switch (cut.Parts)
         {
             case 2:
                 LinearRowsJoinSlices2xLauncher.Launch(stream, sums, output, gate, add, groups);
@@ -112,6 +136,15 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
                 break;
         }
     }
+
+    private void Multiply(in Tensor pieces, RowCut cut, in Tensor weight, in Tensor sums, long rows)
+    {
+        int tileRows = TileRows(rows);
+        launches.Groups(
+            tileRows, weight, pieces, sums, (int)rows, Count(rows, tileRows), Blocks(weight.Shape[1]) / 2, RowUnits.Slices(weight.Shape[1]), cut.Parts, cut.Groups);
+    }
+
+    private static Tensor Sums(RowCut cut, nint memory, long rows, long outputs) => new(DType.F32, new Shape(cut.Parts * rows, outputs), memory);
 
     // Where outputs are few, or something is added, which is so where slices are joined, a tile has one slice of k.
     private RowCut Cut(long rows, long inputs, long outputs, bool isAdded)

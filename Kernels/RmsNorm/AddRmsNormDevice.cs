@@ -31,9 +31,12 @@ internal sealed class AddRmsNormDevice(KernelStream stream) : AddRmsNorm
 
     /// <summary>Whether a group keeps a row in its registers; what decides is the same for every number of rows.</summary>
     internal bool KeepsRows(in Tensor residual, in Tensor delta, in Tensor weight, in Tensor output) =>
-        stream.MatrixUnits != MatrixUnits.None && residual.Shape[1] <= WidestRow
+        stream.MatrixUnits != MatrixUnits.None && KeepsRows(residual.Shape[1])
         && IsAligned(residual) && (delta.IsEmpty || IsAligned(delta)) && IsAligned(output) && weight.Address % 16 == 0;
 
+    /// <summary>Whether it does where they lie well.</summary>
+    internal static bool KeepsRows(long width) => width <= WidestRow && width % 4 == 0;
+
     // Which is so for all rows of a tensor or for none: a row's bits do not depend on where it lies.
-    private static bool IsAligned(in Tensor rows) => rows.Address % 16 == 0 && rows.RowStride % 4 == 0 && rows.Shape[1] % 4 == 0;
+    private static bool IsAligned(in Tensor rows) => rows.Address % 16 == 0 && rows.RowStride % 4 == 0;
 }

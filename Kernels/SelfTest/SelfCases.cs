@@ -27,7 +27,7 @@ internal static class SelfCases
     private static readonly DType[] WeightTypes = [DType.BF16, DType.F32];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. PartSum(), .. Linear(), .. LinearTiles(), .. LinearCuts(), .. DeltaRuleSelfCases.All(), .. ExpertSelfCases.All(), .. PromptExpertSelfCases.All(), .. AttentionSelfCases.All(), .. AttentionUnitSelfCases.All(), .. PromptSelfCases.All(), .. GreedyPick(), .. RankPicks(), .. SamplingSelfCases.All(), .. ProductSelfCases.All(), .. LayerSelfCases.All(), .. FewRowSelfCases.All(), .. NormedTermsSelfCases.All(), .. PieceSelfCases.All(), .. StepSelfCases.All()];
+    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. PartSum(), .. Linear(), .. LinearTiles(), .. LinearCuts(), .. DeltaRuleSelfCases.All(), .. ExpertSelfCases.All(), .. PromptExpertSelfCases.All(), .. AttentionSelfCases.All(), .. AttentionUnitSelfCases.All(), .. PromptSelfCases.All(), .. GreedyPick(), .. RankPicks(), .. SamplingSelfCases.All(), .. ProductSelfCases.All(), .. LayerSelfCases.All(), .. FewRowSelfCases.All(), .. NormedTermsSelfCases.All(), .. PieceSelfCases.All(), .. SummedNormSelfCases.All(), .. StepSelfCases.All()];
 
     private static IEnumerable<SelfCase> Embedding() => WeightTypes.SelectMany(type => RowCounts.Select(rows => new SelfCase(
         "embedding", $"{type.Name()} [{rows}, 67]", 0, (set, memory) =>

@@ -83,6 +83,14 @@ public static class AddRmsNormPieces
         AddRmsNormRow.Read<TParts>(x, residual, delta, width);
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
         AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, before, epsilon, place);
+        Leave<TParts, TTerms>(x, terms, width, blocks, eights);
+    }
+
+    /// <summary>Writes a thread's numbers of a row as terms.</summary>
+    internal static void Leave<TParts, TTerms>(float[] x, ArrayView<int> terms, int width, int blocks, int eights)
+        where TParts : struct, IRowParts
+        where TTerms : struct, IActivationTerms
+    {
         int eight = Grid.IdxX / 8, row = Grid.IdxX % 8;
         long tile = ((long)(eight / eights) * blocks * TTerms.Count * eights) + (eight % eights);
         for (int part = 0; part < TParts.Parts; part++)

@@ -127,6 +127,44 @@ public static class AddRmsNormRow
         return before;
     }
 
+    /// <summary>Asks L2 for the group's row, for kernels that add up what the launch before left in parts: those lie there.</summary>
+    internal static void Ask(ArrayView<float> residual, int width)
+    {
+        if (Group.IdxX == 0)
+        {
+            Prefetch.ToL2(ref residual[(long)Grid.IdxX * width], width * sizeof(float));
+        }
+    }
+
+    /// <summary>Waits for the kernel before, as <see cref="Begin"/>.</summary>
+    /// <returns>The fault that is noted, to the first thread.</returns>
+    internal static int WaitNoted(ArrayView<int> faults)
+    {
+        DependentLaunch.Wait();
+        DependentLaunch.Allow();
+        int before = 0;
+        if (Group.IdxX == 0 && faults.Length > 0)
+        {
+            before = faults[Grid.IdxX];
+        }
+
+        return before;
+    }
+
+    /// <summary>Adds four sums to four numbers of the residual, which go back too, if they are of the row; past its end 0 stands for them.</summary>
+    internal static void Keep(float[] x, int at, U4 old, float a, float b, float c, float d, ArrayView<float> residual, long to, bool exists)
+    {
+        float first = Interop.IntAsFloat(old.X) + a, second = Interop.IntAsFloat(old.Y) + b, third = Interop.IntAsFloat(old.Z) + c, fourth = Interop.IntAsFloat(old.W) + d;
+        x[at] = exists ? first : 0f;
+        x[at + 1] = exists ? second : 0f;
+        x[at + 2] = exists ? third : 0f;
+        x[at + 3] = exists ? fourth : 0f;
+        if (exists)
+        {
+            WideAccess.Store(ref residual[to], first, second, third, fourth);
+        }
+    }
+
     /// <summary>A thread's numbers of the row, with what is added, which goes back too; 0 past the row's end.</summary>
     internal static void Read<TParts>(float[] x, ArrayView<float> residual, ArrayView<float> delta, int width)
         where TParts : struct, IRowParts

@@ -8,8 +8,8 @@ public static class ExpertsCombine
 {
     private const int Threads = 256;
 
-    // Ranks whose parts are on their way.
-    private const int Together = 8;
+    /// <summary>Ranks whose parts are on their way.</summary>
+    internal const int Together = 8;
 
     /// <summary>output[t, h] = Σ_r mix[t, r] · parts[places[t, r], h], in the order of the ranks; entries without a place add nothing.</summary>
     [Kernel("experts_combine", Threads, groups: "T", groupsY: "H/256")]
@@ -144,26 +144,11 @@ public static class ExpertsCombine
                 Read(from, share, places, mix, entry, first, topK);
             }
 
-            for (int j = 0; j < Together; j++)
-            {
-                if (first + j < topK)
-                {
-                    // Some place is read where there is none, so that no load waits for a branch.
-                    U4 four = WideAccess.Load(ref parts[((long)Math.Max(from[j], 0) * width) + h]);
-                    part[j * 4] = four.X;
-                    part[(j * 4) + 1] = four.Y;
-                    part[(j * 4) + 2] = four.Z;
-                    part[(j * 4) + 3] = four.W;
-                }
-            }
-
-            for (int j = 0; j < Together; j++)
-            {
-                a = from[j] >= 0 ? Scalar.Fma(share[j], Interop.IntAsFloat(part[j * 4]), a) : a;
-                b = from[j] >= 0 ? Scalar.Fma(share[j], Interop.IntAsFloat(part[(j * 4) + 1]), b) : b;
-                c = from[j] >= 0 ? Scalar.Fma(share[j], Interop.IntAsFloat(part[(j * 4) + 2]), c) : c;
-                d = from[j] >= 0 ? Scalar.Fma(share[j], Interop.IntAsFloat(part[(j * 4) + 3]), d) : d;
-            }
+            Load(part, from, parts, first, topK, width, h);
+            a = Sum(a, 0, part, from, share);
+            b = Sum(b, 1, part, from, share);
+            c = Sum(c, 2, part, from, share);
+            d = Sum(d, 3, part, from, share);
         }
 
         if (isShared)
@@ -180,8 +165,36 @@ public static class ExpertsCombine
         }
     }
 
-    // Ranks that do not exist have no place.
-    private static void Read(int[] from, float[] share, ArrayView<int> places, ArrayView<float> mix, long entry, int first, int topK)
+    /// <summary>Four neighbours of what so many ranks' experts gave.</summary>
+    internal static void Load(uint[] part, int[] from, ArrayView<float> parts, int first, int topK, int width, int h)
+    {
+        for (int j = 0; j < Together; j++)
+        {
+            if (first + j < topK)
+            {
+                // Some place is read where there is none, so that no load waits for a branch.
+                U4 four = WideAccess.Load(ref parts[((long)Math.Max(from[j], 0) * width) + h]);
+                part[j * 4] = four.X;
+                part[(j * 4) + 1] = four.Y;
+                part[(j * 4) + 2] = four.Z;
+                part[(j * 4) + 3] = four.W;
+            }
+        }
+    }
+
+    /// <summary>Adds those ranks' to one of the four.</summary>
+    internal static float Sum(float sum, int which, uint[] part, int[] from, float[] share)
+    {
+        for (int j = 0; j < Together; j++)
+        {
+            sum = from[j] >= 0 ? Scalar.Fma(share[j], Interop.IntAsFloat(part[(j * 4) + which]), sum) : sum;
+        }
+
+        return sum;
+    }
+
+    /// <summary>The places and weights of so many ranks; those that do not exist have no place.</summary>
+    internal static void Read(int[] from, float[] share, ArrayView<int> places, ArrayView<float> mix, long entry, int first, int topK)
     {
         for (int j = 0; j < Together; j++)
         {

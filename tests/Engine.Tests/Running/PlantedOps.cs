@@ -32,6 +32,9 @@ internal static class PlantedOps
         /// <summary>No fault: norms of up to two rows run with what follows them, see <see cref="NormedOps"/>.</summary>
         Norms,
 
+        /// <summary>No fault: terms, and sums of generated rows that are left to norms, see <see cref="SumOps"/>.</summary>
+        Sums,
+
         /// <summary>A row that pads the step writes its key and value to slot 0 of the cache.</summary>
         PaddingRowWithSlot,
     }
@@ -44,31 +47,35 @@ internal static class PlantedOps
         KernelSet right = CpuKernels.Create(CpuBackends.Open());
         CausalConvolution convolution = plant == Plant.HistoryOfLastDraft ? new OldHistory(right.CausalConvolution) : right.CausalConvolution;
         GatedDeltaRule rule = plant == Plant.RoundedBeta ? new RoundedBeta(right.GeneratedDeltaRule) : right.GeneratedDeltaRule;
+        bool terms = plant is Plant.Terms or Plant.Sums;
+        Linear linear = terms ? new TermOps.Product(right.Linear) : right.Linear;
+        ExpertMixture mixture = terms ? new TermOps.Mixture(right.ExpertMixture) : right.ExpertMixture;
         return new KernelSet
         {
             Description = $"cpu, planted: {plant}",
             Embedding = right.Embedding,
             GatherRows = plant == Plant.RowsSwapped ? new SwappedRows(right.GatherRows) : right.GatherRows,
             AddRmsNorm = plant == Plant.StateBeforeNorm ? new StateBeforeNorm(right.AddRmsNorm, config) : right.AddRmsNorm,
-            NormedTerms = plant == Plant.Terms ? new TermOps.Norm(right.AddRmsNorm) : null,
+            NormedTerms = terms ? new TermOps.Norm(right.AddRmsNorm) : null,
+            SummedNorm = plant == Plant.Sums ? new SumOps.Norm(right.AddRmsNorm) : null,
             NormedLinear = plant == Plant.Norms ? new NormedOps.Product(right.AddRmsNorm, right.Linear) : null,
             NormedGateLinear = plant == Plant.Norms ? new NormedOps.Product(right.AddRmsNorm, right.Linear) : null,
             NormedRouter = plant == Plant.Norms ? new NormedOps.Router(right.AddRmsNorm, right.Linear, right.ExpertRouter) : null,
             PartSum = right.PartSum,
-            GatedRmsNorm = plant == Plant.Terms ? new TermOps.GatedNorm(right.GatedRmsNorm) : right.GatedRmsNorm,
-            Linear = plant == Plant.Terms ? new TermOps.Product(right.Linear) : right.Linear,
+            GatedRmsNorm = terms ? new TermOps.GatedNorm(right.GatedRmsNorm) : right.GatedRmsNorm,
+            Linear = plant == Plant.Sums ? new SumOps.Product(linear) : linear,
             GateLinear = right.GateLinear,
             RotaryTable = right.RotaryTable,
             PrepareAttention = plant == Plant.PaddingRowWithSlot ? new PaddedAttention(right.PrepareAttention) : right.PrepareAttention,
-            PagedAttention = plant == Plant.Terms ? new TermOps.Attention(right.PagedAttention) : right.PagedAttention,
+            PagedAttention = terms ? new TermOps.Attention(right.PagedAttention) : right.PagedAttention,
             CausalConvolution = convolution,
             PromptDeltaRule = right.PromptDeltaRule,
             GeneratedDeltaRule = rule,
-            GeneratedDeltaNet = plant == Plant.Terms ? new TermOps.DeltaNet(right.GeneratedDeltaNet) : new GeneratedDeltaNetInThree(convolution, rule, right.GatedRmsNorm),
+            GeneratedDeltaNet = terms ? new TermOps.DeltaNet(right.GeneratedDeltaNet) : new GeneratedDeltaNetInThree(convolution, rule, right.GatedRmsNorm),
             ExpertRouter = right.ExpertRouter,
             GroupedExperts = right.GroupedExperts,
-            GatedMlp = plant == Plant.Terms ? new TermOps.Mlp(right.GatedMlp) : right.GatedMlp,
-            ExpertMixture = plant == Plant.Terms ? new TermOps.Mixture(right.ExpertMixture) : right.ExpertMixture,
+            GatedMlp = terms ? new TermOps.Mlp(right.GatedMlp) : right.GatedMlp,
+            ExpertMixture = plant == Plant.Sums ? new SumOps.Mixture(mixture) : mixture,
             GreedyPick = right.GreedyPick,
             RankPicks = right.RankPicks,
             AdjustLogits = right.AdjustLogits,

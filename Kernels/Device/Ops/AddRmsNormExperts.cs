@@ -1,0 +1,227 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// <see cref="AddRmsNormRow"/> and <see cref="AddRmsNormPieces"/> of what a mixture of experts gave to generated rows: a group adds up what its row's
+/// experts and the shared one gave, in the order of <see cref="ExpertsCombine.WideWithShared"/>, and goes on with the sums, which never lie
+/// in memory. Places, mix and gate are there before the launch before has ended, as they are for that kernel.
+/// </summary>
+public static class AddRmsNormExperts
+{
+    /// <summary>residual += sigmoid(gate) · total + Σ_r mix[r] · parts[places[r]]; the rest as <see cref="AddRmsNormRow.Narrow"/>.</summary>
+    /// <param name="residual">f32 [T, H]; H is a multiple of 4, rows begin at multiples of 16 bytes.</param>
+    /// <param name="places">i32 [T, K]; below 0 where nothing is added.</param>
+    /// <param name="mix">f32 [T, K].</param>
+    /// <param name="parts">f32 [N, H].</param>
+    /// <param name="total">f32 [T, H]: what the shared expert gave.</param>
+    /// <param name="gate">f32 [T, 1].</param>
+    /// <param name="weight">f32 [H].</param>
+    /// <param name="output">f32 [T, H].</param>
+    /// <param name="faults">i32 [T], or empty.</param>
+    /// <param name="topK">K, at least 1.</param>
+    /// <param name="width">H, at most 2,048.</param>
+    /// <param name="gateStride">Elements from a row to the next.</param>
+    /// <param name="outputStride">Likewise.</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="place">The norm's number.</param>
+    [Kernel("add_rms_norm_experts_narrow", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
+    [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes)]
+    public static void Narrow(
+        [Shape("T", "H")] ArrayView<float> residual,
+        [Shape("T", "K")] ArrayView<int> places,
+        [Shape("T", "K")] ArrayView<float> mix,
+        [Shape("N", "H")] ArrayView<float> parts,
+        [Shape("T", "H")] ArrayView<float> total,
+        [Shape("T", "1")] ArrayView<float> gate,
+        [Shape("H")] ArrayView<float> weight,
+        [Shape("T", "H")] ArrayView<float> output,
+        [Shape("T", Optional = true)] ArrayView<int> faults,
+        [Extent("K")] int topK,
+        [Extent("H")] int width,
+        [RowStride("gate")] int gateStride,
+        [RowStride("output")] int outputStride,
+        float epsilon,
+        int place) =>
+        Run<OneRowPart>(residual, places, mix, parts, total, gate, weight, output, faults, topK, width, gateStride, outputStride, epsilon, place);
+
+    /// <summary>As <see cref="Narrow"/>; H is at most 8,192.</summary>
+    [Kernel("add_rms_norm_experts_wide", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
+    [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes)]
+    public static void Wide(
+        [Shape("T", "H")] ArrayView<float> residual,
+        [Shape("T", "K")] ArrayView<int> places,
+        [Shape("T", "K")] ArrayView<float> mix,
+        [Shape("N", "H")] ArrayView<float> parts,
+        [Shape("T", "H")] ArrayView<float> total,
+        [Shape("T", "1")] ArrayView<float> gate,
+        [Shape("H")] ArrayView<float> weight,
+        [Shape("T", "H")] ArrayView<float> output,
+        [Shape("T", Optional = true)] ArrayView<int> faults,
+        [Extent("K")] int topK,
+        [Extent("H")] int width,
+        [RowStride("gate")] int gateStride,
+        [RowStride("output")] int outputStride,
+        float epsilon,
+        int place) =>
+        Run<FourRowParts>(residual, places, mix, parts, total, gate, weight, output, faults, topK, width, gateStride, outputStride, epsilon, place);
+
+    /// <summary>The same into the terms that products of generated rows multiply: see <see cref="AddRmsNormPieces.Narrow"/>.</summary>
+    [Kernel("add_rms_norm_experts_pieces_narrow", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
+    [Instance("", typeof(SplitTerms))]
+    [Instance("rounded", typeof(SingleTerm))]
+    [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes)]
+    public static void NarrowPieces<TTerms>(
+        [Shape("T", "H")] ArrayView<float> residual,
+        [Shape("T", "K")] ArrayView<int> places,
+        [Shape("T", "K")] ArrayView<float> mix,
+        [Shape("N", "H")] ArrayView<float> parts,
+        [Shape("T", "H")] ArrayView<float> total,
+        [Shape("T", "1")] ArrayView<float> gate,
+        [Shape("H")] ArrayView<float> weight,
+        [Shape("B", "W")] ArrayView<int> terms,
+        [Shape("T", Optional = true)] ArrayView<int> faults,
+        [Extent("K")] int topK,
+        [Extent("H")] int width,
+        [RowStride("gate")] int gateStride,
+        int blocks,
+        int eights,
+        float epsilon,
+        int place)
+        where TTerms : struct, IActivationTerms =>
+        RunPieces<OneRowPart, TTerms>(residual, places, mix, parts, total, gate, weight, terms, faults, topK, width, gateStride, blocks, eights, epsilon, place);
+
+    /// <summary>As <see cref="NarrowPieces"/>; H is at most 8,192.</summary>
+    [Kernel("add_rms_norm_experts_pieces_wide", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
+    [Instance("", typeof(SplitTerms))]
+    [Instance("rounded", typeof(SingleTerm))]
+    [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes)]
+    public static void WidePieces<TTerms>(
+        [Shape("T", "H")] ArrayView<float> residual,
+        [Shape("T", "K")] ArrayView<int> places,
+        [Shape("T", "K")] ArrayView<float> mix,
+        [Shape("N", "H")] ArrayView<float> parts,
+        [Shape("T", "H")] ArrayView<float> total,
+        [Shape("T", "1")] ArrayView<float> gate,
+        [Shape("H")] ArrayView<float> weight,
+        [Shape("B", "W")] ArrayView<int> terms,
+        [Shape("T", Optional = true)] ArrayView<int> faults,
+        [Extent("K")] int topK,
+        [Extent("H")] int width,
+        [RowStride("gate")] int gateStride,
+        int blocks,
+        int eights,
+        float epsilon,
+        int place)
+        where TTerms : struct, IActivationTerms =>
+        RunPieces<FourRowParts, TTerms>(residual, places, mix, parts, total, gate, weight, terms, faults, topK, width, gateStride, blocks, eights, epsilon, place);
+
+    private static void Run<TParts>(
+        ArrayView<float> residual,
+        ArrayView<int> places,
+        ArrayView<float> mix,
+        ArrayView<float> parts,
+        ArrayView<float> total,
+        ArrayView<float> gate,
+        ArrayView<float> weight,
+        ArrayView<float> output,
+        ArrayView<int> faults,
+        int topK,
+        int width,
+        int gateStride,
+        int outputStride,
+        float epsilon,
+        int place)
+        where TParts : struct, IRowParts
+    {
+        var x = new float[TParts.Parts * AddRmsNormRow.Four];
+        var weights = new float[TParts.Parts * AddRmsNormRow.Four];
+        uint sums = CudaShared.Base();
+        AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
+        int before = Add<TParts>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride);
+        AddRmsNormRow.Finish<TParts>(sums, x, weights, width, output, (long)Grid.IdxX * outputStride, faults, before, epsilon, place);
+    }
+
+    private static void RunPieces<TParts, TTerms>(
+        ArrayView<float> residual,
+        ArrayView<int> places,
+        ArrayView<float> mix,
+        ArrayView<float> parts,
+        ArrayView<float> total,
+        ArrayView<float> gate,
+        ArrayView<float> weight,
+        ArrayView<int> terms,
+        ArrayView<int> faults,
+        int topK,
+        int width,
+        int gateStride,
+        int blocks,
+        int eights,
+        float epsilon,
+        int place)
+        where TParts : struct, IRowParts
+        where TTerms : struct, IActivationTerms
+    {
+        var x = new float[TParts.Parts * AddRmsNormRow.Four];
+        var weights = new float[TParts.Parts * AddRmsNormRow.Four];
+        uint sums = CudaShared.Base();
+        AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
+        int before = Add<TParts>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride);
+        AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, before, epsilon, place);
+        AddRmsNormPieces.Leave<TParts, TTerms>(x, terms, width, blocks, eights);
+    }
+
+    // The row's sums with the residual, which they go back to.
+    private static int Add<TParts>(
+        float[] x,
+        ArrayView<float> residual,
+        ArrayView<int> places,
+        ArrayView<float> mix,
+        ArrayView<float> parts,
+        ArrayView<float> total,
+        ArrayView<float> gate,
+        ArrayView<int> faults,
+        int topK,
+        int width,
+        int gateStride)
+        where TParts : struct, IRowParts
+    {
+        var from = new int[ExpertsCombine.Together];
+        var share = new float[ExpertsCombine.Together];
+        var part = new uint[ExpertsCombine.Together * AddRmsNormRow.Four];
+        long entry = (long)Grid.IdxX * topK;
+        AddRmsNormRow.Ask(residual, width);
+        ExpertsCombine.Read(from, share, places, mix, entry, 0, topK);
+        float scale = GateMath.Sigmoid(WideAccess.Fresh(ref gate[(long)Grid.IdxX * gateStride]));
+        int before = AddRmsNormRow.WaitNoted(faults);
+        for (int p = 0; p < TParts.Parts; p++)
+        {
+            int h = (Group.IdxX + (p * AddRmsNormRow.Threads)) * AddRmsNormRow.Four, column = Math.Min(h, width - AddRmsNormRow.Four);
+            long own = ((long)Grid.IdxX * width) + column;
+            U4 old = WideAccess.Load(ref residual[own]), last = WideAccess.Load(ref total[own]);
+            float a = 0, b = 0, c = 0, d = 0;
+            for (int first = 0; first < topK; first += ExpertsCombine.Together)
+            {
+                if (p > 0 || first > 0)
+                {
+                    ExpertsCombine.Read(from, share, places, mix, entry, first, topK);
+                }
+
+                ExpertsCombine.Load(part, from, parts, first, topK, width, column);
+                a = ExpertsCombine.Sum(a, 0, part, from, share);
+                b = ExpertsCombine.Sum(b, 1, part, from, share);
+                c = ExpertsCombine.Sum(c, 2, part, from, share);
+                d = ExpertsCombine.Sum(d, 3, part, from, share);
+            }
+
+            a = Scalar.Fma(scale, Interop.IntAsFloat(last.X), a);
+            b = Scalar.Fma(scale, Interop.IntAsFloat(last.Y), b);
+            c = Scalar.Fma(scale, Interop.IntAsFloat(last.Z), c);
+            d = Scalar.Fma(scale, Interop.IntAsFloat(last.W), d);
+            AddRmsNormRow.Keep(x, p * AddRmsNormRow.Four, old, a, b, c, d, residual, own, h < width);
+        }
+
+        return before;
+    }
+}

@@ -1,0 +1,84 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>A sum and the norm behind it on Hopper.</summary>
+/// <param name="stream">The device.</param>
+/// <param name="norm">The norm alone.</param>
+/// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>
+internal sealed class SummedNormDevice(KernelStream stream, AddRmsNormDevice norm, bool rounds) : SummedNorm
+{
+    private const string Op = "summed_norm";
+
+    public override bool Takes(long width) => stream.MatrixUnits == MatrixUnits.WarpGroup && AddRmsNormDevice.KeepsRows(width);
+
+    private protected override void Launch(Tensor residual, Tensor slices, Tensor weight, float epsilon, Tensor output, Tensor faults, int place)
+    {
+        LaunchCheck.That(norm.KeepsRows(residual, slices, weight, output), Op, "rows at multiples of 16 bytes");
+        switch (residual.Shape[1] > AddRmsNormDevice.NarrowRow, slices.Shape[0] / residual.Shape[0])
+        {
+            case (false, 2):
+                AddRmsNormJoinedNarrowSlices2xLauncher.Launch(stream, residual, slices, weight, output, faults, epsilon, place);
+                break;
+            case (false, 4):
+                AddRmsNormJoinedNarrowSlices4xLauncher.Launch(stream, residual, slices, weight, output, faults, epsilon, place);
+                break;
+            case (false, 8):
+                AddRmsNormJoinedNarrowSlices8xLauncher.Launch(stream, residual, slices, weight, output, faults, epsilon, place);
+                break;
+            case (true, 2):
+                AddRmsNormJoinedWideSlices2xLauncher.Launch(stream, residual, slices, weight, output, faults, epsilon, place);
+                break;
+            case (true, 4):
+                AddRmsNormJoinedWideSlices4xLauncher.Launch(stream, residual, slices, weight, output, faults, epsilon, place);
+                break;
+            case (true, 8):
+                AddRmsNormJoinedWideSlices8xLauncher.Launch(stream, residual, slices, weight, output, faults, epsilon, place);
+                break;
+            default:
+                throw new LaunchException($"{Op}: {slices.Shape[0]} rows in slices for {residual.Shape[0]}, expected two, four or eight slices");
+        }
+    }
+
+    private protected override void Launch(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor output, Tensor faults, int place)
+    {
+        Check(residual, parts, weight, output);
+        if (residual.Shape[1] > AddRmsNormDevice.NarrowRow)
+        {
+            AddRmsNormExpertsWideLauncher.Launch(stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, faults, epsilon, place);
+        }
+        else
+        {
+            AddRmsNormExpertsNarrowLauncher.Launch(stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, faults, epsilon, place);
+        }
+    }
+
+    private protected override void LaunchToTerms(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor pieces, Tensor faults, int place)
+    {
+        Check(residual, parts, weight, residual);
+        Tensor pairs = RowPieces.Pairs(pieces);
+        int blocks = RowPieces.Blocks(residual.Shape[1]), eights = RowPieces.Eights(residual.Shape[0]);
+        switch (residual.Shape[1] > AddRmsNormDevice.NarrowRow, rounds)
+        {
+            case (false, false):
+                AddRmsNormExpertsPiecesNarrowLauncher.Launch(
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, pairs, faults, blocks, eights, epsilon, place);
+                break;
+            case (false, true):
+                AddRmsNormExpertsPiecesNarrowRoundedLauncher.Launch(
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, pairs, faults, blocks, eights, epsilon, place);
+                break;
+            case (true, false):
+                AddRmsNormExpertsPiecesWideLauncher.Launch(
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, pairs, faults, blocks, eights, epsilon, place);
+                break;
+            default:
+                AddRmsNormExpertsPiecesWideRoundedLauncher.Launch(
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, pairs, faults, blocks, eights, epsilon, place);
+                break;
+        }
+    }
+
+    private void Check(in Tensor residual, in ExpertParts parts, in Tensor weight, in Tensor output) =>
+        LaunchCheck.That(norm.KeepsRows(residual, parts.Total, weight, output) && parts.Parts.Address % 16 == 0, Op, "rows at multiples of 16 bytes");
+}
