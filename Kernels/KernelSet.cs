@@ -41,7 +41,7 @@ public sealed class KernelSet
     /// <summary>The same with what a prompt's products multiply, or null where the device's take rows as they are: nothing but time depends on it.</summary>
     public NormedTerms? NormedTerms { get; init; }
 
-    /// <summary>The same with the sum that is added, or null where the device has none: nothing but time depends on it.</summary>
+    /// <summary>Residual add and norm with the sum that is added, where it was left in parts, or null where the device has none: nothing but time depends on it.</summary>
     public SummedNorm? SummedNorm { get; init; }
 
     /// <summary>Sum over ranks.</summary>

@@ -44,12 +44,12 @@ internal sealed class DecoderLayer
     public Addend Forward(Tensor residual, Addend pending, Tensor normed, Tensor delta, StepContext step)
     {
         bool routes = _mlp.Norms(step);
-        if (_inputNorm.Projects(_mixer.Input, step) && (routes || _postAttentionNorm.Projects(_mlp.Input, step)))
+        if (pending.IsWhole && _inputNorm.Projects(_mixer.Input, step) && (routes || _postAttentionNorm.Projects(_mlp.Input, step)))
         {
             // The one writes beside the residual, the other back.
             ArenaMark mark = step.Arena.Mark();
             Tensor kept = step.Arena.F32(residual.Shape[0], residual.Shape[1]);
-            Tensor mixed = _mixer.Forward(x: default, _inputNorm.Project(residual, pending.Whole, kept, normed: default, _mixer.Input, step), delta, step).Whole;
+            Tensor mixed = _mixer.Forward(x: default, _inputNorm.Project(residual, pending.Rows, kept, normed: default, _mixer.Input, step), delta, step).Whole;
             Addend sum = routes
                 ? _mlp.Forward(_postAttentionNorm, kept, mixed, residual, normed, delta, step)
                 : _mlp.Forward(new NormedRows(normed), _postAttentionNorm.Project(kept, mixed, residual, normed, _mlp.Input!, step), delta, step);

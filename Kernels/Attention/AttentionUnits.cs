@@ -55,27 +55,27 @@ internal sealed class AttentionUnits(KernelStream stream, DType activations)
             {
                 case (64, false):
                     PagedAttentionRowsColumns64Launcher.Launch(
-                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.Eights, target.Terms, groups);
+                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.EightsShift, target.Terms, groups);
                     break;
                 case (64, true):
                     PagedAttentionRowsColumns64PiecesLauncher.Launch(
-                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.Eights, target.Terms, groups);
+                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.EightsShift, target.Terms, groups);
                     break;
                 case (128, false):
                     PagedAttentionRowsColumns128Launcher.Launch(
-                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.Eights, target.Terms, groups);
+                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.EightsShift, target.Terms, groups);
                     break;
                 case (128, true):
                     PagedAttentionRowsColumns128PiecesLauncher.Launch(
-                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.Eights, target.Terms, groups);
+                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.EightsShift, target.Terms, groups);
                     break;
                 case (_, false):
                     PagedAttentionRowsColumns256Launcher.Launch(
-                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.Eights, target.Terms, groups);
+                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.EightsShift, target.Terms, groups);
                     break;
                 default:
                     PagedAttentionRowsColumns256PiecesLauncher.Launch(
-                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.Eights, target.Terms, groups);
+                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.EightsShift, target.Terms, groups);
                     break;
             }
 
@@ -88,19 +88,19 @@ internal sealed class AttentionUnits(KernelStream stream, DType activations)
                 {
                     case (true, false):
                         PagedAttentionRowsJoinColumns256Launcher.Launch(
-                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.Eights, target.Terms, joins);
+                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.EightsShift, target.Terms, joins);
                         break;
                     case (true, true):
                         PagedAttentionRowsJoinColumns256PiecesLauncher.Launch(
-                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.Eights, target.Terms, joins);
+                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.EightsShift, target.Terms, joins);
                         break;
                     case (false, false):
                         PagedAttentionRowsJoinColumns64Launcher.Launch(
-                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.Eights, target.Terms, joins);
+                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.EightsShift, target.Terms, joins);
                         break;
                     default:
                         PagedAttentionRowsJoinColumns64PiecesLauncher.Launch(
-                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.Eights, target.Terms, joins);
+                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.EightsShift, target.Terms, joins);
                         break;
                 }
             }

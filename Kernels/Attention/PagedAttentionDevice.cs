@@ -54,7 +54,7 @@ internal sealed class PagedAttentionDevice(KernelStream stream, DType activation
         bool asPieces = generated && RowPieces.AreFilled(flat.Shape[1]);
         if (promptRows < rows && generated)
         {
-            PieceTarget target = _pieces.Target(asPieces ? pieces : default, flat);
+            PieceTarget target = _pieces.Target(asPieces ? pieces : default, flat, "paged_attention");
             _units.Generated(shape, queries, projected, keys, values, segments, blocks, output, target, promptRows);
         }
 

@@ -35,7 +35,7 @@ internal sealed class GeneratedDeltaNetDevice(KernelStream stream, GeneratedDelt
         bool takes = stream.MatrixUnits != MatrixUnits.None && shape.KeyDim == Dim && shape.ValueDim == Dim && ratio <= 2
             && weights.Convolution.Shape[1] == Taps && weights.Convolution.Address % 16 == 0 && state.Address % 16 == 0 && history.Address % 16 == 0;
         bool asPieces = takes && RowPieces.AreFilled(shape.ValueWidth);
-        PieceTarget target = _pieces.Target(asPieces ? pieces : default, output);
+        PieceTarget target = _pieces.Target(asPieces ? pieces : default, output, "generated_delta_net");
         if (!takes)
         {
             inThree.Run(shape, weights, inputs, history, state, segments, convolved, output, promptRows, settled);
@@ -73,22 +73,22 @@ internal sealed class GeneratedDeltaNetDevice(KernelStream stream, GeneratedDelt
             case (true, false):
                 DeltaNetHeadsSingleLauncher.Launch(
                     stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
-                    segments, output, target.Pairs, weights.Epsilon, early, target.Blocks, target.Eights, target.Terms, groups);
+                    segments, output, target.Pairs, weights.Epsilon, early, target.Blocks, target.EightsShift, target.Terms, groups);
                 break;
             case (true, true):
                 DeltaNetHeadsSinglePiecesLauncher.Launch(
                     stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
-                    segments, output, target.Pairs, weights.Epsilon, early, target.Blocks, target.Eights, target.Terms, groups);
+                    segments, output, target.Pairs, weights.Epsilon, early, target.Blocks, target.EightsShift, target.Terms, groups);
                 break;
             case (false, false):
                 DeltaNetHeadsDoubleLauncher.Launch(
                     stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
-                    segments, output, target.Pairs, weights.Epsilon, early, target.Blocks, target.Eights, target.Terms, groups);
+                    segments, output, target.Pairs, weights.Epsilon, early, target.Blocks, target.EightsShift, target.Terms, groups);
                 break;
             default:
                 DeltaNetHeadsDoublePiecesLauncher.Launch(
                     stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
-                    segments, output, target.Pairs, weights.Epsilon, early, target.Blocks, target.Eights, target.Terms, groups);
+                    segments, output, target.Pairs, weights.Epsilon, early, target.Blocks, target.EightsShift, target.Terms, groups);
                 break;
         }
     }
@@ -104,22 +104,22 @@ internal sealed class GeneratedDeltaNetDevice(KernelStream stream, GeneratedDelt
             case (true, false):
                 DeltaNetColumnsSingleLauncher.Launch(
                     stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
-                    segments, output, target.Pairs, weights.Epsilon, early, ahead, target.Blocks, target.Eights, target.Terms, groups);
+                    segments, output, target.Pairs, weights.Epsilon, early, ahead, target.Blocks, target.EightsShift, target.Terms, groups);
                 break;
             case (true, true):
                 DeltaNetColumnsSinglePiecesLauncher.Launch(
                     stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
-                    segments, output, target.Pairs, weights.Epsilon, early, ahead, target.Blocks, target.Eights, target.Terms, groups);
+                    segments, output, target.Pairs, weights.Epsilon, early, ahead, target.Blocks, target.EightsShift, target.Terms, groups);
                 break;
             case (false, false):
                 DeltaNetColumnsDoubleLauncher.Launch(
                     stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
-                    segments, output, target.Pairs, weights.Epsilon, early, ahead, target.Blocks, target.Eights, target.Terms, groups);
+                    segments, output, target.Pairs, weights.Epsilon, early, ahead, target.Blocks, target.EightsShift, target.Terms, groups);
                 break;
             default:
                 DeltaNetColumnsDoublePiecesLauncher.Launch(
                     stream, inputs.Qkv, inputs.B, inputs.A, inputs.Z, weights.Convolution, history, weights.Decay, weights.TimeBias, weights.Norm, state,
-                    segments, output, target.Pairs, weights.Epsilon, early, ahead, target.Blocks, target.Eights, target.Terms, groups);
+                    segments, output, target.Pairs, weights.Epsilon, early, ahead, target.Blocks, target.EightsShift, target.Terms, groups);
                 break;
         }
     }

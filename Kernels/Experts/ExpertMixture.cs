@@ -45,7 +45,7 @@ public abstract class ExpertMixture
     /// <param name="gateLogit">f32 [T, 1].</param>
     /// <param name="scratch">i8 [n].</param>
     /// <param name="output">f32 [T, H]: the sums, if nothing is left.</param>
-    /// <returns>What is left, in the scratch memory and where its other parts lay before; or nothing.</returns>
+    /// <returns>What is left, or nothing; its tensors are those given here, and parts of the scratch memory.</returns>
     public ExpertParts RunInParts(
         Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
     {

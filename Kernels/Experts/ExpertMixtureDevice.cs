@@ -15,6 +15,9 @@ internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations
     // Beyond so many rows the shared expert keeps the device busy by itself.
     private const long MostBeside = 512;
 
+    // Up to so many rows leave nothing: the norm of a row would be the work of one group, and one or two rows go on in launches of their own.
+    private const long MostWhole = 8;
+
     private readonly FewExpertRows _few = new(stream, activations == DType.BF16);
     private readonly ManyExpertRows _many = new(stream, activations == DType.BF16);
     private readonly PromptExperts _prompt = new(stream, activations == DType.BF16);
@@ -73,7 +76,7 @@ internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations
             return default;
         }
 
-        if (_many.TryRun(x, weights, shared, experts, mix, gateLogit, scratch.Address, out ExpertParts parts))
+        if (x.Shape[0] > MostWhole && _many.TryRun(x, weights, shared, experts, mix, gateLogit, scratch.Address, out ExpertParts parts))
         {
             return parts;
         }

@@ -63,17 +63,17 @@ internal sealed class ManyExpertRows(KernelStream stream, bool rounds)
             || !weights.TryStack(out Tensor gates, out Tensor ups, out Tensor downs)
             || !_units.Takes(gates, hidden) || !_units.Takes(ups, hidden) || !_units.Takes(downs, width) || !_rowUnits.Takes(x, gates)
             || gates.RowStride % hidden != 0 || ups.RowStride % hidden != 0 || downs.RowStride % width != 0
-            || (shared is { } one && !PromptExperts.Takes(_units, one, width)))
+            || (shared is { } one && !ExpertMatrices.Takes(_units, one, width)))
         {
             return false;
         }
 
         long free = scratch;
         var memory = new ExpertScratch(ref free, _units, weights, rows, topK, slots: 0, hasShared: shared is not null);
-        Tensor gate = PromptExperts.Matrix(gates, hidden, width), up = PromptExperts.Matrix(ups, hidden, width), down = PromptExperts.Matrix(downs, width, hidden);
+        Tensor gate = ExpertMatrices.Matrix(gates, hidden, width), up = ExpertMatrices.Matrix(ups, hidden, width), down = ExpertMatrices.Matrix(downs, width, hidden);
         Tensor sharedGate = shared?.GateUp.Rows(0, width) ?? gate, sharedUp = shared?.GateUp.Rows(width, width) ?? up, sharedDown = shared?.Down.Rows(0, hidden) ?? down;
         Tensor inner = memory.Inner, parts = memory.Parts, places = memory.Places(topK);
-        int gateStep = PromptExperts.Step(gates, hidden), upStep = PromptExperts.Step(ups, hidden), downStep = PromptExperts.Step(downs, width);
+        int gateStep = ExpertMatrices.Step(gates, hidden), upStep = ExpertMatrices.Step(ups, hidden), downStep = ExpertMatrices.Step(downs, width);
         int slices = RowUnits.Slices(hidden), downSlices = RowUnits.Slices(width), groups = stream.Multiprocessors;
         int count = weights.Count, first = weights.First, sharedRows = shared is null ? 0 : (int)rows;
         switch (rows * topK > MostOfEight * count, rounds)
@@ -109,7 +109,7 @@ internal sealed class ManyExpertRows(KernelStream stream, bool rounds)
     {
         // Down lets the sum begin only when gate and up have ended, which wrote the places.
         const int IsEarly = 1;
-        bool isWide = PromptExperts.IsAligned(output);
+        bool isWide = ExpertMatrices.IsAligned(output);
         if (given.Total.IsEmpty)
         {
             if (isWide)

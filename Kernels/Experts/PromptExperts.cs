@@ -49,7 +49,7 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
         in Tensor x, Tensor terms, ExpertWeights weights, SharedExpert? shared, in Tensor experts, in Tensor mix, in Tensor gateLogit, nint scratch, in Tensor output)
     {
         long hidden = weights.Hidden, width = weights.Width;
-        if (!Takes(weights, shared, out Tensor gates, out Tensor ups, out Tensor downs) || !IsAligned(x) || !IsAligned(output))
+        if (!Takes(weights, shared, out Tensor gates, out Tensor ups, out Tensor downs) || !ExpertMatrices.IsAligned(x) || !ExpertMatrices.IsAligned(output))
         {
             return false;
         }
@@ -65,9 +65,9 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
         int count = weights.Count, sharedRows = shared is null ? 0 : (int)x.Shape[0];
         ExpertsSortWarpLauncher.Launch(stream, experts, places, memory.Rows, memory.Counts, weights.First, sharedRows);
         ExpertsPlanLauncher.Launch(stream, memory.Counts, plan);
-        Tensor gate = Matrix(gates, hidden, width), up = Matrix(ups, hidden, width), down = Matrix(downs, width, hidden);
+        Tensor gate = ExpertMatrices.Matrix(gates, hidden, width), up = ExpertMatrices.Matrix(ups, hidden, width), down = ExpertMatrices.Matrix(downs, width, hidden);
         Tensor sharedGate = shared?.GateUp.Rows(0, width) ?? gate, sharedUp = shared?.GateUp.Rows(width, width) ?? up, sharedDown = shared?.Down.Rows(0, hidden) ?? down;
-        int gateStep = Step(gates, hidden), upStep = Step(ups, hidden), downStep = Step(downs, width);
+        int gateStep = ExpertMatrices.Step(gates, hidden), upStep = ExpertMatrices.Step(ups, hidden), downStep = ExpertMatrices.Step(downs, width);
         int inners = Groups(plan, width, Inners), outputs = Groups(plan, hidden, Outputs);
         if (terms.IsEmpty)
         {
@@ -109,24 +109,9 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
         (gates, ups, downs) = (default, default, default);
         return stream.MatrixUnits == MatrixUnits.WarpGroup && weights.TryStack(out gates, out ups, out downs)
             && _units.Takes(gates, hidden) && _units.Takes(ups, hidden) && _units.Takes(downs, width)
-            && gates.RowStride % hidden == 0 && ups.RowStride % hidden == 0 && downs.RowStride % width == 0 && (shared is null || Takes(_units, shared, width));
+            && gates.RowStride % hidden == 0 && ups.RowStride % hidden == 0 && downs.RowStride % width == 0 && (shared is null || ExpertMatrices.Takes(_units, shared, width));
     }
-
-    // As wide as the others, its gates, ups and downs in one piece each.
-    internal static bool Takes(LinearMatrixUnits units, SharedExpert shared, long width) =>
-        shared.Down.Inputs == width && units.Takes(shared.GateUp) && units.Takes(shared.Down) && shared.Down.Parts.Length == 1
-        && (shared.GateUp.Parts.Length == 1 || (shared.GateUp.Parts.Length == 2 && shared.GateUp.Parts[0].Rows == width));
-
-    // From the first expert's first row to the last one's last.
-    internal static Tensor Matrix(in Tensor experts, long inputs, long outputs) =>
-        new(DType.BF16, new Shape(((experts.Shape[0] - 1) * Step(experts, inputs)) + outputs, inputs), experts.Address);
-
-    // Rows from an expert to the next.
-    internal static int Step(in Tensor experts, long inputs) => checked((int)(experts.RowStride / inputs));
 
     private int Groups(in Tensor plan, long outputs, int columns) =>
         (int)long.Min(stream.Multiprocessors, (plan.Shape[0] - 1) * ((outputs + columns - 1) / columns));
-
-    // The copy engine and 16-byte loads alike; a view of some rows keeps what all of them have.
-    internal static bool IsAligned(in Tensor rows) => rows.Address % 16 == 0 && rows.RowStride % 4 == 0;
 }

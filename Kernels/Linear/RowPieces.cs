@@ -5,13 +5,15 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// Linears of more than eight generated rows on Hopper (LinearRowsWarpGroup in Kernels/Device), and the pieces that they take their rows
-/// in: bf16 terms, made by a launch of their own or by the norm before (<see cref="NormedTerms"/>).
+/// in: bf16 terms, made by a launch of their own or by what leaves the rows, a norm (<see cref="NormedTerms"/>), attention or Gated DeltaNet.
 /// </summary>
 /// <param name="stream">The device.</param>
 /// <param name="launches">The kernels' instances.</param>
 /// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>
 internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool rounds)
 {
+    private const string Op = "linear";
+
     // As in LinearRowsWarpGroup.
     private const int TileOutputs = 128;
     private const int JoinThreads = 256;
@@ -47,9 +49,21 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
     /// <summary>Where kernels that write all numbers of rows leave them.</summary>
     /// <param name="pieces">What <see cref="Of"/> gave of so many rows, which are <see cref="AreFilled"/>; or empty.</param>
     /// <param name="output">f32 [T, K]: where the rows go where there are no pieces.</param>
-    public PieceTarget Target(in Tensor pieces, in Tensor output) => pieces.IsEmpty
-        ? new PieceTarget(new Tensor(DType.I32, new Shape(0, 0), output.Address), 0, 0, 0)
-        : new PieceTarget(Pairs(pieces), Blocks(output.Shape[1]), BitOperations.Log2((uint)Eights(output.Shape[0])), rounds ? 1 : 2);
+    /// <param name="op">Whose kernel it is.</param>
+    public PieceTarget Target(in Tensor pieces, in Tensor output, string op)
+    {
+        if (pieces.IsEmpty)
+        {
+            return new PieceTarget(new Tensor(DType.I32, new Shape(0, 0), output.Address), 0, 0, 0);
+        }
+
+        Check(op, pieces, output.Shape[0], output.Shape[1], rounds);
+        return new PieceTarget(Pairs(pieces), Blocks(output.Shape[1]), BitOperations.Log2((uint)Eights(output.Shape[0])), rounds ? 1 : 2);
+    }
+
+    /// <summary>Refuses pieces that are not of so many rows: kernels write and read all of them.</summary>
+    public static void Check(string op, in Tensor pieces, long rows, long inputs, bool rounds) => LaunchCheck.That(
+        pieces.Type == DType.BF16 && pieces.IsContiguous && pieces.Shape == new Shape(Pieces(rows, inputs), 2 * Words * (rounds ? 1 : 2)), op, "pieces of the rows, as many as there are and as wide");
 
     /// <summary>Blocks of 32 along k of a row, a multiple of 8.</summary>
     public static int Blocks(long inputs) => Count(inputs, BlocksOf) * (BlocksOf / Block);
@@ -77,8 +91,11 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
     }
 
     /// <summary>Rounds rows to their pieces.</summary>
-    public void Split(in Tensor x, in Tensor pieces) =>
+    public void Split(in Tensor x, in Tensor pieces)
+    {
+        Check(Op, pieces, x.Shape[0], x.Shape[1], rounds);
         launches.Pieces(x, Pairs(pieces), Blocks(x.Shape[1]), Eights(x.Shape[0]), Count(pieces.Shape[0], Warps));
+    }
 
     /// <summary>output = x·weightᵀ of rows that come as pieces.</summary>
     /// <param name="pieces">What <see cref="Of"/> gave, of T rows.</param>
@@ -86,6 +103,7 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
     /// <param name="output">f32 [T, N].</param>
     public void Run(in Tensor pieces, in Tensor weight, in Tensor output)
     {
+        Check(Op, pieces, output.Shape[0], weight.Shape[1], rounds);
         RowCut cut = Cut(output.Shape[0], weight.Shape[1], weight.Shape[0], isAdded: false);
         Multiply(pieces, cut, cut.Parts == 1 ? 0 : stream.Scratch(cut.SumBytes).Address, weight, default, default, output);
     }
@@ -107,6 +125,7 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
             Split(x, pieces);
         }
 
+        Check(Op, pieces, rows, inputs, rounds);
         Tensor sums = Sums(cut, memory + (nint)bytes, rows, weight.Shape[0]);
         Multiply(pieces, cut, weight, sums, rows);
         return sums;

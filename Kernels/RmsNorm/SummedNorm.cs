@@ -42,7 +42,7 @@ public abstract class SummedNorm
     {
         Shape shape = Check(residual, weight, faults, place);
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, shape, "[T, H]", strided: true);
-        LaunchCheck.Is(Op, nameof(parts), parts.Total, DType.F32, shape, "[T, H]");
+        Check(parts, shape);
         Launch(residual, parts, weight, epsilon, output, faults, place);
     }
 
@@ -57,9 +57,27 @@ public abstract class SummedNorm
     public void RunToTerms(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor pieces, Tensor faults = default, int place = 0)
     {
         Shape shape = Check(residual, weight, faults, place);
-        LaunchCheck.Is(Op, nameof(parts), parts.Total, DType.F32, shape, "[T, H]");
+        Check(parts, shape);
+        LaunchCheck.That(
+            AreApart(pieces, parts.Parts) && AreApart(pieces, parts.Total) && AreApart(pieces, parts.Places) && AreApart(pieces, parts.Mix) && AreApart(pieces, parts.GateLogit),
+            Op, "terms apart from the parts, which others still read while they are written");
         LaunchToTerms(residual, parts, weight, epsilon, pieces, faults, place);
     }
+
+    private static void Check(in ExpertParts parts, Shape shape)
+    {
+        var pairs = new Shape(shape[0], parts.Places.Shape[1]);
+        LaunchCheck.Is(Op, "places", parts.Places, DType.I32, pairs, "[T, K]");
+        LaunchCheck.Is(Op, "mix", parts.Mix, DType.F32, pairs, "[T, K]");
+        LaunchCheck.Is(Op, nameof(parts), parts.Parts, DType.F32, new Shape(parts.Parts.Shape[0], shape[1]), "[N, H]");
+        LaunchCheck.Is(Op, "total", parts.Total, DType.F32, shape, "[T, H]");
+        LaunchCheck.Is(Op, "gateLogit", parts.GateLogit, DType.F32, new Shape(shape[0], 1), "[T, 1]", strided: true);
+    }
+
+    // Whether two tensors share no byte, gaps between rows counted in.
+    private static bool AreApart(in Tensor one, in Tensor other) => End(one) <= other.Address || End(other) <= one.Address;
+
+    private static nint End(in Tensor rows) => rows.Address + (nint)((((rows.Shape[0] - 1) * rows.RowStride) + rows.Shape.RowCount) * rows.Type.Size());
 
     private Shape Check(Tensor residual, Tensor weight, Tensor faults, int place)
     {

@@ -56,6 +56,7 @@ internal sealed class SummedNormDevice(KernelStream stream, AddRmsNormDevice nor
     private protected override void LaunchToTerms(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor pieces, Tensor faults, int place)
     {
         Check(residual, parts, weight, residual);
+        RowPieces.Check(Op, pieces, residual.Shape[0], residual.Shape[1], rounds);
         Tensor pairs = RowPieces.Pairs(pieces);
         int blocks = RowPieces.Blocks(residual.Shape[1]), eights = RowPieces.Eights(residual.Shape[0]);
         switch (residual.Shape[1] > AddRmsNormDevice.NarrowRow, rounds)

@@ -37,7 +37,7 @@ internal static class FewRowSelfCases
             if ((isGate ? set.NormedGateLinear : set.NormedLinear) is { } op && op.Takes(rows, 0, weight))
             {
                 op.Run(residual, added, norm, 1e-6f, kept, normed, faults, Place, weight, output);
-                differences = Differences(sum, kept) + Differences(expectedNormed, normed) + Differences(expectedFaults, faults) + Differences(expected, output);
+                differences = SelfCases.Differences(sum, kept) + SelfCases.Differences(expectedNormed, normed) + SelfCases.Differences(expectedFaults, faults) + SelfCases.Differences(expected, output);
             }
 
             return [expected, memory.New("differences", new Shape(1), [differences])];
@@ -88,13 +88,13 @@ internal static class FewRowSelfCases
                 else
                 {
                     op.Run(residual, added, norm, 1e-6f, kept, normed, faults, Place, found);
-                    differences = Differences(sum, kept) + Differences(expectedNormed, normed) + Differences(expectedFaults, faults);
+                    differences = SelfCases.Differences(sum, kept) + SelfCases.Differences(expectedNormed, normed) + SelfCases.Differences(expectedFaults, faults);
                 }
 
-                differences += Differences(expected.Experts, found.Experts) + Differences(expected.Weights, found.Weights);
+                differences += SelfCases.Differences(expected.Experts, found.Experts) + SelfCases.Differences(expected.Weights, found.Weights);
                 for (int row = 0; row < rows; row++)
                 {
-                    differences += Differences(expected.Logits.Rows(row, 1), found.Logits.Rows(row, 1));
+                    differences += SelfCases.Differences(expected.Logits.Rows(row, 1), found.Logits.Rows(row, 1));
                 }
             }
 
@@ -104,16 +104,4 @@ internal static class FewRowSelfCases
                 weight, shape.Experts, Renormalise: true, memory.New(name, DType.F32, new Shape(rows, result[1] + 2)).Columns(0, result[1]),
                 memory.New($"{name} experts", DType.I32, pairs), memory.New($"{name} weights", DType.F32, pairs));
         }, IsAligned: true, Has: static set => set.NormedRouter is not null);
-
-    private static int Differences(Tensor one, Tensor other)
-    {
-        ReadOnlySpan<int> a = one.AsSpan<int>(), b = other.AsSpan<int>();
-        int count = 0;
-        for (int i = 0; i < a.Length; i++)
-        {
-            count += a[i] == b[i] ? 0 : 1;
-        }
-
-        return count;
-    }
 }

@@ -68,8 +68,8 @@ internal static class LayerSelfCases
                 {
                     int row = one[Segments.FirstRow], slot = one[Segments.Slot];
                     bool isLast = Array.FindLast(of.Apart, a => a[Segments.Slot] == slot) == one;
-                    return Differences(output.Rows(row, 1), alone.Rows(row, 1))
-                        + (isLast ? Differences(state.Rows(slot, 1), stateAlone.Rows(slot, 1)) + Differences(history.Rows(slot, 1), historyAlone.Rows(slot, 1)) : 0);
+                    return SelfCases.Differences(output.Rows(row, 1), alone.Rows(row, 1))
+                        + (isLast ? SelfCases.Differences(state.Rows(slot, 1), stateAlone.Rows(slot, 1)) + SelfCases.Differences(history.Rows(slot, 1), historyAlone.Rows(slot, 1)) : 0);
                 })];
             return [output.Rows(Prompts, Rows - Prompts), state, history, memory.New("differences", new Shape(differences.Length), differences)];
         }, IsAligned: true);
@@ -97,18 +97,6 @@ internal static class LayerSelfCases
         }
 
         return (output, state, history);
-    }
-
-    private static int Differences(Tensor together, Tensor apart)
-    {
-        ReadOnlySpan<int> a = together.AsSpan<int>(), b = apart.AsSpan<int>();
-        int count = 0;
-        for (int i = 0; i < a.Length; i++)
-        {
-            count += a[i] == b[i] ? 0 : 1;
-        }
-
-        return count;
     }
 
     // A call's segments, and those of the calls that do the same rows one by one.

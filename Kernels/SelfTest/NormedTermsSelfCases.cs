@@ -35,8 +35,8 @@ internal static class NormedTermsSelfCases
                 op.Run(residual, added, norm, 1e-6f, normed, terms, areRead, faults, Place);
                 set.Linear.Run(normed, weight, output, prompts, terms);
                 int unread = areRead ? 0 : prompts;
-                differences = Differences(sum, residual) + Differences(expectedFaults, faults) + Differences(expected, output)
-                    + (unread == rows ? 0 : Differences(expectedNormed.Rows(unread, rows - unread), normed.Rows(unread, rows - unread)));
+                differences = SelfCases.Differences(sum, residual) + SelfCases.Differences(expectedFaults, faults) + SelfCases.Differences(expected, output)
+                    + (unread == rows ? 0 : SelfCases.Differences(expectedNormed.Rows(unread, rows - unread), normed.Rows(unread, rows - unread)));
             }
 
             return [expected, memory.New("differences", new Shape(1), [differences])];
@@ -73,7 +73,7 @@ internal static class NormedTermsSelfCases
                 Tensor pieces = op.Pieces(memory.New("pieces", DType.F32, new Shape(op.PieceBytes(rows, hidden) / sizeof(float))), rows, hidden);
                 op.RunGenerated(residual, added, norm, 1e-6f, normed, pieces, faults, Place);
                 set.Linear.Run(normed, weight, output, promptRows: 0, pieces);
-                differences = Differences(sum, residual) + Differences(expectedFaults, faults) + Differences(expected, output);
+                differences = SelfCases.Differences(sum, residual) + SelfCases.Differences(expectedFaults, faults) + SelfCases.Differences(expected, output);
             }
 
             return [expected, memory.New("differences", new Shape(1), [differences])];
@@ -101,21 +101,9 @@ internal static class NormedTermsSelfCases
                 Tensor terms = op.Of(memory.New("terms", DType.F32, new Shape(op.Bytes(rows, width) / sizeof(float))), rows, width);
                 set.GatedRmsNorm.Run(x, z, norm, 1e-6f, normed, terms);
                 set.Linear.Run(normed, weight, output, rows, terms);
-                differences = Differences(expected, output);
+                differences = SelfCases.Differences(expected, output);
             }
 
             return [expected, memory.New("differences", new Shape(1), [differences])];
         }, IsAligned: true, Has: static set => set.NormedTerms is not null);
-
-    private static int Differences(Tensor one, Tensor other)
-    {
-        ReadOnlySpan<int> a = one.AsSpan<int>(), b = other.AsSpan<int>();
-        int count = 0;
-        for (int i = 0; i < a.Length; i++)
-        {
-            count += a[i] == b[i] ? 0 : 1;
-        }
-
-        return count;
-    }
 }

@@ -83,23 +83,11 @@ internal static class PieceSelfCases
         {
             Tensor pieces = maker.Pieces(memory.New("pieces", DType.F32, new Shape(maker.PieceBytes(rows, width) / sizeof(float))), rows, width);
             Tensor room = memory.New("room", DType.F32, x.Shape), output = memory.New("output", DType.F32, expected.Shape);
-            differences = left.Zip(run(room, pieces), Differences).Sum();
+            differences = left.Zip(run(room, pieces), SelfCases.Differences).Sum();
             set.Linear.Run(room, weight, output, promptRows: 0, pieces);
-            differences += Differences(expected, output);
+            differences += SelfCases.Differences(expected, output);
         }
 
         return [expected, .. left, memory.New("differences", new Shape(1), [differences])];
-    }
-
-    private static int Differences(Tensor one, Tensor other)
-    {
-        ReadOnlySpan<int> a = one.AsSpan<int>(), b = other.AsSpan<int>();
-        int count = 0;
-        for (int i = 0; i < a.Length; i++)
-        {
-            count += a[i] == b[i] ? 0 : 1;
-        }
-
-        return count;
     }
 }

@@ -53,21 +53,9 @@ internal static class PromptExpertSelfCases
             return
             [
                 output,
-                memory.New("differences", new Shape(1), [Differences(output, other)]),
+                memory.New("differences", new Shape(1), [SelfCases.Differences(output, other)]),
                 ProductSelfCases.Compare(memory, output, alone, row => set.GroupedExperts.Run(
                     x.Rows(row, 1), weights, chosen.Rows(row, 1), mix.Rows(row, 1), scratch, alone, promptRows: 1)),
             ];
         }, IsAligned: true);
-
-    private static int Differences(Tensor a, Tensor b)
-    {
-        ReadOnlySpan<int> left = a.AsSpan<int>(), right = b.AsSpan<int>();
-        int count = 0;
-        for (int i = 0; i < left.Length; i++)
-        {
-            count += left[i] == right[i] ? 0 : 1;
-        }
-
-        return count;
-    }
 }

@@ -157,4 +157,17 @@ internal static class SelfCases
 
         return values;
     }
+
+    /// <summary>How many 32-bit words of two tensors of one shape differ.</summary>
+    public static int Differences(Tensor one, Tensor other)
+    {
+        ReadOnlySpan<int> a = one.AsSpan<int>(), b = other.AsSpan<int>();
+        int count = 0;
+        for (int i = 0; i < a.Length; i++)
+        {
+            count += a[i] == b[i] ? 0 : 1;
+        }
+
+        return count;
+    }
 }

@@ -33,7 +33,7 @@ internal static class SummedNormSelfCases
             if (set.SummedNorm is { } op && op.Takes(hidden) && set.Linear.LeavesSlices(weight, rows))
             {
                 op.Run(residual, set.Linear.RunInSlices(x, weight), norm, Epsilon, output, faults, Place);
-                differences = Differences(sum, residual) + Differences(expectedFaults, faults) + Differences(expected, output);
+                differences = SelfCases.Differences(sum, residual) + SelfCases.Differences(expectedFaults, faults) + SelfCases.Differences(expected, output);
             }
 
             return [expected, memory.New("differences", new Shape(1), [differences])];
@@ -64,11 +64,12 @@ internal static class SummedNormSelfCases
             Tensor output = memory.New("output", DType.F32, all), expected = memory.New("expected", DType.F32, all);
             set.ExpertMixture.Run(x, weights, shared, chosen, mix, gate, scratch, added, promptRows: 0);
             set.AddRmsNorm.Run(sum, added, norm, Epsilon, expected, expectedFaults, Place);
-            int differences = 0;
+            // A device that takes the width leaves all of these in parts: else nothing would be compared.
+            int differences = set.SummedNorm?.Takes(hidden) == true ? 1 : 0;
             if (set.SummedNorm is { } op && op.Takes(hidden) && set.ExpertMixture.RunInParts(x, weights, shared, chosen, mix, gate, scratch, output) is { IsEmpty: false } parts)
             {
                 op.Run(residual, parts, norm, Epsilon, output, faults, Place);
-                differences = Differences(sum, residual) + Differences(expectedFaults, faults) + Differences(expected, output);
+                differences = SelfCases.Differences(sum, residual) + SelfCases.Differences(expectedFaults, faults) + SelfCases.Differences(expected, output);
                 var product = new LinearWeight(memory.New("product", DType.BF16, new Shape(Outputs, hidden), SelfCases.Normal(133, (long)Outputs * hidden)));
                 if (set.NormedTerms is { } maker && set.Linear.TakesPieces(product, rows))
                 {
@@ -77,7 +78,7 @@ internal static class SummedNormSelfCases
                     set.Linear.Run(expected, product, one, promptRows: 0);
                     op.RunToTerms(again, parts, norm, Epsilon, pieces, faultsAgain, Place);
                     set.Linear.Run(expected, product, two, promptRows: 0, pieces);
-                    differences += Differences(sum, again) + Differences(expectedFaults, faultsAgain) + Differences(one, two);
+                    differences += SelfCases.Differences(sum, again) + SelfCases.Differences(expectedFaults, faultsAgain) + SelfCases.Differences(one, two);
                 }
             }
 
@@ -102,17 +103,5 @@ internal static class SummedNormSelfCases
         int[] noted = new int[rows];
         noted[5] = 1;
         return noted;
-    }
-
-    private static int Differences(Tensor one, Tensor other)
-    {
-        ReadOnlySpan<int> a = one.AsSpan<int>(), b = other.AsSpan<int>();
-        int count = 0;
-        for (int i = 0; i < a.Length; i++)
-        {
-            count += a[i] == b[i] ? 0 : 1;
-        }
-
-        return count;
     }
 }

@@ -32,7 +32,7 @@ public static class AttentionJoin
     /// <param name="spans">The most spans that a row may have.</param>
     /// <param name="firstRow">The first of the rows.</param>
     /// <param name="termBlocks">Blocks of 32 along k of the pieces.</param>
-    /// <param name="eights">Eights of rows of a tile, as a power of two.</param>
+    /// <param name="eightsShift">Eights of rows of a tile, as a power of two.</param>
     /// <param name="termCount">Terms of a number.</param>
     [Kernel("paged_attention_rows_join", Threads, groups: "*", Unroll = true)]
     [Instance("columns64", typeof(ColumnTile64), typeof(NumberRows))]
@@ -54,7 +54,7 @@ public static class AttentionJoin
         [Extent("Spans")] int spans,
         int firstRow,
         int termBlocks,
-        int eights,
+        int eightsShift,
         int termCount)
         where TColumns : struct, IColumnTile
         where TForm : struct, IRowForm
@@ -148,7 +148,7 @@ public static class AttentionJoin
                 if (TForm.ArePieces)
                 {
                     RowTermPieces.StoreHalf(
-                        terms, RowTermPieces.Place(row, k, termBlocks, eights, termCount), eights, termCount, value, Lanes.Xor(value, 1), (thread & 1) != 0);
+                        terms, RowTermPieces.Place(row, k, termBlocks, eightsShift, termCount), eightsShift, termCount, value, Lanes.Xor(value, 1), (thread & 1) != 0);
                 }
                 else
                 {

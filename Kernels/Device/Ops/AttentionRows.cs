@@ -55,7 +55,7 @@ public static class AttentionRows
     /// <param name="firstRow">The first of the rows.</param>
     /// <param name="headTiles">Groups that share a key/value head.</param>
     /// <param name="termBlocks">Blocks of 32 along k of the pieces.</param>
-    /// <param name="eights">Eights of rows of a tile, as a power of two.</param>
+    /// <param name="eightsShift">Eights of rows of a tile, as a power of two.</param>
     /// <param name="termCount">Terms of a number.</param>
     [Kernel("paged_attention_rows", Threads, groups: "*", groupsY: "Spans", Unroll = true)]
     [Instance("columns64", typeof(ColumnTile64), typeof(NumberRows))]
@@ -85,7 +85,7 @@ public static class AttentionRows
         int firstRow,
         int headTiles,
         int termBlocks,
-        int eights,
+        int eightsShift,
         int termCount)
         where TColumns : struct, IColumnTile
         where TForm : struct, IRowForm
@@ -233,7 +233,7 @@ public static class AttentionRows
                         if (TForm.ArePieces)
                         {
                             int k = ((head + own) * TColumns.Columns) + firstColumn + (i * 8);
-                            RowTermPieces.Store(terms, RowTermPieces.Place(row, k, termBlocks, eights, termCount), eights, termCount, left, right);
+                            RowTermPieces.Store(terms, RowTermPieces.Place(row, k, termBlocks, eightsShift, termCount), eightsShift, termCount, left, right);
                         }
                         else
                         {
@@ -335,7 +335,7 @@ public static class AttentionRows
             U4 left = CudaShared.Load4(weights + (uint)(((step * 32) + lane) * 16));
             for (int i = 0; i < Tiles<TColumns>(); i += 2)
             {
-                // Sixteen positions of two eights of columns; where a warp has one, the second is not used.
+                // Sixteen positions of two eightsShift of columns; where a warp has one, the second is not used.
                 int chunk = first + i + (Tiles<TColumns>() > 1 ? lane >> 4 : 0);
                 U4 right = WarpMatrix.LoadTransposed(values + AttentionCells.ValuePlace<TColumns>((step * 16) + (lane & 15), chunk));
                 WarpMatrix.Multiply(i * 4, left, right.X, right.Y);

@@ -75,7 +75,7 @@ public static class DeltaNetColumns
         int settled,
         int ahead,
         int blocks,
-        int eights,
+        int eightsShift,
         int count)
         where THeads : struct, IValueHeads
         where TForm : struct, IRowForm
@@ -250,7 +250,7 @@ public static class DeltaNetColumns
                 U4 all = SharedWords.Load4(squares);
                 float sum = Interop.IntAsFloat(all.X) + Interop.IntAsFloat(all.Y) + Interop.IntAsFloat(all.Z) + Interop.IntAsFloat(all.W);
                 DeltaNetSums.Leave<TForm>(
-                    output, terms, row, heads, head, column, blocks, eights, count, Scalar.Multiply(result * Scalar.Rsqrt((sum / Dim) + epsilon) * weight, gate * Scalar.Sigmoid(gate)));
+                    output, terms, row, heads, head, column, blocks, eightsShift, count, Scalar.Multiply(result * Scalar.Rsqrt((sum / Dim) + epsilon) * weight, gate * Scalar.Sigmoid(gate)));
                 DeltaNetSums.Keep(history, place + valueChannel, channels, value);
             }
 

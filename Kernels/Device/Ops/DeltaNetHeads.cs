@@ -73,7 +73,7 @@ public static class DeltaNetHeads
         float epsilon,
         int settled,
         int blocks,
-        int eights,
+        int eightsShift,
         int count)
         where THeads : struct, IValueHeads
         where TForm : struct, IRowForm
@@ -271,7 +271,7 @@ public static class DeltaNetHeads
                     U4 all = SharedWords.Load4(memory + SquaresAt);
                     float sum = Interop.IntAsFloat(all.X) + Interop.IntAsFloat(all.Y) + Interop.IntAsFloat(all.Z) + Interop.IntAsFloat(all.W);
                     DeltaNetSums.Leave<TForm>(
-                        output, terms, row, heads, head, column, blocks, eights, count, Scalar.Multiply(result * Scalar.Rsqrt((sum / Dim) + epsilon) * weight, gate * Scalar.Sigmoid(gate)));
+                        output, terms, row, heads, head, column, blocks, eightsShift, count, Scalar.Multiply(result * Scalar.Rsqrt((sum / Dim) + epsilon) * weight, gate * Scalar.Sigmoid(gate)));
                 }
 
                 if (thread < 3 * Dim && (third == 2 || own == THeads.Count - 1))

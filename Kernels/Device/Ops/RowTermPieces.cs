@@ -67,41 +67,41 @@ public static class RowTermPieces
     /// <param name="row">The row.</param>
     /// <param name="k">The first number's place, even, or the second's.</param>
     /// <param name="blocks">Blocks of 32 along k.</param>
-    /// <param name="eights">Eights of rows of a tile, as a power of two.</param>
+    /// <param name="eightsShift">Eights of rows of a tile, as a power of two.</param>
     /// <param name="count">Terms of a number.</param>
-    internal static long Place(int row, int k, int blocks, int eights, int count)
+    internal static long Place(int row, int k, int blocks, int eightsShift, int count)
     {
-        int eight = row >> 3, tile = eight >> eights;
-        long piece = (((((long)tile * blocks) + (k >> 5)) * count) << eights) + (eight - (tile << eights));
+        int eight = row >> 3, tile = eight >> eightsShift;
+        long piece = (((((long)tile * blocks) + (k >> 5)) * count) << eightsShift) + (eight - (tile << eightsShift));
         return (piece * Words) + (((k >> 1) & 3) * 32) + ((row & 7) * 4) + ((k >> 3) & 3);
     }
 
     /// <summary>Stores the terms of two neighbouring numbers.</summary>
     /// <param name="terms">As <see cref="Run"/> writes them.</param>
     /// <param name="place">Where: see <see cref="Place"/>.</param>
-    /// <param name="eights">Eights of rows of a tile, as a power of two.</param>
+    /// <param name="eightsShift">Eights of rows of a tile, as a power of two.</param>
     /// <param name="count">Terms of a number.</param>
     /// <param name="first">The first number.</param>
     /// <param name="second">The second.</param>
-    internal static void Store(ArrayView<int> terms, long place, int eights, int count, float first, float second)
+    internal static void Store(ArrayView<int> terms, long place, int eightsShift, int count, float first, float second)
     {
         uint pair = BF16.Pack(first, second);
         terms[place] = (int)pair;
         if (count == 2)
         {
-            terms[place + (Words << eights)] = (int)SplitProducts.Rest(first, second, pair);
+            terms[place + (Words << eightsShift)] = (int)SplitProducts.Rest(first, second, pair);
         }
     }
 
     /// <summary>The same of numbers that two lanes have: the first one's lane stores the first terms, the other lane the second ones.</summary>
     /// <param name="terms">As <see cref="Run"/> writes them.</param>
     /// <param name="place">Where: see <see cref="Place"/>.</param>
-    /// <param name="eights">Eights of rows of a tile, as a power of two.</param>
+    /// <param name="eightsShift">Eights of rows of a tile, as a power of two.</param>
     /// <param name="count">Terms of a number.</param>
     /// <param name="own">The lane's number.</param>
     /// <param name="other">The other lane's.</param>
     /// <param name="isSecond">Whether the lane's is the second of the two.</param>
-    internal static void StoreHalf(ArrayView<int> terms, long place, int eights, int count, float own, float other, bool isSecond)
+    internal static void StoreHalf(ArrayView<int> terms, long place, int eightsShift, int count, float own, float other, bool isSecond)
     {
         float first = isSecond ? other : own, second = isSecond ? own : other;
         uint pair = BF16.Pack(first, second);
@@ -111,7 +111,7 @@ public static class RowTermPieces
         }
         else if (count == 2)
         {
-            terms[place + (Words << eights)] = (int)SplitProducts.Rest(first, second, pair);
+            terms[place + (Words << eightsShift)] = (int)SplitProducts.Rest(first, second, pair);
         }
     }
 }

@@ -32,11 +32,11 @@ public sealed class NormedTermsTests
         Assert.True(((TermOps.DeltaNet)other.Ops.GeneratedDeltaNet).Runs > 0 && ((TermOps.Attention)other.Ops.PagedAttention).Runs > 0);
     }
 
-    // Without drafts: those read the rows themselves, and what begins the MTP head has no op before it that makes terms.
+    // Of MLPs no linear is one. Without drafts: those read the rows themselves, and what begins the MTP head has no op before it that makes terms.
     [Theory]
     [InlineData("fixtures/qwen3.5-moe")]
     [InlineData("fixtures/qwen3.5-dense")]
-    public void No_product_of_a_step_of_generated_rows_alone_needs_a_launch_that_makes_its_terms(string fixture)
+    public void No_linear_of_a_step_of_generated_rows_alone_needs_a_launch_that_makes_its_terms(string fixture)
     {
         string folder = TestData.Path(fixture);
         using var model = LoadedModel.Open(folder, CpuBackends.Open());

@@ -38,7 +38,10 @@ internal static class SumOps
 
         private protected override void LaunchToTerms(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor pieces, Tensor faults, int place)
         {
-            Launch(residual, parts, weight, epsilon, new Tensor(DType.F32, residual.Shape, pieces.Address), faults, place);
+            // Groups write while others still read parts: who has both in one place sees it.
+            var room = new Tensor(DType.F32, residual.Shape, pieces.Address);
+            room.AsSpan<float>().Fill(float.NaN);
+            Launch(residual, parts, weight, epsilon, room, faults, place);
             Runs = Runs with { Parts = Runs.Parts - 1, Terms = Runs.Terms + 1 };
         }
     }

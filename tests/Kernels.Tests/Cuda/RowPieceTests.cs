@@ -55,6 +55,29 @@ public sealed class RowPieceTests
         Check(stream, activations, rows, heads * dim, expected, (set, memory, output, pieces) => Attend(set, memory, shape, rows, longest, output, pieces));
     }
 
+    // Kernels write and read as many pieces as the rows have: those of fewer rows would end before.
+    [Fact]
+    public void Pieces_of_other_rows_are_refused()
+    {
+        using var stream = new PtxStream(MatrixUnits.WarpGroup) { IsIdle = true };
+        KernelSet set = DeviceKernelSet.Create(stream);
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Tensor output = memory.New("output", DType.F32, new Shape(17, 256)), product = memory.New("product", DType.F32, new Shape(17, Outputs));
+        Tensor fewer = set.NormedTerms!.Pieces(memory.New("pieces", DType.F32, new Shape(set.NormedTerms.PieceBytes(9, 256) / sizeof(float))), 9, 256);
+        LinearWeight weight = Weight(memory, 256);
+        Assert.True(set.Linear.TakesPieces(weight, 17));
+        Action[] calls =
+        [
+            () => DeltaNet(set, memory, new DeltaRuleShape(1, 2, 128, 128), 17, output, fewer),
+            () => Attend(set, memory, new AttentionShape(2, 1, 128), 17, 90, output, fewer),
+            () => set.Linear.Run(output, weight, product, promptRows: 0, fewer),
+        ];
+        foreach (Action call in calls)
+        {
+            Assert.Contains("pieces of the rows, as many as there are", Assert.Throws<LaunchException>(call).Message, StringComparison.Ordinal);
+        }
+    }
+
     private static void Check(PtxStream stream, DType activations, int rows, int width, string[] kernels, Action<KernelSet, GuardedMemory, Tensor, Tensor> run)
     {
         // Products of so few outputs run in pieces where multiprocessors are few.

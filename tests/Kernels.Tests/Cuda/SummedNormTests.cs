@@ -190,6 +190,35 @@ public sealed class SummedNormTests
         Assert.Null(other.SummedNorm);
     }
 
+    // One group's terms would be written over what another still reads; and what is left is that of the rows.
+    [Fact]
+    public void Terms_lie_apart_from_the_parts_and_parts_are_those_of_the_rows()
+    {
+        const int Rows = 9, Width = 256;
+        using var stream = new PtxStream(MatrixUnits.WarpGroup) { IsIdle = true };
+        KernelSet set = DeviceKernelSet.Create(stream);
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Shape all = new(Rows, Width), pairs = new(Rows, 2);
+        NormedTerms maker = set.NormedTerms!;
+        Tensor residual = memory.New("residual", DType.F32, all), weight = memory.New("weight", DType.F32, new Shape(Width));
+        Tensor sums = memory.New("parts", DType.F32, new Shape(4 * Rows, Width)), room = memory.New("pieces", DType.F32, new Shape(maker.PieceBytes(2 * Rows, Width) / sizeof(float)));
+        Tensor pieces = maker.Pieces(room, Rows, Width), within = maker.Pieces(sums, Rows, Width), more = maker.Pieces(room, 2 * Rows, Width);
+        var parts = new ExpertParts(
+            memory.New("places", DType.I32, pairs), memory.New("mix", DType.F32, pairs), sums, memory.New("total", DType.F32, all), memory.New("gate", DType.F32, new Shape(Rows, 1)));
+        set.SummedNorm!.RunToTerms(residual, parts, weight, Epsilon, pieces);
+        Assert.Single(stream.Ran);
+        (ExpertParts Parts, Tensor Pieces, string Expected)[] wrong =
+        [
+            (parts, within, "terms apart from the parts"), (parts, more, "pieces of the rows"), (parts with { Mix = parts.Mix.Rows(0, 8) }, pieces, "'mix' is"),
+            (parts with { Places = parts.Places.Rows(0, 8) }, pieces, "'places' is"), (parts with { GateLogit = parts.GateLogit.Rows(0, 8) }, pieces, "'gateLogit' is"),
+            (parts with { Total = parts.Total.Rows(0, 8) }, pieces, "'total' is"),
+        ];
+        foreach ((ExpertParts left, Tensor target, string expected) in wrong)
+        {
+            Assert.Contains(expected, Assert.Throws<LaunchException>(() => set.SummedNorm.RunToTerms(residual, left, weight, Epsilon, target)).Message, StringComparison.Ordinal);
+        }
+    }
+
     private static void AssertNear(float[] given, float[] parts, int slices, int rows, int row, Tensor weight, Tensor output)
     {
         int width = (int)weight.Shape[0];
