@@ -67,7 +67,7 @@ public static class SelfTest
     // references say, whose sums are off by as much to either side. Rounding left out or done otherwise is beyond it.
     private static double Turns(SelfCase test, KernelSet[] turned)
     {
-        bool rounds = test.Op.Contains("experts", StringComparison.Ordinal) || test.Op.Contains("mlp", StringComparison.Ordinal) || test.Op.Contains("mixture", StringComparison.Ordinal);
+        bool rounds = test.Turns || test.Op.Contains("experts", StringComparison.Ordinal) || test.Op.Contains("mlp", StringComparison.Ordinal) || test.Op.Contains("mixture", StringComparison.Ordinal);
         return rounds && turned.Length > 0 ? Error(Outputs(test, turned[0], out _), Outputs(test, turned[1], out _)) : 0;
     }
 

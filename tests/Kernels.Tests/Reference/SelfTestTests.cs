@@ -23,6 +23,26 @@ public sealed unsafe class SelfTestTests
         Assert.InRange(found.Error, 1e-5, 1e-3);
     }
 
+    // Experts whose sum a norm adds up, and the norm.
+    [Fact]
+    public void Numbers_that_turn_before_a_norm_pass()
+    {
+        KernelSet off = ReferenceKernels.Create(DType.F32, DType.BF16, 4e-6);
+        var set = new KernelSet
+        {
+            Description = "planted",
+            Activations = DType.BF16,
+            PrepareAttention = off.PrepareAttention,
+            ExpertMixture = off.ExpertMixture,
+            AddRmsNorm = off.AddRmsNorm,
+            Linear = off.Linear,
+            SummedNorm = new NoWidth(),
+        };
+        SelfTestResult found = Assert.Single(SelfTest.Run(set, static op => op == "summed_norm"));
+        Assert.Null(found.Fault);
+        Assert.InRange(found.Error, 1e-5, 1e-3);
+    }
+
     [Fact]
     public void What_a_set_may_do_without_is_held_to_its_bits_where_it_is_there()
     {
@@ -51,6 +71,21 @@ public sealed unsafe class SelfTestTests
             RoundedActivations.Round((float*)x.Address, (float*)rounded.Address, x.Shape.Count);
             mlp.Run(new Tensor(DType.F32, x.Shape, rounded.Address), gateUp, down, gateLogit, add, scratch, output, promptRows);
         }
+    }
+
+    // There, and takes nothing.
+    private sealed class NoWidth : SummedNorm
+    {
+        public override bool Takes(long width) => false;
+
+        private protected override void Launch(Tensor residual, Tensor slices, Tensor weight, float epsilon, Tensor output, Tensor faults, int place) =>
+            throw new NotSupportedException();
+
+        private protected override void Launch(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor output, Tensor faults, int place) =>
+            throw new NotSupportedException();
+
+        private protected override void LaunchToTerms(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor pieces, Tensor faults, int place) =>
+            throw new NotSupportedException();
     }
 
     // The first number of each call is the next one.
