@@ -4,7 +4,7 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// The self-test's calls of ops whose generated rows go to what the product behind them multiplies: the product of those, and how many of
-/// its values differ from that of the rows themselves: none.
+/// its values differ from that of the rows themselves: none. Only devices that make such rows have these calls.
 /// </summary>
 internal static class PieceSelfCases
 {
@@ -38,7 +38,7 @@ internal static class PieceSelfCases
                 projected.Columns(0, shape.Channels), projected.Columns(shape.Channels, shape.ValueWidth), projected.Columns(after, shape.ValueHeads),
                 projected.Columns(after + shape.ValueHeads, shape.ValueHeads));
             Tensor segments = memory.New("segments", new Shape(rows, Segments.Columns), [.. Enumerable.Range(0, rows).SelectMany(i => (int[])[i, 1, 3 * i, rows - 1 - i])]);
-            return Results(set, memory, rows, shape.ValueWidth, set.GeneratedDeltaNet.MakesPieces, (output, pieces) =>
+            return Results(set, memory, rows, shape.ValueWidth, (output, pieces) =>
             {
                 Shape states = shape.State(rows), pasts = new(rows, 3, shape.Channels);
                 float scale = 1 / MathF.Sqrt(shape.KeyDim);
@@ -49,7 +49,7 @@ internal static class PieceSelfCases
                     settled: true, pieces);
                 return [state, history];
             });
-        }, IsAligned: true);
+        }, IsAligned: true, Has: static set => set.GeneratedDeltaNet.MakesPieces);
 
     private static IEnumerable<SelfCase> Attention() =>
         from call in ((AttentionShape Shape, int Rows)[])[
@@ -64,22 +64,22 @@ internal static class PieceSelfCases
             Tensor keyCache = memory.New("keys", set.CacheType, keys, SelfCases.Normal(143, keys.Count)), valueCache = memory.New("values", set.CacheType, values, SelfCases.Normal(144, values.Count));
             Tensor blocks = memory.New("blocks", new Shape(rows, Width), [.. Enumerable.Range(0, rows * Width).Select(i => i * 7 % Blocks)]);
             Tensor segments = memory.New("segments", new Shape(rows, Segments.Columns), [.. Enumerable.Range(0, rows).SelectMany(i => (int[])[i, 1, Positions[i % Positions.Length], i])]);
-            return Results(set, memory, rows, width, set.PagedAttention.MakesPieces, (output, pieces) =>
+            return Results(set, memory, rows, width, (output, pieces) =>
             {
                 set.PagedAttention.Run(shape, queries, projected, keyCache, valueCache, segments, blocks, output, promptRows: 0, pieces);
                 return [];
             });
-        }, IsAligned: true);
+        }, IsAligned: true, Has: static set => set.PagedAttention.MakesPieces);
 
     // Outputs are as many as need more than half of a card's multiprocessors: else products take no pieces.
-    private static Tensor[] Results(KernelSet set, GuardedMemory memory, int rows, int width, bool makes, Func<Tensor, Tensor, Tensor[]> run)
+    private static Tensor[] Results(KernelSet set, GuardedMemory memory, int rows, int width, Func<Tensor, Tensor, Tensor[]> run)
     {
         int outputs = width < 2048 ? 4400 : 1200, differences = 0;
         var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(outputs, width), SelfCases.Normal(138, (long)outputs * width)));
         Tensor x = memory.New("x", DType.F32, new Shape(rows, width)), expected = memory.New("expected", DType.F32, new Shape(rows, outputs));
         Tensor[] left = run(x, default);
         set.Linear.Run(x, weight, expected, promptRows: 0);
-        if (makes && set.NormedTerms is { } maker && set.Linear.TakesPieces(weight, rows))
+        if (set.NormedTerms is { } maker && set.Linear.TakesPieces(weight, rows))
         {
             Tensor pieces = maker.Pieces(memory.New("pieces", DType.F32, new Shape(maker.PieceBytes(rows, width) / sizeof(float))), rows, width);
             Tensor room = memory.New("room", DType.F32, x.Shape), output = memory.New("output", DType.F32, expected.Shape);

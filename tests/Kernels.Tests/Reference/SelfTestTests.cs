@@ -38,7 +38,8 @@ public sealed unsafe class SelfTestTests
             Linear = off.Linear,
             SummedNorm = new NoWidth(),
         };
-        SelfTestResult found = Assert.Single(SelfTest.Run(set, static op => op == "summed_norm"));
+        // One call of experts behind six of slices: all would take long.
+        SelfTestResult found = Assert.Single(SelfTest.Run(set, static op => op == "summed_norm", shard: 8, shards: 11));
         Assert.Null(found.Fault);
         Assert.InRange(found.Error, 1e-5, 1e-3);
     }
