@@ -21,14 +21,16 @@ public static class AddRmsNormExperts
     /// <param name="output">f32 [T, H].</param>
     /// <param name="faults">i32 [T], or empty.</param>
     /// <param name="topK">K, at least 1.</param>
-    /// <param name="width">H, at most 2,048.</param>
+    /// <param name="width">H, at most 2,048 for the narrow instances and 8,192 for the wide ones.</param>
     /// <param name="gateStride">Elements from a row to the next.</param>
     /// <param name="outputStride">Likewise.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="place">The norm's number.</param>
-    [Kernel("add_rms_norm_experts_narrow", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
+    [Kernel("add_rms_norm_experts", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
+    [Instance("narrow", typeof(OneRowPart))]
+    [Instance("wide", typeof(FourRowParts))]
     [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes)]
-    public static void Narrow(
+    public static void Run<TParts>(
         [Shape("T", "H")] ArrayView<float> residual,
         [Shape("T", "K")] ArrayView<int> places,
         [Shape("T", "K")] ArrayView<float> mix,
@@ -42,95 +44,6 @@ public static class AddRmsNormExperts
         [Extent("H")] int width,
         [RowStride("gate")] int gateStride,
         [RowStride("output")] int outputStride,
-        float epsilon,
-        int place) =>
-        Run<OneRowPart>(residual, places, mix, parts, total, gate, weight, output, faults, topK, width, gateStride, outputStride, epsilon, place);
-
-    /// <summary>As <see cref="Narrow"/>; H is at most 8,192.</summary>
-    [Kernel("add_rms_norm_experts_wide", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
-    [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes)]
-    public static void Wide(
-        [Shape("T", "H")] ArrayView<float> residual,
-        [Shape("T", "K")] ArrayView<int> places,
-        [Shape("T", "K")] ArrayView<float> mix,
-        [Shape("N", "H")] ArrayView<float> parts,
-        [Shape("T", "H")] ArrayView<float> total,
-        [Shape("T", "1")] ArrayView<float> gate,
-        [Shape("H")] ArrayView<float> weight,
-        [Shape("T", "H")] ArrayView<float> output,
-        [Shape("T", Optional = true)] ArrayView<int> faults,
-        [Extent("K")] int topK,
-        [Extent("H")] int width,
-        [RowStride("gate")] int gateStride,
-        [RowStride("output")] int outputStride,
-        float epsilon,
-        int place) =>
-        Run<FourRowParts>(residual, places, mix, parts, total, gate, weight, output, faults, topK, width, gateStride, outputStride, epsilon, place);
-
-    /// <summary>The same into the terms that products of generated rows multiply: see <see cref="AddRmsNormPieces.Narrow"/>.</summary>
-    [Kernel("add_rms_norm_experts_pieces_narrow", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
-    [Instance("", typeof(SplitTerms))]
-    [Instance("rounded", typeof(SingleTerm))]
-    [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes)]
-    public static void NarrowPieces<TTerms>(
-        [Shape("T", "H")] ArrayView<float> residual,
-        [Shape("T", "K")] ArrayView<int> places,
-        [Shape("T", "K")] ArrayView<float> mix,
-        [Shape("N", "H")] ArrayView<float> parts,
-        [Shape("T", "H")] ArrayView<float> total,
-        [Shape("T", "1")] ArrayView<float> gate,
-        [Shape("H")] ArrayView<float> weight,
-        [Shape("B", "W")] ArrayView<int> terms,
-        [Shape("T", Optional = true)] ArrayView<int> faults,
-        [Extent("K")] int topK,
-        [Extent("H")] int width,
-        [RowStride("gate")] int gateStride,
-        int blocks,
-        int eights,
-        float epsilon,
-        int place)
-        where TTerms : struct, IActivationTerms =>
-        RunPieces<OneRowPart, TTerms>(residual, places, mix, parts, total, gate, weight, terms, faults, topK, width, gateStride, blocks, eights, epsilon, place);
-
-    /// <summary>As <see cref="NarrowPieces"/>; H is at most 8,192.</summary>
-    [Kernel("add_rms_norm_experts_pieces_wide", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
-    [Instance("", typeof(SplitTerms))]
-    [Instance("rounded", typeof(SingleTerm))]
-    [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes)]
-    public static void WidePieces<TTerms>(
-        [Shape("T", "H")] ArrayView<float> residual,
-        [Shape("T", "K")] ArrayView<int> places,
-        [Shape("T", "K")] ArrayView<float> mix,
-        [Shape("N", "H")] ArrayView<float> parts,
-        [Shape("T", "H")] ArrayView<float> total,
-        [Shape("T", "1")] ArrayView<float> gate,
-        [Shape("H")] ArrayView<float> weight,
-        [Shape("B", "W")] ArrayView<int> terms,
-        [Shape("T", Optional = true)] ArrayView<int> faults,
-        [Extent("K")] int topK,
-        [Extent("H")] int width,
-        [RowStride("gate")] int gateStride,
-        int blocks,
-        int eights,
-        float epsilon,
-        int place)
-        where TTerms : struct, IActivationTerms =>
-        RunPieces<FourRowParts, TTerms>(residual, places, mix, parts, total, gate, weight, terms, faults, topK, width, gateStride, blocks, eights, epsilon, place);
-
-    private static void Run<TParts>(
-        ArrayView<float> residual,
-        ArrayView<int> places,
-        ArrayView<float> mix,
-        ArrayView<float> parts,
-        ArrayView<float> total,
-        ArrayView<float> gate,
-        ArrayView<float> weight,
-        ArrayView<float> output,
-        ArrayView<int> faults,
-        int topK,
-        int width,
-        int gateStride,
-        int outputStride,
         float epsilon,
         int place)
         where TParts : struct, IRowParts
@@ -143,19 +56,26 @@ public static class AddRmsNormExperts
         AddRmsNormRow.Finish<TParts>(sums, x, weights, width, output, (long)Grid.IdxX * outputStride, faults, before, epsilon, place);
     }
 
-    private static void RunPieces<TParts, TTerms>(
-        ArrayView<float> residual,
-        ArrayView<int> places,
-        ArrayView<float> mix,
-        ArrayView<float> parts,
-        ArrayView<float> total,
-        ArrayView<float> gate,
-        ArrayView<float> weight,
-        ArrayView<int> terms,
-        ArrayView<int> faults,
-        int topK,
-        int width,
-        int gateStride,
+    /// <summary>The same into the terms that products of generated rows multiply: see <see cref="AddRmsNormPieces.Narrow"/>.</summary>
+    [Kernel("add_rms_norm_experts_pieces", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
+    [Instance("narrow", typeof(OneRowPart), typeof(SplitTerms))]
+    [Instance("narrow_rounded", typeof(OneRowPart), typeof(SingleTerm))]
+    [Instance("wide", typeof(FourRowParts), typeof(SplitTerms))]
+    [Instance("wide_rounded", typeof(FourRowParts), typeof(SingleTerm))]
+    [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes)]
+    public static void RunToPieces<TParts, TTerms>(
+        [Shape("T", "H")] ArrayView<float> residual,
+        [Shape("T", "K")] ArrayView<int> places,
+        [Shape("T", "K")] ArrayView<float> mix,
+        [Shape("N", "H")] ArrayView<float> parts,
+        [Shape("T", "H")] ArrayView<float> total,
+        [Shape("T", "1")] ArrayView<float> gate,
+        [Shape("H")] ArrayView<float> weight,
+        [Shape("B", "W")] ArrayView<int> terms,
+        [Shape("T", Optional = true)] ArrayView<int> faults,
+        [Extent("K")] int topK,
+        [Extent("H")] int width,
+        [RowStride("gate")] int gateStride,
         int blocks,
         int eights,
         float epsilon,

@@ -17,16 +17,19 @@ public static class AddRmsNormJoined
     /// <param name="output">f32 [T, H].</param>
     /// <param name="faults">i32 [T], or empty.</param>
     /// <param name="rows">T.</param>
-    /// <param name="width">H, at most 2,048.</param>
+    /// <param name="width">H, at most 2,048 for the narrow instances and 8,192 for the wide ones.</param>
     /// <param name="outputStride">Elements from a row to the next.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="place">The norm's number.</param>
-    [Kernel("add_rms_norm_joined_narrow", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
-    [Instance("slices2x", typeof(TwoSlices))]
-    [Instance("slices4x", typeof(FourSlices))]
-    [Instance("slices8x", typeof(EightSlices))]
+    [Kernel("add_rms_norm_joined", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
+    [Instance("narrow_slices2x", typeof(OneRowPart), typeof(TwoSlices))]
+    [Instance("narrow_slices4x", typeof(OneRowPart), typeof(FourSlices))]
+    [Instance("narrow_slices8x", typeof(OneRowPart), typeof(EightSlices))]
+    [Instance("wide_slices2x", typeof(FourRowParts), typeof(TwoSlices))]
+    [Instance("wide_slices4x", typeof(FourRowParts), typeof(FourSlices))]
+    [Instance("wide_slices8x", typeof(FourRowParts), typeof(EightSlices))]
     [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes)]
-    public static void Narrow<TSlices>(
+    public static void Run<TParts, TSlices>(
         [Shape("T", "H")] ArrayView<float> residual,
         [Shape("S", "H")] ArrayView<float> sums,
         [Shape("H")] ArrayView<float> weight,
@@ -35,38 +38,6 @@ public static class AddRmsNormJoined
         [Extent("T")] int rows,
         [Extent("H")] int width,
         [RowStride("output")] int outputStride,
-        float epsilon,
-        int place)
-        where TSlices : struct, ISlices => Run<OneRowPart, TSlices>(residual, sums, weight, output, faults, rows, width, outputStride, epsilon, place);
-
-    /// <summary>As <see cref="Narrow"/>; H is at most 8,192.</summary>
-    [Kernel("add_rms_norm_joined_wide", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
-    [Instance("slices2x", typeof(TwoSlices))]
-    [Instance("slices4x", typeof(FourSlices))]
-    [Instance("slices8x", typeof(EightSlices))]
-    [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes)]
-    public static void Wide<TSlices>(
-        [Shape("T", "H")] ArrayView<float> residual,
-        [Shape("S", "H")] ArrayView<float> sums,
-        [Shape("H")] ArrayView<float> weight,
-        [Shape("T", "H")] ArrayView<float> output,
-        [Shape("T", Optional = true)] ArrayView<int> faults,
-        [Extent("T")] int rows,
-        [Extent("H")] int width,
-        [RowStride("output")] int outputStride,
-        float epsilon,
-        int place)
-        where TSlices : struct, ISlices => Run<FourRowParts, TSlices>(residual, sums, weight, output, faults, rows, width, outputStride, epsilon, place);
-
-    private static void Run<TParts, TSlices>(
-        ArrayView<float> residual,
-        ArrayView<float> sums,
-        ArrayView<float> weight,
-        ArrayView<float> output,
-        ArrayView<int> faults,
-        int rows,
-        int width,
-        int outputStride,
         float epsilon,
         int place)
         where TParts : struct, IRowParts
