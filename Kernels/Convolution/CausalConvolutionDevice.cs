@@ -10,11 +10,13 @@ internal sealed class CausalConvolutionDevice(KernelStream stream) : CausalConvo
 {
     // As in Kernels/Device/Ops/CausalConvolutionRows.cs.
     private const long Taps = 4;
-    private const long Rows = 8;
+
+    // Of a segment, in the mean: shorter ones leave most of a thread's loads unused.
+    private const long FewestRows = 8;
 
     private protected override void Launch(Tensor x, Tensor weight, Tensor history, Tensor segments, Tensor output)
     {
-        if (stream.MatrixUnits != MatrixUnits.None && x.Shape[0] >= Rows * segments.Shape[0] && weight.Shape[1] == Taps && segments.Shape[1] == Segments.Columns
+        if (stream.MatrixUnits != MatrixUnits.None && x.Shape[0] >= FewestRows * segments.Shape[0] && weight.Shape[1] == Taps && segments.Shape[1] == Segments.Columns
             && IsAligned(x) && IsAligned(weight) && IsAligned(output) && history.Address % 16 == 0)
         {
             CausalConvolutionRowsLauncher.Launch(stream, x, weight, history, segments, output);

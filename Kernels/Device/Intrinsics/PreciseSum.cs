@@ -12,6 +12,15 @@ public struct PreciseSum
     /// <summary>The sum so far.</summary>
     public readonly float Value => _sum + _lost;
 
+    /// <summary>a · b alone.</summary>
+    public static PreciseSum Of(float a, float b)
+    {
+        var sum = default(PreciseSum);
+        sum._sum = Scalar.Multiply(a, b);
+        sum._lost = Scalar.Fma(a, b, -sum._sum);
+        return sum;
+    }
+
     /// <summary>Adds a · b.</summary>
     public void Add(float a, float b)
     {

@@ -63,8 +63,8 @@ public static class Scalar
     /// <summary>e^x, for the small or negative x of a softmax.</summary>
     public static float Exp(float x) => Exp2(x * Log2E);
 
-    /// <summary>1 / (1 + e^−x).</summary>
-    public static float Sigmoid(float x) => 1 / (1 + Exp(-x));
+    /// <summary>1 / (1 + e^−x); to the 1, what no normal number holds adds nothing.</summary>
+    public static float Sigmoid(float x) => 1 / (1 + Exp2Normal(-x * Log2E));
 
     /// <summary>The natural logarithm.</summary>
     public static float Log(float x) => Log2(x) * Ln2;

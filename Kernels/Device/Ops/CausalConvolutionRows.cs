@@ -4,21 +4,23 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// causal_convolution of four taps on cards since Ampere, for runs of rows: a group per 512 channels of 8 rows, a thread for
-/// four neighbouring channels, which reads each input once. Rows near a segment's ends go the way of
-/// <see cref="CausalConvolution"/>; an output has the same bits either way.
+/// causal_convolution of four taps on cards since Ampere, for runs of rows: a group per 512 channels of 16 rows, a thread for four
+/// neighbouring channels, which goes down the rows of a segment four at a time, the next four on their way, and reads each input once. As in
+/// <see cref="CausalConvolution"/>, the thread at a segment's first row has all rows that reach back into the history, wherever they lie, and
+/// replaces it; an output has the same bits.
 /// </summary>
 public static class CausalConvolutionRows
 {
     private const int Threads = 128;
     private const int Own = 4;
-    private const int Rows = 8;
+    private const int Rows = 16;
+    private const int Together = 4;
     private const int Taps = 4;
     private const int Before = Taps - 1;
     private const int FirstRow = 0, Count = 1, FirstPosition = 2, Slot = 3, Columns = 4;
 
     /// <summary>As <see cref="CausalConvolution"/>; C is a multiple of 4, and rows and weights lie at multiples of 16 bytes.</summary>
-    [Kernel("causal_convolution_rows", Threads, groups: "C/512", groupsY: "T/8", Unroll = true)]
+    [Kernel("causal_convolution_rows", Threads, groups: "C/512", groupsY: "T/16", Unroll = true)]
     [Cuda("sm_80", GroupsTogether = 5)]
     public static void Run(
         [Shape("T", "C")] ArrayView<float> x,
@@ -31,100 +33,132 @@ public static class CausalConvolutionRows
         [Extent("S")] int sequences,
         [RowStride("x")] int xStride)
     {
+        // Arrays first: behind a branch they would not become registers.
+        var line = new float[(Together + Before) * Own];
+        var ahead = new float[Together * Own];
+        var taps = new float[Taps * Own];
+        var y = new float[Own];
         ArrayView<int> owners = SharedMemory.Allocate<int>(Rows);
         int firstRow = Grid.IdxY * Rows, endRow = Math.Min(firstRow + Rows, rows);
         FindOwners(owners, segments, sequences, firstRow, endRow);
-        int c = (Grid.IdxX * Threads * Own) + (Group.IdxX * Own), segment = owners[0];
+        int c = ((Grid.IdxX * Threads) + Group.IdxX) * Own;
         if (c >= channels)
         {
             return;
         }
 
-        // All rows of one segment, past its history or right behind all of it.
-        int at = Math.Max(segment, 0) * Columns, start = firstRow - segments[at + FirstRow], count = segments[at + Count];
-        bool isOne = segment >= 0 && segment == owners[endRow - 1 - firstRow];
-        if (isOne && (start >= Before || (start == 0 && count >= Before)))
+        for (int i = 0; i < Own; i++)
         {
-            bool isFresh = segments[at + FirstPosition] == 0;
-            long past = ((long)segments[at + Slot] * Before * channels) + c;
-            Slide(x, weight, history, output, firstRow, endRow, channels, xStride, c, start == 0, isFresh, past);
-            if (start == 0)
-            {
-                for (int i = 0; i < Before; i++)
-                {
-                    WideAccess.Store(ref history[past + ((long)i * channels)], WideAccess.Load(ref x[((long)(firstRow + count - Before + i) * xStride) + c]));
-                }
-            }
+            Take(taps, i * Taps, WideAccess.Load(ref weight[((long)c + i) * Taps]));
         }
-        else
+
+        int row = firstRow;
+        while (row < endRow)
         {
-            for (int row = firstRow; row < endRow; row++)
+            // The group's rows of a segment; one that is nobody's is passed over.
+            int owner = owners[row - firstRow], at = Math.Max(owner, 0) * Columns, first = segments[at + FirstRow], last = first + segments[at + Count];
+            int next = owner < 0 ? row + 1 : Math.Min(last, endRow);
+            bool isBegin = row == first, isFresh = segments[at + FirstPosition] == 0;
+            int from = isBegin ? row : Math.Max(row, first + Before), to = isBegin ? Math.Max(next, Math.Min(first + Before, last)) : next;
+            to = owner < 0 ? from : to;
+            long past = ((long)segments[at + Slot] * Before * channels) + c;
+            for (int r = 0; r < Before; r++)
             {
-                int owner = owners[row - firstRow];
-                if (owner >= 0)
+                var bits = default(U4);
+                if (!isBegin)
                 {
-                    for (int i = 0; i < Math.Min(Own, channels - c); i++)
+                    bits = WideAccess.Load(ref x[((long)Math.Min(from - Before + r, endRow - 1) * xStride) + c]);
+                }
+                else if (!isFresh)
+                {
+                    bits = WideAccess.Load(ref history[past + ((long)r * channels)]);
+                }
+
+                Take(line, r * Own, bits);
+            }
+
+            if (from < to)
+            {
+                Load(ahead, x, from, to, xStride, c);
+            }
+
+            for (int n = from; n < to; n += Together)
+            {
+                for (int i = 0; i < Together * Own; i++)
+                {
+                    line[(Before * Own) + i] = ahead[i];
+                }
+
+                Load(ahead, x, n + Together, to, xStride, c);
+                for (int r = 0; r < Together; r++)
+                {
+                    for (int i = 0; i < Own; i++)
                     {
-                        CausalConvolution.Compute(x, weight, history, segments, output, owner * Columns, versioned: false, row, channels, Taps, xStride, c + i);
+                        var sum = PreciseSum.Of(taps[i * Taps], line[(r * Own) + i]);
+                        for (int tap = 1; tap < Taps; tap++)
+                        {
+                            sum.Add(taps[(i * Taps) + tap], line[((r + tap) * Own) + i]);
+                        }
+
+                        y[i] = sum.Value * Scalar.Sigmoid(sum.Value);
+                    }
+
+                    if (n + r < to)
+                    {
+                        WideAccess.Store(ref output[((long)(n + r) * channels) + c], y[0], y[1], y[2], y[3]);
                     }
                 }
+
+                for (int i = 0; i < Before * Own; i++)
+                {
+                    line[i] = line[(Together * Own) + i];
+                }
             }
+
+            if (isBegin && owner >= 0)
+            {
+                Keep(x, history, past, first, last - first, isFresh, channels, xStride, c);
+            }
+
+            row = next;
         }
     }
 
-    private static void Slide(
-        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> history, ArrayView<float> output,
-        int firstRow, int endRow, int channels, int xStride, int c, bool isBegin, bool isFresh, long past)
+    // The last three inputs, the oldest first: what is read from the history lies behind what is written.
+    private static void Keep(
+        ArrayView<float> x, ArrayView<float> history, long past, int first, int count, bool isFresh, int channels, int xStride, int c)
     {
-        var line = new float[(Rows + Before) * Own];
-        var taps = new float[Taps * Own];
-        for (int r = 0; r < Rows + Before; r++)
+        for (int i = 0; i < Before; i++)
         {
-            // Past the end the last row comes again, for outputs that are not stored; before the first, the history or zeros.
             var bits = default(U4);
-            if (r >= Before || !isBegin)
+            if (count + i >= Before)
             {
-                bits = WideAccess.Load(ref x[((long)Math.Min(firstRow - Before + r, endRow - 1) * xStride) + c]);
+                bits = WideAccess.Load(ref x[((long)(first + count - Before + i) * xStride) + c]);
             }
             else if (!isFresh)
             {
-                bits = WideAccess.Load(ref history[past + ((long)r * channels)]);
+                bits = WideAccess.Load(ref history[past + ((long)(count + i) * channels)]);
             }
 
-            line[r * Own] = Interop.IntAsFloat(bits.X);
-            line[(r * Own) + 1] = Interop.IntAsFloat(bits.Y);
-            line[(r * Own) + 2] = Interop.IntAsFloat(bits.Z);
-            line[(r * Own) + 3] = Interop.IntAsFloat(bits.W);
+            WideAccess.Store(ref history[past + ((long)i * channels)], bits);
         }
+    }
 
-        for (int i = 0; i < Own; i++)
+    // Past the end the last row comes again, for outputs that are not stored.
+    private static void Load(float[] to, ArrayView<float> x, int row, int end, int xStride, int c)
+    {
+        for (int r = 0; r < Together; r++)
         {
-            U4 bits = WideAccess.Load(ref weight[((long)c + i) * Taps]);
-            taps[i * Taps] = Interop.IntAsFloat(bits.X);
-            taps[(i * Taps) + 1] = Interop.IntAsFloat(bits.Y);
-            taps[(i * Taps) + 2] = Interop.IntAsFloat(bits.Z);
-            taps[(i * Taps) + 3] = Interop.IntAsFloat(bits.W);
+            Take(to, r * Own, WideAccess.Load(ref x[((long)Math.Min(row + r, end - 1) * xStride) + c]));
         }
+    }
 
-        for (int r = 0; r < Rows; r++)
-        {
-            var y = new float[Own];
-            for (int i = 0; i < Own; i++)
-            {
-                var sum = default(PreciseSum);
-                for (int tap = 0; tap < Taps; tap++)
-                {
-                    sum.Add(taps[(i * Taps) + tap], line[((r + tap) * Own) + i]);
-                }
-
-                y[i] = sum.Value * Scalar.Sigmoid(sum.Value);
-            }
-
-            if (firstRow + r < endRow)
-            {
-                WideAccess.Store(ref output[((long)(firstRow + r) * channels) + c], y[0], y[1], y[2], y[3]);
-            }
-        }
+    private static void Take(float[] to, int at, U4 bits)
+    {
+        to[at] = Interop.IntAsFloat(bits.X);
+        to[at + 1] = Interop.IntAsFloat(bits.Y);
+        to[at + 2] = Interop.IntAsFloat(bits.Z);
+        to[at + 3] = Interop.IntAsFloat(bits.W);
     }
 
     private static void FindOwners(ArrayView<int> owners, ArrayView<int> segments, int sequences, int firstRow, int endRow)
