@@ -8,7 +8,7 @@ internal sealed class PrepareAttentionDevice(KernelStream stream) : PrepareAtten
     // As in Kernels/Device/Ops/PrepareAttentionWarp.cs.
     private const long Dim = 256;
     private const long Rotated = 64;
-    private const long Warps = 8;
+    private const long Rows = 8;
 
     /// <inheritdoc/>
     public override DType CacheType => DType.BF16;
@@ -21,12 +21,11 @@ internal sealed class PrepareAttentionDevice(KernelStream stream) : PrepareAtten
         Tensor columns = projected.Reshape(new Shape(rows, 2 * (shape.Heads + shape.KvHeads), shape.HeadDim));
         Tensor heads = queries.Reshape(new Shape(rows, shape.Heads, shape.HeadDim));
         if (stream.MatrixUnits != MatrixUnits.None && shape.HeadDim == Dim && rotary.Shape[1] == Rotated
-            && projected.Address % 16 == 0 && queries.Address % 16 == 0 && values.Address % 8 == 0
+            && projected.Address % 16 == 0 && queries.Address % 16 == 0 && keys.Address % 16 == 0 && values.Address % 8 == 0
             && queryNorm.Address % 16 == 0 && keyNorm.Address % 16 == 0 && rotary.Address % 16 == 0)
         {
-            long warps = rows * (shape.Heads + (2 * shape.KvHeads));
-            PrepareAttentionWarpLauncher.Launch(
-                stream, columns, heads, keys, values, queryNorm, keyNorm, rotary, slots, epsilon, (int)((warps + Warps - 1) / Warps));
+            long groups = (rows + Rows - 1) / Rows * (shape.Heads + (2 * shape.KvHeads));
+            PrepareAttentionWarpLauncher.Launch(stream, columns, heads, keys, values, queryNorm, keyNorm, rotary, slots, epsilon, (int)groups);
             return;
         }
 

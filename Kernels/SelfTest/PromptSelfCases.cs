@@ -14,10 +14,15 @@ internal static class PromptSelfCases
     // Values of order one, of which the cache keeps bf16 on both sides of the comparison.
     private const double Cached = 2e-3;
 
-    private const int Rows = 203, Slots = 4;
+    private const int Rows = 203, Slots = 6;
 
-    // First row, rows, position, slot: out of order, with rows and slots between them that belong to nobody.
-    private static readonly int[][] Ragged = [[70, 1, 470, 2], [1, 67, 64, 0], [72, 130, 0, 3]];
+    // First row, rows, position, slot: out of order, with rows and slots between them that belong to nobody; runs shorter than the history, and one
+    // whose first rows lie on both sides of a multiple of 16.
+    private static readonly int[][] Ragged = [[70, 1, 470, 2], [1, 67, 64, 0], [79, 123, 0, 3], [68, 2, 0, 4], [72, 2, 9, 5]];
+
+    // Eights of rows whose slots are neighbours: a whole one, one across two, one with a gap, and a shorter one.
+    private static readonly int[] Runs =
+        [.. Enumerable.Range(64, 8), .. Enumerable.Range(20, 8), .. Enumerable.Range(40, 4), .. Enumerable.Range(50, 4), .. Enumerable.Range(8, 5)];
 
     private static readonly AttentionShape Heads = new(6, 2, 256);
 
@@ -25,7 +30,8 @@ internal static class PromptSelfCases
     public static IEnumerable<SelfCase> All() =>
     [
         new("gated_rms_norm_aligned", "3 heads of 128", F32, GatedNorm, IsAligned: true),
-        new("prepare_attention_aligned", $"{Heads}", Cached, Prepare, IsAligned: true),
+        new("prepare_attention_aligned", $"{Heads}", Cached, (set, memory) => Prepare([.. Enumerable.Range(0, 7).Select(i => i * 61 % (2 * Grid.Cell))], set, memory), IsAligned: true),
+        new("prepare_attention_aligned", $"{Heads}, runs of slots", Cached, (set, memory) => Prepare(Runs, set, memory), IsAligned: true),
         .. ((int[])[4, 152, 1024]).Select(channels => new SelfCase(
             "causal_convolution_aligned", $"4 taps, {channels} channels", F32, (set, memory) => Convolve(channels, set, memory), IsAligned: true)),
     ];
@@ -38,18 +44,17 @@ internal static class PromptSelfCases
         return [output];
     }
 
-    private static Tensor[] Prepare(KernelSet set, GuardedMemory memory)
+    private static Tensor[] Prepare(int[] slots, KernelSet set, GuardedMemory memory)
     {
-        const int Few = 7, Rotated = 64;
-        int[] slots = [.. Enumerable.Range(0, Few).Select(i => i * 61 % (2 * Grid.Cell))];
+        const int Rotated = 64;
         Shape keyCache = Heads.KeyCache(2), valueCache = Heads.ValueCache(2);
 
         // Zeros, since most of a cache is not written.
         Tensor keys = memory.New("keys", set.CacheType, keyCache, new float[keyCache.Count]), values = memory.New("values", set.CacheType, valueCache, new float[valueCache.Count]);
-        Tensor queries = memory.New("queries", DType.F32, new Shape(Few, Heads.Heads * Heads.HeadDim));
+        Tensor queries = memory.New("queries", DType.F32, new Shape(slots.Length, Heads.Heads * Heads.HeadDim));
         set.PrepareAttention.Run(
-            Heads, Input(memory, "projected", 44, Few, Heads.ProjectedWidth), Input(memory, "queryNorm", 45, Heads.HeadDim), Input(memory, "keyNorm", 46, Heads.HeadDim),
-            Epsilon, Input(memory, "rotary", 47, Few, Rotated), memory.New("slots", new Shape(Few), slots), keys, values, queries);
+            Heads, Input(memory, "projected", 44, slots.Length, Heads.ProjectedWidth), Input(memory, "queryNorm", 45, Heads.HeadDim), Input(memory, "keyNorm", 46, Heads.HeadDim),
+            Epsilon, Input(memory, "rotary", 47, slots.Length, Rotated), memory.New("slots", new Shape(slots.Length), slots), keys, values, queries);
         return [queries, keys, values];
     }
 
