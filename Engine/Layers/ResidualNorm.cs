@@ -7,7 +7,7 @@ namespace Lean.Engine.Layers;
 /// <summary>
 /// Adds what one half of a layer computed to the residual stream and norms that for the next half. Where ranks computed it in
 /// parts and their devices can, the parts are summed in the same launch: see <see cref="Peers.TryLeave"/>; and so where a product or
-/// experts left generated rows in parts: see <see cref="Addend"/>.
+/// experts left rows in parts: see <see cref="Addend"/>.
 /// </summary>
 /// <param name="weight">f32 [H].</param>
 /// <param name="place">What it is called where a row is not finite.</param>
@@ -53,7 +53,7 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
     /// <param name="added">What is added, whole or left to be summed; or nothing.</param>
     /// <param name="normed">f32 [T, H]: room for the norm.</param>
     /// <param name="use">Who takes it, and how.</param>
-    /// <param name="step">The step; its memory holds the terms.</param>
+    /// <param name="step">The step; it has room for the terms, until the next norm.</param>
     /// <param name="next">What multiplies all rows and alone takes them, or null.</param>
     public NormedRows Run(Tensor residual, Addend added, Tensor normed, TermUse use, StepContext step, LinearWeight? next = null)
     {
@@ -80,8 +80,17 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
             return new NormedRows(normed);
         }
 
-        Tensor terms = norm.Of(step.Arena.Raw(norm.Bytes(rows, width)), rows, width);
-        norm.Run(residual, added.Whole, _norm.Weight, _norm.Epsilon, normed, terms, areRead: use != TermUse.Instead, step.Faults, _norm.Place);
+        Tensor terms = norm.Of(step.Terms, rows, width);
+        bool areRead = use != TermUse.Instead;
+        if (added.Parts.IsEmpty)
+        {
+            norm.Run(residual, added.Whole, _norm.Weight, _norm.Epsilon, normed, terms, areRead, step.Faults, _norm.Place);
+        }
+        else
+        {
+            layer.Ops.SummedNorm!.RunToTerms(residual, added.Parts, _norm.Weight, _norm.Epsilon, normed, terms, areRead, step.Faults, _norm.Place);
+        }
+
         return new NormedRows(normed, terms);
     }
 

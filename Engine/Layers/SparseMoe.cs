@@ -81,18 +81,19 @@ internal sealed class SparseMoe : IMlp
         return new RouterChoice(_router, (int)count, _layer.Config.RenormaliseTopK, logits, step.Arena.I32(rows, topK), step.Arena.F32(rows, topK));
     }
 
-    // Generated rows' experts may leave the sum to the norm behind them.
+    // Experts of rows of one class may leave the sum to the norm behind them.
     private Addend Mix(NormedRows x, in RouterChoice choice, Tensor output, StepContext step)
     {
         ExpertMixture mixture = _layer.Ops.ExpertMixture;
         Tensor scratch = step.Arena.Raw(mixture.ScratchBytes(_experts, _shared, step.Batch.Rows, _layer.Config.TopK));
         Tensor gate = choice.Logits.Columns(choice.Count, 1);
-        if (step.Batch.PromptRows == 0 && _layer.Peers is null && _layer.Ops.SummedNorm?.Takes(_layer.Config.Hidden) == true)
+        long prompts = step.Batch.PromptRows;
+        if ((prompts == 0 || prompts == step.Batch.Rows) && _layer.Peers is null && _layer.Ops.SummedNorm?.Takes(_layer.Config.Hidden) == true)
         {
-            return new Addend(output, Parts: mixture.RunInParts(x.Values, _experts, _shared, choice.Experts, choice.Weights, gate, scratch, output));
+            return new Addend(output, Parts: mixture.RunInParts(x.Values, _experts, _shared, choice.Experts, choice.Weights, gate, scratch, output, prompts, x.Terms));
         }
 
-        mixture.Run(x.Values, _experts, _shared, choice.Experts, choice.Weights, gate, scratch, output, step.Batch.PromptRows, x.Terms);
+        mixture.Run(x.Values, _experts, _shared, choice.Experts, choice.Weights, gate, scratch, output, prompts, x.Terms);
         _sum.CompleteForNorm(output);
         return new Addend(output);
     }

@@ -119,13 +119,14 @@ internal sealed class DecoderModel
         return new Addend(added.Rows);
     }
 
-    /// <summary>Fills in what all layers of a step share: the rotary table, room to note faults, and for terms of generated rows.</summary>
+    /// <summary>Fills in what all layers of a step share: the rotary table, room to note faults, and for terms of norms.</summary>
     public void Prepare(StepContext step)
     {
         step.Faults = step.Arena.I32(step.Batch.Rows, 1).Reshape(new Shape(step.Batch.Rows));
         step.Rotary = step.Arena.F32(step.Batch.Rows, Config.Rope.RotaryDim);
-        step.Terms = step.Batch.PromptRows == 0 && Peers is null && _layer.Ops.NormedTerms is { } norm
-            ? step.Arena.Raw(norm.PieceBytes(step.Batch.Rows, Config.Hidden))
+        long prompts = step.Batch.PromptRows;
+        step.Terms = Peers is null && _layer.Ops.NormedTerms is { } norm
+            ? step.Arena.Raw(prompts > 0 ? norm.Bytes(prompts, Config.Hidden) : norm.PieceBytes(step.Batch.Rows, Config.Hidden))
             : default;
         float magnitude = (float)(Config.Rope.Yarn?.AttentionFactor ?? 1);
         _layer.Ops.RotaryTable.Run(step.Batch.Positions, _frequencies, magnitude, step.Rotary);

@@ -16,8 +16,8 @@ internal sealed class StepContext(ModelCaches caches, Arena arena)
     public Tensor Faults { get; set; }
 
     /// <summary>
-    /// i8 [n]: room for the terms of a norm's rows where all are generated, apart from memory of the layer before, in which the parts of a sum may lie
-    /// that the norm adds up; or empty.
+    /// i8 [n]: room for the terms of a norm's rows, a prompt's or where all are generated, until the next norm; apart from memory of the layer before, in
+    /// which the parts of a sum may lie that the norm adds up; or empty.
     /// </summary>
     public Tensor Terms { get; set; }
 

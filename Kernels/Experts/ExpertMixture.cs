@@ -36,7 +36,7 @@ public abstract class ExpertMixture
         }
     }
 
-    /// <summary>Runs T generated rows, and may leave what their experts gave to a <see cref="SummedNorm"/>, or to <see cref="Sum"/>.</summary>
+    /// <summary>Runs T rows, all of them generated or all a prompt's, and may leave what their experts gave to a <see cref="SummedNorm"/>, or to <see cref="Sum"/>.</summary>
     /// <param name="x">As for <see cref="Run"/>, and so all others.</param>
     /// <param name="weights">The routed experts.</param>
     /// <param name="shared">The shared expert.</param>
@@ -45,12 +45,15 @@ public abstract class ExpertMixture
     /// <param name="gateLogit">f32 [T, 1].</param>
     /// <param name="scratch">i8 [n].</param>
     /// <param name="output">f32 [T, H]: the sums, if nothing is left.</param>
+    /// <param name="promptRows">0, or T.</param>
+    /// <param name="terms">bf16 [T, P], or empty.</param>
     /// <returns>What is left, or nothing; its tensors are those given here, and parts of the scratch memory.</returns>
     public ExpertParts RunInParts(
-        Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
+        Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows = 0, Tensor terms = default)
     {
-        Check(x, weights, shared, experts, mix, gateLogit, scratch, output, promptRows: 0, terms: default);
-        return x.Shape[0] > 0 ? LaunchInParts(x, weights, shared, experts, mix, gateLogit, scratch, output) : default;
+        Check(x, weights, shared, experts, mix, gateLogit, scratch, output, promptRows, terms);
+        LaunchCheck.That(promptRows == 0 || promptRows == x.Shape[0], Op, "rows of one class");
+        return x.Shape[0] > 0 ? LaunchInParts(x, terms, weights, shared, experts, mix, gateLogit, scratch, output, promptRows) : default;
     }
 
     /// <summary>Adds up what <see cref="RunInParts"/> left, for who wants it before a norm.</summary>
@@ -84,9 +87,9 @@ public abstract class ExpertMixture
     public virtual bool TakesTerms(ExpertWeights weights, SharedExpert shared) => false;
 
     private protected virtual ExpertParts LaunchInParts(
-        Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
+        Tensor x, Tensor terms, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows)
     {
-        Launch(x, weights, shared, experts, mix, gateLogit, scratch, output, promptRows: 0);
+        Launch(x, terms, weights, shared, experts, mix, gateLogit, scratch, output, promptRows);
         return default;
     }
 

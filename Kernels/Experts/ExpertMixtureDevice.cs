@@ -69,8 +69,19 @@ internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations
     }
 
     private protected override ExpertParts LaunchInParts(
-        Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
+        Tensor x, Tensor terms, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows)
     {
+        if (promptRows > 0)
+        {
+            if (_prompt.TryRun(x, terms, weights, shared, experts, mix, gateLogit, scratch.Address, out ExpertParts prompts))
+            {
+                return prompts;
+            }
+
+            Launch(x, terms, weights, shared, experts, mix, gateLogit, scratch, output, promptRows);
+            return default;
+        }
+
         if (_few.TryRun(x, weights, shared, experts, mix, gateLogit, scratch.Address, output))
         {
             return default;

@@ -100,21 +100,21 @@ internal sealed class ManyExpertRows(KernelStream stream, bool rounds)
                 break;
         }
 
-        given = new ExpertParts(places, mix, parts, shared is null ? default : parts.Rows(places.Shape.Count, sharedRows), gateLogit);
+        // Down lets who adds up begin only when gate and up have ended, which wrote the places.
+        given = new ExpertParts(places, mix, parts, shared is null ? default : parts.Rows(places.Shape.Count, sharedRows), gateLogit, AreEarly: true);
         return true;
     }
 
-    /// <summary>Adds up what experts gave.</summary>
+    /// <summary>Adds up what experts gave, here or to a prompt's rows.</summary>
     public void Sum(in ExpertParts given, in Tensor output)
     {
-        // Down lets the sum begin only when gate and up have ended, which wrote the places.
-        const int IsEarly = 1;
+        int isEarly = given.AreEarly ? 1 : 0;
         bool isWide = ExpertMatrices.IsAligned(output);
         if (given.Total.IsEmpty)
         {
             if (isWide)
             {
-                ExpertsCombineWideLauncher.Launch(stream, given.Places, given.Mix, given.Parts, output, IsEarly);
+                ExpertsCombineWideLauncher.Launch(stream, given.Places, given.Mix, given.Parts, output, isEarly);
             }
             else
             {
@@ -125,7 +125,7 @@ internal sealed class ManyExpertRows(KernelStream stream, bool rounds)
         {
             if (isWide)
             {
-                ExpertsCombineWideSharedLauncher.Launch(stream, given.Places, given.Mix, given.Parts, given.Total, given.GateLogit, output, IsEarly);
+                ExpertsCombineWideSharedLauncher.Launch(stream, given.Places, given.Mix, given.Parts, given.Total, given.GateLogit, output, isEarly);
             }
             else
             {

@@ -48,8 +48,40 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
     public bool TryRun(
         in Tensor x, Tensor terms, ExpertWeights weights, SharedExpert? shared, in Tensor experts, in Tensor mix, in Tensor gateLogit, nint scratch, in Tensor output)
     {
+        if (!ExpertMatrices.IsAligned(output) || !TryRun(x, terms, weights, shared, experts, mix, gateLogit, scratch, out ExpertParts parts))
+        {
+            return false;
+        }
+
+        if (shared is null)
+        {
+            ExpertsCombineWideLauncher.Launch(stream, parts.Places, mix, parts.Parts, output, isEarly: 0);
+        }
+        else
+        {
+            ExpertsCombineWideSharedLauncher.Launch(stream, parts.Places, mix, parts.Parts, parts.Total, gateLogit, output, isEarly: 0);
+        }
+
+        return true;
+    }
+
+    /// <summary>The same without the sum.</summary>
+    /// <param name="x">As above, and so all others.</param>
+    /// <param name="terms">bf16, or empty.</param>
+    /// <param name="weights">The experts.</param>
+    /// <param name="shared">Another one, or null.</param>
+    /// <param name="experts">i32 [T, K].</param>
+    /// <param name="mix">f32 [T, K].</param>
+    /// <param name="gateLogit">f32 [T, 1], or empty.</param>
+    /// <param name="scratch">The parts lie there.</param>
+    /// <param name="given">What the experts gave, without a total where there is no shared one.</param>
+    /// <returns>Whether it was done.</returns>
+    public bool TryRun(
+        in Tensor x, Tensor terms, ExpertWeights weights, SharedExpert? shared, in Tensor experts, in Tensor mix, in Tensor gateLogit, nint scratch, out ExpertParts given)
+    {
+        given = default;
         long hidden = weights.Hidden, width = weights.Width;
-        if (!Takes(weights, shared, out Tensor gates, out Tensor ups, out Tensor downs) || !ExpertMatrices.IsAligned(x) || !ExpertMatrices.IsAligned(output))
+        if (!Takes(weights, shared, out Tensor gates, out Tensor ups, out Tensor downs) || !ExpertMatrices.IsAligned(x))
         {
             return false;
         }
@@ -88,19 +120,11 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
             ExpertDownWarpgroupSplitLauncher.Launch(stream, down, down, parts, inner, sharedDown, parts, plan, downStep, count, outputs);
         }
 
-        if (shared is null)
-        {
-            ExpertsCombineWideLauncher.Launch(stream, places, mix, parts, output, isEarly: 0);
-        }
-        else
-        {
-            ExpertsCombineWideSharedLauncher.Launch(stream, places, mix, parts, parts.Rows(places.Shape.Count, sharedRows), gateLogit, output, isEarly: 0);
-        }
-
+        given = new ExpertParts(places, mix, parts, shared is null ? default : parts.Rows(places.Shape.Count, sharedRows), gateLogit);
         return true;
     }
 
-    /// <summary>Whether <see cref="TryRun"/> takes rows on one grid.</summary>
+    /// <summary>Whether rows on one grid run here.</summary>
     public bool Takes(ExpertWeights weights, SharedExpert shared) => Takes(weights, shared, out _, out _, out _);
 
     private bool Takes(ExpertWeights weights, SharedExpert? shared, out Tensor gates, out Tensor ups, out Tensor downs)

@@ -3,7 +3,7 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>
-/// <see cref="AddRmsNorm"/> of generated rows to which a sum is added that the op before has left in parts, and the sum itself, in one launch:
+/// <see cref="AddRmsNorm"/> of rows to which a sum is added that the op before has left in parts, and the sum itself, in one launch:
 /// it never lies in memory. The bits are those of the op that adds up, and of the norm.
 /// </summary>
 public abstract class SummedNorm
@@ -58,11 +58,33 @@ public abstract class SummedNorm
     {
         Shape shape = Check(residual, weight, faults, place);
         Check(parts, shape);
-        LaunchCheck.That(
-            AreApart(pieces, parts.Parts) && AreApart(pieces, parts.Total) && AreApart(pieces, parts.Places) && AreApart(pieces, parts.Mix) && AreApart(pieces, parts.GateLogit),
-            Op, "terms apart from the parts, which others still read while they are written");
+        CheckApart(pieces, parts);
         LaunchToTerms(residual, parts, weight, epsilon, pieces, faults, place);
     }
+
+    /// <summary>The same into terms of a prompt's rows.</summary>
+    /// <param name="residual">f32 [T, H], updated in place.</param>
+    /// <param name="parts">What <see cref="ExpertMixture.RunInParts"/> left.</param>
+    /// <param name="weight">f32 [H].</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="output">f32 [T, H]: the norm.</param>
+    /// <param name="terms">bf16 [T, P]: what <see cref="NormedTerms.Of"/> gave, apart from the parts.</param>
+    /// <param name="areRead">Whether somebody reads <paramref name="output"/>, too: if not, it may stay as it is.</param>
+    /// <param name="faults">i32 [T], or an empty view; see <see cref="AddRmsNorm.Run"/>.</param>
+    /// <param name="place">This norm's number, above 0 where faults are noted.</param>
+    public void RunToTerms(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults = default, int place = 0)
+    {
+        Shape shape = Check(residual, weight, faults, place);
+        LaunchCheck.Is(Op, nameof(output), output, DType.F32, shape, "[T, H]");
+        Check(parts, shape);
+        LaunchCheck.That(terms.Shape[0] == shape[0], Op, "terms of T rows");
+        CheckApart(terms, parts);
+        LaunchToTerms(residual, parts, weight, epsilon, output, terms, areRead, faults, place);
+    }
+
+    private static void CheckApart(in Tensor terms, in ExpertParts parts) => LaunchCheck.That(
+        AreApart(terms, parts.Parts) && AreApart(terms, parts.Total) && AreApart(terms, parts.Places) && AreApart(terms, parts.Mix) && AreApart(terms, parts.GateLogit),
+        Op, "terms apart from the parts, which others still read while they are written");
 
     private static void Check(in ExpertParts parts, Shape shape)
     {
@@ -99,4 +121,7 @@ public abstract class SummedNorm
     private protected abstract void Launch(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor output, Tensor faults, int place);
 
     private protected abstract void LaunchToTerms(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor pieces, Tensor faults, int place);
+
+    private protected abstract void LaunchToTerms(
+        Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place);
 }

@@ -10,6 +10,8 @@ internal sealed class SummedNormDevice(KernelStream stream, AddRmsNormDevice nor
 {
     private const string Op = "summed_norm";
 
+    private readonly LinearMatrixUnits _units = new(stream, rounds);
+
     public override bool Takes(long width) => stream.MatrixUnits == MatrixUnits.WarpGroup && AddRmsNormDevice.KeepsRows(width);
 
     private protected override void Launch(Tensor residual, Tensor slices, Tensor weight, float epsilon, Tensor output, Tensor faults, int place)
@@ -43,13 +45,14 @@ internal sealed class SummedNormDevice(KernelStream stream, AddRmsNormDevice nor
     private protected override void Launch(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor output, Tensor faults, int place)
     {
         Check(residual, parts, weight, output);
+        int isEarly = parts.AreEarly ? 1 : 0;
         if (residual.Shape[1] > AddRmsNormDevice.NarrowRow)
         {
-            AddRmsNormExpertsWideLauncher.Launch(stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, faults, epsilon, place);
+            AddRmsNormExpertsWideLauncher.Launch(stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, faults, isEarly, epsilon, place);
         }
         else
         {
-            AddRmsNormExpertsNarrowLauncher.Launch(stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, faults, epsilon, place);
+            AddRmsNormExpertsNarrowLauncher.Launch(stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, faults, isEarly, epsilon, place);
         }
     }
 
@@ -58,24 +61,52 @@ internal sealed class SummedNormDevice(KernelStream stream, AddRmsNormDevice nor
         Check(residual, parts, weight, residual);
         RowPieces.Check(Op, pieces, residual.Shape[0], residual.Shape[1], rounds);
         Tensor pairs = RowPieces.Pairs(pieces);
-        int blocks = RowPieces.Blocks(residual.Shape[1]), eights = RowPieces.Eights(residual.Shape[0]);
+        int blocks = RowPieces.Blocks(residual.Shape[1]), eights = RowPieces.Eights(residual.Shape[0]), isEarly = parts.AreEarly ? 1 : 0;
         switch (residual.Shape[1] > AddRmsNormDevice.NarrowRow, rounds)
         {
             case (false, false):
                 AddRmsNormExpertsPiecesNarrowLauncher.Launch(
-                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, pairs, faults, blocks, eights, epsilon, place);
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, pairs, faults, blocks, eights, isEarly, epsilon, place);
                 break;
             case (false, true):
                 AddRmsNormExpertsPiecesNarrowRoundedLauncher.Launch(
-                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, pairs, faults, blocks, eights, epsilon, place);
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, pairs, faults, blocks, eights, isEarly, epsilon, place);
                 break;
             case (true, false):
                 AddRmsNormExpertsPiecesWideLauncher.Launch(
-                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, pairs, faults, blocks, eights, epsilon, place);
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, pairs, faults, blocks, eights, isEarly, epsilon, place);
                 break;
             default:
                 AddRmsNormExpertsPiecesWideRoundedLauncher.Launch(
-                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, pairs, faults, blocks, eights, epsilon, place);
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, pairs, faults, blocks, eights, isEarly, epsilon, place);
+                break;
+        }
+    }
+
+    private protected override void LaunchToTerms(
+        Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place)
+    {
+        Check(residual, parts, weight, output);
+        _units.CheckTerms(Op, terms, residual.Shape[1]);
+        LaunchCheck.That(terms.Address % 8 == 0, Op, "terms at multiples of 8 bytes");
+        int isRead = areRead ? 1 : 0, isEarly = parts.AreEarly ? 1 : 0;
+        switch (residual.Shape[1] > AddRmsNormDevice.NarrowRow, rounds)
+        {
+            case (false, false):
+                AddRmsNormExpertsTermsNarrowLauncher.Launch(
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, terms, faults, isRead, isEarly, epsilon, place);
+                break;
+            case (false, true):
+                AddRmsNormExpertsTermsNarrowRoundedLauncher.Launch(
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, terms, faults, isRead, isEarly, epsilon, place);
+                break;
+            case (true, false):
+                AddRmsNormExpertsTermsWideLauncher.Launch(
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, terms, faults, isRead, isEarly, epsilon, place);
+                break;
+            default:
+                AddRmsNormExpertsTermsWideRoundedLauncher.Launch(
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, terms, faults, isRead, isEarly, epsilon, place);
                 break;
         }
     }

@@ -10,7 +10,7 @@ internal static class SummedNormSelfCases
     private const int Place = 3;
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Slices(), .. Experts()];
+    public static IEnumerable<SelfCase> All() => [.. Slices(), .. Experts(), .. Prompts()];
 
     // As many outputs as Hopper's products of so many rows are cut into slices for, of which there are two, four and eight.
     private static IEnumerable<SelfCase> Slices() =>
@@ -81,6 +81,53 @@ internal static class SummedNormSelfCases
                     set.Linear.Run(expected, product, two, promptRows: 0, pieces);
                     differences += SelfCases.Differences(sum, again) + SelfCases.Differences(expectedFaults, faultsAgain) + SelfCases.Differences(one, two);
                 }
+            }
+
+            return [expected, memory.New("differences", new Shape(1), [differences])];
+        }, IsAligned: true, Turns: true, Has: static set => set.SummedNorm is not null);
+
+    // A prompt's rows, whose experts Hopper sorts; the norm as f32 rows, and as terms beside them.
+    private static IEnumerable<SelfCase> Prompts() =>
+        from shape in ((int Rows, int Hidden, int Width, int TopK)[])[(7, 2048, 64, 8), (300, 1032, 72, 10), (65, 2056, 64, 3)]
+        select new SelfCase("summed_norm", $"[{shape.Rows}, {shape.Hidden}] of a prompt, {shape.TopK} experts", 2 * F32, (set, memory) =>
+        {
+            const int Count = 20;
+            (int rows, int hidden, int width, int topK) = shape;
+            Shape all = new(rows, hidden), pairs = new(rows, topK), both = new(Count, 2 * width, hidden), single = new(Count, hidden, width);
+            float[] given = Given(all);
+            int[] noted = Noted(rows);
+            Tensor x = memory.New("x", DType.F32, all, SelfCases.Normal(134, all.Count)), mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(135, pairs.Count));
+            Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * topK).Select(i => ((i / topK * 7) + (i % topK)) % Count)]);
+            var weights = ExpertWeights.Fused(
+                memory.New("gateUp", DType.BF16, both, SelfCases.Normal(136, both.Count)), memory.New("down", DType.BF16, single, SelfCases.Normal(137, single.Count)));
+            var shared = new SharedExpert(
+                new LinearWeight(memory.New("sharedGateUp", DType.BF16, new Shape(2 * width, hidden), SelfCases.Normal(138, 2L * width * hidden))),
+                new LinearWeight(memory.New("sharedDown", DType.BF16, new Shape(hidden, width), SelfCases.Normal(139, (long)width * hidden))));
+            Tensor gate = memory.New("gateLogit", DType.F32, new Shape(rows, 4), SelfCases.Normal(140, rows * 4)).Columns(1, 1);
+            Tensor scratch = memory.New("scratch", DType.I8, new Shape(set.ExpertMixture.ScratchBytes(weights, shared, rows, topK)));
+            Tensor norm = memory.New("norm", DType.F32, new Shape(hidden), SelfCases.Normal(141, hidden)), added = memory.New("delta", DType.F32, all);
+            Tensor sum = memory.New("sum", DType.F32, all, given), residual = memory.New("residual", DType.F32, all, given), again = memory.New("again", DType.F32, all, given);
+            Tensor faults = memory.New("faults", new Shape(rows), noted), expectedFaults = memory.New("expectedFaults", new Shape(rows), noted), faultsAgain = memory.New("faultsAgain", new Shape(rows), noted);
+            Tensor output = memory.New("output", DType.F32, all), expected = memory.New("expected", DType.F32, all), beside = memory.New("beside", DType.F32, all);
+            set.ExpertMixture.Run(x, weights, shared, chosen, mix, gate, scratch, added, promptRows: rows);
+            int differences = set.SummedNorm?.Takes(hidden) == true ? 1 : 0;
+            if (set.SummedNorm is { } op && set.NormedTerms is { } maker && op.Takes(hidden))
+            {
+                Tensor one = Terms("one"), two = Terms("two");
+                maker.Run(sum, added, norm, Epsilon, expected, maker.Of(one, rows, hidden), areRead: true, expectedFaults, Place);
+                if (set.ExpertMixture.RunInParts(x, weights, shared, chosen, mix, gate, scratch, output, promptRows: rows) is { IsEmpty: false } parts)
+                {
+                    op.Run(residual, parts, norm, Epsilon, output, faults, Place);
+                    op.RunToTerms(again, parts, norm, Epsilon, beside, maker.Of(two, rows, hidden), areRead: true, faultsAgain, Place);
+                    differences = SelfCases.Differences(sum, residual) + SelfCases.Differences(expectedFaults, faults) + SelfCases.Differences(expected, output)
+                        + SelfCases.Differences(sum, again) + SelfCases.Differences(expectedFaults, faultsAgain) + SelfCases.Differences(expected, beside) + SelfCases.Differences(one, two);
+                }
+
+                Tensor Terms(string name) => memory.New(name, DType.F32, new Shape(maker.Bytes(rows, hidden) / sizeof(float)));
+            }
+            else
+            {
+                set.AddRmsNorm.Run(sum, added, norm, Epsilon, expected, expectedFaults, Place);
             }
 
             return [expected, memory.New("differences", new Shape(1), [differences])];

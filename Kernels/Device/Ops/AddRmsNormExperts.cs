@@ -4,9 +4,9 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// <see cref="AddRmsNormRow"/> and <see cref="AddRmsNormPieces"/> of what a mixture of experts gave to generated rows: a group adds up what its row's
-/// experts and the shared one gave, in the order of <see cref="ExpertsCombine.WideWithShared"/>, and goes on with the sums, which never lie
-/// in memory. Places, mix and gate are there before the launch before has ended, as they are for that kernel.
+/// <see cref="AddRmsNormRow"/>, <see cref="AddRmsNormPieces"/> and <see cref="AddRmsNormTerms"/> of what a mixture of experts gave: a group adds up
+/// what its row's experts and the shared one gave, in the order of <see cref="ExpertsCombine.WideWithShared"/>, and goes on with the sums, which
+/// never lie in memory. Where it is said, places, mix and gate are there before the launch before has ended, as they are for that kernel.
 /// </summary>
 public static class AddRmsNormExperts
 {
@@ -24,6 +24,7 @@ public static class AddRmsNormExperts
     /// <param name="width">H, at most 2,048 for the narrow instances and 8,192 for the wide ones.</param>
     /// <param name="gateStride">Elements from a row to the next.</param>
     /// <param name="outputStride">Likewise.</param>
+    /// <param name="isEarly">Not 0 where places, mix and gate are there before the launch before has ended.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="place">The norm's number.</param>
     [Kernel("add_rms_norm_experts", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
@@ -44,6 +45,7 @@ public static class AddRmsNormExperts
         [Extent("H")] int width,
         [RowStride("gate")] int gateStride,
         [RowStride("output")] int outputStride,
+        int isEarly,
         float epsilon,
         int place)
         where TParts : struct, IRowParts
@@ -52,7 +54,7 @@ public static class AddRmsNormExperts
         var weights = new float[TParts.Parts * AddRmsNormRow.Four];
         uint sums = CudaShared.Base();
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
-        int before = Add<TParts>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride);
+        int before = Add<TParts>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
         AddRmsNormRow.Finish<TParts>(sums, x, weights, width, output, (long)Grid.IdxX * outputStride, faults, before, epsilon, place);
     }
 
@@ -78,6 +80,7 @@ public static class AddRmsNormExperts
         [RowStride("gate")] int gateStride,
         int blocks,
         int eights,
+        int isEarly,
         float epsilon,
         int place)
         where TParts : struct, IRowParts
@@ -87,9 +90,55 @@ public static class AddRmsNormExperts
         var weights = new float[TParts.Parts * AddRmsNormRow.Four];
         uint sums = CudaShared.Base();
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
-        int before = Add<TParts>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride);
+        int before = Add<TParts>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
         AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, before, epsilon, place);
         AddRmsNormPieces.Leave<TParts, TTerms>(x, terms, width, blocks, eights);
+    }
+
+    /// <summary>The same of a prompt's rows into the terms that their products multiply: see <see cref="AddRmsNormTerms.Narrow"/>.</summary>
+    [Kernel("add_rms_norm_experts_terms", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
+    [Instance("narrow", typeof(OneRowPart), typeof(SplitTerms))]
+    [Instance("narrow_rounded", typeof(OneRowPart), typeof(SingleTerm))]
+    [Instance("wide", typeof(FourRowParts), typeof(SplitTerms))]
+    [Instance("wide_rounded", typeof(FourRowParts), typeof(SingleTerm))]
+    [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes, GroupsTogether = 2)]
+    public static void RunToTerms<TParts, TTerms>(
+        [Shape("T", "H")] ArrayView<float> residual,
+        [Shape("T", "K")] ArrayView<int> places,
+        [Shape("T", "K")] ArrayView<float> mix,
+        [Shape("N", "H")] ArrayView<float> parts,
+        [Shape("T", "H")] ArrayView<float> total,
+        [Shape("T", "1")] ArrayView<float> gate,
+        [Shape("H")] ArrayView<float> weight,
+        [Shape("T", "H")] ArrayView<float> output,
+        [Shape("T", "P")] ArrayView<ushort> terms,
+        [Shape("T", Optional = true)] ArrayView<int> faults,
+        [Extent("K")] int topK,
+        [Extent("H")] int width,
+        [RowStride("gate")] int gateStride,
+        [RowStride("output")] int outputStride,
+        [Extent("P")] int packed,
+        int isRead,
+        int isEarly,
+        float epsilon,
+        int place)
+        where TParts : struct, IRowParts
+        where TTerms : struct, IActivationTerms
+    {
+        var x = new float[TParts.Parts * AddRmsNormRow.Four];
+        var weights = new float[TParts.Parts * AddRmsNormRow.Four];
+        uint sums = CudaShared.Base();
+        int before = Add<TParts>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
+
+        // Behind the parts, for which a thread needs its registers: two groups run at a time.
+        AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
+        AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, before, epsilon, place);
+        if (isRead != 0)
+        {
+            AddRmsNormRow.Store<TParts>(x, width, output, (long)Grid.IdxX * outputStride);
+        }
+
+        AddRmsNormTerms.Round<TParts, TTerms>(x, width, packed / TTerms.Count, terms, (long)Grid.IdxX * packed);
     }
 
     // The row's sums with the residual, which they go back to.
@@ -104,7 +153,8 @@ public static class AddRmsNormExperts
         ArrayView<int> faults,
         int topK,
         int width,
-        int gateStride)
+        int gateStride,
+        int isEarly)
         where TParts : struct, IRowParts
     {
         var from = new int[ExpertsCombine.Together];
@@ -112,6 +162,11 @@ public static class AddRmsNormExperts
         var part = new uint[ExpertsCombine.Together * AddRmsNormRow.Four];
         long entry = (long)Grid.IdxX * topK;
         AddRmsNormRow.Ask(residual, width);
+        if (isEarly == 0)
+        {
+            DependentLaunch.Wait();
+        }
+
         ExpertsCombine.Read(from, share, places, mix, entry, 0, topK);
         float scale = GateMath.Sigmoid(WideAccess.Fresh(ref gate[(long)Grid.IdxX * gateStride]));
         int before = AddRmsNormRow.WaitNoted(faults);

@@ -110,8 +110,8 @@ public static class AddRmsNormTerms
         }
     }
 
-    // Past a row's end zeros follow, up to a multiple of 64.
-    private static void Round<TParts, TTerms>(float[] x, int width, int half, ArrayView<ushort> terms, long target)
+    /// <summary>Writes a thread's numbers of a row as terms; past the row's end zeros follow, up to a multiple of 64.</summary>
+    internal static void Round<TParts, TTerms>(float[] x, int width, int half, ArrayView<ushort> terms, long target)
         where TParts : struct, IRowParts
         where TTerms : struct, IActivationTerms
     {

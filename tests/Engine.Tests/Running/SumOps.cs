@@ -5,7 +5,7 @@ using Lean.Tensors;
 namespace Lean.Engine.Tests.Running;
 
 /// <summary>
-/// Ops of <see cref="TermOps"/> whose products and experts also leave the sums of several generated rows alone to the norm behind them, as on Hopper: a part is
+/// Ops of <see cref="TermOps"/> whose products and experts also leave the sums of several generated rows alone, and experts those of a prompt's rows alone, to the norm behind them, as on Hopper: a part is
 /// the whole and the others are zeros, so that no bit changes, they lie where they do there, and the room for sums is NaN.
 /// </summary>
 internal static class SumOps
@@ -13,8 +13,8 @@ internal static class SumOps
     /// <summary>The norm.</summary>
     internal sealed class Norm(AddRmsNorm right) : SummedNorm
     {
-        /// <summary>Norms of slices, and of what experts gave, as rows and as terms.</summary>
-        public (int Slices, int Parts, int Terms) Runs { get; private set; }
+        /// <summary>Norms of slices, and of what experts gave, as rows and as terms, of generated rows and a prompt's.</summary>
+        public (int Slices, int Parts, int Terms, int Prompts) Runs { get; private set; }
 
         public override bool Takes(long width) => true;
 
@@ -43,6 +43,20 @@ internal static class SumOps
             room.AsSpan<float>().Fill(float.NaN);
             Launch(residual, parts, weight, epsilon, room, faults, place);
             Runs = Runs with { Parts = Runs.Parts - 1, Terms = Runs.Terms + 1 };
+        }
+
+        private protected override void LaunchToTerms(
+            Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place)
+        {
+            LaunchToTerms(residual, parts, weight, epsilon, terms, faults, place);
+            Span<float> norm = output.AsSpan<float>();
+            norm.Fill(float.NaN);
+            if (areRead)
+            {
+                new Tensor(DType.F32, output.Shape, terms.Address).AsSpan<float>().CopyTo(norm);
+            }
+
+            Runs = Runs with { Terms = Runs.Terms - 1, Prompts = Runs.Prompts + 1 };
         }
     }
 
@@ -78,7 +92,7 @@ internal static class SumOps
     /// <summary>Mixtures of experts.</summary>
     internal sealed class Mixture(ExpertMixture right) : ExpertMixture
     {
-        /// <summary>Sums of several generated rows alone that were added up here.</summary>
+        /// <summary>Sums of several rows of one class that were added up here.</summary>
         public int Sums { get; private set; }
 
         public override long ScratchBytes(ExpertWeights weights, SharedExpert shared, long rows, long topK) =>
@@ -87,16 +101,16 @@ internal static class SumOps
         public override bool TakesTerms(ExpertWeights weights, SharedExpert shared) => right.TakesTerms(weights, shared);
 
         private protected override ExpertParts LaunchInParts(
-            Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)
+            Tensor x, Tensor terms, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows)
         {
             if (x.Shape[0] == 1)
             {
-                return base.LaunchInParts(x, weights, shared, experts, mix, gateLogit, scratch, output);
+                return base.LaunchInParts(x, terms, weights, shared, experts, mix, gateLogit, scratch, output, promptRows);
             }
 
             nint address = scratch.Address + (nint)Aligned(right.ScratchBytes(weights, shared, x.Shape[0], experts.Shape[1]));
             Tensor parts = new(DType.F32, output.Shape, address), total = new(DType.F32, output.Shape, address + (nint)parts.Bytes);
-            right.Run(x, weights, shared, experts, mix, gateLogit, scratch, parts, promptRows: 0);
+            right.Run(x, weights, shared, experts, mix, gateLogit, scratch, parts, promptRows, terms);
             total.AsSpan<float>().Clear();
             output.AsSpan<float>().Fill(float.NaN);
             return new ExpertParts(experts, mix, parts, total, gateLogit);
@@ -116,7 +130,7 @@ internal static class SumOps
             Tensor x, Tensor terms, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output, long promptRows)
         {
             right.Run(x, weights, shared, experts, mix, gateLogit, scratch, output, promptRows, terms);
-            Sums += promptRows == 0 && x.Shape[0] > 1 ? 1 : 0;
+            Sums += (promptRows == 0 || promptRows == x.Shape[0]) && x.Shape[0] > 1 ? 1 : 0;
         }
 
         private static long Aligned(long bytes) => (bytes + 63) / 64 * 64;

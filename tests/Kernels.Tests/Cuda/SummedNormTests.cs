@@ -100,7 +100,7 @@ public sealed class SummedNormTests
         Assert.Equal(expected.AsSpan<int>(), output.AsSpan<int>());
     }
 
-    // One rank, as many as are read together, and more; entries without a place. Rows of f32, and terms of one and two.
+    // One rank, as many as are read together, and more; entries without a place. Rows of f32, and terms of one and two, of generated rows and a prompt's.
     [Theory]
     [InlineData(9, 72, 1, "narrow", DType.F32)]
     [InlineData(13, 520, 8, "narrow", DType.BF16)]
@@ -152,6 +152,7 @@ public sealed class SummedNormTests
         Assert.Equal([0, Place, 0, 2, 0], faults.AsSpan<int>()[4..9].ToArray());
         Assert.Equal(expected.AsSpan<int>(), output.AsSpan<int>());
         AssertTerms(expectedTerms, terms, rows, activations);
+        AssertPrompts(stream, set, memory, parts, given, weight, noted, (sum, expected, expectedFaults), $"{kernel}{(activations == DType.BF16 ? "_rounded" : "")}");
         double[] x = new double[width];
         foreach (int row in (int[])[0, 8, rows - 1])
         {
@@ -244,6 +245,31 @@ public sealed class SummedNormTests
             double expected = x[h] / Math.Sqrt((squares / x.Length) + Epsilon) * (1 + (double)w[h]);
             Assert.True(Math.Abs(y[h] - expected) <= 1e-5 * (1 + Math.Abs(expected)), $"row {row}, {h}: {y[h]}, expected {expected}");
         }
+    }
+
+    // A prompt's rows as terms, beside the norm and instead of it; what was there before the launch before has ended may be read sooner.
+    private static void AssertPrompts(
+        PtxStream stream, KernelSet set, GuardedMemory memory, ExpertParts parts, float[] given, Tensor weight, int[] noted, (Tensor Sum, Tensor Norm, Tensor Faults) expected, string kernel)
+    {
+        long rows = expected.Norm.Shape[0], width = weight.Shape[0];
+        Tensor expectedTerms = Terms("expectedPrompts");
+        new LinearMatrixUnits(stream, kernel.EndsWith("_rounded", StringComparison.Ordinal)).Split(expected.Norm, expectedTerms);
+        foreach (bool areRead in (bool[])[false, true])
+        {
+            Tensor residual = memory.New($"residual{areRead}", DType.F32, expected.Sum.Shape, given), output = memory.New($"output{areRead}", DType.F32, expected.Norm.Shape);
+            Tensor terms = Terms($"prompts{areRead}"), faults = memory.New($"faults{areRead}", new Shape(rows), noted);
+            output.AsSpan<float>().Fill(7);
+            stream.Ran.Clear();
+            set.SummedNorm!.RunToTerms(residual, parts with { AreEarly = areRead }, weight, Epsilon, output, terms, areRead, faults, Place);
+            Assert.Equal($"add_rms_norm_experts_terms_{kernel}", Assert.Single(stream.Ran));
+            Assert.Equal(expected.Sum.AsSpan<int>(), residual.AsSpan<int>());
+            Assert.Equal(expected.Faults.AsSpan<int>(), faults.AsSpan<int>());
+            Assert.Equal(expectedTerms.AsSpan<ushort>(), terms.AsSpan<ushort>());
+            Assert.Equal(areRead ? expected.Norm.AsSpan<float>().ToArray() : [.. Enumerable.Repeat(7f, (int)(rows * width))], output.AsSpan<float>().ToArray());
+            Assert.Null(memory.Fault());
+        }
+
+        Tensor Terms(string name) => set.NormedTerms!.Of(memory.New(name, DType.F32, new Shape(set.NormedTerms.Bytes(rows, width) / sizeof(float))), rows, width);
     }
 
     // What stands for rows past the end is anybody's.

@@ -87,6 +87,10 @@ public sealed unsafe class SelfTestTests
 
         private protected override void LaunchToTerms(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor pieces, Tensor faults, int place) =>
             throw new NotSupportedException();
+
+        private protected override void LaunchToTerms(
+            Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place) =>
+            throw new NotSupportedException();
     }
 
     // The first number of each call is the next one.
