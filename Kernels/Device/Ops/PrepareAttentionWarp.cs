@@ -52,7 +52,7 @@ public static class PrepareAttentionWarp
         if (isValue)
         {
             int slot = slots[row];
-            long to = (((((long)(slot / Cell) * kvHeads) + head) * Cell) + (slot % Cell)) * Dim + d;
+            long to = ((((((long)(slot / Cell) * kvHeads) + head) * Cell) + (slot % Cell)) * Dim) + d;
             if (exists)
             {
                 WideAccess.Store2(ref values[to], BF16.Pack(x[0], x[1]), BF16.Pack(x[2], x[3]));
@@ -135,10 +135,10 @@ public static class PrepareAttentionWarp
         {
             key[r] = ((uint)pairs[(r * (Dim / 2)) + (dim / 2)] >> shift) & 0xffff;
             slot[r] = slots[Math.Min(firstRow + r, rows - 1)];
-            isRun = isRun & slot[r] == slot[0] + r;
+            isRun &= slot[r] == slot[0] + r;
         }
 
-        if (isRun & slot[0] % Rows == 0)
+        if (isRun && slot[0] % Rows == 0)
         {
             U4 eight = default;
             eight.X = key[0] | (key[1] << 16);
@@ -159,7 +159,7 @@ public static class PrepareAttentionWarp
         }
     }
 
-    private static long Place(int slot, int kvHeads, int head, int dim) => (((((long)(slot / Cell) * kvHeads) + head) * Dim) + dim) * Cell + (slot % Cell);
+    private static long Place(int slot, int kvHeads, int head, int dim) => ((((((long)(slot / Cell) * kvHeads) + head) * Dim) + dim) * Cell) + (slot % Cell);
 
     private static void Take(float[] to, int first, U4 bits)
     {
