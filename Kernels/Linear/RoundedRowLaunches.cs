@@ -133,6 +133,41 @@ internal sealed class RoundedRowLaunches(KernelStream stream) : RowLaunches(stre
         }
     }
 
+    public override void GateUpWhole(int gates, int tileRows, in Tensor x, in Tensor gate, in Tensor up, in Tensor inner, int rowTiles, int groups)
+    {
+        switch (gates, tileRows)
+        {
+            case (8, _):
+                GateUpRowsWholeEightRoundedLauncher.Launch(Stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            case (_, 8):
+                GateUpRowsWholeEightTwiceRoundedLauncher.Launch(Stream, x, gate, up, inner, rowTiles, groups);
+                break;
+            default:
+                GateUpRowsWholeSixteenTwiceRoundedLauncher.Launch(Stream, x, gate, up, inner, rowTiles, groups);
+                break;
+        }
+    }
+
+    public override void GateUpGroups(int tileRows, in Tensor gate, in Tensor up, in Tensor terms, in Tensor inner, int own, int rowTiles, int blocks, int slices, int groups)
+    {
+        switch (tileRows)
+        {
+            case 16:
+                GateUpRowsWarpgroupSixteenRoundedLauncher.Launch(Stream, gate, up, terms, inner, own, rowTiles, blocks, slices, groups);
+                break;
+            case 32:
+                GateUpRowsWarpgroupThirtytwoRoundedLauncher.Launch(Stream, gate, up, terms, inner, own, rowTiles, blocks, slices, groups);
+                break;
+            case 64:
+                GateUpRowsWarpgroupSixtyfourRoundedLauncher.Launch(Stream, gate, up, terms, inner, own, rowTiles, blocks, slices, groups);
+                break;
+            default:
+                GateUpRowsWarpgroupHundredtwentyeightRoundedLauncher.Launch(Stream, gate, up, terms, inner, own, rowTiles, blocks, slices, groups);
+                break;
+        }
+    }
+
     public override void ExpertGateUp(int slices, in Tensor x, in Tensor inner, in Tensor rows, in Tensor tiles, in Tensor gate, in Tensor up, int count, int later, int groups)
     {
         switch (slices)

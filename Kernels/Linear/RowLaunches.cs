@@ -32,6 +32,12 @@ internal abstract class RowLaunches(KernelStream stream)
     /// <summary>The first half of an MLP.</summary>
     public abstract void GateUp(int tileRows, int slices, in Tensor x, in Tensor gate, in Tensor up, in Tensor inner, int rowTiles, int groups);
 
+    /// <summary>The same of eight gates or sixteen a group, whose weights it has room for, of eight slices of k.</summary>
+    public abstract void GateUpWhole(int gates, int tileRows, in Tensor x, in Tensor gate, in Tensor up, in Tensor inner, int rowTiles, int groups);
+
+    /// <summary>The same of more than eight rows by warp groups, from their terms to those of its results.</summary>
+    public abstract void GateUpGroups(int tileRows, in Tensor gate, in Tensor up, in Tensor terms, in Tensor inner, int own, int rowTiles, int blocks, int slices, int groups);
+
     /// <summary>The first half of experts.</summary>
     public abstract void ExpertGateUp(int slices, in Tensor x, in Tensor inner, in Tensor rows, in Tensor tiles, in Tensor gate, in Tensor up, int count, int later, int groups);
 

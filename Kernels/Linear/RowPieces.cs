@@ -17,6 +17,8 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
     // As in LinearRowsWarpGroup.
     private const int TileOutputs = 128;
     private const int JoinThreads = 256;
+    private const int MostGates = TileOutputs / 2;
+    private const int GateBox = 16;
 
     // As in RowTermPieces; blocks along k are counted in eights.
     private const int Words = 128;
@@ -129,6 +131,43 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
         Tensor sums = Sums(cut, memory + (nint)bytes, rows, weight.Shape[0]);
         Multiply(pieces, cut, weight, sums, rows);
         return sums;
+    }
+
+    /// <summary>Whether an MLP's first half of so many gates runs here: they keep half of the multiprocessors busy, and fill the pieces that they leave.</summary>
+    public bool TakesGates(long rows, long gates) => rows > 8 && AreFilled(gates) && 2 * Gates(rows, gates).Tiles >= stream.Multiprocessors;
+
+    /// <summary>The pieces of silu(x·gateᵀ) · (x·upᵀ), of gates that it <see cref="TakesGates"/>.</summary>
+    /// <param name="x">f32 [T, H].</param>
+    /// <param name="gate">[I, H].</param>
+    /// <param name="up">[I, H].</param>
+    /// <param name="inner">What <see cref="Of"/> gave, of T rows of I.</param>
+    public void GateUp(in Tensor x, in Tensor gate, in Tensor up, in Tensor inner)
+    {
+        long rows = x.Shape[0], inputs = gate.Shape[1];
+        Tensor terms = Of(stream.Scratch(Bytes(rows, inputs)).Address, rows, inputs);
+        Split(x, terms);
+        int tileRows = TileRows(rows);
+        (int own, int tiles) = Gates(rows, gate.Shape[0]);
+        launches.GateUpGroups(
+            tileRows, gate, up, terms, Pairs(inner), own, Count(rows, tileRows), Blocks(inputs) / 2, RowUnits.Slices(inputs), int.Min(tiles, stream.Multiprocessors));
+    }
+
+    // As many gates a tile as bring the fewest bytes to the multiprocessor that has the most tiles.
+    private (int Own, int Tiles) Gates(long rows, long gates)
+    {
+        (int Own, int Tiles) best = default;
+        long least = long.MaxValue;
+        for (int own = MostGates; own > 0; own -= GateBox)
+        {
+            int tiles = Count(gates, own) * Count(rows, TileRows(rows));
+            long bytes = Count(tiles, stream.Multiprocessors) * ((2L * own) + (TileRows(rows) * (rounds ? 1 : 2)));
+            if (bytes < least)
+            {
+                (best, least) = ((own, tiles), bytes);
+            }
+        }
+
+        return best;
     }
 
     private void Multiply(in Tensor pieces, RowCut cut, nint memory, in Tensor weight, in Tensor gate, in Tensor add, in Tensor output)

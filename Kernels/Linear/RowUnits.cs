@@ -94,9 +94,28 @@ internal sealed class RowUnits
     public void GateUp(in Tensor x, in Tensor gate, in Tensor up, in Tensor inner)
     {
         long rows = x.Shape[0], inputs = gate.Shape[1];
+        if (TryWholeGates(x, gate, up, inner))
+        {
+            return;
+        }
+
         int columns = Count(gate.Shape[0], Warps / Slices(inputs) * LineOutputs), tileRows = rows <= 8 ? 8 : TileRows(rows, columns);
         int rowTiles = Count(rows, tileRows), groups = columns * rowTiles;
         _launches.GateUp(tileRows, Slices(inputs), x, gate, up, inner, rowTiles, groups);
+    }
+
+    /// <summary>Whether an MLP's generated rows go from half to half as pieces: there are more than eight, on Hopper, and both halves take them so.</summary>
+    public bool TakesPieces(in Tensor x, in Tensor gate, in Tensor up, LinearWeight down)
+    {
+        long rows = x.Shape[0];
+        bool all = _stream.MatrixUnits == MatrixUnits.WarpGroup && Takes(x, gate) && Takes(up) && Pieces.TakesGates(rows, down.Inputs);
+        foreach (LinearWeight.Part part in down.Parts)
+        {
+            Tensor weight = down.Rows(part.Column, part.Rows);
+            all = all && Takes(weight) && Pieces.Takes(rows, weight);
+        }
+
+        return all;
     }
 
     /// <summary>inner[place] = silu(x·gate) · (x·up) of each place's row and expert.</summary>
@@ -201,6 +220,27 @@ internal sealed class RowUnits
 
         _launches.Few(slices, x, weight, gate, add, output, tileRows, rowTiles, groups);
         return true;
+    }
+
+    // Few gates whose weights a group has room for, with as few of them and of rows as give each multiprocessor one group at most.
+    private bool TryWholeGates(in Tensor x, in Tensor gate, in Tensor up, in Tensor inner)
+    {
+        if (_stream.MatrixUnits != MatrixUnits.WarpGroup || Slices(gate.Shape[1]) != 8 || gate.Shape[1] > 8 * BlocksOf)
+        {
+            return false;
+        }
+
+        foreach ((int gates, int tileRows) in (ReadOnlySpan<(int, int)>)[(8, 8), (16, 8), (16, 16)])
+        {
+            int rowTiles = Count(x.Shape[0], tileRows), groups = Count(gate.Shape[0], gates) * rowTiles;
+            if (groups <= _stream.Multiprocessors)
+            {
+                _launches.GateUpWhole(gates, tileRows, x, gate, up, inner, rowTiles, groups);
+                return true;
+            }
+        }
+
+        return false;
     }
 
     // Few outputs need many warps each, long sums can feed them; a slice has at least eight blocks of 32.

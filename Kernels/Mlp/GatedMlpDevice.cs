@@ -47,7 +47,17 @@ internal sealed class GatedMlpDevice(KernelStream stream, DType activations) : G
             }
         }
 
-        if (generated > 0)
+        if (generated > 0 && gateLogit.IsEmpty && add.IsEmpty && _rows.TakesPieces(x.Rows(promptRows, generated), gate, up, down))
+        {
+            // Whole tiles of rows have room where each row has two halves.
+            Tensor mine = _rows.Pieces.Of(scratch.Rows(promptRows, generated).Address, generated, width);
+            _rows.Pieces.GateUp(x.Rows(promptRows, generated), gate, up, mine);
+            foreach (LinearWeight.Part part in down.Parts)
+            {
+                _rows.Pieces.Run(mine, down.Rows(part.Column, part.Rows), Cut(output, promptRows, generated, part));
+            }
+        }
+        else if (generated > 0)
         {
             Tensor mine = inner.Rows(promptRows, generated);
             GeneratedGateUp(x.Rows(promptRows, generated), gate, up, mine);

@@ -13,7 +13,7 @@ internal static class ProductSelfCases
     private static readonly int[] RowCounts = [1, 2, 8, 9, 17, 33, 64, 130];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Linear(), .. ManyOutputs(), .. FewOutputs(), .. Grouped(), .. Mlp(), .. EightBit()];
+    public static IEnumerable<SelfCase> All() => [.. Linear(), .. ManyOutputs(), .. FewOutputs(), .. Grouped(), .. Mlp(), .. WideMlp(), .. EightBit()];
 
     private static IEnumerable<SelfCase> Linear() =>
         from shape in ((int Inputs, int Outputs)[])[(72, 24), (512, 130), (1024, 40), (2048, 70), (2056, 33), (264, 7200), (2056, 1100)]
@@ -81,19 +81,31 @@ internal static class ProductSelfCases
     private static IEnumerable<SelfCase> Mlp() =>
         from shape in ((int Hidden, int Width)[])[(72, 40), (1024, 72), (2048, 24), (72, 2000)]
         from rows in shape.Width > 1000 ? (int[])[130] : RowCounts
-        select new SelfCase("gated_mlp", $"bf16 aligned [{rows}, {shape.Hidden}] by {shape.Width}", F32, (set, memory) =>
+        select Mlp(rows, shape.Hidden, shape.Width, isShared: true);
+
+    // As large as Hopper's kernels for them: a shared expert whose groups have all their weights at once, a dense MLP that goes on in pieces.
+    private static IEnumerable<SelfCase> WideMlp() =>
+        from shape in ((int Rows, int Hidden, int Width, bool IsShared)[])
+            [(20, 2048, 512, true), (64, 2048, 512, true), (9, 1032, 2048, false), (30, 1032, 2048, false), (50, 1032, 2048, false), (70, 1032, 2048, false)]
+        select Mlp(shape.Rows, shape.Hidden, shape.Width, shape.IsShared) with { Has = static set => set.SummedNorm is not null };
+
+    private static SelfCase Mlp(int rows, int hidden, int width, bool isShared) =>
+        new("gated_mlp", $"bf16 aligned [{rows}, {hidden}] by {width}{(isShared ? "" : ", dense")}", F32, (set, memory) =>
         {
-            Shape full = new(rows, shape.Hidden), inner = new(shape.Width, shape.Hidden);
+            Shape full = new(rows, hidden), inner = new(width, hidden);
             Tensor x = memory.New("x", DType.F32, full, SelfCases.Normal(57, full.Count)), add = memory.New("add", DType.F32, full, SelfCases.Normal(58, full.Count));
             var gateUp = new LinearWeight(
                 memory.New("gate", DType.BF16, inner, SelfCases.Normal(59, inner.Count)), memory.New("up", DType.BF16, inner, SelfCases.Normal(60, inner.Count)));
-            var down = new LinearWeight(memory.New("down", DType.BF16, new Shape(shape.Hidden, shape.Width), SelfCases.Normal(61, inner.Count)));
+            var down = new LinearWeight(memory.New("down", DType.BF16, new Shape(hidden, width), SelfCases.Normal(61, inner.Count)));
             Tensor logit = memory.New("gateLogit", DType.F32, new Shape(rows, 1), SelfCases.Normal(62, rows));
-            Tensor scratch = memory.New("scratch", DType.F32, new Shape(rows, 2 * shape.Width)), output = memory.New("output", DType.F32, full);
-            Tensor alone = memory.New("alone", DType.F32, new Shape(1, shape.Hidden));
-            set.GatedMlp.Run(x, gateUp, down, logit, add, scratch, output, promptRows: 0);
-            return [output, Compare(memory, output, alone, row => set.GatedMlp.Run(
-                x.Rows(row, 1), gateUp, down, logit.Rows(row, 1), add.Rows(row, 1), scratch.Rows(0, 1), alone, promptRows: 0))];
+            Tensor scratch = memory.New("scratch", DType.F32, new Shape(rows, 2 * width)), output = memory.New("output", DType.F32, full);
+            Tensor alone = memory.New("alone", DType.F32, new Shape(1, hidden));
+            Launch(0, rows, output);
+            return [output, Compare(memory, output, alone, row => Launch(row, 1, alone))];
+
+            void Launch(int first, int count, Tensor to) => set.GatedMlp.Run(
+                x.Rows(first, count), gateUp, down, isShared ? logit.Rows(first, count) : default, isShared ? add.Rows(first, count) : default,
+                scratch.Rows(0, count), to, promptRows: 0);
         }, IsAligned: true);
 
     // No tolerance: sums are of whole numbers.

@@ -36,7 +36,7 @@ public static class LinearRowsFew
     [Instance("slices2x_rounded", typeof(TwoSlices), typeof(SingleTerm))]
     [Instance("slices4x_rounded", typeof(FourSlices), typeof(SingleTerm))]
     [Instance("slices8x_rounded", typeof(EightSlices), typeof(SingleTerm))]
-    [Cuda("sm_80", SharedBytes = RowProducts.Warps * RowStream.WarpBytes, GroupsTogether = 2)]
+    [Cuda("sm_80", SharedBytes = RowStream.GroupBytes, GroupsTogether = 2)]
     public static void Run<TSlices, TTerms>(
         [Shape("T", "K")] ArrayView<float> x,
         [Shape("N", "K")] ArrayView<ushort> weight,
@@ -105,7 +105,7 @@ public static class LinearRowsFew
                     for (int b = 0; b < RowStream.PartBlocks; b++)
                     {
                         int at = ((part * RowStream.PartBlocks) + b) * 8;
-                        RowStream.Multiply<TTerms>(read, part, b, RowStream.Words(terms, at), RowStream.Words(terms, at + ((TTerms.Count - 1) * 4)));
+                        RowStream.Multiply<TTerms>(0, read, part, b, RowStream.Words(terms, at), RowStream.Words(terms, at + ((TTerms.Count - 1) * 4)));
                     }
 
                     Lanes.Together();

@@ -29,7 +29,7 @@ public static class LinearRowsNormed
     private const int TermBytes = (Width / 32 * OneRow.BlockBytes) + 64;
 
     private const int SumBytes = RowNorm.SumBytes;
-    private const int WeightBytes = RowProducts.Warps * RowStream.WarpBytes;
+    private const int WeightBytes = RowStream.GroupBytes;
     private const int Sums = MostRows * RowProducts.Warps * Side;
 
     /// <summary>
@@ -156,7 +156,7 @@ public static class LinearRowsNormed
                 for (int b = 0; b < RowStream.PartBlocks; b++)
                 {
                     int at = ((part * RowStream.PartBlocks) + b) * Eight;
-                    RowStream.Multiply<TTerms>(read, part, b, RowStream.Words(terms, at), RowStream.Words(terms, at + ((TTerms.Count - 1) * 4)));
+                    RowStream.Multiply<TTerms>(0, read, part, b, RowStream.Words(terms, at), RowStream.Words(terms, at + ((TTerms.Count - 1) * 4)));
                 }
 
                 Lanes.Together();

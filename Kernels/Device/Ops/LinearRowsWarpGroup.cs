@@ -11,7 +11,8 @@ namespace Lean.Kernels.Device;
 /// <para>
 /// Groups stay on a multiprocessor and take tile after tile; a thread of the first warp group has the copy engine bring blocks of
 /// 64 along k, the other two multiply 64 outputs each by the same rows. A tile is 128 outputs of all slices, or, where outputs
-/// are few or something is added to them, of one, which <see cref="Join"/> then adds to the others.
+/// are few or something is added to them, of one, which <see cref="Join"/> then adds to the others. Of an MLP's first half
+/// (<see cref="GateUpRowsWarpGroup"/>) it is up to 64 gates and the ups beside them.
 /// </para>
 /// </summary>
 public static class LinearRowsWarpGroup
@@ -19,11 +20,20 @@ public static class LinearRowsWarpGroup
     /// <summary>Outputs of a tile.</summary>
     public const int Outputs = 128;
 
+    /// <summary>Gates, or ups, that the copy engine brings at a time.</summary>
+    public const int GateBox = 16;
+
     /// <summary>Blocks on their way, barriers, and up to a multiple of 1,024.</summary>
     public const int SharedBytes = RingBytes + BarrierBytes + 1024;
 
-    private const int Threads = 384;
+    /// <summary>Of a group.</summary>
+    public const int Threads = 384;
+
     private const int Depth = 64;
+    private const int Block = 32;
+
+    // Gates of a tile, with as many ups behind them, at most; they come in boxes.
+    private const int Gates = Outputs / 2;
     private const int WeightBytes = Outputs * Depth * 2;
     private const int RingBytes = 216 << 10;
     private const int BarrierBytes = 256;
@@ -70,9 +80,40 @@ public static class LinearRowsWarpGroup
         where TTerms : struct, IActivationTerms
     {
         DependentLaunch.Allow();
+        Run<TTile, TTerms, SingleLeft>(terms, output, default, outputs, Outputs, outputStride, rows, rowTiles, blocks, slices, parts);
+    }
+
+    /// <summary>What all of its kernels do.</summary>
+    /// <param name="terms">Those of the rows.</param>
+    /// <param name="output">Where sums go.</param>
+    /// <param name="pieces">Or what becomes of gates and ups.</param>
+    /// <param name="outputs">N, or I.</param>
+    /// <param name="own">Outputs of a tile, or its gates.</param>
+    /// <param name="outputStride">Elements from a row to the next.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="rowTiles">Tiles that share a range of outputs, each for its rows.</param>
+    /// <param name="blocks">Blocks of 64 along k.</param>
+    /// <param name="slices">Slices of k.</param>
+    /// <param name="parts">1, or as many as slices.</param>
+    internal static void Run<TTile, TTerms, TLeft>(
+        ArrayView<ushort> terms,
+        ArrayView<float> output,
+        ArrayView<int> pieces,
+        int outputs,
+        int own,
+        int outputStride,
+        int rows,
+        int rowTiles,
+        int blocks,
+        int slices,
+        int parts)
+        where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms
+        where TLeft : struct, IRowLeft
+    {
         int stages = Math.Min(RingBytes / StageBytes<TTile, TTerms>(), MostStages), group = Lanes.First(Group.IdxX >> 7);
         uint memory = (CudaShared.Base() + 1023u) & ~1023u, full = memory + RingBytes, empty = full + (MostStages * 8);
-        int tiles = (outputs + Outputs - 1) / Outputs * rowTiles * parts, share = (blocks + (slices * 4) - 1) / (slices * 4) * 4;
+        int tiles = (outputs + own - 1) / own * rowTiles * parts, share = (blocks + (slices * 4) - 1) / (slices * 4) * 4;
         if (Group.IdxX == 0)
         {
             for (int i = 0; i < stages; i++)
@@ -90,14 +131,14 @@ public static class LinearRowsWarpGroup
             WarpGroup.ReleaseRegisters(24);
             if (Group.IdxX == 0)
             {
-                Bring<TTile, TTerms>(memory, full, empty, stages, terms, tiles, rowTiles, blocks, slices, share, parts);
+                Bring<TTile, TTerms, TLeft>(memory, full, empty, stages, terms, own, tiles, rowTiles, blocks, slices, share, parts);
             }
         }
         else
         {
             WarpGroup.TakeRegisters(240);
             DependentLaunch.Wait();
-            Multiply<TTile, TTerms>(memory, full, empty, stages, output, outputs, outputStride, rows, tiles, rowTiles, blocks, slices, share, parts);
+            Multiply<TTile, TTerms, TLeft>(memory, full, empty, stages, output, pieces, outputs, own, outputStride, rows, tiles, rowTiles, blocks, slices, share, parts);
         }
     }
 
@@ -151,20 +192,19 @@ public static class LinearRowsWarpGroup
     }
 
     // A thread keeps the ring full; the last blocks may have been brought before their tile is multiplied.
-    private static void Bring<TTile, TTerms>(
-        uint memory, uint full, uint empty, int stages, ArrayView<ushort> terms, int tiles, int rowTiles, int blocks, int slices, int share, int parts)
+    private static void Bring<TTile, TTerms, TLeft>(
+        uint memory, uint full, uint empty, int stages, ArrayView<ushort> terms, int own, int tiles, int rowTiles, int blocks, int slices, int share, int parts)
         where TTile : struct, IRowTile
         where TTerms : struct, IActivationTerms
+        where TLeft : struct, IRowLeft
     {
-        long weight = TensorCopy.Map(0);
         int first = Begin(Grid.IdxX, blocks, slices, share, parts);
-        int early = Math.Min(End(Grid.IdxX, blocks, slices, share, parts) - first, stages), column = Grid.IdxX / parts / rowTiles * Outputs;
+        int early = Math.Min(End(Grid.IdxX, blocks, slices, share, parts) - first, stages), column = Grid.IdxX / parts / rowTiles * own;
 
         // Weights are nobody's output: they may come while the kernel before this one still runs.
         for (int i = 0; i < early; i++)
         {
-            AsyncBarrier.ArriveExpecting(full + (uint)(i * 8), StageBytes<TTile, TTerms>());
-            TensorCopy.Load(memory + (uint)(i * StageBytes<TTile, TTerms>()), weight, (first + i) * Depth, column, full + (uint)(i * 8));
+            BringWeights<TTile, TTerms, TLeft>(memory + (uint)(i * StageBytes<TTile, TTerms>()), full + (uint)(i * 8), first + i, column, own);
         }
 
         DependentLaunch.Wait();
@@ -172,7 +212,7 @@ public static class LinearRowsWarpGroup
         for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
         {
             int place = tile / parts, end = End(tile, blocks, slices, share, parts);
-            column = place / rowTiles * Outputs;
+            column = place / rowTiles * own;
             for (int block = Begin(tile, blocks, slices, share, parts); block < end; block++)
             {
                 uint at = memory + (uint)(stage * StageBytes<TTile, TTerms>()), barrier = full + (uint)(stage * 8);
@@ -183,8 +223,7 @@ public static class LinearRowsWarpGroup
                 else
                 {
                     AsyncBarrier.Wait(empty + (uint)(stage * 8), parity);
-                    AsyncBarrier.ArriveExpecting(barrier, StageBytes<TTile, TTerms>());
-                    TensorCopy.Load(at, weight, block * Depth, column, barrier);
+                    BringWeights<TTile, TTerms, TLeft>(at, barrier, block, column, own);
                 }
 
                 long from = (((long)(place % rowTiles) * blocks) + block) * (TermBytes<TTile, TTerms>() / 2);
@@ -199,13 +238,37 @@ public static class LinearRowsWarpGroup
         }
     }
 
-    private static void Multiply<TTile, TTerms>(
+    // A stage's weights; its terms come behind them.
+    private static void BringWeights<TTile, TTerms, TLeft>(uint at, uint barrier, int block, int column, int own)
+        where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms
+        where TLeft : struct, IRowLeft
+    {
+        if (TLeft.AreGated)
+        {
+            AsyncBarrier.ArriveExpecting(barrier, (own * 2 * Depth * 2) + TermBytes<TTile, TTerms>());
+            for (int n = 0; n < own; n += GateBox)
+            {
+                TensorCopy.Load(at + (uint)(n * Depth * 2), TensorCopy.Map(0), block * Depth, column + n, barrier);
+                TensorCopy.Load(at + (uint)((Gates + n) * Depth * 2), TensorCopy.Map(1), block * Depth, column + n, barrier);
+            }
+        }
+        else
+        {
+            AsyncBarrier.ArriveExpecting(barrier, StageBytes<TTile, TTerms>());
+            TensorCopy.Load(at, TensorCopy.Map(0), block * Depth, column, barrier);
+        }
+    }
+
+    private static void Multiply<TTile, TTerms, TLeft>(
         uint memory,
         uint full,
         uint empty,
         int stages,
         ArrayView<float> output,
+        ArrayView<int> pieces,
         int outputs,
+        int own,
         int outputStride,
         int rows,
         int tiles,
@@ -216,12 +279,13 @@ public static class LinearRowsWarpGroup
         int parts)
         where TTile : struct, IRowTile
         where TTerms : struct, IActivationTerms
+        where TLeft : struct, IRowLeft
     {
-        int lane = Group.IdxX & 31, ownOutput = (((Group.IdxX >> 5) - 4) * 16) + (lane >> 2), stage = 0, parity = 0, last = 0;
+        int lane = Group.IdxX & 31, ownOutput = (((Group.IdxX >> 5) - 4) * (TLeft.AreGated ? 8 : 16)) + (lane >> 2), stage = 0, parity = 0, last = 0;
 
         // Within a line of 128 bytes chunks are swizzled, lines eight apart alike. Lanes of odd rows take the second 32 along k
         // first: eight lanes then read all banks.
-        uint odd = (lane & 4) == 0 ? 0u : ~0u;
+        uint odd = (lane & 4) == 0 ? 0u : ~0u, other = TLeft.AreGated ? Gates * Depth * 2u : 1024u;
         uint place = (uint)((ownOutput * 128) + (((lane & 7) ^ (lane >> 2)) * 16));
         var total = new float[TTile.Rows * 4];
         for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
@@ -243,7 +307,7 @@ public static class LinearRowsWarpGroup
                         AsyncBarrier.Wait(full + (uint)(stage * 8), parity);
                         uint at = memory + (uint)(stage * StageBytes<TTile, TTerms>()), from = at + place;
                         U4 upper = WideAccess.LoadShared(from), upperMore = WideAccess.LoadShared(from ^ 64u);
-                        U4 lower = WideAccess.LoadShared(from + 1024u), lowerMore = WideAccess.LoadShared((from + 1024u) ^ 64u);
+                        U4 lower = WideAccess.LoadShared(from + other), lowerMore = WideAccess.LoadShared((from + other) ^ 64u);
                         var first = new U4 { X = Pick(odd, upper.X, upperMore.X), Y = Pick(odd, lower.X, lowerMore.X), Z = Pick(odd, upper.Y, upperMore.Y), W = Pick(odd, lower.Y, lowerMore.Y) };
                         var second = new U4 { X = Pick(odd, upper.Z, upperMore.Z), Y = Pick(odd, lower.Z, lowerMore.Z), Z = Pick(odd, upper.W, upperMore.W), W = Pick(odd, lower.W, lowerMore.W) };
                         var third = new U4 { X = Pick(odd, upperMore.X, upper.X), Y = Pick(odd, lowerMore.X, lower.X), Z = Pick(odd, upperMore.Y, upper.Y), W = Pick(odd, lowerMore.Y, lower.Y) };
@@ -299,16 +363,45 @@ public static class LinearRowsWarpGroup
                 }
             }
 
-            int tilePlace = tile / parts, n = (tilePlace / rowTiles * Outputs) + ownOutput;
+            int tilePlace = tile / parts, n = (tilePlace / rowTiles * own) + ownOutput;
             int t = (tilePlace % rowTiles * TTile.Rows * 8) + ((lane & 3) * 2);
-            long to = ((((long)firstSlice * rows) + t) * outputStride) + n;
-            for (int i = 0; i < TTile.Rows * 4; i++)
+            if (TLeft.AreGated)
             {
-                int row = (i / 4 * 8) + (i % 2), column = i % 4 / 2 * 8;
-                if (t + row < rows && n + column < outputs)
-                {
-                    output[to + ((long)row * outputStride) + column] = total[i];
-                }
+                Leave<TTile, TTerms>(pieces, total, outputs, n, t, ownOutput < own && n < outputs);
+            }
+            else
+            {
+                Store<TTile>(output, total, ((((long)firstSlice * rows) + t) * outputStride) + n, outputStride, rows - t, outputs - n);
+            }
+        }
+    }
+
+    private static void Store<TTile>(ArrayView<float> output, float[] total, long to, int outputStride, int rows, int outputs)
+        where TTile : struct, IRowTile
+    {
+        for (int i = 0; i < TTile.Rows * 4; i++)
+        {
+            int row = (i / 4 * 8) + (i % 2), column = i % 4 / 2 * 8;
+            if (row < rows && column < outputs)
+            {
+                output[to + ((long)row * outputStride) + column] = total[i];
+            }
+        }
+    }
+
+    // Neighbouring gates are four lanes apart. Rows past the end are written too: whoever multiplies them stores nothing.
+    private static void Leave<TTile, TTerms>(ArrayView<int> pieces, float[] total, int width, int n, int t, bool exists)
+        where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms
+    {
+        int shift = TTile.Rows == 2 ? 1 : TTile.Rows == 4 ? 2 : TTile.Rows == 8 ? 3 : 4;
+        for (int i = 0; i < TTile.Rows * 2; i++)
+        {
+            int gate = (i / 2 * 4) + (i % 2), row = t + (i / 2 * 8) + (i % 2);
+            float value = GateMath.Silu(total[gate]) * total[gate + 2], beside = Lanes.Xor(value, 4);
+            if (exists)
+            {
+                RowTermPieces.StoreHalf(pieces, RowTermPieces.Place(row, n, width / Block, shift, TTerms.Count), shift, TTerms.Count, value, beside, (n & 1) != 0);
             }
         }
     }

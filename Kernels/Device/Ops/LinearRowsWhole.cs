@@ -30,7 +30,7 @@ public static class LinearRowsWhole
     [Instance("slices8x", typeof(EightSlices), typeof(SplitTerms))]
     [Instance("slices2x_rounded", typeof(TwoSlices), typeof(SingleTerm))]
     [Instance("slices8x_rounded", typeof(EightSlices), typeof(SingleTerm))]
-    [Cuda("sm_80", SharedBytes = RowProducts.Warps * RowStream.WarpBytes, GroupsTogether = 2)]
+    [Cuda("sm_80", SharedBytes = RowStream.GroupBytes, GroupsTogether = 2)]
     public static void Run<TSlices, TTerms>(
         [Shape("T", "K")] ArrayView<float> x,
         [Shape("N", "K")] ArrayView<ushort> weight,

@@ -23,6 +23,9 @@ public static class RowStream
     /// <summary>Shared memory of a warp.</summary>
     public const int WarpBytes = Parts * PartBytes;
 
+    /// <summary>Shared memory of a group's warps.</summary>
+    public const int GroupBytes = RowProducts.Warps * WarpBytes;
+
     private const int RowBytes = PartBlocks * Block * 2;
     private const int PartBytes = 16 * RowBytes;
     private const int Block = 32;
@@ -69,32 +72,33 @@ public static class RowStream
     }
 
     /// <summary>
-    /// Multiplies a block that has come: sums 0 … 3 get the first terms' products, 4 … 7 the second ones', of outputs l / 4 and
+    /// Multiplies a block that has come: four sums get the first terms' products, the next four the second ones', of outputs l / 4 and
     /// l / 4 + 8.
     /// </summary>
+    /// <param name="sum">The first of the eight, a constant.</param>
     /// <param name="read">This lane's.</param>
     /// <param name="part">The part, a constant.</param>
     /// <param name="block">The block in it, a constant.</param>
     /// <param name="high">The first terms of this lane's eight along k.</param>
     /// <param name="low">The second ones, where there are any.</param>
-    public static void Multiply<TTerms>(uint read, int part, int block, U4 high, U4 low)
+    public static void Multiply<TTerms>(int sum, uint read, int part, int block, U4 high, U4 low)
         where TTerms : struct, IActivationTerms
     {
         uint odd = ((uint)Group.IdxX >> 2) & 1;
         uint at = read + (uint)((part * PartBytes) + (block / 2 * 128)) + (((uint)(block % 2) ^ odd) * 64);
         U4 upper = WideAccess.LoadShared(at), lower = WideAccess.LoadShared(at + (Eight * RowBytes));
         var left = new U4 { X = upper.X, Y = lower.X, Z = upper.Y, W = lower.Y };
-        WarpMatrix.Multiply(0, left, high.X, high.Y);
+        WarpMatrix.Multiply(sum, left, high.X, high.Y);
         if (TTerms.Count == 2)
         {
-            WarpMatrix.Multiply(4, left, low.X, low.Y);
+            WarpMatrix.Multiply(sum + 4, left, low.X, low.Y);
         }
 
         left = new U4 { X = upper.Z, Y = lower.Z, Z = upper.W, W = lower.W };
-        WarpMatrix.Multiply(0, left, high.Z, high.W);
+        WarpMatrix.Multiply(sum, left, high.Z, high.W);
         if (TTerms.Count == 2)
         {
-            WarpMatrix.Multiply(4, left, low.Z, low.W);
+            WarpMatrix.Multiply(sum + 4, left, low.Z, low.W);
         }
     }
 
