@@ -34,15 +34,24 @@ internal sealed unsafe class PagedAttentionReference(DType cacheType) : PagedAtt
     {
         int dim = shape.HeadDim, kvHead = head / (shape.Heads / shape.KvHeads);
         var p = new double[visible];
-        for (long j = 0; j < visible; j++)
+        for (long first = 0; first < visible; first += Grid.Cell)
         {
-            long place = ((long)table[j / Grid.Cell] * shape.KvHeads) + kvHead;
+            // Along a cell, as keys lie; each score's sum is in ascending d.
+            long place = ((long)table[first / Grid.Cell] * shape.KvHeads) + kvHead;
+            Span<double> scores = p.AsSpan((int)first, (int)long.Min(Grid.Cell, visible - first));
             for (int d = 0; d < dim; d++)
             {
-                p[j] += query[d] * WeightReader.Read(keys.Type, keys.Address, (((place * dim) + d) * Grid.Cell) + (j % Grid.Cell));
+                long row = ((place * dim) + d) * Grid.Cell;
+                for (int j = 0; j < scores.Length; j++)
+                {
+                    scores[j] += query[d] * WeightReader.Read(keys.Type, keys.Address, row + j);
+                }
             }
 
-            p[j] /= Math.Sqrt(dim);
+            for (int j = 0; j < scores.Length; j++)
+            {
+                scores[j] /= Math.Sqrt(dim);
+            }
         }
 
         double largest = p.Max(), sum = 0;
@@ -52,16 +61,19 @@ internal sealed unsafe class PagedAttentionReference(DType cacheType) : PagedAtt
             sum += p[j];
         }
 
+        var mixed = new double[dim];
+        for (long j = 0; j < visible; j++)
+        {
+            long place = ((long)table[j / Grid.Cell] * shape.KvHeads) + kvHead, row = ((place * Grid.Cell) + (j % Grid.Cell)) * dim;
+            for (int d = 0; d < dim; d++)
+            {
+                mixed[d] += p[j] * WeightReader.Read(values.Type, values.Address, row + d);
+            }
+        }
+
         for (int d = 0; d < dim; d++)
         {
-            double mixed = 0;
-            for (long j = 0; j < visible; j++)
-            {
-                long place = ((long)table[j / Grid.Cell] * shape.KvHeads) + kvHead;
-                mixed += p[j] * WeightReader.Read(values.Type, values.Address, (((place * Grid.Cell) + (j % Grid.Cell)) * dim) + d);
-            }
-
-            output[d] = (float)(ReferenceMath.Sigmoid(gate[d]) * mixed / sum);
+            output[d] = (float)(ReferenceMath.Sigmoid(gate[d]) * mixed[d] / sum);
         }
     }
 }

@@ -17,7 +17,7 @@ internal sealed unsafe class GatedDeltaRuleReference : GatedDeltaRule
             var segment = ReferenceSegment.Of(segments, s);
             for (int head = 0; head < shape.ValueHeads; head++)
             {
-                double[,] sums = Load(Stored(segment.Source), shape, empty: segment.FirstPosition == 0);
+                double[] sums = Load(Stored(segment.Source), shape, empty: segment.FirstPosition == 0);
                 for (long t = segment.FirstRow; t < segment.FirstRow + segment.Rows; t++)
                 {
                     double rate = Math.Exp(((float*)decay.Address)[head]);
@@ -41,29 +41,37 @@ internal sealed unsafe class GatedDeltaRuleReference : GatedDeltaRule
         }
     }
 
-    private static void Step(DeltaRuleShape shape, float* row, int head, double fade, double beta, double[,] s, float* y)
+    private static void Step(DeltaRuleShape shape, float* row, int head, double fade, double beta, double[] s, float* y)
     {
         int dk = shape.KeyDim, dv = shape.ValueDim, keyHead = head / (shape.ValueHeads / shape.KeyHeads);
         double[] q = Normalised(row + ((long)keyHead * dk), dk, 1 / Math.Sqrt(dk));
         double[] k = Normalised(row + ((long)(shape.KeyHeads + keyHead) * dk), dk, 1);
         float* v = row + (2L * shape.KeyHeads * dk) + ((long)head * dv);
+        var recalled = new double[dv];
+        var read = new double[dv];
+        for (int i = 0; i < dk; i++)
+        {
+            Span<double> line = s.AsSpan(i * dv, dv);
+            for (int j = 0; j < dv; j++)
+            {
+                line[j] *= fade;
+                recalled[j] += line[j] * k[i];
+            }
+        }
+
+        for (int i = 0; i < dk; i++)
+        {
+            Span<double> line = s.AsSpan(i * dv, dv);
+            for (int j = 0; j < dv; j++)
+            {
+                line[j] += k[i] * ((v[j] - recalled[j]) * beta);
+                read[j] += line[j] * q[i];
+            }
+        }
+
         for (int j = 0; j < dv; j++)
         {
-            double recalled = 0, read = 0;
-            for (int i = 0; i < dk; i++)
-            {
-                s[i, j] *= fade;
-                recalled += s[i, j] * k[i];
-            }
-
-            double u = (v[j] - recalled) * beta;
-            for (int i = 0; i < dk; i++)
-            {
-                s[i, j] += k[i] * u;
-                read += s[i, j] * q[i];
-            }
-
-            y[j] = (float)read;
+            y[j] = (float)read[j];
         }
     }
 
@@ -84,18 +92,18 @@ internal sealed unsafe class GatedDeltaRuleReference : GatedDeltaRule
         return y;
     }
 
-    private static double[,] Load(float* stored, DeltaRuleShape shape, bool empty)
+    private static double[] Load(float* stored, DeltaRuleShape shape, bool empty)
     {
-        var s = new double[shape.KeyDim, shape.ValueDim];
+        var s = new double[shape.KeyDim * shape.ValueDim];
         for (int i = 0; i < s.Length && !empty; i++)
         {
-            s[i / shape.ValueDim, i % shape.ValueDim] = stored[i];
+            s[i] = stored[i];
         }
 
         return s;
     }
 
-    private static void Store(double[,] s, float* stored)
+    private static void Store(double[] s, float* stored)
     {
         foreach (double value in s)
         {

@@ -146,17 +146,7 @@ internal static class SelfCases
         })));
 
     /// <summary>Normally distributed numbers; the seed alone decides them.</summary>
-    internal static float[] Normal(int seed, long count)
-    {
-        var random = new Random(seed);
-        var values = new float[count];
-        for (int i = 0; i < values.Length; i++)
-        {
-            values[i] = (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
-        }
-
-        return values;
-    }
+    internal static float[] Normal(int seed, long count) => NormalNumbers.Of(seed, count);
 
     /// <summary>How many 32-bit words of two tensors of one shape differ.</summary>
     public static int Differences(Tensor one, Tensor other)
