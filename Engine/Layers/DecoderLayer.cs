@@ -57,10 +57,22 @@ internal sealed class DecoderLayer
             return sum;
         }
 
-        ArenaMark before = step.Arena.Mark();
+        return Finish(residual, normed, Mix(residual, pending, normed, delta, step), delta, step);
+    }
+
+    /// <summary>The first half: up to what the mixer adds.</summary>
+    /// <param name="residual">f32 [T, H], updated.</param>
+    /// <param name="pending">What the layer before adds, or nothing.</param>
+    /// <param name="normed">f32 [T, H], scratch.</param>
+    /// <param name="delta">f32 [T, H]: room for what it adds; may be where <paramref name="pending"/> has its rows.</param>
+    /// <param name="step">The step.</param>
+    /// <returns>What the mixer adds.</returns>
+    public Addend Mix(Tensor residual, Addend pending, Tensor normed, Tensor delta, StepContext step)
+    {
+        ArenaMark mark = step.Arena.Mark();
         Addend added = _mixer.Forward(_inputNorm.Run(residual, pending, normed, _mixer.TermUse, step, _mixer.Input), projected: default, delta, step);
-        step.Arena.Release(before);
-        return Finish(residual, normed, added, delta, step);
+        step.Arena.Release(mark);
+        return added;
     }
 
     /// <summary>What follows the mixer.</summary>

@@ -80,12 +80,15 @@ internal sealed class DecoderModel
     /// <returns>f32 [T, H].</returns>
     public Tensor Forward(StepContext step, IHiddenTap? tap = null) => Run(step, tap, reader: null).Values;
 
-    /// <summary>The same where <see cref="OwnLogits"/> alone reads them: of generated rows whose logits are all wanted, as what it multiplies.</summary>
+    /// <summary>
+    /// The same where <see cref="OwnLogits"/> alone reads them: of generated rows whose logits are all wanted, as what it multiplies; of prompts
+    /// the output rows alone, since nobody reads what the last layer's MLP adds to the others.
+    /// </summary>
     /// <param name="step">The step; its arena holds the result until the next one begins.</param>
     public NormedRows ForwardToLogits(StepContext step) =>
-        Run(step, tap: null, step.Batch.PromptRows == 0 && step.Batch.AreAllOutputs ? _head.Weight : null);
+        Run(step, tap: null, step.Batch.PromptRows == 0 && step.Batch.AreAllOutputs ? _head.Weight : null, EndsEarly(step.Batch));
 
-    private NormedRows Run(StepContext step, IHiddenTap? tap, LinearWeight? reader)
+    private NormedRows Run(StepContext step, IHiddenTap? tap, LinearWeight? reader, bool endsEarly = false)
     {
         Prepare(step);
         long rows = step.Batch.Rows;
@@ -94,7 +97,8 @@ internal sealed class DecoderModel
         Tensor delta = step.Arena.F32(rows, Config.Hidden);
         _embedding.Forward(step.Batch.Tokens, residual);
         Addend pending = default;
-        for (int i = 0; i < _layers.Length; i++)
+        int whole = endsEarly ? _layers.Length - 1 : _layers.Length;
+        for (int i = 0; i < whole; i++)
         {
             pending = _layers[i].Forward(residual, pending, normed, delta, step);
             if (tap is not null)
@@ -105,8 +109,51 @@ internal sealed class DecoderModel
             }
         }
 
-        return _finalNorm.Run(residual, pending, normed, TermUse.None, step, reader);
+        return endsEarly ? End(residual, pending, normed, delta, step) : _finalNorm.Run(residual, pending, normed, TermUse.None, step, reader);
     }
+
+    // Ranks keep to all rows: what they exchange is counted by the step's.
+    private bool EndsEarly(in StepBatch batch) => Peers is null && batch.PromptRows > 0 && batch.OutputRows.Shape.Count * 2 <= batch.Rows;
+
+    // The last layer, whose mixer has all rows, for their caches, and whose MLP has the output rows: at most half of all, so that what they take
+    // fits where the others were.
+    private NormedRows End(Tensor residual, Addend pending, Tensor normed, Tensor delta, StepContext step)
+    {
+        DecoderLayer last = _layers[^1];
+        Addend added = last.Mix(residual, pending, normed, delta, step);
+        StepBatch batch = step.Batch;
+        Tensor rows = batch.OutputRows, faults = step.Faults;
+        long count = rows.Shape.Count;
+        if (count == 0)
+        {
+            return new NormedRows(normed.Rows(0, 0));
+        }
+
+        bool areTogether = _layer.Ops.GatherRows.AreTogether(rows, out long first);
+        Tensor own = areTogether ? residual.Rows(first, count) : normed.Rows(0, count), sum = areTogether ? added.Whole.Rows(first, count) : residual.Rows(0, count);
+        Tensor norm = areTogether ? normed.Rows(0, count) : delta.Rows(0, count);
+        if (areTogether)
+        {
+            step.Faults = faults.Rows(first, count);
+        }
+        else
+        {
+            step.Faults = step.OutputFaults = step.Arena.I32(count, 1).Reshape(rows.Shape);
+            _layer.Ops.GatherRows.Run(residual, rows, own);
+            _layer.Ops.GatherRows.Run(added.Whole, rows, sum);
+
+            // Moved as they are, whatever their type.
+            _layer.Ops.GatherRows.Run(Column(faults), rows, Column(step.OutputFaults));
+        }
+
+        step.Batch = batch.OfOutputs();
+        Tensor room = areTogether ? sum : residual.Rows(count, count);
+        NormedRows result = _finalNorm.Run(own, last.Finish(own, norm, new Addend(sum), room, step), norm, TermUse.None, step);
+        (step.Batch, step.Faults) = (batch, faults);
+        return result;
+    }
+
+    private static Tensor Column(Tensor faults) => new(DType.F32, new Shape(faults.Shape.Count, 1), faults.Address);
 
     // With the sum that was left to a norm, for who looks at it before.
     private Addend Whole(Addend added)
@@ -123,6 +170,7 @@ internal sealed class DecoderModel
     public void Prepare(StepContext step)
     {
         step.Faults = step.Arena.I32(step.Batch.Rows, 1).Reshape(new Shape(step.Batch.Rows));
+        step.OutputFaults = default;
         step.Rotary = step.Arena.F32(step.Batch.Rows, Config.Rope.RotaryDim);
         long prompts = step.Batch.PromptRows;
         step.Terms = Peers is null && _layer.Ops.NormedTerms is { } norm
@@ -139,14 +187,14 @@ internal sealed class DecoderModel
     public bool SharesHead => _head.IsShared;
 
     /// <summary>Logits of a step's output rows, as <see cref="VocabularyHead.OwnLogits"/> gives them.</summary>
-    /// <param name="hidden">[T, H], after the final norm.</param>
+    /// <param name="hidden">[T, H], after the final norm; or the output rows' alone.</param>
     /// <param name="batch">The step.</param>
     /// <param name="arena">Holds the result.</param>
     /// <returns>f32 [R, V of the rank, or V].</returns>
     public Tensor OwnLogits(NormedRows hidden, in StepBatch batch, Arena arena)
     {
         long count = batch.OutputRows.Shape.Count;
-        if (batch.AreAllOutputs)
+        if (hidden.Values.Shape[0] == count)
         {
             return _head.OwnLogits(hidden.Values, batch.PromptOutputs, arena, hidden.Terms);
         }

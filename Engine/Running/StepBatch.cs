@@ -56,6 +56,9 @@ internal readonly struct StepBatch
     /// <summary>Whether all rows' logits are wanted: output rows are then rows 0 … T − 1, wherever they lie.</summary>
     public bool AreAllOutputs => OutputRows.Shape.Count == Rows;
 
+    /// <summary>The output rows as a batch of their own, for what computes row by row: tokens, positions and segments are not theirs.</summary>
+    public StepBatch OfOutputs() => this with { Tokens = new Tensor(DType.I32, OutputRows.Shape, Tokens.Address), PromptRows = PromptOutputs };
+
     /// <summary>Waves of pieces.</summary>
     public int StateWaves => Cuts?.Waves ?? 1;
 

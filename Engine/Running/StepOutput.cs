@@ -8,6 +8,9 @@ internal readonly record struct StepOutput
     /// <summary>i32 [T]: for each row, the first place of the model where its residual stream was not finite (see <see cref="Models.FaultPlace"/>).</summary>
     public Tensor Faults { get; init; }
 
+    /// <summary>i32 [R]: the same of the output rows, where they went on by themselves; or empty.</summary>
+    public Tensor OutputFaults { get; init; }
+
     /// <summary>i32 [R]: the tokens; −1 where logits are not finite.</summary>
     public required Tensor Tokens { get; init; }
 

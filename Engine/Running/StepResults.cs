@@ -33,7 +33,8 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
         ReadOnlySpan<PlannedSegment> segments = frame.Plan.Segments;
         ReadOnlySpan<int> places = chosen.Faults.AsSpan<int>();
         CheckReturned(places, FaultPlace.None, FaultPlace.MtpLogits(config), "a place of the model numbered");
-        CheckReturned(chosen.Tokens.IsEmpty ? [] : chosen.Tokens.AsSpan<int>(), NoToken, config.Vocabulary - 1, "token");
+        CheckReturned(Numbers(chosen.OutputFaults), FaultPlace.None, FaultPlace.MtpLogits(config), "a place of the model numbered");
+        CheckReturned(Numbers(chosen.Tokens), NoToken, config.Vocabulary - 1, "token");
         int output = 0, row = 0, listed = 0;
         for (int i = 0; i < segments.Length; i++)
         {
@@ -89,7 +90,9 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
         for (int i = 0; i <= choices.Accepted && sequence.Finish == FinishReason.None; i++)
         {
             int position = choices.FirstPosition + i, token = tokens[choices.Output + i];
-            if (Fault.Of(choices.Places.Slice(i, 1), position, step) is { } fault)
+            ReadOnlySpan<int> alone = Numbers(chosen.OutputFaults);
+            Fault? since = alone.IsEmpty ? null : Fault.Of(alone.Slice(choices.Output + i, 1), position, step);
+            if ((Fault.Of(choices.Places.Slice(i, 1), position, step) ?? since) is { } fault)
             {
                 End(sequence, fault);
             }
@@ -133,6 +136,8 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
         sequence.Fault = fault;
         end(sequence.Place, FinishReason.Fault);
     }
+
+    private static ReadOnlySpan<int> Numbers(Tensor tensor) => tensor.IsEmpty ? [] : tensor.AsSpan<int>();
 
     // What no kernel of ours writes must not get into a text, a cache or the next step.
     private static void CheckReturned(ReadOnlySpan<int> values, int first, int last, string what)

@@ -35,7 +35,9 @@ public sealed partial class FaultTests
             }
             else
             {
-                Sequence sequence = Run(model, [prompt])[0];
+                // The last layer's experts get output rows alone, and may have none of them; with drafts they get all.
+                bool isLast = name.StartsWith($"model.layers.{config.Layers - 1}.mlp.experts", StringComparison.Ordinal);
+                Sequence sequence = Run(model, [prompt], new EngineOptions { Speculate = isLast ? 1 : 0 })[0];
                 found = sequence.Fault is { } fault ? FaultReport.Error(model, "it", fault).Message : "no fault";
                 Assert.Equal(0, sequence.Generated);
             }
@@ -54,6 +56,7 @@ public sealed partial class FaultTests
     [InlineData("model.layers.1.linear_attn.norm.weight")]
     [InlineData("model.layers.2.mlp.gate.weight")]
     [InlineData("model.layers.3.self_attn.k_proj.weight")]
+    [InlineData("model.layers.3.mlp.gate.weight")]
     [InlineData("lm_head.weight")]
     public void A_device_finds_the_same(string name)
     {

@@ -35,6 +35,9 @@ internal static class PlantedOps
         /// <summary>No fault: terms, and sums of generated rows that are left to norms, see <see cref="SumOps"/>.</summary>
         Sums,
 
+        /// <summary>No fault: the rows that dense MLPs get are counted.</summary>
+        Counts,
+
         /// <summary>A row that pads the step writes its key and value to slot 0 of the cache.</summary>
         PaddingRowWithSlot,
     }
@@ -74,7 +77,7 @@ internal static class PlantedOps
             GeneratedDeltaNet = terms ? new TermOps.DeltaNet(right.GeneratedDeltaNet) : new GeneratedDeltaNetInThree(convolution, rule, right.GatedRmsNorm),
             ExpertRouter = right.ExpertRouter,
             GroupedExperts = right.GroupedExperts,
-            GatedMlp = terms ? new TermOps.Mlp(right.GatedMlp) : right.GatedMlp,
+            GatedMlp = terms ? new TermOps.Mlp(right.GatedMlp) : plant == Plant.Counts ? new CountedMlp(right.GatedMlp) : right.GatedMlp,
             ExpertMixture = plant == Plant.Sums ? new SumOps.Mixture(mixture) : mixture,
             GreedyPick = right.GreedyPick,
             RankPicks = right.RankPicks,
@@ -86,6 +89,20 @@ internal static class PlantedOps
             TopLogProbabilities = right.TopLogProbabilities,
             StepRows = right.StepRows,
         };
+    }
+
+    /// <summary>Notes of each call how many rows it had.</summary>
+    internal sealed class CountedMlp(GatedMlp right) : GatedMlp
+    {
+        /// <summary>The rows, call by call.</summary>
+        public List<long> Rows { get; } = [];
+
+        private protected override void Launch(
+            Tensor x, LinearWeight gateUp, LinearWeight down, Tensor gateLogit, Tensor add, Tensor scratch, Tensor output, long promptRows)
+        {
+            Rows.Add(x.Shape[0]);
+            right.Run(x, gateUp, down, gateLogit, add, scratch, output, promptRows);
+        }
     }
 
     private sealed class SwappedRows(GatherRows right) : GatherRows
