@@ -1,7 +1,6 @@
 using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Engine.Weights;
-using Lean.Kernels;
 using Lean.Tensors;
 
 namespace Lean.Engine.Layers;
@@ -32,7 +31,7 @@ internal sealed class DecoderLayer
 
     /// <summary>Bytes of the step's memory that the layer takes beside what it is given.</summary>
     /// <param name="rows">T.</param>
-    public long Bytes(long rows) => long.Max(_mixer.Bytes(rows), _mlp.Bytes(rows)) + (_layer.Peers is null && _layer.Ops.NormedTerms is { } norm ? TermBytes(norm, rows) : 0);
+    public long Bytes(long rows) => long.Max(_mixer.Bytes(rows), _mlp.Bytes(rows));
 
     /// <summary>Runs the layer.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
@@ -57,23 +56,24 @@ internal sealed class DecoderLayer
             return sum;
         }
 
-        return Finish(residual, normed, Mix(residual, pending, normed, delta, step), delta, step);
+        return Finish(residual, normed, Mixed(residual, pending, normed, delta, step), delta, step);
     }
 
-    /// <summary>The first half: up to what the mixer adds.</summary>
+    /// <summary>The first half: up to what the MLP takes.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
     /// <param name="pending">What the layer before adds, or nothing.</param>
-    /// <param name="normed">f32 [T, H], scratch.</param>
-    /// <param name="delta">f32 [T, H]: room for what it adds; may be where <paramref name="pending"/> has its rows.</param>
+    /// <param name="normed">f32 [T, H]: receives it.</param>
+    /// <param name="delta">f32 [T, H], scratch; may be where <paramref name="pending"/> has its rows.</param>
     /// <param name="step">The step.</param>
-    /// <returns>What the mixer adds.</returns>
-    public Addend Mix(Tensor residual, Addend pending, Tensor normed, Tensor delta, StepContext step)
-    {
-        ArenaMark mark = step.Arena.Mark();
-        Addend added = _mixer.Forward(_inputNorm.Run(residual, pending, normed, _mixer.TermUse, step, _mixer.Input), projected: default, delta, step);
-        step.Arena.Release(mark);
-        return added;
-    }
+    public void Mix(Tensor residual, Addend pending, Tensor normed, Tensor delta, StepContext step) =>
+        _postAttentionNorm.Run(residual, Mixed(residual, pending, normed, delta, step), normed, step);
+
+    /// <summary>The second half, of any rows.</summary>
+    /// <param name="normed">f32 [R, H]: what <see cref="Mix"/> left of them.</param>
+    /// <param name="delta">f32 [R, H]: room for what the MLP adds.</param>
+    /// <param name="step">Those rows.</param>
+    /// <returns>What the MLP adds.</returns>
+    public Addend Feed(Tensor normed, Tensor delta, StepContext step) => _mlp.Forward(new NormedRows(normed), projected: default, delta, step);
 
     /// <summary>What follows the mixer.</summary>
     /// <param name="residual">f32 [T, H], updated.</param>
@@ -90,7 +90,13 @@ internal sealed class DecoderLayer
         return sum;
     }
 
-    private long TermBytes(NormedTerms norm, long rows) => long.Max(norm.Bytes(rows, _layer.Config.Hidden), norm.PieceBytes(rows, _layer.Config.Hidden));
+    private Addend Mixed(Tensor residual, Addend pending, Tensor normed, Tensor delta, StepContext step)
+    {
+        ArenaMark mark = step.Arena.Mark();
+        Addend added = _mixer.Forward(_inputNorm.Run(residual, pending, normed, _mixer.TermUse, step, _mixer.Input), projected: default, delta, step);
+        step.Arena.Release(mark);
+        return added;
+    }
 
     /// <summary>What the mixer takes, where nothing is added.</summary>
     /// <param name="residual">f32 [T, H].</param>

@@ -71,7 +71,8 @@ internal sealed class DecoderModel
             most = long.Max(most, layer.Bytes(rows));
         }
 
-        return most + (rows * sizeof(float) * ((3 * Config.Hidden) + Config.Rope.RotaryDim + IndexColumns));
+        long terms = Peers is null && _layer.Ops.NormedTerms is { } norm ? long.Max(norm.Bytes(rows, Config.Hidden), norm.PieceBytes(rows, Config.Hidden)) : 0;
+        return most + terms + (rows * sizeof(float) * ((3 * Config.Hidden) + Config.Rope.RotaryDim + IndexColumns));
     }
 
     /// <summary>Computes the step's hidden states after the final norm.</summary>
@@ -115,40 +116,39 @@ internal sealed class DecoderModel
     // Ranks keep to all rows: what they exchange is counted by the step's.
     private bool EndsEarly(in StepBatch batch) => Peers is null && batch.PromptRows > 0 && batch.OutputRows.Shape.Count * 2 <= batch.Rows;
 
-    // The last layer, whose mixer has all rows, for their caches, and whose MLP has the output rows: at most half of all, so that what they take
-    // fits where the others were.
+    // The last layer, whose mixer and norm have all rows, for their caches and faults, and whose MLP has the output rows: at most half of all, so
+    // that what they take fits where the others were.
     private NormedRows End(Tensor residual, Addend pending, Tensor normed, Tensor delta, StepContext step)
     {
         DecoderLayer last = _layers[^1];
-        Addend added = last.Mix(residual, pending, normed, delta, step);
+        last.Mix(residual, pending, normed, delta, step);
         StepBatch batch = step.Batch;
-        Tensor rows = batch.OutputRows, faults = step.Faults;
+        Tensor rows = batch.OutputRows, faults = step.Faults, own, input, room;
         long count = rows.Shape.Count;
         if (count == 0)
         {
             return new NormedRows(normed.Rows(0, 0));
         }
 
-        bool areTogether = _layer.Ops.GatherRows.AreTogether(rows, out long first);
-        Tensor own = areTogether ? residual.Rows(first, count) : normed.Rows(0, count), sum = areTogether ? added.Whole.Rows(first, count) : residual.Rows(0, count);
-        Tensor norm = areTogether ? normed.Rows(0, count) : delta.Rows(0, count);
-        if (areTogether)
+        if (_layer.Ops.GatherRows.AreTogether(rows, out long first))
         {
+            (own, input, room) = (residual.Rows(first, count), normed.Rows(first, count), delta.Rows(first, count));
             step.Faults = faults.Rows(first, count);
         }
         else
         {
+            (own, input, room) = (delta.Rows(0, count), delta.Rows(count, count), residual.Rows(0, count));
             step.Faults = step.OutputFaults = step.Arena.I32(count, 1).Reshape(rows.Shape);
             _layer.Ops.GatherRows.Run(residual, rows, own);
-            _layer.Ops.GatherRows.Run(added.Whole, rows, sum);
+            _layer.Ops.GatherRows.Run(normed, rows, input);
 
             // Moved as they are, whatever their type.
             _layer.Ops.GatherRows.Run(Column(faults), rows, Column(step.OutputFaults));
         }
 
         step.Batch = batch.OfOutputs();
-        Tensor room = areTogether ? sum : residual.Rows(count, count);
-        NormedRows result = _finalNorm.Run(own, last.Finish(own, norm, new Addend(sum), room, step), norm, TermUse.None, step);
+        Addend added = last.Feed(input, room, step);
+        NormedRows result = _finalNorm.Run(own, added, input, TermUse.None, step);
         (step.Batch, step.Faults) = (batch, faults);
         return result;
     }

@@ -4,7 +4,8 @@ namespace Lean.Engine.Models;
 /// Numbers the places of a model in the order of computation, so that a row can note the first one where its residual
 /// stream was not finite. What a norm finds was added by the part before it: the norm before layer i's MLP sees what its
 /// mixer added, the norm before the next mixer what its MLP added. The final norm stands before a layer that is none,
-/// and the LM head takes the place of that layer's MLP; the MTP head's layer and its own end follow.
+/// and the LM head takes the place of that layer's MLP; the MTP head's layer and its own end follow. What the last MLP adds to rows that choose
+/// no token may be left out (<see cref="DecoderModel"/>), and so may be its place.
 /// </summary>
 internal static class FaultPlace
 {

@@ -12,12 +12,13 @@ internal readonly record struct Fault(int Step, int Position, int Place)
     /// <param name="places">What the norms noted for each row.</param>
     /// <param name="firstPosition">The first row's position.</param>
     /// <param name="step">The step's number.</param>
-    public static Fault? Of(ReadOnlySpan<int> places, int firstPosition, int step)
+    /// <param name="end">Places from here on do not count.</param>
+    public static Fault? Of(ReadOnlySpan<int> places, int firstPosition, int step, int end = int.MaxValue)
     {
         int first = -1;
         for (int i = 0; i < places.Length; i++)
         {
-            if (places[i] != FaultPlace.None && (first < 0 || places[i] < places[first]))
+            if (places[i] != FaultPlace.None && places[i] < end && (first < 0 || places[i] < places[first]))
             {
                 first = i;
             }

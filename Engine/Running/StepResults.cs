@@ -54,7 +54,8 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
             if (isOpen)
             {
                 scheduler.Commit(segment, accepted, isSameRun);
-                if (Fault.Of(kept[..int.Min(before, kept.Length)], first, frame.Number) is { } fault)
+                // What the last MLP adds to rows that choose nothing is read by nobody, whether the step computed it or not.
+                if (Fault.Of(kept[..int.Min(before, kept.Length)], first, frame.Number, FaultPlace.BeforeMixer(config.Layers)) is { } fault)
                 {
                     End(sequence, fault);
                 }

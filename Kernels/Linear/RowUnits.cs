@@ -222,10 +222,10 @@ internal sealed class RowUnits
         return true;
     }
 
-    // Few gates whose weights a group has room for, with as few of them and of rows as give each multiprocessor one group at most.
+    // Few gates of 2,048 numbers, which a group has room for, eight slices of a chunk each; with as few of them and of rows as give each multiprocessor one group at most.
     private bool TryWholeGates(in Tensor x, in Tensor gate, in Tensor up, in Tensor inner)
     {
-        if (_stream.MatrixUnits != MatrixUnits.WarpGroup || Slices(gate.Shape[1]) != 8 || gate.Shape[1] > 8 * BlocksOf)
+        if (_stream.MatrixUnits != MatrixUnits.WarpGroup || gate.Shape[1] != 8 * BlocksOf)
         {
             return false;
         }

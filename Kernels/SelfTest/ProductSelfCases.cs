@@ -86,7 +86,7 @@ internal static class ProductSelfCases
     // As large as Hopper's kernels for them: a shared expert whose groups have all their weights at once, a dense MLP that goes on in pieces.
     private static IEnumerable<SelfCase> WideMlp() =>
         from shape in ((int Rows, int Hidden, int Width, bool IsShared)[])
-            [(20, 2048, 512, true), (64, 2048, 512, true), (9, 1032, 2048, false), (30, 1032, 2048, false), (50, 1032, 2048, false), (70, 1032, 2048, false)]
+            [(20, 2048, 512, true), (64, 2048, 512, true), (9, 1032, 2048, false), (30, 1032, 2048, false), (50, 1032, 2048, false), (70, 1032, 2048, false), (33, 264, 8192, false)]
         select Mlp(shape.Rows, shape.Hidden, shape.Width, shape.IsShared) with { Has = static set => set.SummedNorm is not null };
 
     private static SelfCase Mlp(int rows, int hidden, int width, bool isShared) =>

@@ -12,6 +12,7 @@ namespace Lean.Aot.Tests;
 internal sealed record LeanRun(int ExitCode, string Output, string Error)
 {
     private const string Variable = "LEAN_BINARY";
+
     // What is still running then hangs: on a slow machine a self-test takes several minutes.
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(20);
 

@@ -398,7 +398,7 @@ public static class LinearRowsWarpGroup
         for (int i = 0; i < TTile.Rows * 2; i++)
         {
             int gate = (i / 2 * 4) + (i % 2), row = t + (i / 2 * 8) + (i % 2);
-            float value = GateMath.Silu(total[gate]) * total[gate + 2], beside = Lanes.Xor(value, 4);
+            float value = Scalar.Multiply(GateMath.Silu(total[gate]), total[gate + 2]), beside = Lanes.Xor(value, 4);
             if (exists)
             {
                 RowTermPieces.StoreHalf(pieces, RowTermPieces.Place(row, n, width / Block, shift, TTerms.Count), shift, TTerms.Count, value, beside, (n & 1) != 0);

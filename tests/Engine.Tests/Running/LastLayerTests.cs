@@ -11,17 +11,19 @@ public sealed class LastLayerTests
 {
     private const string Dense = "qwen3.5-dense";
 
-    // A step of all prompts, whose output rows lie apart; then two steps that end within a prompt and one with its end.
+    // A step of all prompts, whose output rows lie apart; two steps that end within a prompt and one with its end; steps in which one generates
+    // while the other's prompt runs; and a step that has nothing to leave out.
     [Theory]
-    [InlineData(512, new[] { 90, 40, 7 }, new[] { 137, 3 })]
-    [InlineData(64, new[] { 150 }, new[] { 64, 0, 64, 0, 22, 1 })]
-    [InlineData(64, new[] { 1 }, new[] { 1, 1 })]
-    public void Rows_that_nobody_reads_end_before_it(int stepTokens, int[] lengths, int[] expected)
+    [InlineData(512, new[] { 90, 40, 7 }, 1, new[] { 137, 3 })]
+    [InlineData(64, new[] { 150 }, 1, new[] { 64, 0, 64, 0, 22, 1 })]
+    [InlineData(64, new[] { 10, 150 }, 3, new[] { 10, 1, 65, 1, 65, 1, 22, 1, 1, 1, 1, 1 })]
+    [InlineData(64, new[] { 1 }, 1, new[] { 1, 1 })]
+    public void Rows_that_nobody_reads_end_before_it(int stepTokens, int[] lengths, int tokens, int[] expected)
     {
         string folder = TestData.Path($"fixtures/{Dense}");
         using LoadedModel model = LoadedModel.Open(folder, PlantedOps.With(PlantedOps.Plant.Counts, ModelConfigReader.Read(folder)));
         int[][] prompts = [.. lengths.Select((length, i) => Prompts.Random(length, model.Model.Config.Vocabulary, i))];
-        Prompts.Generate(model, prompts, 1, new EngineOptions { MaxStepTokens = stepTokens });
+        Prompts.Generate(model, prompts, tokens, new EngineOptions { MaxStepTokens = stepTokens });
         int others = model.Model.Config.Layers - 1;
         IEnumerable<long> rows = expected.Chunk(2).SelectMany(step => Enumerable.Repeat((long)step[0], others).Concat(step[1] > 0 ? [step[1]] : []));
         Assert.Equal(rows, ((PlantedOps.CountedMlp)model.Ops.GatedMlp).Rows);
