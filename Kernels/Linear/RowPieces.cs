@@ -14,7 +14,7 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
 {
     private const string Op = "linear";
 
-    // As in LinearRowsWarpGroup.
+    // As in LinearRowsWarpGroup and LinearRowsJoin.
     private const int TileOutputs = 128;
     private const int JoinThreads = 256;
     private const int MostGates = TileOutputs / 2;

@@ -5,7 +5,7 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// <see cref="AddRmsNormRow"/> of what <see cref="LinearRowsWarpGroup"/> left in slices of k: a group joins those of its row in their
-/// order, as <see cref="LinearRowsWarpGroup.Join"/>, and goes on with the sums, which never lie in memory. A row is one group's, so that
+/// order, as <see cref="LinearRowsJoin"/>, and goes on with the sums, which never lie in memory. A row is one group's, so that
 /// all slices of four neighbours are on their way before the first is added.
 /// </summary>
 public static class AddRmsNormJoined

@@ -11,7 +11,7 @@ namespace Lean.Kernels.Device;
 /// <para>
 /// Groups stay on a multiprocessor and take tile after tile; a thread of the first warp group has the copy engine bring blocks of
 /// 64 along k, the other two multiply 64 outputs each by the same rows. A tile is 128 outputs of all slices, or, where outputs
-/// are few or something is added to them, of one, which <see cref="Join"/> then adds to the others. Of an MLP's first half
+/// are few or something is added to them, of one, which <see cref="LinearRowsJoin"/> then adds to the others. Of an MLP's first half
 /// (<see cref="GateUpRowsWarpGroup"/>) it is up to 64 gates and the ups beside them.
 /// </para>
 /// </summary>
@@ -42,7 +42,6 @@ public static class LinearRowsWarpGroup
     // A piece is eight rows by 16 bytes; eight rows by 32 along k are four.
     private const int PieceBytes = 128;
     private const int EightBytes = 4 * PieceBytes;
-    private const int JoinThreads = 256;
 
     /// <summary>Multiplies: output[t, n] = Σ_k x[t, k] · weight[n, k].</summary>
     /// <param name="weight">bf16; K is a multiple of 8.</param>
@@ -139,55 +138,6 @@ public static class LinearRowsWarpGroup
             WarpGroup.TakeRegisters(240);
             DependentLaunch.Wait();
             Multiply<TTile, TTerms, TLeft>(memory, full, empty, stages, output, pieces, outputs, own, outputStride, rows, tiles, rowTiles, blocks, slices, share, parts);
-        }
-    }
-
-    /// <summary>Adds the slices of each output in their order, and the rest as <see cref="LinearRows"/>.</summary>
-    /// <param name="sums">f32, a slice's [T, N] after the other.</param>
-    /// <param name="output">f32.</param>
-    /// <param name="gate">f32, or empty.</param>
-    /// <param name="add">f32, or empty.</param>
-    /// <param name="rows">T.</param>
-    /// <param name="outputs">N.</param>
-    /// <param name="gateStride">Elements from a row to the next.</param>
-    /// <param name="addStride">Likewise.</param>
-    /// <param name="outputStride">Likewise.</param>
-    [Kernel("linear_rows_join", JoinThreads, groups: "*", Unroll = true)]
-    [Instance("slices2x", typeof(TwoSlices))]
-    [Instance("slices4x", typeof(FourSlices))]
-    [Instance("slices8x", typeof(EightSlices))]
-    [Cuda("sm_80")]
-    public static void Join<TSlices>(
-        [Shape("S", "N")] ArrayView<float> sums,
-        [Shape("T", "N")] ArrayView<float> output,
-        [Shape("T", "1", Optional = true)] ArrayView<float> gate,
-        [Shape("T", "N", Optional = true)] ArrayView<float> add,
-        [Extent("T")] int rows,
-        [Extent("N")] int outputs,
-        [RowStride("gate")] int gateStride,
-        [RowStride("add")] int addStride,
-        [RowStride("output")] int outputStride)
-        where TSlices : struct, ISlices
-    {
-        DependentLaunch.Allow();
-        DependentLaunch.Wait();
-        int own = (Grid.IdxX * JoinThreads) + Group.IdxX, t = own / outputs, n = own - (t * outputs);
-        if (t < rows)
-        {
-            var part = new float[TSlices.Count];
-            for (int i = 0; i < TSlices.Count; i++)
-            {
-                part[i] = sums[((((long)i * rows) + t) * outputs) + n];
-            }
-
-            float total = part[0];
-            for (int i = 1; i < TSlices.Count; i++)
-            {
-                total += part[i];
-            }
-
-            float scale = gate.Length > 0 ? GateMath.Sigmoid(gate[(long)t * gateStride]) : 1, sum = add.Length > 0 ? add[((long)t * addStride) + n] : 0;
-            output[((long)t * outputStride) + n] = gate.Length > 0 || add.Length > 0 ? Scalar.Fma(scale, total, sum) : total;
         }
     }
 
