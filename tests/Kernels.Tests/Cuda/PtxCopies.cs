@@ -44,12 +44,14 @@ internal sealed class PtxCopies(PtxMachine machine, byte[] shared)
 
     /// <summary>Does what an instruction asks for, or notes it for later.</summary>
     /// <returns>Whether it is one of these.</returns>
-    public bool Take(PtxGroup group, PtxThread thread, PtxInstruction instruction, PtxOperand[] o)
+    public bool Take(PtxThread thread, PtxInstruction instruction)
     {
+        PtxOperand[] o = instruction.Operands;
+        Span<ulong> r = thread.Registers;
         string operation = instruction.Operation;
         if (operation == "cp.async.cg.shared.global")
         {
-            (ulong to, ulong from, int bytes) = (group.Value(thread, o[0]), group.Value(thread, o[1]), (int)group.Value(thread, o[3]));
+            (ulong to, ulong from, int bytes) = (r[o[0].Register], r[o[1].Register], (int)r[o[3].Register]);
             thread.Copies[^1].Add(() =>
             {
                 Span<byte> target = PtxMachine.Shared(shared, to, 16, instruction);
@@ -59,7 +61,7 @@ internal sealed class PtxCopies(PtxMachine machine, byte[] shared)
         }
         else if (operation.StartsWith("cp.async.mbarrier.arrive.noinc", StringComparison.Ordinal))
         {
-            thread.Copies[^1].Add(_barriers[group.Value(thread, o[0])].Arrive);
+            thread.Copies[^1].Add(_barriers[r[o[0].Register]].Arrive);
             _arriving.Enqueue(thread);
         }
         else if (operation is "cp.async.commit_group" or "cp.async.bulk.commit_group")
@@ -72,14 +74,14 @@ internal sealed class PtxCopies(PtxMachine machine, byte[] shared)
         }
         else if (operation.StartsWith("cp.async.bulk.tensor.2d.global", StringComparison.Ordinal))
         {
-            (PtxTensor tensor, int column, int row) = Tile(group, thread, o[0]);
-            ulong from = group.Value(thread, o[1]);
+            (PtxTensor tensor, int column, int row) = Tile(thread, o[0]);
+            ulong from = r[o[1].Register];
             thread.Copies[^1].Add(() => CopyTile(tensor, column, row, from, instruction, toShared: false));
         }
         else if (operation.StartsWith("cp.async.bulk.tensor.2d.shared", StringComparison.Ordinal))
         {
-            (PtxTensor tensor, int column, int row) = Tile(group, thread, o[1]);
-            (ulong to, PtxBarrier barrier) = (group.Value(thread, o[0]), _barriers[group.Value(thread, o[2])]);
+            (PtxTensor tensor, int column, int row) = Tile(thread, o[1]);
+            (ulong to, PtxBarrier barrier) = (r[o[0].Register], _barriers[r[o[2].Register]]);
             Bring(() =>
             {
                 CopyTile(tensor, column, row, to, instruction, toShared: true);
@@ -89,7 +91,7 @@ internal sealed class PtxCopies(PtxMachine machine, byte[] shared)
         else if (operation == "cp.async.bulk.prefetch.L2.global")
         {
             // Nothing comes, but what is asked for must be there.
-            (ulong from, int bytes) = (group.Value(thread, o[0]), (int)group.Value(thread, o[1]));
+            (ulong from, int bytes) = (r[o[0].Register], (int)r[o[1].Register]);
             if (from % 16 != 0 || bytes % 16 != 0)
             {
                 throw PtxMachine.Fault(instruction, $"{bytes} bytes from {from}, expected multiples of 16");
@@ -102,7 +104,7 @@ internal sealed class PtxCopies(PtxMachine machine, byte[] shared)
         }
         else if (operation.StartsWith("cp.async.bulk.shared", StringComparison.Ordinal))
         {
-            (ulong to, ulong from, int bytes, PtxBarrier barrier) = (group.Value(thread, o[0]), group.Value(thread, o[1]), (int)group.Value(thread, o[2]), _barriers[group.Value(thread, o[3])]);
+            (ulong to, ulong from, int bytes, PtxBarrier barrier) = (r[o[0].Register], r[o[1].Register], (int)r[o[2].Register], _barriers[r[o[3].Register]]);
             if (to % 16 != 0 || from % 16 != 0 || bytes % 16 != 0)
             {
                 throw PtxMachine.Fault(instruction, $"{bytes} bytes from {from} to {to}, expected multiples of 16");
@@ -120,7 +122,7 @@ internal sealed class PtxCopies(PtxMachine machine, byte[] shared)
         }
         else if (operation.StartsWith("cp.async.bulk.global", StringComparison.Ordinal))
         {
-            (ulong to, ulong from, int bytes) = (group.Value(thread, o[0]), group.Value(thread, o[1]), (int)group.Value(thread, o[2]));
+            (ulong to, ulong from, int bytes) = (r[o[0].Register], r[o[1].Register], (int)r[o[2].Register]);
             if (to % 16 != 0 || from % 16 != 0 || bytes % 16 != 0)
             {
                 throw PtxMachine.Fault(instruction, $"{bytes} bytes from {from} to {to}, expected multiples of 16");
@@ -136,14 +138,14 @@ internal sealed class PtxCopies(PtxMachine machine, byte[] shared)
         }
         else if (operation.StartsWith("mbarrier.init", StringComparison.Ordinal))
         {
-            _barriers[group.Value(thread, o[0])] = new PtxBarrier((int)group.Value(thread, o[1]));
+            _barriers[r[o[0].Register]] = new PtxBarrier((int)r[o[1].Register]);
         }
         else if (operation.StartsWith("mbarrier.arrive", StringComparison.Ordinal))
         {
-            PtxBarrier barrier = _barriers[group.Value(thread, o[1])];
+            PtxBarrier barrier = _barriers[r[o[1].Register]];
             if (operation.Contains("expect_tx", StringComparison.Ordinal))
             {
-                barrier.Expect((int)group.Value(thread, o[2]));
+                barrier.Expect((int)r[o[2].Register]);
             }
 
             barrier.Arrive();
@@ -180,8 +182,8 @@ internal sealed class PtxCopies(PtxMachine machine, byte[] shared)
         }
     }
 
-    private (PtxTensor Tensor, int Column, int Row) Tile(PtxGroup group, PtxThread thread, PtxOperand place) =>
-        (machine.Tensor(group.Value(thread, place.Parts[0])), (int)group.Value(thread, place.Parts[1].Parts[0]), (int)group.Value(thread, place.Parts[1].Parts[1]));
+    private (PtxTensor Tensor, int Column, int Row) Tile(PtxThread thread, PtxOperand place) =>
+        (machine.Tensor(thread.Registers[place.Parts[0].Register]), (int)thread.Registers[place.Parts[1].Parts[0].Register], (int)thread.Registers[place.Parts[1].Parts[1].Register]);
 
     private void CopyTile(PtxTensor tensor, int column, int row, ulong address, PtxInstruction at, bool toShared)
     {

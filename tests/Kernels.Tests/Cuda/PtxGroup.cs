@@ -1,21 +1,55 @@
+using System.Buffers;
+
 namespace Lean.Kernels.Tests;
 
 /// <summary>A group of threads on the model of a card. Threads run one after the other up to what they must wait for.</summary>
-internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, PtxCluster cluster, byte[] shared, int x, int y, int countX)
+internal sealed class PtxGroup
 {
-    private readonly PtxThread[] _threads = [.. Enumerable.Range(0, program.ThreadCount).Select(i => new PtxThread(i, program.RegisterCount))];
+    private readonly PtxProgram _program;
+    private readonly PtxMachine _machine;
+    private readonly PtxThread[] _threads;
+    private readonly PtxThread[][] _warps;
+    private readonly PtxThread[][] _fours;
     private readonly Dictionary<int, List<List<Action>>> _products = [];
     private readonly Dictionary<ulong, int> _told = [];
-    private readonly PtxCopies _copies = new(machine, shared);
-    private PtxInstruction? _at;
+    private readonly PtxCopies _copies;
+    private readonly byte[] _shared;
+    private readonly ulong[] _file;
 
-    public int X => x;
+    /// <param name="program">What it runs.</param>
+    /// <param name="machine">On what.</param>
+    /// <param name="cluster">With which groups.</param>
+    /// <param name="shared">Its shared memory.</param>
+    /// <param name="file">Memory for its threads' registers.</param>
+    /// <param name="x">Its place.</param>
+    /// <param name="y">Its place.</param>
+    /// <param name="countX">Groups side by side.</param>
+    public PtxGroup(PtxProgram program, PtxMachine machine, PtxCluster cluster, byte[] shared, ulong[] file, int x, int y, int countX)
+    {
+        (_program, _machine, Cluster, _shared, _file, X, Y, CountX) = (program, machine, cluster, shared, file, x, y, countX);
+        _copies = new PtxCopies(machine, shared);
+        ulong[] first = program.Begin(name => machine.Named(name, this));
+        int number = program.Find(PtxThread.NumberName);
+        _threads = [.. Enumerable.Range(0, program.ThreadCount).Select(i => new PtxThread(i, file, first.Length))];
+        foreach (PtxThread thread in _threads)
+        {
+            first.CopyTo(thread.Registers);
+            if (number >= 0)
+            {
+                thread.Registers[number] = (ulong)thread.Number;
+            }
+        }
 
-    public int Y => y;
+        (_warps, _fours) = ([.. _threads.Chunk(32)], [.. _threads.Chunk(128)]);
+    }
 
-    public int CountX => countX;
+    public int X { get; }
 
-    public PtxCluster Cluster => cluster;
+    public int Y { get; }
+
+    public int CountX { get; }
+
+    public PtxCluster Cluster { get; }
 
     /// <summary>Whether all threads have ended.</summary>
     public bool IsDone => Array.TrueForAll(_threads, static t => t.Done);
@@ -30,168 +64,197 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, PtxCluste
         bool moved = false;
         foreach (PtxThread thread in _threads)
         {
-            bool goesOn = !thread.Done && thread.Waits is null;
-            moved |= goesOn;
-            while (goesOn)
+            if (!thread.Done && thread.Waits is null)
             {
-                goesOn = !Step(thread) && !thread.Done && thread.Waits is null;
+                moved = true;
+                Run(thread);
             }
         }
 
         moved |= Meet();
         moved = moved || _copies.Come();
-        if (cluster.IsStuck(moved) && Array.Find(_threads, static t => !t.Done) is { } stuck)
+        if (Cluster.IsStuck(moved) && Array.Find(_threads, static t => !t.Done) is { } stuck)
         {
-            throw PtxMachine.Fault(stuck.Waits!, $"thread {stuck.Number} of group {x}, {y} waits for ever");
+            throw PtxMachine.Fault(stuck.Waits!, $"thread {stuck.Number} of group {X}, {Y} waits for ever");
         }
 
         return moved;
     }
 
-    // Whether it was a look at what others write.
-    private bool Step(PtxThread thread)
+    /// <summary>Gives its memory to groups to come: nothing of this one runs any more.</summary>
+    public void Release()
     {
-        PtxInstruction instruction = program.Code[thread.At];
-        if (instruction.Predicate >= 0 && (thread.Registers[instruction.Predicate] != 0) == instruction.Negated)
-        {
-            thread.At++;
-            return false;
-        }
+        ArrayPool<ulong>.Shared.Return(_file);
+        PtxSharedMemory.Return(_shared);
+    }
 
-        switch (instruction.Actor)
+    // Until it must wait, has ended, or has looked at what others write.
+    private void Run(PtxThread thread)
+    {
+        PtxInstruction[] code = _program.Code;
+        Span<ulong> registers = thread.Registers;
+        int at = thread.At;
+        while (true)
         {
-            case PtxActor.Together:
-                thread.Waits = instruction;
-                return false;
-            case PtxActor.Branch:
-                thread.At = program.Label(instruction.Operands[0].Name!);
-                return false;
-            case PtxActor.Return:
-                thread.Done = true;
-                PtxCopies.Complete(thread.Copies, 0);
-                return false;
-            case PtxActor.Asynchronous when Asynchronous(thread, instruction, instruction.Operands):
-                thread.At++;
-                return false;
-            default:
-                thread.At++;
-                _at = instruction;
-                PtxArithmetic.Run(instruction, thread, this);
-                return instruction.IsSystem && instruction.Words[0] == "ld";
+            PtxInstruction instruction = code[at++];
+            if (instruction.Predicate >= 0 && (registers[instruction.Predicate] != 0) == instruction.Negated)
+            {
+                continue;
+            }
+
+            switch (instruction.Actor)
+            {
+                case PtxActor.Alone:
+                    registers[instruction.Into] = instruction.Result!(registers[instruction.A], registers[instruction.B], registers[instruction.C]) & instruction.Mask;
+                    break;
+                case PtxActor.Memory:
+                    instruction.Act!(registers, this);
+                    if (instruction.IsSystem && instruction.Words[0] == "ld")
+                    {
+                        thread.At = at;
+                        return;
+                    }
+
+                    break;
+                case PtxActor.Branch:
+                    at = instruction.Target;
+                    break;
+                case PtxActor.Asynchronous:
+                    Start(thread, instruction);
+                    break;
+                case PtxActor.Together:
+                    (thread.At, thread.Waits) = (at, instruction);
+                    return;
+                default:
+                    thread.Done = true;
+                    PtxCopies.Complete(thread.Copies, 0);
+                    return;
+            }
         }
     }
 
     /// <summary>A parameter's bytes.</summary>
-    public ReadOnlySpan<byte> Parameter(PtxOperand name) => machine.Parameter(name.Name!, name.Offset);
+    public ReadOnlySpan<byte> Parameter(int index, int offset) => _machine.Parameter(index, offset);
 
-    /// <summary>Memory that the instruction of now reads or writes.</summary>
-    public Span<byte> Memory(string space, ulong address, int bytes) =>
-        space == "shared" ? PtxMachine.Shared(shared, address, bytes, _at!) : machine.Global(address, bytes, _at!);
+    /// <summary>Memory that an instruction reads or writes.</summary>
+    public Span<byte> Memory(PtxInstruction at, ulong address, int bytes) =>
+        at.IsShared ? PtxMachine.Shared(_shared, address, bytes, at) : _machine.Global(address, bytes, at);
 
     /// <summary>Sends 8 bytes to memory that others read: they arrive at some time.</summary>
-    public void Send(ulong address, ulong value) => machine.Send(address, value, _at!);
+    public void Send(ulong address, ulong value, PtxInstruction at) => _machine.Send(address, value, at);
 
     /// <summary>Takes a word that another group of the cluster sends: it comes at some time.</summary>
     public void Receive(ulong address, uint word, ulong barrier, PtxInstruction at) => _copies.Receive(address, word, barrier, at);
-
-    /// <summary>What an operand is for a thread.</summary>
-    public ulong Value(PtxThread thread, PtxOperand operand) => operand.Register >= 0 ? thread.Registers[operand.Register]
-        : operand.Name is not null ? machine.Named(operand.Name, thread, this)
-        : operand.Parts.Length == 1 ? Value(thread, operand.Parts[0])
-        : operand.Value;
 
     // Lets those go on that have met.
     private bool Meet()
     {
         bool moved = false;
-        foreach (PtxThread thread in _threads.Where(t => t.Waits is not null && t.Waits.Operation.StartsWith("mbarrier", StringComparison.Ordinal)))
+        foreach (PtxThread thread in _threads)
         {
-            PtxOperand[] o = thread.Waits!.Operands;
-            if (_copies.Parity(Value(thread, o[1])) != (int)Value(thread, o[2]))
+            if (thread.Waits is { Meeting: PtxMeeting.Copies } wait && _copies.Parity(thread.Registers[wait.A]) != (int)thread.Registers[wait.B])
             {
-                thread.Registers[o[0].Register] = 1;
-                Go(thread);
+                thread.Registers[wait.Into] = 1;
+                thread.Waits = null;
                 moved = true;
             }
         }
 
-        foreach (PtxThread thread in _threads.Where(t => t.Waits is not null && t.Waits.Operation.StartsWith("barrier.cluster", StringComparison.Ordinal) && t.Arrivals <= cluster.Phases))
+        var barriers = new List<(ulong Number, int Count, List<PtxThread> Threads)>();
+        foreach (PtxThread thread in _threads)
         {
-            Go(thread);
-            moved = true;
+            if (thread.Waits is { Meeting: PtxMeeting.Cluster } && thread.Arrivals <= Cluster.Phases)
+            {
+                thread.Waits = null;
+                moved = true;
+            }
+            else if (thread.Waits is { Meeting: PtxMeeting.Barrier } wait)
+            {
+                (ulong number, int count) = (thread.Registers[wait.Into], wait.Operands.Length > 1 ? (int)wait.Operands[1].Value : _program.ThreadCount);
+                int found = barriers.FindIndex(b => b.Number == number && b.Count == count);
+                if (found < 0)
+                {
+                    found = barriers.Count;
+                    barriers.Add((number, count, []));
+                }
+
+                barriers[found].Threads.Add(thread);
+            }
         }
 
-        foreach (var met in _threads
-            .Where(t => t.Waits?.Operation == "bar.sync")
-            .GroupBy(t => (Number: Value(t, t.Waits!.Operands[0]), Count: t.Waits!.Operands.Length > 1 ? (int)t.Waits.Operands[1].Value : program.ThreadCount))
-            .Select(g => (Threads: g.ToArray(), g.Key.Number, g.Key.Count)).ToList())
+        foreach ((ulong number, int count, List<PtxThread> threads) in barriers)
         {
             // Some only say that they have come.
-            int come = met.Threads.Length + _told.GetValueOrDefault(met.Number);
-            Assert.True(come <= met.Count, "more have come to a barrier than it waits for");
-            if (come == met.Count)
+            int come = threads.Count + _told.GetValueOrDefault(number);
+            Assert.True(come <= count, "more have come to a barrier than it waits for");
+            if (come == count)
             {
-                _told.Remove(met.Number);
+                _told.Remove(number);
+                threads.ForEach(static t => t.Waits = null);
+                moved = true;
             }
-
-            moved |= Pass(met.Threads, come == met.Count, null);
         }
 
-        foreach (PtxThread[] warp in _threads.Chunk(32))
+        foreach (PtxThread[] warp in _warps)
         {
-            moved |= Pass(warp, Together(warp) && !warp[0].Waits!.Operation.StartsWith("wgmma", StringComparison.Ordinal), i => PtxWarp.Run(i, warp, Value, shared));
+            if (Together(warp, PtxMeeting.Warp) is { } instruction)
+            {
+                PtxWarp.Run(instruction, warp, _shared);
+                Array.ForEach(warp, static t => t.Waits = null);
+                moved = true;
+            }
         }
 
-        foreach (PtxThread[] four in _threads.Chunk(128))
+        foreach (PtxThread[] four in _fours)
         {
-            moved |= Pass(four, Together(four) && four[0].Waits!.Operation.StartsWith("wgmma", StringComparison.Ordinal), i => Product(i, four));
+            if (Together(four, PtxMeeting.WarpGroup) is { } instruction)
+            {
+                Product(instruction, four);
+                Array.ForEach(four, static t => t.Waits = null);
+                moved = true;
+            }
         }
 
         return moved;
     }
 
-    private static bool Together(PtxThread[] threads) =>
-        threads[0].Waits is { } first && first.Words[0] is not ("mbarrier" or "barrier") && first.Operation != "bar.sync" && threads.All(t => t.Waits == first);
-
-    private static bool Pass(PtxThread[] threads, bool met, Action<PtxInstruction>? act)
+    // What all of them wait for with each other, if they do.
+    private static PtxInstruction? Together(PtxThread[] threads, PtxMeeting meeting)
     {
-        if (met)
+        PtxInstruction? first = threads[0].Waits;
+        if (first?.Meeting != meeting)
         {
-            act?.Invoke(threads[0].Waits!);
-            foreach (PtxThread thread in threads)
+            return null;
+        }
+
+        foreach (PtxThread thread in threads)
+        {
+            if (thread.Waits != first)
             {
-                Go(thread);
+                return null;
             }
         }
 
-        return met;
+        return first;
     }
 
-    private static void Go(PtxThread thread)
-    {
-        thread.Waits = null;
-        thread.At++;
-    }
-
-    private bool Asynchronous(PtxThread thread, PtxInstruction instruction, PtxOperand[] o)
+    private void Start(PtxThread thread, PtxInstruction instruction)
     {
         string operation = instruction.Operation;
         if (operation.StartsWith("barrier.cluster.arrive", StringComparison.Ordinal))
         {
-            cluster.Arrive(thread);
+            Cluster.Arrive(thread);
         }
         else if (operation == "bar.arrive")
         {
-            ulong number = Value(thread, o[0]);
+            ulong number = thread.Registers[instruction.Into];
             _told[number] = _told.GetValueOrDefault(number) + 1;
-            Assert.True(_told[number] <= (int)o[1].Value, "a barrier is told more than it waits for");
+            Assert.True(_told[number] <= (int)instruction.Operands[1].Value, "a barrier is told more than it waits for");
         }
-        else
+        else if (!_copies.Take(thread, instruction) && instruction.Words[0] is not ("fence" or "griddepcontrol"))
         {
-            return _copies.Take(this, thread, instruction, o) || operation.StartsWith("fence", StringComparison.Ordinal) || operation.StartsWith("griddepcontrol", StringComparison.Ordinal);
+            throw PtxMachine.Fault(instruction, "the model has no such instruction");
         }
-
-        return true;
     }
 
     private void Product(PtxInstruction instruction, PtxThread[] four)
@@ -214,9 +277,9 @@ internal sealed class PtxGroup(PtxProgram program, PtxMachine machine, PtxCluste
         else if (instruction.Operation.StartsWith("wgmma.mma", StringComparison.Ordinal))
         {
             // A left side in registers is read when the product is made, as late as the tiles.
-            (ulong a, ulong b, bool add) = (o[1].Parts.Length > 0 ? 0 : Value(four[0], o[1]), Value(four[0], o[2]), Value(four[0], o[3]) != 0);
-            groups[^1].Add(() => PtxWarp.Multiply(instruction, four, a, b, add, shared));
-            if (!machine.LateProducts)
+            (ulong a, ulong b, bool add) = (o[1].Parts.Length > 0 ? 0 : four[0].Registers[instruction.A], four[0].Registers[instruction.B], four[0].Registers[instruction.C] != 0);
+            groups[^1].Add(() => PtxWarp.Multiply(instruction, four, a, b, add, _shared));
+            if (!_machine.LateProducts)
             {
                 groups[^1][^1]();
                 groups[^1].Clear();

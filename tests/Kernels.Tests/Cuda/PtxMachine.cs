@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.InteropServices;
 
@@ -78,24 +80,26 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
                     }
                 });
             }
+
+            Array.ForEach(groups, static g => g.Release());
         }
     }
 
-    /// <summary>What a name stands for.</summary>
-    internal ulong Named(string name, PtxThread thread, PtxGroup group) => name switch
+    /// <summary>What a name stands for in a group, but for a thread's number.</summary>
+    internal ulong Named(string name, PtxGroup group) => name switch
     {
-        "%tid.x" => (ulong)thread.Number,
+        PtxThread.NumberName => 0,
         "%ntid.x" => (ulong)program.ThreadCount,
         "%ctaid.x" => (ulong)group.X,
         "%ctaid.y" => (ulong)group.Y,
         "%nctaid.x" => (ulong)group.CountX,
         "dynamic_shared" => SharedBase,
         _ when program.TryShared(name, out int offset) => SharedBase + (ulong)(sharedBytes + offset),
-        _ => (ulong)Parameter(name),
+        _ => (ulong)program.Parameter(name),
     };
 
     /// <summary>A parameter's bytes, for ld.param.</summary>
-    internal ReadOnlySpan<byte> Parameter(string name, int offset) => _arguments[Parameter(name)].AsSpan(offset);
+    internal ReadOnlySpan<byte> Parameter(int index, int offset) => _arguments[index].AsSpan(offset);
 
     /// <summary>The tensor behind a map's address, which here is its parameter's number.</summary>
     internal PtxTensor Tensor(ulong address) => _maps[(int)address]!;
@@ -112,7 +116,7 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
         int buffer = (int)(address >> 40) - 1;
         long offset = (long)(address & ((1UL << 40) - 1));
         Span<byte> all = buffer >= 0 && buffer < _buffers.Count ? _buffers[buffer].Bytes : throw Fault(at, $"address {address:x} is in no buffer");
-        return offset % bytes == 0 && offset + bytes <= all.Length
+        return (offset & (bytes - 1)) == 0 && offset + bytes <= all.Length
             ? all.Slice((int)offset, bytes)
             : throw Fault(at, $"{bytes} bytes at {offset} of buffer {buffer}, which has {all.Length}");
     }
@@ -128,7 +132,7 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
     internal static Span<byte> Shared(byte[] shared, ulong address, int bytes, PtxInstruction at)
     {
         long offset = (long)(uint)address - (long)SharedBase;
-        return offset >= 0 && offset % bytes == 0 && offset + bytes <= shared.Length
+        return offset >= 0 && (offset & (bytes - 1)) == 0 && offset + bytes <= shared.Length
             ? shared.AsSpan((int)offset, bytes)
             : throw Fault(at, $"{bytes} bytes at {offset} of shared memory, which has {shared.Length}");
     }
@@ -146,7 +150,7 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
                 var cluster = new PtxCluster(memories, program.ThreadCount, LateCopies);
                 for (int i = 0; i < memories.Length; i++)
                 {
-                    var group = new PtxGroup(program, this, cluster, memories[i], x + i, y, groupsX);
+                    var group = new PtxGroup(program, this, cluster, memories[i], ArrayPool<ulong>.Shared.Rent(program.ThreadCount * program.RegisterCount), x + i, y, groupsX);
                     cluster.Add(group);
                     yield return group;
                 }
@@ -156,22 +160,9 @@ internal sealed class PtxMachine(PtxProgram program, int sharedBytes)
 
     private byte[] Poisoned()
     {
-        var shared = new byte[sharedBytes + program.SharedBytes];
+        byte[] shared = PtxSharedMemory.Rent(sharedBytes + program.SharedBytes);
         shared.AsSpan().Fill(0xff);
         return shared;
-    }
-
-    private int Parameter(string name)
-    {
-        for (int i = 0; i < program.Parameters.Count; i++)
-        {
-            if (program.Parameters[i].Name == name)
-            {
-                return i;
-            }
-        }
-
-        throw new InvalidOperationException($"nothing is called {name}");
     }
 
     private void Argument(byte[] bytes, PtxTensor? map)
@@ -213,11 +204,17 @@ internal sealed record PtxTensor(PtxMemory Memory, int Size, int Rows, int Colum
 }
 
 /// <summary>One thread: its registers, and what it waits for.</summary>
-internal sealed class PtxThread(int number, int registers)
+/// <param name="number">Its number in the group.</param>
+/// <param name="file">The group's registers.</param>
+/// <param name="registers">Of a thread.</param>
+internal sealed class PtxThread(int number, ulong[] file, int registers)
 {
+    /// <summary>What the text calls its number.</summary>
+    public const string NumberName = "%tid.x";
+
     public int Number => number;
 
-    public ulong[] Registers { get; } = new ulong[registers];
+    public Span<ulong> Registers => file.AsSpan(number * registers, registers);
 
     public int At { get; set; }
 
@@ -231,4 +228,16 @@ internal sealed class PtxThread(int number, int registers)
 
     /// <summary>Copies that cp.async or the copy engine has yet to do for it: groups, the open one last.</summary>
     public List<List<Action>> Copies { get; } = [[]];
+}
+
+/// <summary>Shared memory of groups that have ended, for those to come: making it anew takes longer than many groups do.</summary>
+internal static class PtxSharedMemory
+{
+    private static readonly ConcurrentDictionary<int, ConcurrentBag<byte[]>> s_spare = [];
+
+    /// <summary>Memory of exactly so many bytes, with what was there.</summary>
+    public static byte[] Rent(int bytes) => s_spare.TryGetValue(bytes, out ConcurrentBag<byte[]>? spare) && spare.TryTake(out byte[]? memory) ? memory : new byte[bytes];
+
+    /// <summary>Gives it back.</summary>
+    public static void Return(byte[] memory) => s_spare.GetOrAdd(memory.Length, static _ => []).Add(memory);
 }

@@ -8,6 +8,8 @@ internal sealed partial class PtxProgram
 {
     private readonly Dictionary<string, int> _labels = [];
     private readonly Dictionary<string, int> _registers = [];
+    private readonly Dictionary<ulong, int> _constants = [];
+    private readonly HashSet<string> _names = [];
     private readonly Dictionary<string, int> _shared = [];
     private readonly List<(string Name, int Bytes)> _parameters = [];
 
@@ -41,6 +43,7 @@ internal sealed partial class PtxProgram
             }
         }
 
+        Nothing = Constant(0);
         Code = [.. drafts.Select(d => Instruction(d.Statement, d.Line))];
     }
 
@@ -50,11 +53,15 @@ internal sealed partial class PtxProgram
     /// <summary>Groups of a cluster.</summary>
     public int ClusterCount { get; } = 1;
 
-    public IReadOnlyList<PtxInstruction> Code { get; }
+    public PtxInstruction[] Code { get; }
 
     public IReadOnlyList<(string Name, int Bytes)> Parameters => _parameters;
 
+    /// <summary>Registers of a thread. What the text has for an operand is one as well, a number or a name, so that all operands are read alike.</summary>
     public int RegisterCount => _registers.Count;
+
+    /// <summary>The register that holds zero.</summary>
+    public int Nothing { get; }
 
     /// <summary>Of the arrays that the text declares.</summary>
     public int SharedBytes { get; }
@@ -64,6 +71,34 @@ internal sealed partial class PtxProgram
 
     /// <summary>Where a label stands.</summary>
     public int Label(string name) => _labels[name];
+
+    /// <summary>A parameter's number.</summary>
+    public int Parameter(string name)
+    {
+        int index = _parameters.FindIndex(p => p.Name == name);
+        return index >= 0 ? index : throw new InvalidOperationException($"nothing is called {name}");
+    }
+
+    /// <summary>The register of a name of the machine's, or -1 where the text has it nowhere.</summary>
+    public int Find(string name) => _registers.GetValueOrDefault(name, -1);
+
+    /// <summary>What a thread's registers begin with: numbers of the text, what names stand for, and zero.</summary>
+    /// <param name="named">What a name stands for.</param>
+    public ulong[] Begin(Func<string, ulong> named)
+    {
+        var registers = new ulong[RegisterCount];
+        foreach ((ulong value, int register) in _constants)
+        {
+            registers[register] = value;
+        }
+
+        foreach (string name in _names)
+        {
+            registers[_registers[name]] = named(name);
+        }
+
+        return registers;
+    }
 
     // Names that a line declares in a scope of its own get the line's number.
     private void Read(string line, int number, List<(string, int)> drafts)
@@ -109,35 +144,54 @@ internal sealed partial class PtxProgram
         int cut = statement.IndexOfAny([' ', '\t']);
         string operation = cut < 0 ? statement : statement[..cut];
         PtxOperand[] operands = cut < 0 ? [] : [.. Split(statement[cut..]).Select(o => Operand(o, operation))];
-        return new PtxInstruction(operation, operands, predicate is null ? -1 : Register(predicate), negated, line, statement);
+        return new PtxInstruction(this, operation, operands, predicate is null ? -1 : Register(predicate), negated, line, statement);
     }
 
     private PtxOperand Operand(string text, string operation)
     {
         if (text[0] is '{' or '[')
         {
-            return new PtxOperand(0, -1, 0, null, [.. Split(text[1..^1]).Select(o => Operand(o, operation))]);
+            PtxOperand[] parts = [.. Split(text[1..^1]).Select(o => Operand(o, operation))];
+            return new PtxOperand(0, parts.Length == 1 ? parts[0].Register : Nothing, 0, null, parts);
         }
 
         if (text.StartsWith("0f", StringComparison.Ordinal))
         {
-            return new PtxOperand(uint.Parse(text.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture), -1, 0, null, []);
+            return Number(uint.Parse(text.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture));
         }
 
         if (text.StartsWith("0x", StringComparison.Ordinal))
         {
-            return new PtxOperand(ulong.Parse(text.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture), -1, 0, null, []);
+            return Number(ulong.Parse(text.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture));
         }
 
         if (char.IsDigit(text[0]) || text[0] == '-')
         {
-            return new PtxOperand(text[0] == '-' ? (ulong)long.Parse(text, CultureInfo.InvariantCulture) : ulong.Parse(text, CultureInfo.InvariantCulture), -1, 0, null, []);
+            return Number(text[0] == '-' ? (ulong)long.Parse(text, CultureInfo.InvariantCulture) : ulong.Parse(text, CultureInfo.InvariantCulture));
         }
 
-        // name+8, a parameter's address; or a register; or a name that the machine knows.
+        // name+8, a parameter's address; or a label; or a name that the machine knows; or a register.
         string[] sum = text.Split('+');
-        bool named = text.StartsWith('_') || operation.StartsWith("bra", StringComparison.Ordinal) || text.Contains('.', StringComparison.Ordinal) || text == "dynamic_shared";
-        return new PtxOperand(0, named ? -1 : Register(text), sum.Length > 1 ? int.Parse(sum[1], CultureInfo.InvariantCulture) : 0, named ? sum[0] : null, []);
+        bool target = operation.StartsWith("bra", StringComparison.Ordinal);
+        bool named = text.StartsWith('_') || text.Contains('.', StringComparison.Ordinal) || text == "dynamic_shared";
+        if (named && !target)
+        {
+            _names.Add(sum[0]);
+        }
+
+        return new PtxOperand(0, target ? Nothing : Register(named ? sum[0] : text), sum.Length > 1 ? int.Parse(sum[1], CultureInfo.InvariantCulture) : 0, named || target ? sum[0] : null, []);
+    }
+
+    private PtxOperand Number(ulong value) => new(value, Constant(value), 0, null, []);
+
+    private int Constant(ulong value)
+    {
+        if (!_constants.TryGetValue(value, out int index))
+        {
+            _constants.Add(value, index = Register($"={value}"));
+        }
+
+        return index;
     }
 
     private int Register(string name)
@@ -191,48 +245,3 @@ internal sealed partial class PtxProgram
     [GeneratedRegex(@"^(\w+):(?!:)")]
     private static partial Regex LabelFront();
 }
-
-/// <summary>One instruction.</summary>
-internal sealed record PtxInstruction(string Operation, PtxOperand[] Operands, int Predicate, bool Negated, int Line, string Text)
-{
-    /// <summary>The operation's words, which points separate.</summary>
-    public string[] Words { get; } = Operation.Split('.');
-
-    /// <summary>Who carries it out.</summary>
-    public PtxActor Actor { get; } = ActorOf(Operation);
-
-    /// <summary>Whether it reaches memory that other devices and the host use meanwhile.</summary>
-    public bool IsSystem { get; } = Operation.Contains(".relaxed.sys.", StringComparison.Ordinal);
-
-    private static PtxActor ActorOf(string operation) => operation switch
-    {
-        "bra" or "bra.uni" => PtxActor.Branch,
-        "ret" => PtxActor.Return,
-        _ when operation.Contains(".sync", StringComparison.Ordinal) || operation.StartsWith("mbarrier.try_wait", StringComparison.Ordinal)
-            || operation.StartsWith("barrier.cluster.wait", StringComparison.Ordinal) => PtxActor.Together,
-        _ when operation.Split('.')[0] is "cp" or "mbarrier" or "bar" or "barrier" or "fence" or "griddepcontrol" => PtxActor.Asynchronous,
-        _ => PtxActor.Alone,
-    };
-}
-
-/// <summary>Who carries an instruction out.</summary>
-internal enum PtxActor
-{
-    /// <summary>The thread.</summary>
-    Alone,
-
-    /// <summary>The thread goes on elsewhere.</summary>
-    Branch,
-
-    /// <summary>The thread ends.</summary>
-    Return,
-
-    /// <summary>The copy engine or a barrier, at some time.</summary>
-    Asynchronous,
-
-    /// <summary>The thread with others: it waits for them.</summary>
-    Together,
-}
-
-/// <summary>A number, a register, a name, or a list of operands in braces or brackets.</summary>
-internal sealed record PtxOperand(ulong Value, int Register, int Offset, string? Name, PtxOperand[] Parts);

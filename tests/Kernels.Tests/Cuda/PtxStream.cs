@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Text;
 using Lean.Tensors;
@@ -7,6 +8,9 @@ namespace Lean.Kernels.Tests;
 /// <summary>A stream that runs each kernel at once, as the text that this binary carries, on <see cref="PtxMachine"/>.</summary>
 internal sealed class PtxStream(MatrixUnits units) : KernelStream
 {
+    // What this binary carries is the same for all; what is planted is a stream's own.
+    private static readonly ConcurrentDictionary<(string Target, string Entry), (string Text, PtxProgram Program)> s_carried = [];
+
     private readonly Dictionary<string, PtxProgram> _programs = [];
     private readonly List<PtxTensor> _maps = [];
 
@@ -77,8 +81,13 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
         string target = kernel.Targets.Contains("sm_90a") ? "sm_90a" : "sm_80";
         if (!_programs.TryGetValue(kernel.Entry, out PtxProgram? program))
         {
-            string text = Encoding.UTF8.GetString(KernelArchive.Read(target, kernel.Entry + ".ptx"));
-            _programs.Add(kernel.Entry, program = new PtxProgram(Change?.Invoke(text) ?? text));
+            (string text, PtxProgram carried) = s_carried.GetOrAdd((target, kernel.Entry), static key =>
+            {
+                string text = Encoding.UTF8.GetString(KernelArchive.Read(key.Target, key.Entry + ".ptx"));
+                return (text, new PtxProgram(text));
+            });
+            string changed = Change?.Invoke(text) ?? text;
+            _programs.Add(kernel.Entry, program = ReferenceEquals(changed, text) ? carried : new PtxProgram(changed));
         }
 
         var machine = new PtxMachine(program, kernel.DynamicBytes) { LateCopies = IsLate || Ran.Count % 2 == 0, LateProducts = IsLate || Ran.Count % 2 == 1, Peer = Peer };

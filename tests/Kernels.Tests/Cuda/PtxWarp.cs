@@ -6,101 +6,121 @@ namespace Lean.Kernels.Tests;
 internal static class PtxWarp
 {
     /// <summary>An instruction of a warp.</summary>
-    public static void Run(PtxInstruction instruction, PtxThread[] warp, Func<PtxThread, PtxOperand, ulong> value, byte[] shared)
+    public static void Run(PtxInstruction instruction, PtxThread[] warp, byte[] shared)
     {
-        PtxOperand[] o = instruction.Operands;
         switch (instruction.Operation)
         {
             case "shfl.sync.idx.b32":
-                Exchange(thread => (int)value(thread, o[2]));
+                Exchange(instruction, warp, crosses: false);
                 break;
             case "shfl.sync.bfly.b32":
-                Exchange(thread => (thread.Number % 32) ^ (int)value(thread, o[2]));
+                Exchange(instruction, warp, crosses: true);
                 break;
             case "redux.sync.max.u32":
-                Reduce(Enumerable.Max);
+                Reduce(instruction, warp, uint.Max);
                 break;
             case "redux.sync.min.u32":
-                Reduce(Enumerable.Min);
+                Reduce(instruction, warp, uint.Min);
                 break;
             case "redux.sync.add.s32":
-                Reduce(static values => values.Aggregate(0u, static (sum, next) => unchecked(sum + next)));
+                Reduce(instruction, warp, static (sum, next) => unchecked(sum + next));
                 break;
             case "vote.sync.ballot.b32":
                 uint given = 0;
                 foreach (PtxThread thread in warp)
                 {
-                    given |= value(thread, o[1]) != 0 ? 1u << (thread.Number % 32) : 0;
+                    given |= thread.Registers[instruction.A] != 0 ? 1u << (thread.Number % 32) : 0;
                 }
 
-                Array.ForEach(warp, t => t.Registers[o[0].Register] = given);
+                Array.ForEach(warp, t => t.Registers[instruction.Into] = given);
                 break;
             case "bar.warp.sync":
                 break;
             case "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16":
-                foreach (PtxThread thread in warp)
-                {
-                    int lane = thread.Number % 32, column = lane / 4;
-                    for (int matrix = 0; matrix < 4; matrix++)
-                    {
-                        uint low = Element(matrix, lane % 4 * 2, column), high = Element(matrix, (lane % 4 * 2) + 1, column);
-                        thread.Registers[o[0].Parts[matrix].Register] = low | (high << 16);
-                    }
-                }
-
+                Load(instruction, warp, shared, turned: true);
                 break;
             case "ldmatrix.sync.aligned.m8n8.x4.shared.b16":
-                foreach (PtxThread thread in warp)
-                {
-                    int lane = thread.Number % 32;
-                    for (int matrix = 0; matrix < 4; matrix++)
-                    {
-                        ulong row = value(warp[(matrix * 8) + (lane / 4)], o[1]);
-                        Check(row % 16 == 0, instruction);
-                        thread.Registers[o[0].Parts[matrix].Register] = MemoryMarshal.Read<uint>(PtxMachine.Shared(shared, row + (ulong)(lane % 4 * 4), 4, instruction));
-                    }
-                }
-
+                Load(instruction, warp, shared, turned: false);
                 break;
             case "stmatrix.sync.aligned.m8n8.x4.shared.b16":
-                foreach (PtxThread thread in warp)
-                {
-                    int lane = thread.Number % 32;
-                    for (int matrix = 0; matrix < 4; matrix++)
-                    {
-                        ulong row = value(warp[(matrix * 8) + (lane / 4)], o[0]);
-                        Check(row % 16 == 0, instruction);
-                        MemoryMarshal.Write(PtxMachine.Shared(shared, row + (ulong)(lane % 4 * 4), 4, instruction), (uint)value(thread, o[1].Parts[matrix]));
-                    }
-                }
-
+                Store(instruction, warp, shared);
                 break;
             case "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32":
-                Multiply(warp, o, value);
+                Multiply(warp, instruction.Operands);
                 break;
             case "setmaxnreg.inc.sync.aligned.u32" or "setmaxnreg.dec.sync.aligned.u32":
                 break;
             default:
                 throw PtxMachine.Fault(instruction, "the model has no such instruction");
         }
+    }
 
-        void Exchange(Func<PtxThread, int> from)
+    private static void Exchange(PtxInstruction instruction, PtxThread[] warp, bool crosses)
+    {
+        Span<ulong> given = stackalloc ulong[32];
+        for (int i = 0; i < warp.Length; i++)
         {
-            ulong[] given = [.. warp.Select(t => value(warp[from(t)], o[1]))];
-            Array.ForEach(warp, t => t.Registers[o[0].Register] = given[t.Number % 32]);
+            int other = (int)warp[i].Registers[instruction.B];
+            given[i] = warp[crosses ? i ^ other : other].Registers[instruction.A];
         }
 
-        void Reduce(Func<IEnumerable<uint>, uint> join)
+        for (int i = 0; i < warp.Length; i++)
         {
-            uint joined = join(warp.Select(t => (uint)value(t, o[1])));
-            Array.ForEach(warp, t => t.Registers[o[0].Register] = joined);
+            warp[i].Registers[instruction.Into] = given[i];
+        }
+    }
+
+    private static void Reduce(PtxInstruction instruction, PtxThread[] warp, Func<uint, uint, uint> join)
+    {
+        uint joined = (uint)warp[0].Registers[instruction.A];
+        foreach (PtxThread thread in warp.AsSpan(1))
+        {
+            joined = join(joined, (uint)thread.Registers[instruction.A]);
         }
 
-        uint Element(int matrix, int row, int column)
+        Array.ForEach(warp, t => t.Registers[instruction.Into] = joined);
+    }
+
+    // A thread's address is that of a row of a matrix. A thread gets two neighbours of a row, or of a column of the matrix turned.
+    private static void Load(PtxInstruction instruction, PtxThread[] warp, byte[] shared, bool turned)
+    {
+        PtxOperand[] into = instruction.Operands[0].Parts;
+        Span<ushort> matrix = stackalloc ushort[64];
+        Span<ulong> rows = stackalloc ulong[32];
+        for (int i = 0; i < 32; i++)
         {
-            ulong at = value(warp[(matrix * 8) + row], o[1]);
-            Check(at % 16 == 0, instruction);
-            return MemoryMarshal.Read<ushort>(PtxMachine.Shared(shared, at + (ulong)(column * 2), 2, instruction));
+            rows[i] = warp[i].Registers[instruction.A];
+            Check(rows[i] % 16 == 0, instruction);
+        }
+
+        for (int number = 0; number < 4; number++)
+        {
+            for (int row = 0; row < 8; row++)
+            {
+                MemoryMarshal.Cast<byte, ushort>(PtxMachine.Shared(shared, rows[(number * 8) + row], 16, instruction)).CopyTo(matrix[(row * 8)..]);
+            }
+
+            for (int lane = 0; lane < 32; lane++)
+            {
+                int across = lane / 4, along = lane % 4 * 2;
+                (uint low, uint high) = turned ? (matrix[(along * 8) + across], matrix[((along + 1) * 8) + across]) : ((uint)matrix[(across * 8) + along], matrix[(across * 8) + along + 1]);
+                warp[lane].Registers[into[number].Register] = low | (high << 16);
+            }
+        }
+    }
+
+    private static void Store(PtxInstruction instruction, PtxThread[] warp, byte[] shared)
+    {
+        PtxOperand[] from = instruction.Operands[1].Parts;
+        foreach (PtxThread thread in warp)
+        {
+            int lane = thread.Number % 32;
+            for (int matrix = 0; matrix < 4; matrix++)
+            {
+                ulong row = warp[(matrix * 8) + (lane / 4)].Registers[instruction.Into];
+                Check(row % 16 == 0, instruction);
+                MemoryMarshal.Write(PtxMachine.Shared(shared, row + (ulong)(lane % 4 * 4), 4, instruction), (uint)thread.Registers[from[matrix].Register]);
+            }
         }
     }
 
@@ -177,38 +197,42 @@ internal static class PtxWarp
 
     public static float Widen(uint bf16) => BitConverter.UInt32BitsToSingle(bf16 << 16);
 
-    private static void Multiply(PtxThread[] warp, PtxOperand[] o, Func<PtxThread, PtxOperand, ulong> value)
+    private static void Multiply(PtxThread[] warp, PtxOperand[] o)
     {
-        var left = new float[16, 16];
-        var right = new float[16, 8];
+        Span<float> left = stackalloc float[16 * 16], right = stackalloc float[8 * 16];
         foreach (PtxThread thread in warp)
         {
             int lane = thread.Number % 32, group = lane / 4, k = lane % 4 * 2;
+            Span<ulong> registers = thread.Registers;
             for (int i = 0; i < 4; i++)
             {
-                uint pair = (uint)value(thread, o[1].Parts[i]);
-                (left[group + (i % 2 * 8), k + (i / 2 * 8)], left[group + (i % 2 * 8), k + (i / 2 * 8) + 1]) = (Widen(pair & 0xffff), Widen(pair >> 16));
+                uint pair = (uint)registers[o[1].Parts[i].Register];
+                int at = ((group + (i % 2 * 8)) * 16) + k + (i / 2 * 8);
+                (left[at], left[at + 1]) = (Widen(pair & 0xffff), Widen(pair >> 16));
             }
 
             for (int i = 0; i < 2; i++)
             {
-                uint pair = (uint)value(thread, o[2].Parts[i]);
-                (right[k + (i * 8), group], right[k + (i * 8) + 1, group]) = (Widen(pair & 0xffff), Widen(pair >> 16));
+                uint pair = (uint)registers[o[2].Parts[i].Register];
+                int at = (group * 16) + k + (i * 8);
+                (right[at], right[at + 1]) = (Widen(pair & 0xffff), Widen(pair >> 16));
             }
         }
 
         foreach (PtxThread thread in warp)
         {
             int lane = thread.Number % 32;
+            Span<ulong> registers = thread.Registers;
             for (int i = 0; i < 4; i++)
             {
-                double sum = BitConverter.UInt32BitsToSingle((uint)value(thread, o[3].Parts[i]));
-                for (int k = 0; k < 16; k++)
+                double sum = BitConverter.UInt32BitsToSingle((uint)registers[o[3].Parts[i].Register]);
+                ReadOnlySpan<float> row = left.Slice(((lane / 4) + (i / 2 * 8)) * 16, 16), column = right.Slice(((lane % 4 * 2) + (i % 2)) * 16, 16);
+                for (int k = 0; k < row.Length; k++)
                 {
-                    sum += (double)left[(lane / 4) + (i / 2 * 8), k] * right[k, (lane % 4 * 2) + (i % 2)];
+                    sum += (double)row[k] * column[k];
                 }
 
-                thread.Registers[o[0].Parts[i].Register] = BitConverter.SingleToUInt32Bits((float)sum);
+                registers[o[0].Parts[i].Register] = BitConverter.SingleToUInt32Bits((float)sum);
             }
         }
     }
