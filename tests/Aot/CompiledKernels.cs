@@ -1,13 +1,11 @@
 namespace Lean.Aot.Tests;
 
-/// <summary>Where PoCL keeps what it compiled, for the tests of a class: minutes of each would be the same kernels' again.</summary>
-public sealed class CompiledKernels : IDisposable
+/// <summary>Where PoCL keeps what it compiled: the user's, as for tests in this process. What one has compiled, minutes of it, no other compiles again.</summary>
+internal static class CompiledKernels
 {
-    private readonly TemporaryFolder _folder = new();
+    private const string Variable = "POCL_CACHE_DIR";
 
-    /// <summary>The folder.</summary>
-    public string Folder => _folder.At("pocl");
-
-    /// <inheritdoc/>
-    public void Dispose() => _folder.Dispose();
+    /// <summary>The variable that names it, for runs that get no other.</summary>
+    internal static (string Name, string Value) Folder { get; } =
+        (Variable, Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } given ? given : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "pocl"));
 }

@@ -213,5 +213,5 @@ public sealed class DeviceTests
     private static bool HasPoCL => LeanRun.Of("devices").Good().Output.Contains("Portable Computing Language", StringComparison.Ordinal);
 
     // PoCL links each kernel with the system's ld, which it looks for on the PATH; it ends the process without.
-    private static (string, string)[] Path() => [("PATH", Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin")];
+    private static (string, string)[] Path() => [("PATH", Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin"), CompiledKernels.Folder];
 }

@@ -7,7 +7,7 @@ namespace Lean.Aot.Tests;
 /// The native binary on a stand-in for Level Zero's loader, which checks every call, runs the embedded SPIR-V on PoCL, and
 /// reports when the process ends: nothing may be wrong and nothing left behind, however a run ends.
 /// </summary>
-public sealed class LevelZeroTests(CompiledKernels compiled) : IClassFixture<CompiledKernels>, IDisposable
+public sealed class LevelZeroTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
@@ -69,7 +69,7 @@ public sealed class LevelZeroTests(CompiledKernels compiled) : IClassFixture<Com
         LeanRun run = LeanRun.With(
             [
                 ("LD_LIBRARY_PATH", StandInBuild.Folder), ("LEAN_STANDIN_TRANSLATOR", StandInBuild.Translator), ("LEAN_STANDIN_REPORT", report),
-                ("XDG_CACHE_HOME", _folder.At("cache")), ("POCL_CACHE_DIR", compiled.Folder), ("PATH", Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin"), .. environment,
+                ("XDG_CACHE_HOME", _folder.At("cache")), CompiledKernels.Folder, ("PATH", Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin"), .. environment,
             ],
             arguments);
         Assert.Matches("^0 wrong, [0-9]+ launches, [0-9]+ copies, 0 live\n$", File.ReadAllText(report));
