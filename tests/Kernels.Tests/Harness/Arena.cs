@@ -84,17 +84,21 @@ public sealed unsafe class Arena : IDisposable
     {
         Tensor tensor = New(type, shape, gap);
         Assert.Equal(shape.Count, values.Length);
-        long width = shape.Rank == 1 ? shape.Count : shape.RowCount;
-        for (long i = 0; i < values.Length; i++)
+        int width = checked((int)(shape.Rank == 1 ? shape.Count : shape.RowCount));
+        for (int first = 0; first < values.Length; first += width)
         {
-            long place = (i / width * tensor.RowStride) + (i % width);
+            long place = first / width * tensor.RowStride;
+            ReadOnlySpan<float> row = values.AsSpan(first, width);
             if (type == DType.BF16)
             {
-                ((ushort*)tensor.Address)[place] = DTypes.F32ToBF16(values[i]);
+                for (int i = 0; i < width; i++)
+                {
+                    ((ushort*)tensor.Address)[place + i] = DTypes.F32ToBF16(row[i]);
+                }
             }
             else
             {
-                ((float*)tensor.Address)[place] = values[i];
+                row.CopyTo(new Span<float>((float*)tensor.Address + place, width));
             }
         }
 
