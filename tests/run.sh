@@ -34,41 +34,90 @@ fi
 say "build"
 dotnet build Lean.sln -c Release -warnaserror || die "the build failed"
 
-say "publish the native binary"
-rm -rf out
-dotnet publish Engine -c Release -o out || die "publishing failed"
-ls -la out
+# What follows runs two parts at a time, which is what two cores are for. Each is a process of its own, so nothing that a process
+# has one of is shared, and what it prints comes out in one piece when it has ended. No test may depend on how fast it is.
+work=$(mktemp -d)
+set -m # A group of processes for each, to end with this one.
+trap 'exec 2>/dev/null; for part in $(jobs -p); do kill -- "-$part"; done; rm -rf "$work"' EXIT
 export LEAN_BINARY="$PWD/out/lean"
-
-# The counts come from each project's report: what a console prints changes with its colours.
 passed=0 failed=0 skipped=0
-reports=$(mktemp -d)
-trap 'rm -rf "$reports"' EXIT
-count() { sed -nE "s/.*<Counters .*\b$1=\"([0-9]+)\".*/\1/p" "$2" | head -n 1; }
+names=() commands=()
+part() {
+  names+=("$1")
+  commands+=("$(printf '%q ' "${@:2}")")
+}
+
+publish() { rm -rf out && dotnet publish Engine -c Release -o out && ls -la out; }
+
+# A project's tests, or those that a filter leaves.
+tests() {
+  exec dotnet "$(dirname "$1")/bin/Release/net10.0/$(basename "$1" .csproj).dll" --no-ansi "${@:2}" \
+    --results-directory "$work" --report-xunit-trx --report-xunit-trx-filename "$number.trx"
+}
+
+# All of `dotnet format` but for the analyzers, whose warnings are errors of the build above.
+formatting() {
+  dotnet format whitespace Lean.sln --verify-no-changes --no-restore && dotnet format style Lean.sln --verify-no-changes --no-restore
+}
+
+# Longest first, so that the last ones end together; a project that is not named comes after those. The kernels' tests are cut in
+# two by a filter and its opposite, which leave nothing out: most of those on devices wait for a driver.
+devices=('*.OpenCL*' '*.LevelZero*' '*.PlantedFault*')
+first=(Aot Engine Comm)
+part "publish the native binary" publish
+part "Lean.Kernels.Tests but for devices" tests tests/Kernels.Tests/Lean.Kernels.Tests.csproj --filter-not-class "${devices[@]}"
+for name in "${first[@]}"; do
+  for project in tests/*/"Lean.$name.Tests.csproj"; do part "Lean.$name.Tests" tests "$project"; done
+done
+part "Lean.Kernels.Tests on devices" tests tests/Kernels.Tests/Lean.Kernels.Tests.csproj --filter-class "${devices[@]}"
+part "formatting" formatting
 for project in tests/*/*.csproj; do
   name=$(basename "$project" .csproj)
-  report="$reports/$name.trx"
-  say "$name"
-  dotnet "$(dirname "$project")/bin/Release/net10.0/$name.dll" --no-ansi \
-    --results-directory "$reports" --report-xunit-trx --report-xunit-trx-filename "$name.trx"
-  code=$?
-  if [ ! -s "$report" ] || [ -z "$(count total "$report")" ]; then
-    echo "$name ended with exit code $code and no report"
-    failed=$((failed + 1))
-    continue
-  fi
-  p=$(count passed "$report") f=$(count failed "$report") s=$(count notExecuted "$report")
-  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-  # A crash after the last test, or a run without tests, fails too.
-  if [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then failed=$((failed + 1)); fi
+  [[ "$name" = Lean.Kernels.Tests || " ${first[*]/#/Lean.} " = *" ${name%.Tests} "* ]] || part "$name" tests "$project"
 done
 
-say "formatting"
-if dotnet format Lean.sln --verify-no-changes --no-restore; then
-  passed=$((passed + 1))
-else
-  failed=$((failed + 1))
-fi
+# The counts come from a part's report: what a console prints changes with its colours.
+count() { sed -nE "s/.*<Counters .*\b$1=\"([0-9]+)\".*/\1/p" "$work/$number.trx" | head -n 1; }
+finish() {
+  local number=$1 code=$2 p f s
+  say "${names[number]} ($((SECONDS - started[number])) s)"
+  cat "$work/$number.out"
+  if [[ "${commands[number]}" != tests* ]]; then
+    # The binary is no test, but tests run it.
+    if [[ "${names[number]}" = publish* ]]; then
+      [ "$code" -eq 0 ] || die "publishing failed"
+      published=1
+    elif [ "$code" -eq 0 ]; then
+      passed=$((passed + 1))
+    else
+      failed=$((failed + 1))
+    fi
+  elif [ ! -s "$work/$number.trx" ] || [ -z "$(count total)" ]; then
+    echo "${names[number]} ended with exit code $code and no report"
+    failed=$((failed + 1))
+  else
+    p=$(count passed) f=$(count failed) s=$(count notExecuted)
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    # A crash after the last test, or a run without tests, fails too.
+    if [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then failed=$((failed + 1)); fi
+  fi
+}
+
+published= waiting=("${!names[@]}") running=0 started=()
+mkfifo "$work/ended"
+exec 3<>"$work/ended"
+while [ ${#waiting[@]} -gt 0 ] || [ "$running" -gt 0 ]; do
+  for number in "${waiting[@]}"; do
+    if [ "$running" -lt 2 ] && { [ -n "$published" ] || [[ "${names[number]}" != Lean.Aot.* ]]; }; then
+      { (eval "${commands[number]}") >"$work/$number.out" 2>&1 </dev/null; echo "$number $?" >&3; } &
+      running=$((running + 1)) started[number]=$SECONDS
+      mapfile -t waiting < <(printf '%s\n' "${waiting[@]}" | grep -vx "$number")
+    fi
+  done
+  read -r number code <&3
+  running=$((running - 1))
+  finish "$number" "$code"
+done
 
 printf '\n%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ]

@@ -37,23 +37,26 @@ internal static class PtxMoves
     private static PtxMove Load(PtxInstruction instruction, int[] into, bool wide)
     {
         int from = instruction.A;
-        return wide
-            ? (r, group) =>
+        if (wide)
+        {
+            return (r, group) =>
             {
                 ReadOnlySpan<ulong> source = MemoryMarshal.Cast<byte, ulong>(group.Memory(instruction, r[from], into.Length * 8));
                 for (int i = 0; i < into.Length; i++)
                 {
                     r[into[i]] = source[i];
                 }
-            }
-            : (r, group) =>
-            {
-                ReadOnlySpan<uint> source = MemoryMarshal.Cast<byte, uint>(group.Memory(instruction, r[from], into.Length * 4));
-                for (int i = 0; i < into.Length; i++)
-                {
-                    r[into[i]] = source[i];
-                }
             };
+        }
+
+        return (r, group) =>
+        {
+            ReadOnlySpan<uint> source = MemoryMarshal.Cast<byte, uint>(group.Memory(instruction, r[from], into.Length * 4));
+            for (int i = 0; i < into.Length; i++)
+            {
+                r[into[i]] = source[i];
+            }
+        };
     }
 
     private static PtxMove Store(PtxInstruction instruction, int[] values)
