@@ -68,6 +68,26 @@ internal sealed class DecoderLayer
     public void Mix(Tensor residual, Addend pending, Tensor normed, Tensor delta, StepContext step) =>
         _postAttentionNorm.Run(residual, Mixed(residual, pending, normed, delta, step), normed, step);
 
+    /// <inheritdoc cref="IMixer.Fills"/>
+    public bool Fills => _mixer.Fills;
+
+    /// <summary>What later rows read of these, and no more.</summary>
+    /// <param name="residual">f32 [T, H], updated.</param>
+    /// <param name="pending">What the layer before adds, or nothing.</param>
+    /// <param name="normed">f32 [T, H]: receives what <see cref="GoOn"/> takes.</param>
+    /// <param name="step">The step, whose layer <see cref="Fills"/>.</param>
+    public void Fill(Tensor residual, Addend pending, Tensor normed, StepContext step) =>
+        _mixer.Fill(_inputNorm.Run(residual, pending, normed, _mixer.TermUse == TermUse.None ? TermUse.None : TermUse.Beside, step), step);
+
+    /// <summary>The rest, of any rows.</summary>
+    /// <param name="residual">f32 [R, H], updated.</param>
+    /// <param name="normed">f32 [R, H]: what <see cref="Fill"/> left of them; scratch behind the mixer.</param>
+    /// <param name="delta">f32 [R, H]: room for what the MLP adds.</param>
+    /// <param name="step">Those rows, with segments of their own.</param>
+    /// <returns>What the MLP adds.</returns>
+    public Addend GoOn(Tensor residual, Tensor normed, Tensor delta, StepContext step) =>
+        Finish(residual, normed, _mixer.Forward(new NormedRows(normed), projected: default, delta, step), delta, step);
+
     /// <summary>The second half, of any rows.</summary>
     /// <param name="normed">f32 [R, H]: what <see cref="Mix"/> left of them.</param>
     /// <param name="delta">f32 [R, H]: room for what the MLP adds.</param>

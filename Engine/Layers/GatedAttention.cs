@@ -1,5 +1,6 @@
 using Lean.Comm;
 using Lean.Engine.Caches;
+using Lean.Engine.Models;
 using Lean.Engine.Running;
 using Lean.Engine.Weights;
 using Lean.Kernels;
@@ -21,6 +22,10 @@ internal sealed class GatedAttention : IMixer
     private readonly Tensor _queryNorm;    // [D]
     private readonly Tensor _keyNorm;      // [D]
 
+    // Of the model's last layer, which alone fills: keys and values of the first [2·KvHeads·D, H], and weights of a norm that nobody reads [2·KvHeads·D].
+    private readonly LinearWeight? _cached;
+    private readonly Tensor _nothing;
+
     /// <param name="weights">The layer's weights.</param>
     /// <param name="ordinal">Which of the model's attention layers this is, the MTP head's counted last.</param>
     /// <param name="layer">What layers are built from.</param>
@@ -31,6 +36,11 @@ internal sealed class GatedAttention : IMixer
         _output = layer.Row(weights.OProj, CollectivePurpose.Attention);
         _queryNorm = layer.Parameters.Small(weights.QNorm);
         _keyNorm = layer.Parameters.Small(weights.KNorm);
+        if (layer.Index == layer.Config.Layers - 1)
+        {
+            _cached = _input.Some(_shape.KeyColumn, _shape.CachedWidth);
+            _nothing = layer.Parameters.Vector(new float[_shape.CachedWidth]);
+        }
     }
 
     /// <summary>Floats of a row's projections.</summary>
@@ -43,6 +53,8 @@ internal sealed class GatedAttention : IMixer
 
     public LinearWeight Input => _input;
 
+    public bool Fills => _cached is not null && _layer.Ops.Linear.SumsAlike(_input, _cached);
+
     public TermUse TermUse => _layer.Ops.Linear.TakesTerms(_input) ? TermUse.Instead : TermUse.None;
 
     public Addend Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
@@ -51,6 +63,21 @@ internal sealed class GatedAttention : IMixer
         Addend sum = Attend(Prepare(x, projected, step), output, step);
         step.Arena.Release(mark);
         return sum;
+    }
+
+    public void Fill(NormedRows x, StepContext step)
+    {
+        StepBatch batch = step.Batch;
+        AttentionCache cache = step.Caches.Attention(_ordinal);
+        ArenaMark mark = step.Arena.Mark();
+        Tensor projected = step.Arena.F32(batch.Rows, _shape.CachedWidth), queries = new(DType.F32, new Shape(batch.Rows, 0), projected.Address);
+        _layer.Ops.Linear.Run(x.Values, _cached!, projected, batch.PromptRows, x.Terms);
+        _layer.Ops.PrepareAttention.Run(
+            _shape with { Heads = 0 }, projected, _queryNorm, _keyNorm, _layer.Config.NormEpsilon, step.Rotary, batch.CacheSlots, cache.Keys, cache.Values, queries);
+
+        // Of a norm what it notes: most of these rows get no other behind them.
+        _layer.Ops.AddRmsNorm.Run(projected, delta: default, _nothing, _layer.Config.NormEpsilon, projected, step.CacheFaults, FaultPlace.BeforeMlp(_layer.Index));
+        step.Arena.Release(mark);
     }
 
     /// <summary>Writes the rows' keys and values to the cache.</summary>

@@ -33,6 +33,11 @@ internal sealed class GatedDeltaNet : IMixer
 
     public LinearWeight Input => _weights.Input;
 
+    // States need what attention's caches do not, all of a row but what lies behind them.
+    public bool Fills => false;
+
+    public void Fill(NormedRows x, StepContext step) => throw new NotSupportedException("Gated DeltaNet computes rows whole");
+
     public TermUse TermUse => _layer.Ops.Linear.TakesTerms(_weights.Input) ? TermUse.Instead : TermUse.None;
 
     public Addend Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)

@@ -20,6 +20,14 @@ internal interface IMixer
     /// <param name="step">The step.</param>
     Addend Forward(NormedRows x, Tensor projected, Tensor output, StepContext step);
 
+    /// <summary>Whether it can leave what later rows read of these and compute no more: <see cref="Fill"/>.</summary>
+    bool Fills { get; }
+
+    /// <summary>Does so. <see cref="Forward"/> of some of the rows, in a batch of their own, then gives what it would have given of all.</summary>
+    /// <param name="x">[T, H], normed: both its values and, where there are any, its terms.</param>
+    /// <param name="step">The step; it notes which rows are not finite in <see cref="StepContext.CacheFaults"/>.</param>
+    void Fill(NormedRows x, StepContext step);
+
     /// <summary>Bytes of the step's memory that <see cref="Forward"/> takes.</summary>
     /// <param name="rows">T.</param>
     long Bytes(long rows);

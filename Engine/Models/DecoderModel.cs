@@ -83,7 +83,7 @@ internal sealed class DecoderModel
 
     /// <summary>
     /// The same where <see cref="OwnLogits"/> alone reads them: of generated rows whose logits are all wanted, as what it multiplies; of prompts
-    /// the output rows alone, since nobody reads what the last layer's MLP adds to the others.
+    /// the output rows alone, since of the others nobody reads what the last layer adds to them, but only what it leaves in its caches.
     /// </summary>
     /// <param name="step">The step; its arena holds the result until the next one begins.</param>
     public NormedRows ForwardToLogits(StepContext step) =>
@@ -116,14 +116,24 @@ internal sealed class DecoderModel
     // Ranks keep to all rows: what they exchange is counted by the step's.
     private bool EndsEarly(in StepBatch batch) => Peers is null && batch.PromptRows > 0 && batch.OutputRows.Shape.Count * 2 <= batch.Rows;
 
-    // The last layer, whose mixer and norm have all rows, for their caches and faults, and whose MLP has the output rows: at most half of all, so
-    // that what they take fits where the others were.
+    // The last layer, of which all rows fill the caches, and the output rows go on: at most half of all, so that what they take fits where the
+    // others were. A mixer that cannot only fill has all rows, and so has the norm behind it, for their faults.
     private NormedRows End(Tensor residual, Addend pending, Tensor normed, Tensor delta, StepContext step)
     {
         DecoderLayer last = _layers[^1];
-        last.Mix(residual, pending, normed, delta, step);
         StepBatch batch = step.Batch;
-        Tensor rows = batch.OutputRows, faults = step.Faults, own, input, room;
+        bool fills = last.Fills;
+        if (fills)
+        {
+            step.CacheFaults = step.Arena.I32(batch.Rows, 1).Reshape(new Shape(batch.Rows));
+            last.Fill(residual, pending, normed, step);
+        }
+        else
+        {
+            last.Mix(residual, pending, normed, delta, step);
+        }
+
+        Tensor rows = batch.OutputRows, faults = step.Faults, rotary = step.Rotary, own, input, room;
         long count = rows.Shape.Count;
         if (count == 0)
         {
@@ -133,12 +143,14 @@ internal sealed class DecoderModel
         if (_layer.Ops.GatherRows.AreTogether(rows, out long first))
         {
             (own, input, room) = (residual.Rows(first, count), normed.Rows(first, count), delta.Rows(first, count));
-            step.Faults = faults.Rows(first, count);
+            (step.Faults, step.Rotary) = (faults.Rows(first, count), rotary.Rows(first, count));
         }
         else
         {
             (own, input, room) = (delta.Rows(0, count), delta.Rows(count, count), residual.Rows(0, count));
             step.Faults = step.OutputFaults = step.Arena.I32(count, 1).Reshape(rows.Shape);
+            step.Rotary = step.Arena.F32(count, rotary.Shape[1]);
+            _layer.Ops.GatherRows.Run(rotary, rows, step.Rotary);
             _layer.Ops.GatherRows.Run(residual, rows, own);
             _layer.Ops.GatherRows.Run(normed, rows, input);
 
@@ -146,10 +158,10 @@ internal sealed class DecoderModel
             _layer.Ops.GatherRows.Run(Column(faults), rows, Column(step.OutputFaults));
         }
 
-        step.Batch = batch.OfOutputs();
-        Addend added = last.Feed(input, room, step);
+        step.Batch = fills ? RowPlacement.Outputs(_layer.Ops, batch, Config.Vocabulary, step.Arena) : batch.OfOutputs();
+        Addend added = fills ? last.GoOn(own, input, room, step) : last.Feed(input, room, step);
         NormedRows result = _finalNorm.Run(own, added, input, TermUse.None, step);
-        (step.Batch, step.Faults) = (batch, faults);
+        (step.Batch, step.Faults, step.Rotary) = (batch, faults, rotary);
         return result;
     }
 
@@ -170,7 +182,7 @@ internal sealed class DecoderModel
     public void Prepare(StepContext step)
     {
         step.Faults = step.Arena.I32(step.Batch.Rows, 1).Reshape(new Shape(step.Batch.Rows));
-        step.OutputFaults = default;
+        step.OutputFaults = step.CacheFaults = default;
         step.Rotary = step.Arena.F32(step.Batch.Rows, Config.Rope.RotaryDim);
         long prompts = step.Batch.PromptRows;
         step.Terms = Peers is null && _layer.Ops.NormedTerms is { } norm

@@ -4,8 +4,8 @@ namespace Lean.Engine.Models;
 /// Numbers the places of a model in the order of computation, so that a row can note the first one where its residual
 /// stream was not finite. What a norm finds was added by the part before it: the norm before layer i's MLP sees what its
 /// mixer added, the norm before the next mixer what its MLP added. The final norm stands before a layer that is none,
-/// and the LM head takes the place of that layer's MLP; the MTP head's layer and its own end follow. What the last MLP adds to rows that choose
-/// no token may be left out (<see cref="DecoderModel"/>), and so may be its place.
+/// and the LM head takes the place of that layer's MLP; the MTP head's layer and its own end follow. What the last layer adds to rows that choose
+/// no token may be left out (<see cref="DecoderModel"/>), and so may be its places: from <see cref="Last"/> on.
 /// </summary>
 internal static class FaultPlace
 {
@@ -17,6 +17,9 @@ internal static class FaultPlace
 
     /// <summary>The norm before a layer's MLP.</summary>
     public static int BeforeMlp(int layer) => (2 * layer) + 2;
+
+    /// <summary>The first place that nobody need look at in rows that choose no token: their last layer's attention or, where its mixer keeps states, its MLP.</summary>
+    public static int Last(ModelConfig config) => config.Mixers[config.Layers - 1] == MixerKind.Attention ? BeforeMlp(config.Layers - 1) : BeforeMixer(config.Layers);
 
     /// <summary>The MTP head's layer.</summary>
     public static int MtpLayer(ModelConfig config) => config.Layers + 1;

@@ -35,7 +35,7 @@ internal static class StepImageFormat
         output.Write(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(numbers)));
         LogitAdjustments a = sampling.Adjustments;
         foreach (Tensor tensor in (ReadOnlySpan<Tensor>)[
-            batch.Planned, batch.Text, batch.Blocks, batch.OutputRows, batch.Entries, batch.Following, batch.DraftBlocks, batch.StateSegments, batch.LaterPieces,
+            batch.Planned, batch.Text, batch.Blocks, batch.OutputRows, batch.OutputSegments, batch.Entries, batch.Following, batch.DraftBlocks, batch.StateSegments, batch.LaterPieces,
             sampling.Rows, sampling.Settings, sampling.TopK, sampling.Seeds, sampling.TokenRows, sampling.Masked, sampling.Masks, sampling.Listed,
             a.BiasStarts, a.Biased, a.Biases, a.SeenStarts, a.Seen, a.Penalties])
         {
@@ -69,6 +69,7 @@ internal static class StepImageFormat
             Text = reader.Tensor(memory),
             Blocks = reader.Tensor(memory),
             OutputRows = reader.Tensor(memory),
+            OutputSegments = reader.Tensor(memory),
             Entries = reader.Tensor(memory),
             Following = reader.Tensor(memory),
             DraftBlocks = reader.Tensor(memory),

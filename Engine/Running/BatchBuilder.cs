@@ -21,6 +21,7 @@ internal sealed class BatchBuilder : IDisposable
     private readonly Tensor _text;
     private readonly Tensor _blocks;
     private readonly Tensor _outputRows;
+    private readonly Tensor _outputSegments;
     private readonly Tensor _entries;
     private readonly Tensor _following;
     private readonly Tensor _draftBlocks;
@@ -42,7 +43,7 @@ internal sealed class BatchBuilder : IDisposable
     {
         (_maxBlocks, _versions, _runsHead, _cuts) = (maxBlocks, 1 + drafts, runsHead, cuts);
         long segments = maxSegments, rows = maxRows + (segments * drafts), drafting = _runsHead ? segments : 0, pieces = cuts.MostCuts;
-        long perSegment = PlannedRows.Columns + maxBlocks + _versions + StepRows.EntryColumns + Segments.Columns;
+        long perSegment = PlannedRows.Columns + maxBlocks + (2 * _versions) + StepRows.EntryColumns + Segments.Columns;
         _memory = allocate(sizeof(int) * ((2 * rows) + (segments * perSegment) + (drafting * maxBlocks) + (pieces * Segments.Columns)));
         (_segments, _entryOf) = (new int[maxSegments * Segments.Columns], new int[maxSegments]);
         long offset = 0;
@@ -52,6 +53,7 @@ internal sealed class BatchBuilder : IDisposable
         _blocks = Take(new Shape(segments * maxBlocks));
         _draftBlocks = Take(new Shape(drafting * maxBlocks));
         _outputRows = Take(new Shape(segments * _versions));
+        _outputSegments = Take(new Shape(segments * _versions));
         _entries = Take(new Shape(segments, StepRows.EntryColumns));
         _stateSegments = Take(new Shape(segments, Segments.Columns));
         _laterPieces = Take(new Shape(pieces, Segments.Columns));
@@ -75,7 +77,7 @@ internal sealed class BatchBuilder : IDisposable
     {
         ReadOnlySpan<PlannedSegment> segments = plan.Segments;
         DraftCounts drafts = NumberEntries(segments);
-        Span<int> blocks = _blocks.AsSpan<int>(), outputs = _outputRows.AsSpan<int>(), entries = _entries.AsSpan<int>();
+        Span<int> blocks = _blocks.AsSpan<int>(), outputs = _outputRows.AsSpan<int>(), owners = _outputSegments.AsSpan<int>(), entries = _entries.AsSpan<int>();
         int row = 0, outputCount = 0, entryCount = 0, promptRows = 0, promptOutputs = 0, width = Width(segments);
         for (int s = 0; s < segments.Length; s++)
         {
@@ -96,7 +98,8 @@ internal sealed class BatchBuilder : IDisposable
 
                 for (int i = 0; i <= segment.Drafts; i++)
                 {
-                    outputs[outputCount++] = first + i;
+                    (outputs[outputCount], owners[outputCount]) = (first + i, s);
+                    outputCount++;
                 }
 
                 sequence.Await(number, entry);
@@ -126,6 +129,7 @@ internal sealed class BatchBuilder : IDisposable
             PromptOutputs = promptOutputs,
             Blocks = _blocks.Rows(0, (long)segments.Length * width).Reshape(new Shape(segments.Length, width)),
             OutputRows = _outputRows.Rows(0, outputCount),
+            OutputSegments = _outputSegments.Rows(0, outputCount),
             Entries = _entries.Rows(0, entryCount),
         };
     }

@@ -130,6 +130,7 @@ internal sealed class ModelRunner : IStepRunner
         {
             Faults = _transfers.ToHost(chosen.Faults, results),
             OutputFaults = _transfers.ToHost(chosen.OutputFaults, results),
+            CacheFaults = _transfers.ToHost(chosen.CacheFaults, results),
             Tokens = _transfers.ToHost(chosen.Tokens, results),
             LogProbabilities = _transfers.ToHost(chosen.LogProbabilities, results),
             Accepted = _transfers.ToHost(chosen.Accepted, results),
@@ -187,7 +188,7 @@ internal sealed class ModelRunner : IStepRunner
         StepBatch batch = RowPlacement.Place(_ops, _planned, _outcome, _model.Config.Vocabulary, _arena);
         _step.Batch = batch;
         NormedRows hidden = _drafter is null ? _model.ForwardToLogits(_step) : new NormedRows(_model.Forward(_step));
-        Tensor faults = _step.Faults, outputFaults = _step.OutputFaults, ends = default;
+        Tensor faults = _step.Faults, outputFaults = _step.OutputFaults, cacheFaults = _step.CacheFaults, ends = default;
         StepOutput chosen = new() { Tokens = default, LogProbabilities = default };
         bool chooses = batch.OutputRows.Shape[0] > 0;
 
@@ -212,6 +213,6 @@ internal sealed class ModelRunner : IStepRunner
         }
 
         _drafter?.Draft(_planned, chosen.Tokens, ends, hidden.Values, _step);
-        return chosen with { Faults = faults, OutputFaults = outputFaults };
+        return chosen with { Faults = faults, OutputFaults = outputFaults, CacheFaults = cacheFaults };
     }
 }

@@ -38,6 +38,9 @@ internal readonly struct StepBatch
     /// <summary>i32 [R]: the rows whose logits are wanted, in ascending order, none of them twice.</summary>
     public required Tensor OutputRows { get; init; }
 
+    /// <summary>i32 [R]: whose segments' rows they are; unset where nobody asks for their logits alone.</summary>
+    public Tensor OutputSegments { get; init; }
+
     /// <summary>
     /// i32 [S, 4]: the segments, those of prompts up to where a recurrent state is kept first (see <see cref="StateCuts"/>);
     /// <see cref="Segments"/> itself where none is.

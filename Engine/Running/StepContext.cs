@@ -18,6 +18,9 @@ internal sealed class StepContext(ModelCaches caches, Arena arena)
     /// <summary>i32 [R]: the same of the output rows, where they went on by themselves and <see cref="Faults"/> has not what was found since; or empty.</summary>
     public Tensor OutputFaults { get; set; }
 
+    /// <summary>i32 [T]: not 0 where what a row left in the last layer's caches is not finite, if it left no more; or empty.</summary>
+    public Tensor CacheFaults { get; set; }
+
     /// <summary>
     /// i8 [n]: room for the terms of a norm's rows, a prompt's or where all are generated, until the next norm; apart from memory of the layer before, in
     /// which the parts of a sum may lie that the norm adds up; or empty.

@@ -11,6 +11,9 @@ internal readonly record struct StepOutput
     /// <summary>i32 [R]: the same of the output rows, where they went on by themselves; or empty.</summary>
     public Tensor OutputFaults { get; init; }
 
+    /// <summary>i32 [T]: not 0 where what a row left in the last layer's caches is not finite, where it left no more; or empty.</summary>
+    public Tensor CacheFaults { get; init; }
+
     /// <summary>i32 [R]: the tokens; −1 where logits are not finite.</summary>
     public required Tensor Tokens { get; init; }
 

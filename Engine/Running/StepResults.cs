@@ -33,7 +33,9 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
         ReadOnlySpan<PlannedSegment> segments = frame.Plan.Segments;
         ReadOnlySpan<int> places = chosen.Faults.AsSpan<int>();
         CheckReturned(places, FaultPlace.None, FaultPlace.MtpLogits(config), "a place of the model numbered");
+        ReadOnlySpan<int> cached = Numbers(chosen.CacheFaults);
         CheckReturned(Numbers(chosen.OutputFaults), FaultPlace.None, FaultPlace.MtpLogits(config), "a place of the model numbered");
+        CheckReturned(cached, FaultPlace.None, FaultPlace.MtpLogits(config), "a place of the model numbered");
         CheckReturned(Numbers(chosen.Tokens), NoToken, config.Vocabulary - 1, "token");
         int output = 0, row = 0, listed = 0;
         for (int i = 0; i < segments.Length; i++)
@@ -48,14 +50,15 @@ internal sealed class StepResults(ModelConfig config, Scheduler scheduler, Seque
             // Where drafts were uncertain when it was planned, the first row holds the last token there is by now.
             int first = isOpen && segment is { Class: RowClass.Generated, Samples: true } ? sequence.Tokens.Length - before - 1 : segment.FirstPosition;
             ReadOnlySpan<int> kept = places.Slice(row, segment.Rows - segment.Drafts + accepted);
-            memory.Commit(frame, i, first + kept.Length, good: isSameRun && Fault.Of(kept, first, frame.Number) is null);
+            bool areFinite = Fault.Of(kept, first, frame.Number) is null && (cached.IsEmpty || !cached.Slice(row, kept.Length).ContainsAnyExcept(FaultPlace.None));
+            memory.Commit(frame, i, first + kept.Length, good: isSameRun && areFinite);
 
             // Whoever has ended since the step was planned has nothing of it.
             if (isOpen)
             {
                 scheduler.Commit(segment, accepted, isSameRun);
-                // What the last MLP adds to rows that choose nothing is read by nobody, whether the step computed it or not.
-                if (Fault.Of(kept[..int.Min(before, kept.Length)], first, frame.Number, FaultPlace.BeforeMixer(config.Layers)) is { } fault)
+                // What the last layer adds to rows that choose nothing is read by nobody, whether the step computed it or not.
+                if (Fault.Of(kept[..int.Min(before, kept.Length)], first, frame.Number, FaultPlace.Last(config)) is { } fault)
                 {
                     End(sequence, fault);
                 }

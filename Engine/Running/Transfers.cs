@@ -105,6 +105,7 @@ internal sealed class Transfers(KernelSet ops) : IDisposable
             Segments = segments,
             Blocks = ToDevice(batch.Blocks, arena),
             OutputRows = ToDevice(batch.OutputRows, arena),
+            OutputSegments = ToDevice(batch.OutputSegments, arena),
             StateSegments = batch.StateSegments == batch.Segments ? segments : ToDevice(batch.StateSegments, arena),
             LaterPieces = ToDevice(batch.LaterPieces, arena),
         };
@@ -117,6 +118,7 @@ internal sealed class Transfers(KernelSet ops) : IDisposable
         Text = ToDevice(batch.Text, arena),
         Blocks = ToDevice(batch.Blocks, arena),
         OutputRows = ToDevice(batch.OutputRows, arena),
+        OutputSegments = ToDevice(batch.OutputSegments, arena),
         Entries = ToDevice(batch.Entries, arena),
         Following = ToDevice(batch.Following, arena),
         DraftBlocks = ToDevice(batch.DraftBlocks, arena),

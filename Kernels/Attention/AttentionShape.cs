@@ -14,6 +14,9 @@ public readonly record struct AttentionShape(int Heads, int KvHeads, int HeadDim
     /// <summary>Width of a projected row.</summary>
     public int ProjectedWidth => ((2 * Heads) + (2 * KvHeads)) * HeadDim;
 
+    /// <summary>Width of what of it goes into the cache, its end: <see cref="ProjectedWidth"/> of no queries.</summary>
+    public int CachedWidth => 2 * KvHeads * HeadDim;
+
     /// <summary>Column where the keys begin in a projected row.</summary>
     public int KeyColumn => 2 * Heads * HeadDim;
 

@@ -122,28 +122,34 @@ internal sealed class AttentionUnits(KernelStream stream, DType activations)
         in Tensor output, long rows)
     {
         long tileRows = TileQueries / (shape.Heads / shape.KvHeads);
+        if (segments.Shape[0] == queries.Shape[0])
+        {
+            // Rows of as many sequences have no keys in common: a group that has several goes through one context after the other.
+            tileRows = long.Clamp(((rows * shape.KvHeads) + stream.Multiprocessors - 1) / stream.Multiprocessors, 1, tileRows);
+        }
+
         int groups = checked((int)((rows + tileRows - 1) / tileRows * shape.KvHeads));
         Tensor keyRows = keys.Reshape(new Shape(keys.Shape[0] * shape.KvHeads * shape.HeadDim, keys.Shape[3]));
         Tensor valueRows = values.Reshape(new Shape(values.Shape[0] * shape.KvHeads * values.Shape[2], shape.HeadDim));
         switch (shape.HeadDim, activations)
         {
             case (64, DType.BF16):
-                PagedAttentionPromptColumns64RoundedLauncher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, groups);
+                PagedAttentionPromptColumns64RoundedLauncher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, (int)tileRows, groups);
                 break;
             case (128, DType.BF16):
-                PagedAttentionPromptColumns128RoundedLauncher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, groups);
+                PagedAttentionPromptColumns128RoundedLauncher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, (int)tileRows, groups);
                 break;
             case (_, DType.BF16):
-                PagedAttentionPromptColumns256RoundedLauncher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, groups);
+                PagedAttentionPromptColumns256RoundedLauncher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, (int)tileRows, groups);
                 break;
             case (64, _):
-                PagedAttentionPromptColumns64Launcher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, groups);
+                PagedAttentionPromptColumns64Launcher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, (int)tileRows, groups);
                 break;
             case (128, _):
-                PagedAttentionPromptColumns128Launcher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, groups);
+                PagedAttentionPromptColumns128Launcher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, (int)tileRows, groups);
                 break;
             default:
-                PagedAttentionPromptColumns256Launcher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, groups);
+                PagedAttentionPromptColumns256Launcher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, (int)tileRows, groups);
                 break;
         }
     }

@@ -35,6 +35,11 @@ public abstract class Linear
         }
     }
 
+    /// <summary>Whether products with some of a weight's outputs are, to the bit, what all of them give: sums may have an order of their own where outputs are few.</summary>
+    /// <param name="weight">[N, K].</param>
+    /// <param name="some">Of its outputs some, see <see cref="LinearWeight.Some"/>.</param>
+    public virtual bool SumsAlike(LinearWeight weight, LinearWeight some) => true;
+
     /// <summary>Whether a prompt's rows may come as terms alone.</summary>
     public virtual bool TakesTerms(LinearWeight weight) => false;
 

@@ -11,6 +11,11 @@ internal sealed class LinearDevice(KernelStream stream, DType activations) : Lin
     private readonly LinearMatrixUnits _units = new(stream, activations == DType.BF16);
     private readonly RowUnits _rows = new(stream, activations == DType.BF16);
 
+    // Outputs lie at multiples of 16 bytes, or they do not: kernels differ in that too.
+    public override bool SumsAlike(LinearWeight weight, LinearWeight some) =>
+        _units.Takes(weight) == _units.Takes(some) && weight.Outputs % 4 == some.Outputs % 4
+        && LinearMatrixUnits.IsSliced(weight.Outputs, weight.Inputs) == LinearMatrixUnits.IsSliced(some.Outputs, some.Inputs);
+
     public override bool TakesTerms(LinearWeight weight) => _units.Takes(weight) && !LinearMatrixUnits.IsSliced(weight.Outputs, weight.Inputs);
 
     public override bool TakesPieces(LinearWeight weight, long rows) =>

@@ -74,6 +74,24 @@ public sealed class LinearWeight
     /// <summary>How many <see cref="Blocks"/>.</summary>
     internal int BlockCount => _blocks.Length;
 
+    /// <summary>Some of the outputs, by the same memory.</summary>
+    /// <param name="first">The first of them.</param>
+    /// <param name="count">How many, at least one.</param>
+    public LinearWeight Some(long first, long count)
+    {
+        var parts = new List<Tensor>(_parts.Length);
+        foreach (Part part in _parts)
+        {
+            long begin = long.Max(part.Column, first), end = long.Min(part.Column + part.Rows, first + count);
+            if (begin < end)
+            {
+                parts.Add(Rows(begin, end - begin));
+            }
+        }
+
+        return new LinearWeight([.. parts]);
+    }
+
     /// <summary>Rows of the weight that lie together.</summary>
     /// <exception cref="LaunchException">They lie in more than one piece.</exception>
     internal Tensor Rows(long first, long count)

@@ -24,7 +24,7 @@ internal static class AttentionSelfCases
         new("gather_rows", "[203, 67]", 0, Gather),
         .. ((int[])[1, 33, 128, 256]).Select(dim => new SelfCase("gated_rms_norm", $"3 heads of {dim}", F32, (set, memory) => GatedNorm(dim, set, memory))),
         .. ((int[])[1, 17, 32]).Select(half => new SelfCase("rotary_table", $"R = {2 * half}", F32, (set, memory) => Rotary(half, set, memory))),
-        .. Heads.Select(shape => new SelfCase("prepare_attention", $"{shape}", Cached, (set, memory) => Prepare(shape, set, memory))),
+        .. Heads.Append(new AttentionShape(0, 2, 64)).Select(shape => new SelfCase("prepare_attention", $"{shape}", Cached, (set, memory) => Prepare(shape, set, memory))),
         .. Heads.Select(shape => new SelfCase("paged_attention", $"{shape}", F32, (set, memory) => Attend(shape, set, memory))),
         .. ((int[])[2, 4, 8]).Select(taps => new SelfCase("causal_convolution", $"{taps} taps", F32, (set, memory) => Convolve(taps, set, memory))),
     ];
@@ -66,7 +66,7 @@ internal static class AttentionSelfCases
         set.PrepareAttention.Run(
             shape, Input(memory, "projected", 24, rows, shape.ProjectedWidth), Input(memory, "queryNorm", 25, shape.HeadDim), Input(memory, "keyNorm", 26, shape.HeadDim),
             Epsilon, Input(memory, "rotary", 27, rows, rotated), memory.New("slots", new Shape(rows), slots), keys, values, queries);
-        return [queries, keys, values];
+        return shape.Heads == 0 ? [keys, values] : [queries, keys, values];
     }
 
     private static Tensor[] Attend(AttentionShape shape, KernelSet set, GuardedMemory memory)

@@ -4,7 +4,7 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// The self-test's calls of attention as models make them: aligned, so that the kernels for matrix units run, prompt rows and
-/// generated rows in one call, and the same rows again alone and in cuts on the grid, which must give the same bits.
+/// generated rows in one call, and the same rows again alone, each a sequence's, and in cuts on the grid, which must give the same bits.
 /// </summary>
 internal static class AttentionUnitSelfCases
 {
@@ -63,25 +63,44 @@ internal static class AttentionUnitSelfCases
             return _output;
         }
 
-        /// <summary>How many values differ when the long prompt is cut, and when generated rows are alone: none.</summary>
+        /// <summary>How many values differ when the long prompt is cut, when its last rows are a sequence each, and when generated rows are alone: none.</summary>
         public Tensor Again()
         {
             int[][] again = [[0, 64], [64, 64], [128, 22], [154, 1], [155, 1], [157, 1], [159, 1], [161, 1]];
-            var differences = new int[again.Length];
+            var differences = new int[again.Length + 1];
             for (int i = 0; i < again.Length; i++)
             {
                 int first = again[i][0], count = again[i][1], part = Array.FindIndex(Parts, p => first >= p[0] && first < p[0] + p[1]);
                 Tensor output = _memory.New("again", DType.F32, new Shape(count, _shape.Heads * _shape.HeadDim));
                 Run(_queries.Rows(first, count), _projected.Rows(first, count), _blocks.Rows(part, 1), output,
                     [0, count, Parts[part][2] + first - Parts[part][0], 0], first < PromptRows ? count : 0);
-                ReadOnlySpan<int> expected = _output.Rows(first, count).AsSpan<int>(), found = output.AsSpan<int>();
-                for (int n = 0; n < found.Length; n++)
-                {
-                    differences[i] += expected[n] == found[n] ? 0 : 1;
-                }
+                differences[i] = Differences(first, output);
             }
 
+            differences[again.Length] = Apart();
             return _memory.New("differences", new Shape(differences.Length), differences);
+        }
+
+        // Rows 129 … 148, whose positions follow 192.
+        private int Apart()
+        {
+            const int First = 129, Count = 20;
+            Tensor output = _memory.New("apart", DType.F32, new Shape(Count, _shape.Heads * _shape.HeadDim));
+            Tensor blocks = _memory.New("blocks", new Shape(Count, Width), [.. Enumerable.Range(0, Count * Width).Select(i => i % Width * 7 % Blocks)]);
+            Run(_queries.Rows(First, Count), _projected.Rows(First, Count), blocks, output, [.. Enumerable.Range(0, Count).SelectMany(i => (int[])[i, 1, 64 + First + i, 0])], Count);
+            return Differences(First, output);
+        }
+
+        private int Differences(int first, in Tensor output)
+        {
+            ReadOnlySpan<int> expected = _output.Rows(first, output.Shape[0]).AsSpan<int>(), found = output.AsSpan<int>();
+            int differences = 0;
+            for (int n = 0; n < found.Length; n++)
+            {
+                differences += expected[n] == found[n] ? 0 : 1;
+            }
+
+            return differences;
         }
 
         private void Run(in Tensor queries, in Tensor projected, in Tensor blocks, in Tensor output, int[] segments, int promptRows) =>

@@ -30,8 +30,9 @@ internal static class PromptSelfCases
     public static IEnumerable<SelfCase> All() =>
     [
         new("gated_rms_norm_aligned", "3 heads of 128", F32, GatedNorm, IsAligned: true),
-        new("prepare_attention_aligned", $"{Heads}", Cached, (set, memory) => Prepare([.. Enumerable.Range(0, 7).Select(i => i * 61 % (2 * Grid.Cell))], set, memory), IsAligned: true),
-        new("prepare_attention_aligned", $"{Heads}, runs of slots", Cached, (set, memory) => Prepare(Runs, set, memory), IsAligned: true),
+        new("prepare_attention_aligned", $"{Heads}", Cached, (set, memory) => Prepare(Heads, [.. Enumerable.Range(0, 7).Select(i => i * 61 % (2 * Grid.Cell))], set, memory), IsAligned: true),
+        new("prepare_attention_aligned", $"{Heads}, runs of slots", Cached, (set, memory) => Prepare(Heads, Runs, set, memory), IsAligned: true),
+        new("prepare_attention_aligned", $"{Heads}, without queries", Cached, (set, memory) => Prepare(Heads with { Heads = 0 }, Runs, set, memory), IsAligned: true),
         .. ((int[])[4, 152, 1024]).Select(channels => new SelfCase(
             "causal_convolution_aligned", $"4 taps, {channels} channels", F32, (set, memory) => Convolve(channels, set, memory), IsAligned: true)),
     ];
@@ -44,18 +45,18 @@ internal static class PromptSelfCases
         return [output];
     }
 
-    private static Tensor[] Prepare(int[] slots, KernelSet set, GuardedMemory memory)
+    private static Tensor[] Prepare(AttentionShape shape, int[] slots, KernelSet set, GuardedMemory memory)
     {
         const int Rotated = 64;
-        Shape keyCache = Heads.KeyCache(2), valueCache = Heads.ValueCache(2);
+        Shape keyCache = shape.KeyCache(2), valueCache = shape.ValueCache(2);
 
         // Zeros, since most of a cache is not written.
         Tensor keys = memory.New("keys", set.CacheType, keyCache, new float[keyCache.Count]), values = memory.New("values", set.CacheType, valueCache, new float[valueCache.Count]);
-        Tensor queries = memory.New("queries", DType.F32, new Shape(slots.Length, Heads.Heads * Heads.HeadDim));
+        Tensor queries = memory.New("queries", DType.F32, new Shape(slots.Length, shape.Heads * shape.HeadDim));
         set.PrepareAttention.Run(
-            Heads, Input(memory, "projected", 44, slots.Length, Heads.ProjectedWidth), Input(memory, "queryNorm", 45, Heads.HeadDim), Input(memory, "keyNorm", 46, Heads.HeadDim),
+            shape, Input(memory, "projected", 44, slots.Length, shape.ProjectedWidth), Input(memory, "queryNorm", 45, shape.HeadDim), Input(memory, "keyNorm", 46, shape.HeadDim),
             Epsilon, Input(memory, "rotary", 47, slots.Length, Rotated), memory.New("slots", new Shape(slots.Length), slots), keys, values, queries);
-        return [queries, keys, values];
+        return shape.Heads == 0 ? [keys, values] : [queries, keys, values];
     }
 
     private static Tensor[] Convolve(int channels, KernelSet set, GuardedMemory memory)

@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// paged_attention, prompt rows, on Hopper, whose shared memory holds it: a group has 128 queries, the heads of one key/value
+/// paged_attention, prompt rows, on Hopper, whose shared memory holds it: a group has up to 128 queries, the heads of one key/value
 /// head of neighbouring rows, 64 to a warp group, and goes over the cells of their sequence with wgmma and an online softmax,
 /// while one warp has the cells brought (<see cref="AttentionRing"/>). The products of a cell's values run while the next
 /// cell's scores are weighed (Shah et al. 2024, "FlashAttention-3").
@@ -44,6 +44,7 @@ public static class AttentionPrompt
     /// <param name="blockStride">Elements from a segment's blocks to the next.</param>
     /// <param name="rows">Rows of prompts, the step's first.</param>
     /// <param name="kvHeads">Key/value heads, a 128th of the query heads at least.</param>
+    /// <param name="tileRows">Rows of a group, at most as many as have 128 queries.</param>
     [Kernel("paged_attention_prompt", Threads, groups: "*", Unroll = true)]
     [Instance("columns64", typeof(ColumnTile64), typeof(SplitTerms))]
     [Instance("columns128", typeof(ColumnTile128), typeof(SplitTerms))]
@@ -65,13 +66,14 @@ public static class AttentionPrompt
         [Extent("P")] int columns,
         [RowStride("blocks")] int blockStride,
         int rows,
-        int kvHeads)
+        int kvHeads,
+        int tileRows)
         where TColumns : struct, IColumnTile
         where TTerms : struct, IActivationTerms
     {
         DependentLaunch.Allow();
         uint memory = CudaShared.Base();
-        int role = Lanes.First(Group.IdxX >> 7), group = heads / kvHeads, tileRows = AttentionQueries.Count / group;
+        int role = Lanes.First(Group.IdxX >> 7), group = heads / kvHeads;
 
         // The last rows see most: their tiles begin first.
         int tile = ((rows + tileRows - 1) / tileRows) - 1 - (Grid.IdxX / kvHeads), kvHead = Grid.IdxX % kvHeads;

@@ -66,11 +66,12 @@ public sealed partial class FaultTests
     [Theory]
     [InlineData("qwen3-next-moe")]
     [InlineData("qwen3.5-moe")]
-    public void What_the_last_experts_add_to_rows_that_choose_nothing_ends_no_request(string fixture)
+    public void What_the_last_layer_adds_to_rows_that_choose_nothing_ends_no_request(string fixture)
     {
         var config = ModelConfigReader.Read(TestData.Path($"fixtures/{fixture}"));
         int later = 0;
-        foreach (string name in PlantedCheckpoint.Names(fixture).Where(n => n.StartsWith($"model.layers.{config.Layers - 1}.mlp.experts", StringComparison.Ordinal)))
+        string[] parts = ["mlp.experts", "self_attn"];
+        foreach (string name in PlantedCheckpoint.Names(fixture).Where(n => parts.Any(part => n.StartsWith($"model.layers.{config.Layers - 1}.{part}", StringComparison.Ordinal))))
         {
             using var planted = PlantedCheckpoint.Fill(fixture, name, PlantedCheckpoint.NaN);
             using var model = LoadedModel.Open(planted.Folder, CpuBackends.Open());

@@ -35,8 +35,11 @@ internal static class PlantedOps
         /// <summary>No fault: terms, and sums of generated rows that are left to norms, see <see cref="SumOps"/>.</summary>
         Sums,
 
-        /// <summary>No fault: the rows that dense MLPs get are counted.</summary>
+        /// <summary>No fault: the rows that attention and dense MLPs get are counted.</summary>
         Counts,
+
+        /// <summary>No fault: as with <see cref="Counts"/>, and some of a weight's outputs alone would be summed in another order than all.</summary>
+        Whole,
 
         /// <summary>A row that pads the step writes its key and value to slot 0 of the cache.</summary>
         PaddingRowWithSlot,
@@ -50,8 +53,8 @@ internal static class PlantedOps
         KernelSet right = CpuKernels.Create(CpuBackends.Open());
         CausalConvolution convolution = plant == Plant.HistoryOfLastDraft ? new OldHistory(right.CausalConvolution) : right.CausalConvolution;
         GatedDeltaRule rule = plant == Plant.RoundedBeta ? new RoundedBeta(right.GeneratedDeltaRule) : right.GeneratedDeltaRule;
-        bool terms = plant is Plant.Terms or Plant.Sums;
-        Linear linear = terms ? new TermOps.Product(right.Linear) : right.Linear;
+        bool terms = plant is Plant.Terms or Plant.Sums, counts = plant is Plant.Counts or Plant.Whole;
+        Linear linear = terms ? new TermOps.Product(right.Linear) : plant == Plant.Whole ? new WholeProduct(right.Linear) : right.Linear;
         ExpertMixture mixture = terms ? new TermOps.Mixture(right.ExpertMixture) : right.ExpertMixture;
         return new KernelSet
         {
@@ -70,14 +73,14 @@ internal static class PlantedOps
             GateLinear = right.GateLinear,
             RotaryTable = right.RotaryTable,
             PrepareAttention = plant == Plant.PaddingRowWithSlot ? new PaddedAttention(right.PrepareAttention) : right.PrepareAttention,
-            PagedAttention = terms ? new TermOps.Attention(right.PagedAttention) : right.PagedAttention,
+            PagedAttention = terms ? new TermOps.Attention(right.PagedAttention) : counts ? new CountedAttention(right.PagedAttention) : right.PagedAttention,
             CausalConvolution = convolution,
             PromptDeltaRule = right.PromptDeltaRule,
             GeneratedDeltaRule = rule,
             GeneratedDeltaNet = terms ? new TermOps.DeltaNet(right.GeneratedDeltaNet) : new GeneratedDeltaNetInThree(convolution, rule, right.GatedRmsNorm),
             ExpertRouter = right.ExpertRouter,
             GroupedExperts = right.GroupedExperts,
-            GatedMlp = terms ? new TermOps.Mlp(right.GatedMlp) : plant == Plant.Counts ? new CountedMlp(right.GatedMlp) : right.GatedMlp,
+            GatedMlp = terms ? new TermOps.Mlp(right.GatedMlp) : counts ? new CountedMlp(right.GatedMlp) : right.GatedMlp,
             ExpertMixture = plant == Plant.Sums ? new SumOps.Mixture(mixture) : mixture,
             GreedyPick = right.GreedyPick,
             RankPicks = right.RankPicks,
@@ -103,6 +106,28 @@ internal static class PlantedOps
             Rows.Add(x.Shape[0]);
             right.Run(x, gateUp, down, gateLogit, add, scratch, output, promptRows);
         }
+    }
+
+    /// <summary>The same of attention.</summary>
+    internal sealed class CountedAttention(PagedAttention right) : PagedAttention
+    {
+        /// <summary>The rows, call by call.</summary>
+        public List<long> Rows { get; } = [];
+
+        private protected override void Launch(
+            AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, Tensor pieces,
+            long promptRows)
+        {
+            Rows.Add(queries.Shape[0]);
+            right.Run(shape, queries, projected, keys, values, segments, blocks, output, promptRows);
+        }
+    }
+
+    private sealed class WholeProduct(Linear right) : Linear
+    {
+        public override bool SumsAlike(LinearWeight weight, LinearWeight some) => false;
+
+        private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows) => right.Run(x, weight, output, promptRows);
     }
 
     private sealed class SwappedRows(GatherRows right) : GatherRows

@@ -49,7 +49,8 @@ public static class LinearCases
 
     /// <summary>Products of the chosen rows of a fixed matrix of 130.</summary>
     public static Outputs Rows(
-        KernelSet set, Arena arena, DType type, int inputs, int outputs, int[] rows, WeightLayout layout = WeightLayout.Whole, int gap = 5, int promptRows = 0)
+        KernelSet set, Arena arena, DType type, int inputs, int outputs, int[] rows, WeightLayout layout = WeightLayout.Whole, int gap = 5, int promptRows = 0,
+        (int First, int Count)? some = null)
     {
         LinearWeight weight = layout switch
         {
@@ -58,8 +59,10 @@ public static class LinearCases
             _ => Weights.Whole(arena, type, 10, outputs, inputs),
         };
         Tensor x = arena.Strided(Numbers.Pick(Numbers.Normal(11, 130 * inputs), inputs, rows), new Shape(rows.Length, inputs), gap);
-        Tensor output = arena.Output(DType.F32, new Shape(rows.Length, outputs));
-        set.Linear.Run(x, weight, output, promptRows);
+        LinearWeight part = some is { } s ? weight.Some(s.First, s.Count) : weight;
+        Assert.True(set.Linear.SumsAlike(weight, part));
+        Tensor output = arena.Output(DType.F32, new Shape(rows.Length, (int)part.Outputs));
+        set.Linear.Run(x, part, output, promptRows);
         return new Outputs().Add("output", output);
     }
 

@@ -12,6 +12,7 @@ public static class RotaryCases
     [
         (new(2, 1, 8), 2), (new(3, 3, 8), 8), (new(6, 3, 16), 4), (new(5, 5, 24), 24), (new(5, 1, 32), 0), (new(4, 2, 40), 10),
         (new(3, 1, 64), 16), (new(10, 5, 16), 6), (new(2, 2, 128), 32), (new(4, 1, 256), 64), (new(1, 1, 33), 32),
+        (new(0, 2, 40), 10), (new(0, 1, 256), 64),
     ];
 
     /// <summary>Tables by width and row count, at positions up to a million.</summary>
@@ -95,6 +96,21 @@ public static class RotaryCases
         return new Outputs().Add("queries", queries)
             .Add("row keys", arena.Weight(set.CacheType, k, new Shape(count, kv)))
             .Add("row values", arena.Weight(set.CacheType, v, new Shape(count, kv)), exact: true);
+    }
+
+    /// <summary>The same without queries: what goes into the caches, from the end of each projected row.</summary>
+    public static Outputs Fill(KernelSet set, Arena arena, AttentionShape shape, int rotated, int rows)
+    {
+        float[] whole = Numbers.Normal(50, 130 * shape.ProjectedWidth);
+        int width = shape.CachedWidth, skipped = shape.KeyColumn;
+        float[] ends = [.. Enumerable.Range(0, rows * width).Select(i => whole[(i / width * shape.ProjectedWidth) + skipped + (i % width)])];
+        Tensor keys = arena.Output(set.CacheType, shape.KeyCache(Blocks)), values = arena.Output(set.CacheType, shape.ValueCache(Blocks));
+        Tensor projected = arena.Input(ends, new Shape(rows, width));
+        set.PrepareAttention.Run(
+            shape with { Heads = 0 }, projected, arena.Input(Numbers.Normal(52, shape.HeadDim, 0.2), new Shape(shape.HeadDim)),
+            arena.Input(Numbers.Normal(53, shape.HeadDim, 0.2), new Shape(shape.HeadDim)), 1e-6f, arena.Input(Angles(rotated)[..(rows * rotated)], new Shape(rows, rotated)),
+            arena.Input(Numbers.Shuffled(54, Blocks * Grid.Cell)[..rows], new Shape(rows)), keys, values, new Tensor(DType.F32, new Shape(rows, 0), projected.Address));
+        return new Outputs().Add("keys", keys).Add("values", values);
     }
 
     private static float[] Angles(int rotated) =>

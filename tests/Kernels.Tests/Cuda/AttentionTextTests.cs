@@ -76,6 +76,22 @@ public sealed class AttentionTextTests
         }
     }
 
+    // Rows that choose a token, of many sequences: as few to a group as the multiprocessors take, of which the model has so many here.
+    [Theory]
+    [InlineData(3)]
+    [InlineData(8)]
+    [InlineData(40)]
+    public void Rows_of_a_sequence_each_have_the_bits_that_they_have_in_it(int processors)
+    {
+        AttentionShape shape = new(12, 2, 64);
+        AttentionStream[] streams = [.. Enumerable.Range(0, 9).Select(i => new AttentionStream(i + 750, shape, 200))];
+        Output apart = Run(shape, prompts: true, 4, processors, [.. streams.Select((s, i) => (s, i * 17, 1))])["output"];
+        for (int i = 0; i < streams.Length; i++)
+        {
+            Assert.Equal(Run(shape, prompts: true, i + 2, (streams[i], i * 17 / 64 * 64, 70))["output"].Row(i * 17 % 64), apart.Row(i));
+        }
+    }
+
     // Copies and products as late as the text allows; and scores that nobody waits for are seen.
     [Theory]
     [InlineData("", true)]
@@ -151,9 +167,12 @@ public sealed class AttentionTextTests
         Assert.Null(Compare.Close(expected, Run(shape, prompts, 4, all), Allowed(sharpness)));
     }
 
-    private static Outputs Run(AttentionShape shape, bool prompts, int seed, params (AttentionStream Stream, int From, int Count)[] parts)
+    private static Outputs Run(AttentionShape shape, bool prompts, int seed, params (AttentionStream Stream, int From, int Count)[] parts) =>
+        Run(shape, prompts, seed, 3, parts);
+
+    private static Outputs Run(AttentionShape shape, bool prompts, int seed, int processors, params (AttentionStream Stream, int From, int Count)[] parts)
     {
-        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        using var stream = new PtxStream(MatrixUnits.WarpGroup) { Processors = processors };
         KernelSet set = DeviceKernelSet.Create(stream);
         using var arena = new Arena(set) { IsAligned = true };
         Outputs outputs = AttentionCases.Run(set, arena, shape, Parts(parts), seed, prompts);

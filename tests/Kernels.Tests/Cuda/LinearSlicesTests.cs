@@ -46,6 +46,21 @@ public sealed class LinearSlicesTests
         Assert.InRange(Math.Sqrt(off / size), 0, 8e-6);
     }
 
+    // As keys and values of one head of 256 have, computed without the queries that lie before them.
+    [Fact]
+    public void Few_outputs_of_many_are_not_summed_as_all_are()
+    {
+        using var stream = new PtxStream(MatrixUnits.WarpGroup) { IsIdle = true };
+        KernelSet set = DeviceKernelSet.Create(stream);
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        var weight = new LinearWeight(memory.New("w", DType.BF16, new Shape(1024, Inputs)));
+        var few = new LinearWeight(memory.New("few", DType.BF16, new Shape(300, Inputs)));
+        Assert.False(set.Linear.SumsAlike(weight, weight.Some(512, 512)));
+        Assert.True(set.Linear.SumsAlike(weight, weight.Some(488, 536)));
+        Assert.False(set.Linear.SumsAlike(weight, weight.Some(0, 537)));
+        Assert.True(set.Linear.SumsAlike(few, few.Some(100, 200)));
+    }
+
     [Fact]
     public void A_row_has_the_same_bits_however_many_rows_share_the_multiprocessors()
     {

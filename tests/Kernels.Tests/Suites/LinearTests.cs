@@ -43,4 +43,28 @@ public abstract class LinearTests<TTarget> : KernelTests<TTarget> where TTarget 
             return LinearCases.Rows(Kernels, arena, DType.BF16, 129, 82, rows, promptRows: prompt);
         }
     }
+
+    // A few rows and many, of both classes, and outputs that begin and end within blocks and within the matrices that a weight is made of.
+    [Theory]
+    [InlineData(LinearCases.WeightLayout.Whole)]
+    [InlineData(LinearCases.WeightLayout.Apart)]
+    [InlineData(LinearCases.WeightLayout.Interleaved)]
+    public void Some_outputs_have_the_bits_that_they_have_among_all(LinearCases.WeightLayout layout)
+    {
+        KernelSet kernels = Kernels;
+        foreach ((int rows, int prompts) in ((int, int)[])[(1, 0), (3, 1), (70, 0), (70, 33), (70, 70)])
+        {
+            using var arena = new Arena(kernels);
+            int[] all = [.. Enumerable.Range(0, rows)];
+            Output whole = LinearCases.Rows(kernels, arena, DType.BF16, 136, 120, all, layout, promptRows: prompts)["output"];
+            foreach ((int first, int count) in ((int, int)[])[(0, 120), (80, 40), (4, 76), (116, 4)])
+            {
+                Output some = LinearCases.Rows(kernels, arena, DType.BF16, 136, 120, all, layout, promptRows: prompts, some: (first, count))["output"];
+                for (int row = 0; row < rows; row++)
+                {
+                    Assert.Equal(whole.Row(row)[first..(first + count)], some.Row(row));
+                }
+            }
+        }
+    }
 }
