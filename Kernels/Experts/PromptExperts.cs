@@ -11,7 +11,7 @@ namespace Lean.Kernels;
 internal sealed class PromptExperts(KernelStream stream, bool rounds)
 {
     // As in ExpertTiles of Kernels/Device, and the columns of a tile.
-    private const int TileRows = 128;
+    private const int TileRows = 144;
     private const int Inners = 128;
     private const int Outputs = 256;
     private const int PlanColumns = 4;
@@ -111,13 +111,13 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
         {
             ExpertGateUpWarpgroupRoundedLauncher.Launch(
                 stream, gate, up, inner, sharedGate, sharedUp, inner, plan, memory.Rows, terms, gateStep, upStep, (int)width, count, inners);
-            ExpertDownWarpgroupRoundedLauncher.Launch(stream, down, down, parts, inner, sharedDown, parts, plan, downStep, count, outputs);
+            ExpertDownWarpgroupRoundedLauncher.Launch(stream, down, inner, sharedDown, parts, parts, plan, downStep, count, outputs);
         }
         else
         {
             ExpertGateUpWarpgroupSplitLauncher.Launch(
                 stream, gate, up, inner, sharedGate, sharedUp, inner, plan, memory.Rows, terms, gateStep, upStep, (int)width, count, inners);
-            ExpertDownWarpgroupSplitLauncher.Launch(stream, down, down, parts, inner, sharedDown, parts, plan, downStep, count, outputs);
+            ExpertDownWarpgroupSplitLauncher.Launch(stream, down, inner, sharedDown, parts, parts, plan, downStep, count, outputs);
         }
 
         given = new ExpertParts(places, mix, parts, shared is null ? default : parts.Rows(places.Shape.Count, sharedRows), gateLogit);

@@ -3,13 +3,13 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>
-/// The self-test's calls of a prompt's routed experts by wgmma, which Hopper has: experts without rows, with a tile's and half a
-/// tile's rows, one less and one more; one expert that has all. Rows alone and in cuts must give the same bits.
+/// The self-test's calls of a prompt's routed experts by wgmma, which Hopper has: experts without rows, with a tile's and a
+/// step's rows, one less and one more; one expert that has all. Rows alone and in cuts must give the same bits.
 /// </summary>
 internal static class PromptExpertSelfCases
 {
     private const double F32 = 1e-5;
-    private static readonly int[] Edges = [0, 1, 63, 64, 65, 0, 127, 128, 129, 200, 0];
+    private static readonly int[] Edges = [0, 1, 7, 8, 9, 33, 0, 63, 64, 65, 97, 121, 143, 144, 145, 289, 0];
 
     /// <summary>All of them.</summary>
     public static IEnumerable<SelfCase> All() => [.. Tiles(), .. Whole(), .. Parts()];

@@ -27,6 +27,15 @@ public static class WarpMatrix
     }
 
     /// <summary>
+    /// The same, transposed ("stmatrix", trans): lane l gives the address of column l &amp; 7 of matrix l / 8, and has elements 2·(l &amp; 3) and the next of row l / 4 of each.
+    /// </summary>
+    [IntrinsicImplementation]
+    [Ptx("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [#0], {#1, #2, #3, #4};")]
+    public static void StoreTransposed(uint shared, U4 matrices)
+    {
+    }
+
+    /// <summary>
     /// acc[first … + 3] += a · b, bf16 16 × 16 by 16 × 8 (PTX ISA, "mma.sync.aligned.m16n8k16"). The sums of lane l are
     /// columns 2·(l &amp; 3) and the next of row l / 4, then of row l / 4 + 8.
     /// </summary>

@@ -2,8 +2,8 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// Which products of a prompt's routed rows a group of <see cref="ExpertsWarpGroup"/> takes, and when. Rows lie by expert; an
-/// expert's are cut into tiles of 128, of which the last may be half a tile: that is multiplied in half the time. Experts with
-/// more halves come first, so that the last groups to finish are on small ones. A unit is one tile of rows by one tile of
+/// expert's are cut into as few tiles as hold them, which differ by a step at most, and a tile costs what its rows take in steps. Larger tiles come
+/// first, so that the last groups to finish are on small ones. A unit is one tile of rows by one tile of
 /// columns. Neighbouring units are an expert's row tiles beside the same weights, so that those are read from memory once.
 /// <para>
 /// None of it changes a bit: a row's sums are the same in whichever tile it lies.
@@ -11,8 +11,8 @@ namespace Lean.Kernels.Device;
 /// </summary>
 public static class ExpertTiles
 {
-    /// <summary>Rows of a tile.</summary>
-    public const int Rows = WarpGroupTiles.Rows;
+    /// <summary>Rows of the largest tile, and by how many tiles grow.</summary>
+    public const int Rows = 144, Step = 16;
 
     /// <summary>Numbers of an entry of the plan: the expert's first entry, the expert, its first place, and its rows.</summary>
     public const int Columns = 4;
@@ -23,12 +23,22 @@ public static class ExpertTiles
     /// <summary>Tiles of an expert's rows.</summary>
     public static int Count(int rows) => (rows + Rows - 1) / Rows;
 
-    /// <summary>Halves of tiles that an expert's rows take, which is what they cost.</summary>
-    public static int Halves(int rows) => (rows + WarpGroupTiles.OwnRows - 1) / WarpGroupTiles.OwnRows;
+    /// <summary>Steps that so many rows take.</summary>
+    public static int Steps(int rows) => (rows + Step - 1) / Step;
+
+    /// <summary>Steps of an expert's largest tile.</summary>
+    public static int Most(int rows)
+    {
+        int count = Math.Max(Count(rows), 1);
+        return (Steps(rows) + count - 1) / count;
+    }
 
     /// <summary>Whether an expert's tiles come before another's.</summary>
-    public static bool IsBefore(int rows, int expert, int otherRows, int other) =>
-        Halves(rows) > Halves(otherRows) || (Halves(rows) == Halves(otherRows) && expert < other);
+    public static bool IsBefore(int rows, int expert, int otherRows, int other)
+    {
+        int most = Most(rows), otherMost = Most(otherRows);
+        return most > otherMost || (most == otherMost && (rows > otherRows || (rows == otherRows && expert < other)));
+    }
 
     /// <summary>
     /// The unit that a group takes in a round; the first that does not exist is the last. Each round every group moves on by
@@ -48,13 +58,13 @@ public static class ExpertTiles
     /// <param name="rows">Its rows.</param>
     public static ExpertTile Tile(int unit, int columnTiles, int firstEntry, int expert, int firstPlace, int rows)
     {
-        int own = unit - (firstEntry * columnTiles), rowTiles = Count(rows), across = own / rowTiles;
-        int first = (own - (across * rowTiles)) * Rows;
+        int own = unit - (firstEntry * columnTiles), rowTiles = Count(rows), steps = Steps(rows), across = own / rowTiles;
+        int index = own - (across * rowTiles), first = index * steps / rowTiles * Step;
         ExpertTile tile = default;
         tile.Expert = expert;
         tile.Across = across;
         tile.Place = firstPlace + first;
-        tile.Rows = rows - first < Rows ? rows - first : Rows;
+        tile.Rows = Math.Min((index + 1) * steps / rowTiles * Step, rows) - first;
         return tile;
     }
 }
@@ -71,6 +81,6 @@ public struct ExpertTile
     /// <summary>The first row's place.</summary>
     public int Place;
 
-    /// <summary>1 … 128.</summary>
+    /// <summary>1 … <see cref="ExpertTiles.Rows"/>.</summary>
     public int Rows;
 }

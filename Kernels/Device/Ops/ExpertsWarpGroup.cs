@@ -4,24 +4,22 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// grouped_experts, prompt rows, on Hopper: the products of up to 128 rows that share an expert with wgmma
-/// (<see cref="WarpGroupTiles"/>, which has the order of a row's products), in the order of <see cref="ExpertTiles"/>. Rows
-/// behind an expert's last one in a tile are another expert's, or nothing: they are multiplied and go nowhere. Of a tile with
-/// at most 64 rows the second warp group multiplies nothing.
+/// grouped_experts, prompt rows, on Hopper: the products of rows that share an expert, in tiles of up to 144 as <see cref="ExpertTiles"/>
+/// has them (<see cref="ExpertBlocks"/>, which has the order of a row's products). Weights are the left side, so that a tile takes
+/// what its rows take, to 16: rows as the left side would come 64 at a time. Those behind a tile's last row are another expert's, or nothing: they
+/// are multiplied and go nowhere.
 /// </summary>
 public static class ExpertsWarpGroup
 {
-    private const int OwnRows = WarpGroupTiles.OwnRows;
-    private const int Depth = WarpGroupTiles.Depth;
-    private const int HalfTile = WarpGroupTiles.HalfTile;
-    private const int OwnTile = WarpGroupTiles.OwnTile;
-    private const int WeightRows = 128;
+    private const int Depth = ExpertBlocks.Depth;
+    private const int WeightRows = ExpertBlocks.WeightRows;
+    private const int OutputRows = ExpertsOutput.BoxRows;
 
     // Outputs of a tile of gates and as many ups, and of a tile of downs.
-    private const int Inners = ExpertsOutput.Inners, Outputs = ExpertsOutput.Outputs;
+    private const int Inners = WeightRows, Outputs = 2 * WeightRows;
 
-    // Lines of 64 numbers that the first warp group copies at a time, and a thread's of a block of 128.
-    private const int Lines = 16, OwnLines = WarpGroupTiles.Rows / Lines;
+    // Lines of 64 numbers that the first warp group copies at a time, and a thread's of a block.
+    private const int Lines = ExpertBlocks.Lines, OwnLines = ExpertTiles.Rows / Lines;
 
     /// <summary>inner[place, i] = silu(x·gate_i) · (x·up_i) of the place's row and expert, as the terms that down multiplies.</summary>
     /// <param name="gate">bf16, from the first expert's first gate to the last one's last: whatever lies between is skipped.</param>
@@ -39,14 +37,14 @@ public static class ExpertsWarpGroup
     /// <param name="upStep">Likewise.</param>
     /// <param name="width">I.</param>
     /// <param name="experts">E.</param>
-    [Kernel("expert_gate_up_warpgroup", WarpGroupTiles.Threads, groups: "*", Unroll = true)]
-    [Cuda("sm_90a", SharedBytes = WarpGroupTiles.SharedBytes)]
+    [Kernel("expert_gate_up_warpgroup", ExpertBlocks.Threads, groups: "*", Unroll = true)]
+    [Cuda("sm_90a", SharedBytes = ExpertBlocks.SharedBytes)]
     [Instance("split", typeof(SplitTerms))]
     [Instance("rounded", typeof(SingleTerm))]
     public static void GateUp<TTerms>(
         [Shape("G", "H"), Tile(WeightRows)] TensorMap<ushort> gate,
         [Shape("U", "H"), Tile(WeightRows)] TensorMap<ushort> up,
-        [Shape("N", "Q"), Tile(OwnRows)] TensorMap<ushort> inner,
+        [Shape("N", "Q"), Tile(OutputRows)] TensorMap<ushort> inner,
         [Shape("SharedG", "H"), Tile(WeightRows)] TensorMap<ushort> sharedGate,
         [Shape("SharedU", "H"), Tile(WeightRows)] TensorMap<ushort> sharedUp,
         [Shape("N", "Q")] ArrayView<ushort> rows,
@@ -66,26 +64,24 @@ public static class ExpertsWarpGroup
 
     /// <summary>parts[place, h] = inner·down_h of the place's expert.</summary>
     /// <param name="down">bf16, from the first expert's first row to the last one's last.</param>
-    /// <param name="beside">The same, in the place of the ups above.</param>
-    /// <param name="parts">f32; H is a multiple of 4.</param>
     /// <param name="inner">What gate and up left.</param>
     /// <param name="sharedDown">bf16, of expert number E; any matrix where there is none.</param>
+    /// <param name="parts">f32; H is a multiple of 4.</param>
     /// <param name="sums">The same memory as <paramref name="parts"/>.</param>
     /// <param name="plan">What <see cref="ExpertsPlan"/> made.</param>
     /// <param name="packed">Q.</param>
     /// <param name="outputs">H.</param>
     /// <param name="downStep">Rows from an expert's first to the next one's.</param>
     /// <param name="experts">E.</param>
-    [Kernel("expert_down_warpgroup", WarpGroupTiles.Threads, groups: "*", Unroll = true)]
-    [Cuda("sm_90a", SharedBytes = WarpGroupTiles.SharedBytes)]
+    [Kernel("expert_down_warpgroup", ExpertBlocks.Threads, groups: "*", Unroll = true)]
+    [Cuda("sm_90a", SharedBytes = ExpertBlocks.SharedBytes)]
     [Instance("split", typeof(SplitTerms))]
     [Instance("rounded", typeof(SingleTerm))]
     public static void Down<TTerms>(
         [Shape("D", "I"), Tile(WeightRows)] TensorMap<ushort> down,
-        [Shape("D", "I"), Tile(WeightRows)] TensorMap<ushort> beside,
-        [Shape("N", "H"), Tile(OwnRows)] TensorMap<float> parts,
-        [Shape("N", "Q"), Tile(OwnRows)] TensorMap<ushort> inner,
+        [Shape("N", "Q"), Tile(Lines)] TensorMap<ushort> inner,
         [Shape("SharedD", "I"), Tile(WeightRows)] TensorMap<ushort> sharedDown,
+        [Shape("N", "H"), Tile(OutputRows)] TensorMap<float> parts,
         [Shape("N", "H")] ArrayView<float> sums,
         [Shape("Entries", "4")] ArrayView<int> plan,
         [Extent("Q")] int packed,
@@ -117,7 +113,7 @@ public static class ExpertsWarpGroup
         int columnTiles = (width + tileColumns - 1) / tileColumns, padded = packed / TTerms.Count;
 
         // A place is filled by the thread that had the copy engine start, and by all that gather.
-        WarpGroupTiles.Start(memory, WarpGroupTiles.Stages<WideTile, TTerms>(), TProduct.IsGathered ? 129 : 1);
+        ExpertBlocks.Start<TTerms>(memory, TProduct.IsGathered ? 129 : 1);
         int units = plan[0] * columnTiles;
         if (group == 0)
         {
@@ -147,11 +143,12 @@ public static class ExpertsWarpGroup
         {
             round++;
             ExpertTile tile = At(plan, unit, columnTiles);
-            int halves = ExpertTiles.Halves(tile.Rows), column = tile.Across * (TProduct.IsGateUp ? Inners : Outputs);
+            int lines = (tile.Rows + Lines - 1) / Lines, column = tile.Across * (TProduct.IsGateUp ? Inners : Outputs);
             int expert = tile.Expert < experts ? tile.Expert : 0;
             int weight = (expert * step) + column, beside = TProduct.IsGateUp ? (expert * upStep) + column : weight + WeightRows;
-            long weights = tile.Expert < experts ? TensorCopy.Map(0) : TProduct.IsGateUp ? TensorCopy.Map(3) : TensorCopy.Map(4);
-            long weightsBeside = tile.Expert < experts ? TensorCopy.Map(1) : TensorCopy.Map(4);
+            long weights = tile.Expert < experts ? TensorCopy.Map(0) : TProduct.IsGateUp ? TensorCopy.Map(3) : TensorCopy.Map(2);
+            long weightsBeside = !TProduct.IsGateUp ? weights : tile.Expert < experts ? TensorCopy.Map(1) : TensorCopy.Map(4);
+            int last = line + ((lines - 1) * Lines) < tile.Rows ? 16 : 0;
             if (TProduct.IsGathered)
             {
                 for (int i = 0; i < OwnLines; i++)
@@ -163,26 +160,33 @@ public static class ExpertsWarpGroup
 
             for (int k = 0; k < padded; k += Depth)
             {
-                uint full = WarpGroupTiles.Full(memory, place.Stage), at = memory + (uint)(place.Stage * WarpGroupTiles.StageBytes<WideTile, TTerms>());
-                AsyncBarrier.Wait(WarpGroupTiles.Empty(memory, place.Stage), place.Parity);
+                uint full = ExpertBlocks.Full(memory, place.Stage), at = ExpertBlocks.At<TTerms>(memory, place.Stage);
+                AsyncBarrier.Wait(ExpertBlocks.Empty(memory, place.Stage), place.Parity);
                 if (Group.IdxX == 0)
                 {
-                    Copy<TProduct, TTerms>(at, full, tile.Place, halves, weights, weight, weightsBeside, beside, k, padded);
+                    Copy<TProduct, TTerms>(at, full, tile.Place, lines, weights, weight, weightsBeside, beside, k, padded);
                 }
 
                 if (TProduct.IsGathered)
                 {
+                    // Lines sixteen apart are swizzled alike. Those behind the last row become zeros, which cost no power.
                     uint to = at + TileLayout.Wide(line, chunk);
-                    Gather<TTerms>(to, x, from, 0, tile.Rows - line, k, padded);
-                    if (halves > 1)
+                    for (int i = 0; i < OwnLines; i++)
                     {
-                        Gather<TTerms>(to, x, from, OwnLines / 2, tile.Rows - line, k, padded);
+                        if (i < lines)
+                        {
+                            int bytes = i + 1 < lines ? 16 : last;
+                            for (int term = 0; term < TTerms.Count; term++)
+                            {
+                                CopyAsync.Sixteen(to + (uint)((i * ExpertBlocks.LineBytes) + (term * ExpertBlocks.TermBytes)), ref x[from[i] + k + (term * padded)], bytes);
+                            }
+                        }
                     }
 
                     CopyAsync.Arrive(full);
                 }
 
-                place = RingPlace.Next(place, WarpGroupTiles.Stages<WideTile, TTerms>());
+                place = RingPlace.Next(place, ExpertBlocks.Stages<TTerms>());
             }
         }
 
@@ -202,38 +206,26 @@ public static class ExpertsWarpGroup
 
     // Whole boxes count, whatever of them is outside of the tensor.
     private static void Copy<TProduct, TTerms>(
-        uint at, uint full, int row, int halves, long weights, int weight, long weightsBeside, int beside, int k, int padded)
+        uint at, uint full, int place, int lines, long weights, int weight, long weightsBeside, int beside, int k, int padded)
         where TProduct : struct, IExpertProduct
         where TTerms : struct, IActivationTerms
     {
-        int boxes = TProduct.IsGathered ? 0 : TTerms.Count * halves;
-        AsyncBarrier.ArriveExpecting(full, (2 * HalfTile) + (boxes * OwnTile));
+        AsyncBarrier.ArriveExpecting(full, ExpertBlocks.WeightBytes + (TProduct.IsGathered ? 0 : TTerms.Count * lines * ExpertBlocks.LineBytes));
+        uint sides = at + (uint)(TTerms.Count * ExpertBlocks.TermBytes);
+        TensorCopy.Load(sides, weights, k, weight, full);
+        TensorCopy.Load(sides + (ExpertBlocks.WeightBytes / 2), weightsBeside, k, beside, full);
         if (!TProduct.IsGathered)
         {
             for (int term = 0; term < TTerms.Count; term++)
             {
-                TensorCopy.Load(at + (uint)(term * HalfTile), TensorCopy.Map(3), k + (term * padded), row, full);
-                if (halves > 1)
+                for (int i = 0; i < OwnLines; i++)
                 {
-                    TensorCopy.Load(at + (uint)((term * HalfTile) + OwnTile), TensorCopy.Map(3), k + (term * padded), row + OwnRows, full);
+                    if (i < lines)
+                    {
+                        uint to = at + (uint)((term * ExpertBlocks.TermBytes) + (i * ExpertBlocks.LineBytes));
+                        TensorCopy.Load(to, TensorCopy.Map(1), k + (term * padded), place + (i * Lines), full);
+                    }
                 }
-            }
-        }
-
-        at += (uint)(TTerms.Count * HalfTile);
-        TensorCopy.Load(at, weights, k, weight, full);
-        TensorCopy.Load(at + HalfTile, weightsBeside, k, beside, full);
-    }
-
-    // Half of a thread's lines; lines sixteen apart are swizzled alike. Those behind the last row become zeros, which cost no power.
-    private static void Gather<TTerms>(uint at, ArrayView<ushort> x, long[] from, int first, int rows, int k, int padded)
-        where TTerms : struct, IActivationTerms
-    {
-        for (int i = 0; i < OwnLines / 2; i++)
-        {
-            for (int term = 0; term < TTerms.Count; term++)
-            {
-                CopyAsync.Sixteen(at + (uint)((term * HalfTile) + ((first + i) * Lines * 128)), ref x[from[first + i] + k + (term * padded)], (first + i) * Lines < rows ? 16 : 0);
             }
         }
     }
@@ -248,28 +240,16 @@ public static class ExpertsWarpGroup
         {
             round++;
             ExpertTile tile = At(plan, unit, columnTiles);
-            int first = (group - 1) * OwnRows, rows = Lanes.First(tile.Rows - first);
-            if (rows > 0)
+            place = ExpertBlocks.Multiply<TTerms, TProduct>(memory, place, blocks, group, tile.Rows);
+            if (TProduct.IsGateUp)
             {
-                place = WarpGroupTiles.Multiply<WideTile, TTerms, TProduct>(memory, place, blocks, group);
-                if ((Group.IdxX & 127) == 0)
-                {
-                    // Boxes of the tile before may have gone by threads, which no copy counts.
-                    TensorCopy.WaitRead(0);
-                }
-
-                if (TProduct.IsGateUp)
-                {
-                    ExpertsOutput.Terms<TTerms>(memory, inner, tile.Place + first, rows, tile.Across * Inners, group, stride, width);
-                }
-                else
-                {
-                    ExpertsOutput.Parts(memory, parts, tile.Place + first, rows, tile.Across * Outputs, group, stride);
-                }
+                ExpertBlocks.Free<TTerms>(memory, place);
+                ExpertsOutput.Terms<TTerms>(memory, inner, tile.Place, tile.Rows, tile.Across * Inners, group, stride, width);
             }
             else
             {
-                place = WarpGroupTiles.Pass<WideTile, TTerms>(memory, place, blocks, group);
+                ExpertsOutput.Parts<TTerms>(memory, place, parts, tile.Place, tile.Rows, tile.Across * Outputs, group, stride);
+                ExpertBlocks.Free<TTerms>(memory, place);
             }
         }
 

@@ -1,8 +1,11 @@
 namespace Lean.Kernels.Device;
 
 /// <summary>Which of an expert's products <see cref="ExpertsWarpGroup"/> makes.</summary>
-public interface IExpertProduct : IRowSource
+public interface IExpertProduct
 {
+    /// <summary>Whether threads gather the rows of a block from wherever they lie; else the copy engine brings neighbours.</summary>
+    static abstract bool IsGathered { get; }
+
     /// <summary>Whether it is gate and up, which leave silu(gate) · up as terms; else down, which leaves sums.</summary>
     static abstract bool IsGateUp { get; }
 }

@@ -96,7 +96,7 @@ public static class LinearWarpGroup
         int thread = Group.IdxX, group = Lanes.First(thread >> 7);
         int rowTiles = (rows + Rows - 1) / Rows, columnTiles = (outputs + TTile.Columns - 1) / TTile.Columns;
         int padded = packed / TTerms.Count;
-        WarpGroupTiles.Start(memory, WarpGroupTiles.Stages<TTile, TTerms>(), 1);
+        WarpGroupTiles.Start(memory, WarpGroupTiles.Stages<TTile, TTerms>());
         if (group == 0)
         {
             WarpGroup.ReleaseRegisters(40);
@@ -183,7 +183,7 @@ public static class LinearWarpGroup
                 Ahead(next, add, upperRow, lowerRow, column, outputs);
             }
 
-            place = WarpGroupTiles.Multiply<TTile, TTerms, NeighbourRows>(memory, place, blocks, group);
+            place = WarpGroupTiles.Multiply<TTile, TTerms>(memory, place, blocks, group);
             for (int box = 0; box < TTile.Columns / (TOutput.IsBF16 ? 64 : 32); box++)
             {
                 if (TOutput.IsAdded)

@@ -59,14 +59,13 @@ public static class WarpGroupTiles
     /// <summary>Makes the barriers; every thread calls it.</summary>
     /// <param name="memory">Shared memory.</param>
     /// <param name="stages">Places of the ring.</param>
-    /// <param name="arrivals">What arrives when a place is filled, beside the copy engine's bytes.</param>
-    public static void Start(uint memory, int stages, int arrivals)
+    public static void Start(uint memory, int stages)
     {
         if (Group.IdxX == 0)
         {
             for (int i = 0; i < stages; i++)
             {
-                AsyncBarrier.Initialize(Full(memory, i), arrivals);
+                AsyncBarrier.Initialize(Full(memory, i), 1);
                 AsyncBarrier.Initialize(Empty(memory, i), 2);
             }
 
@@ -82,21 +81,14 @@ public static class WarpGroupTiles
     /// <param name="blocks">Blocks, at least 1.</param>
     /// <param name="group">1 or 2.</param>
     /// <returns>The next tile's place.</returns>
-    public static RingPlace Multiply<TTile, TTerms, TRows>(uint memory, RingPlace place, int blocks, int group)
+    public static RingPlace Multiply<TTile, TTerms>(uint memory, RingPlace place, int blocks, int group)
         where TTile : struct, IProductTile
         where TTerms : struct, IActivationTerms
-        where TRows : struct, IRowSource
     {
         int own = Group.IdxX & 127, last = 0;
         for (int block = 0; block < blocks; block++)
         {
             AsyncBarrier.Wait(Full(memory, place.Stage), place.Parity);
-            if (TRows.IsGathered)
-            {
-                // Those who wrote them have arrived since.
-                CudaShared.FenceForAsync();
-            }
-
             uint at = memory + (uint)(place.Stage * StageBytes<TTile, TTerms>());
             long a = WarpGroup.Descriptor | ((at + (uint)((group - 1) * OwnTile)) >> 4);
             long b = WarpGroup.Descriptor | ((at + (uint)(TTerms.Count * HalfTile)) >> 4);
@@ -122,25 +114,6 @@ public static class WarpGroupTiles
 
         WarpGroup.Wait(0);
         AsyncBarrier.ArriveFirst(Empty(memory, last), own);
-        return place;
-    }
-
-    /// <summary>
-    /// Frees a tile's places for a warp group that has no rows of it. Its warps stay together, as products keep them: one that
-    /// fell behind by a round of the ring would take a phase for the one before.
-    /// </summary>
-    public static RingPlace Pass<TTile, TTerms>(uint memory, RingPlace place, int blocks, int group)
-        where TTile : struct, IProductTile
-        where TTerms : struct, IActivationTerms
-    {
-        for (int block = 0; block < blocks; block++)
-        {
-            AsyncBarrier.Wait(Full(memory, place.Stage), place.Parity);
-            WarpGroup.Barrier(group);
-            AsyncBarrier.ArriveFirst(Empty(memory, place.Stage), Group.IdxX & 127);
-            place = RingPlace.Next(place, Stages<TTile, TTerms>());
-        }
-
         return place;
     }
 

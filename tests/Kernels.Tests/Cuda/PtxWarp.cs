@@ -45,6 +45,9 @@ internal static class PtxWarp
             case "stmatrix.sync.aligned.m8n8.x4.shared.b16":
                 Store(instruction, warp, shared);
                 break;
+            case "stmatrix.sync.aligned.m8n8.x4.trans.shared.b16":
+                StoreTurned(instruction, warp, shared);
+                break;
             case "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32":
                 Multiply(warp, instruction.Operands);
                 break;
@@ -120,6 +123,23 @@ internal static class PtxWarp
                 ulong row = warp[(matrix * 8) + (lane / 4)].Registers[instruction.Into];
                 Check(row % 16 == 0, instruction);
                 MemoryMarshal.Write(PtxMachine.Shared(shared, row + (ulong)(lane % 4 * 4), 4, instruction), (uint)thread.Registers[from[matrix].Register]);
+            }
+        }
+    }
+
+    // A thread has two neighbours of a row, which go to two addresses.
+    private static void StoreTurned(PtxInstruction instruction, PtxThread[] warp, byte[] shared)
+    {
+        PtxOperand[] from = instruction.Operands[1].Parts;
+        foreach (PtxThread thread in warp)
+        {
+            int lane = thread.Number % 32;
+            for (int i = 0; i < 8; i++)
+            {
+                ulong row = warp[(i / 2 * 8) + (lane % 4 * 2) + (i % 2)].Registers[instruction.Into];
+                Check(row % 16 == 0, instruction);
+                uint pair = (uint)thread.Registers[from[i / 2].Register];
+                MemoryMarshal.Write(PtxMachine.Shared(shared, row + (ulong)(lane / 4 * 2), 2, instruction), (ushort)(i % 2 == 0 ? pair : pair >> 16));
             }
         }
     }
