@@ -6,7 +6,8 @@ namespace Lean.Kernels;
 /// The delta rule for prompt rows on a device. Where segments begin is known only there, so it is not checked here. On matrix
 /// units it runs in two launches, what each cell needs of its own rows and then the walk from cell to cell
 /// (DeltaRuleCells and DeltaRuleScan or, on Hopper, DeltaRuleWalk in Kernels/Device), for a bounded number of cells at a time: what the first leaves for
-/// the second is as large as the rows themselves. The state between them is the sequence's own, so no cut changes a bit.
+/// the second is as large as the rows themselves. The state between them is the sequence's own, so no cut changes a bit. A walk has a group for some
+/// columns of a head and leaves much of a large card idle, so the next cells are prepared beside it, in memory of their own.
 /// </summary>
 internal sealed class ChunkedDeltaRuleDevice(KernelStream stream) : GatedDeltaRule
 {
@@ -35,11 +36,12 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream) : GatedDeltaRu
         // Each sequence may end inside a cell, so this is how many there can be.
         long cells = (convolved.Shape[0] + ((Grid.Cell - 1) * segments.Shape[0])) / Grid.Cell, most = long.Min(cells, MostCells);
         long ofKeys = most * shape.KeyHeads * VectorWords, ofTriangles = most * shape.ValueHeads * TriangleWords, ofGates = most * shape.ValueHeads * GateWords;
-        nint memory = stream.Scratch(((2 * (ofKeys + ofTriangles)) + ofGates) * sizeof(float)).Address;
+        long bytes = ((2 * (ofKeys + ofTriangles)) + ofGates) * sizeof(float);
+        nint memory = stream.Scratch(cells > most ? 2 * bytes : bytes).Address;
         for (long first = 0; first < cells; first += most)
         {
             long count = long.Min(most, cells - first);
-            nint at = memory;
+            nint at = memory + (nint)(first / most % 2 * bytes);
             Tensor keys = Take(ref at, new Shape(count, shape.KeyHeads, VectorWords)), queries = Take(ref at, new Shape(count, shape.KeyHeads, VectorWords));
             Tensor solving = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords)), reading = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords));
             Tensor gates = Take(ref at, new Shape(count, shape.ValueHeads, GateWords));

@@ -27,7 +27,10 @@ public static class DeltaRuleCells
     private const int QueriesAt = 2 * TermBytes;
     private const float NormEpsilon = 1e-6f;
 
-    /// <summary>Prepares cells <paramref name="firstCell"/> and on, as many as the outputs hold.</summary>
+    /// <summary>
+    /// Prepares cells <paramref name="firstCell"/> and on, as many as the outputs hold. Those behind the first ones are prepared beside the walk over the cells before
+    /// (<see cref="DependentLaunch"/>): it lets them start when all before it has ended, and they read nothing of it and write where it does not read.
+    /// </summary>
     [Kernel("delta_rule_cells", Threads, groups: "Cells*KeyHeads", Unroll = true)]
     [Cuda("sm_80", SharedBytes = SharedBytes, GroupsTogether = 2)]
     public static void Run(
@@ -48,6 +51,40 @@ public static class DeltaRuleCells
         [Extent("S")] int sequences,
         [RowStride("b")] int bStride,
         [RowStride("a")] int aStride,
+        int firstCell)
+    {
+        DependentLaunch.Allow();
+        if (firstCell == 0)
+        {
+            DependentLaunch.Wait();
+        }
+
+        Prepare(convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, channels, keyHeads, heads, sequences, bStride, aStride, firstCell);
+        if (firstCell > 0 && Grid.IdxX == Grid.DimX - 1)
+        {
+            // Nobody behind takes these cells' end for the end of all before them.
+            DependentLaunch.Wait();
+        }
+    }
+
+    private static void Prepare(
+        ArrayView<float> convolved,
+        ArrayView<float> b,
+        ArrayView<float> a,
+        ArrayView<float> decay,
+        ArrayView<float> timeBias,
+        ArrayView<int> segments,
+        ArrayView<float> keys,
+        ArrayView<float> queries,
+        ArrayView<float> solving,
+        ArrayView<float> reading,
+        ArrayView<float> gates,
+        int channels,
+        int keyHeads,
+        int heads,
+        int sequences,
+        int bStride,
+        int aStride,
         int firstCell)
     {
         ArrayView<float> bothGates = SharedMemory.Allocate<float>(Together * CellGates.Words);

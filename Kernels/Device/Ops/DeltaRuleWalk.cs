@@ -59,6 +59,9 @@ public static class DeltaRuleWalk
         [Extent("Dv")] int valueDim,
         int firstCell)
     {
+        // The cells behind are prepared meanwhile, of what is there only now.
+        DependentLaunch.Wait();
+        DependentLaunch.Allow();
         var segment = DeltaRuleSegment.At(segments, Grid.IdxX / heads);
         int begin = Math.Max(firstCell - segment.FirstCell, 0), end = Math.Min(segment.Cells, firstCell + cells - segment.FirstCell);
         if (begin >= end)

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 using Lean.Tensors;
 
@@ -78,6 +79,22 @@ public sealed partial class DeltaRuleTextTests
             planted = text.Contains(from, StringComparison.Ordinal);
             return text.Replace(from, to, StringComparison.Ordinal);
         }
+    }
+
+    // The next cells begin beside a walk and wait for nothing that stands before it: it lets them begin when it has waited for all of it.
+    [Theory]
+    [InlineData("delta_rule_walk", "sm_90a")]
+    [InlineData("delta_rule_scan", "sm_90")]
+    public void A_walk_lets_the_next_cells_begin_when_it_has_waited(string kernel, string target)
+    {
+        string walk = Encoding.UTF8.GetString(KernelArchive.Read(target, kernel + ".ptx")), cells = Encoding.UTF8.GetString(KernelArchive.Read("sm_90", "delta_rule_cells.ptx"));
+        const string Wait = "griddepcontrol.wait", Allow = "griddepcontrol.launch_dependents";
+        Assert.InRange(walk.IndexOf(Wait, StringComparison.Ordinal), 0, walk.IndexOf(Allow, StringComparison.Ordinal));
+        Assert.InRange(walk.IndexOf(Allow, StringComparison.Ordinal), 0, walk.IndexOf("ld.global", StringComparison.Ordinal));
+
+        // The first cells wait first of all, the last group of later ones last of all.
+        Assert.Equal(3, cells.Split(Wait).Length);
+        Assert.InRange(cells.IndexOf(Allow, StringComparison.Ordinal), 0, cells.IndexOf(Wait, StringComparison.Ordinal));
     }
 
     [Fact]
