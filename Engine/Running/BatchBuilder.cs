@@ -129,7 +129,7 @@ internal sealed class BatchBuilder : IDisposable
             PromptOutputs = promptOutputs,
             Blocks = _blocks.Rows(0, (long)segments.Length * width).Reshape(new Shape(segments.Length, width)),
             OutputRows = _outputRows.Rows(0, outputCount),
-            OutputSegments = _outputSegments.Rows(0, outputCount),
+            OutputSegments = promptRows > 0 ? _outputSegments.Rows(0, outputCount) : default,
             Entries = _entries.Rows(0, entryCount),
         };
     }

@@ -30,8 +30,8 @@ internal readonly struct PlannedBatch
     /// <summary>i32 [R]: the rows whose logits are wanted.</summary>
     public required Tensor OutputRows { get; init; }
 
-    /// <summary>i32 [R]: whose segments' rows they are.</summary>
-    public required Tensor OutputSegments { get; init; }
+    /// <summary>i32 [R]: whose segments' rows they are; empty in a step without prompts, which goes on with all rows.</summary>
+    public Tensor OutputSegments { get; init; }
 
     /// <summary>i32 [E, 3]: the sequences that get tokens (see <see cref="Lean.Kernels.StepRows.AcceptDrafts"/>).</summary>
     public required Tensor Entries { get; init; }

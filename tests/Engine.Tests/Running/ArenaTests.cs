@@ -18,6 +18,18 @@ public sealed class ArenaTests
         Assert.Equal(second.Address, arena.F32(1, 1).Address);
     }
 
+    // What stands in front of activations, an index more or less, moves none of them off a card's lines.
+    [Fact]
+    public void Every_view_begins_on_lines_of_a_card()
+    {
+        using var arena = new Arena();
+        nint first = arena.I32(1, 1).Address;
+        foreach (long count in (long[])[1, 63, 64, 65, 1000])
+        {
+            Assert.Equal(0, (arena.F32(count, 1).Address - first) % 256);
+        }
+    }
+
     [Fact]
     public void A_step_larger_than_the_arena_gets_its_memory_and_the_next_one_finds_it_in_one_block()
     {
