@@ -149,8 +149,12 @@ internal sealed class DecoderModel
         {
             (own, input, room) = (delta.Rows(0, count), delta.Rows(count, count), residual.Rows(0, count));
             step.Faults = step.OutputFaults = step.Arena.I32(count, 1).Reshape(rows.Shape);
-            step.Rotary = step.Arena.F32(count, rotary.Shape[1]);
-            _layer.Ops.GatherRows.Run(rotary, rows, step.Rotary);
+            if (fills)
+            {
+                step.Rotary = step.Arena.F32(count, rotary.Shape[1]);
+                _layer.Ops.GatherRows.Run(rotary, rows, step.Rotary);
+            }
+
             _layer.Ops.GatherRows.Run(residual, rows, own);
             _layer.Ops.GatherRows.Run(normed, rows, input);
 

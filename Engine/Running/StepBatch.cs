@@ -38,7 +38,7 @@ internal readonly struct StepBatch
     /// <summary>i32 [R]: the rows whose logits are wanted, in ascending order, none of them twice.</summary>
     public required Tensor OutputRows { get; init; }
 
-    /// <summary>i32 [R]: whose segments' rows they are; unset where nobody asks for their logits alone.</summary>
+    /// <summary>i32 [R]: whose segments' rows they are; unset in a step without prompts, which goes on with all rows, and where nobody asks for logits alone.</summary>
     public Tensor OutputSegments { get; init; }
 
     /// <summary>
