@@ -237,14 +237,8 @@ public static class LinearRowsWarpGroup
         // first: eight lanes then read all banks.
         uint odd = (lane & 4) == 0 ? 0u : ~0u, other = TLeft.AreGated ? Gates * Depth * 2u : 1024u;
         uint place = (uint)((ownOutput * 128) + (((lane & 7) ^ (lane >> 2)) * 16));
-        var total = new float[TTile.Rows * 4];
         for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
         {
-            for (int i = 0; i < TTile.Rows * 4; i++)
-            {
-                total[i] = 0;
-            }
-
             int firstSlice = parts == 1 ? 0 : tile % parts, endSlice = parts == 1 ? slices : firstSlice + 1;
             for (int slice = firstSlice; slice < endSlice; slice++)
             {
@@ -309,8 +303,14 @@ public static class LinearRowsWarpGroup
 
                     // Sums that begin with a zero, as the other kernels' do, are never -0. An ordinary + 0 would be left out.
                     float part = count > 0 ? Scalar.Add(sum, 0f) : 0f;
-                    total[i] = slice == firstSlice ? part : total[i] + part;
+                    Accumulators.Set(Total<TTile, TTerms>() + i, slice == firstSlice ? part : Accumulators.Get(Total<TTile, TTerms>() + i) + part);
                 }
+            }
+
+            var total = new float[TTile.Rows * 4];
+            for (int i = 0; i < TTile.Rows * 4; i++)
+            {
+                total[i] = Accumulators.Get(Total<TTile, TTerms>() + i);
             }
 
             int tilePlace = tile / parts, n = (tilePlace / rowTiles * own) + ownOutput;
@@ -371,6 +371,11 @@ public static class LinearRowsWarpGroup
     private static bool IsPatient<TTile, TTerms>()
         where TTile : struct, IRowTile
         where TTerms : struct, IActivationTerms => TTile.Rows * TTerms.Count == 32;
+
+    // The first sum of all slices, which are in named registers too, behind those of one: an array that the loops carry on is spilled in tiles of 128 rows.
+    private static int Total<TTile, TTerms>()
+        where TTile : struct, IRowTile
+        where TTerms : struct, IActivationTerms => TTile.Rows * TTerms.Count * 4;
 
     private static int TermBytes<TTile, TTerms>()
         where TTile : struct, IRowTile
