@@ -49,7 +49,7 @@ internal sealed class GatedAttention : IMixer
     /// <summary>Floats of a row's queries.</summary>
     public long QueryWidth => _shape.Heads * _shape.HeadDim;
 
-    public long Bytes(long rows) => (rows * sizeof(float) * (ProjectedWidth + (2 * QueryWidth))) + _output.PieceBytes(rows);
+    public long Bytes(long rows) => (rows * sizeof(float) * (ProjectedWidth + (2 * QueryWidth))) + _output.TermBytes(rows);
 
     public LinearWeight Input => _input;
 
@@ -111,10 +111,10 @@ internal sealed class GatedAttention : IMixer
         StepBatch batch = step.Batch;
         AttentionCache cache = step.Caches.Attention(_ordinal);
         ArenaMark mark = step.Arena.Mark();
-        Tensor attended = step.Arena.F32(batch.Rows, QueryWidth), pieces = _layer.Ops.PagedAttention.MakesPieces ? _output.Pieces(step) : default;
+        Tensor attended = step.Arena.F32(batch.Rows, QueryWidth), terms = _layer.Ops.PagedAttention.MakesTerms ? _output.Terms(step) : default;
         _layer.Ops.PagedAttention.Run(
-            _shape, inputs.Queries, inputs.Projected, cache.Keys, cache.Values, batch.Segments, batch.Blocks, attended, batch.PromptRows, pieces);
-        Addend sum = _output.Run(attended, output, batch.PromptRows, pieces);
+            _shape, inputs.Queries, inputs.Projected, cache.Keys, cache.Values, batch.Segments, batch.Blocks, attended, batch.PromptRows, terms);
+        Addend sum = _output.Run(attended, output, batch.PromptRows, terms);
         step.Arena.Release(mark);
         return sum;
     }

@@ -29,7 +29,7 @@ internal sealed class GatedDeltaNet : IMixer
 
     public long Bytes(long rows) =>
         (rows * sizeof(float) * (_weights.Input.Outputs + _shape.Channels + _shape.ValueWidth))
-        + long.Max(_layer.Ops.NormedTerms?.Bytes(rows, _shape.ValueWidth) ?? 0, _weights.Output.PieceBytes(rows));
+        + _weights.Output.TermBytes(rows);
 
     public LinearWeight Input => _weights.Input;
 
@@ -65,12 +65,16 @@ internal sealed class GatedDeltaNet : IMixer
         {
             Tensor pieces = batch.StatePieces(wave);
             ops.CausalConvolution.Run(qkv, _weights.Convolution, cache.History, pieces, convolved);
-            ops.PromptDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, pieces, read);
+            ops.PromptDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, pieces, read, batch.StateRows(wave));
             step.KeepStates(_ordinal, wave);
         }
 
+        // Pieces of later waves lie among the rows.
         Tensor prompts = read.Rows(0, batch.PromptRows), terms = Terms(step);
-        ops.GatedRmsNorm.Run(prompts, z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts, terms);
+        long early = batch.StateWaves == 1 && batch.PromptRows > 0
+            ? ops.PromptDeltaRule.EarlyRows(_shape, convolved, batch.StatePieces(0).Shape[0], batch.StateRows(0))
+            : 0;
+        ops.GatedRmsNorm.Run(prompts, z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts, terms, early);
 
         Tensor generated = ops.GeneratedDeltaNet.MakesPieces ? _weights.Output.Pieces(step) : default;
 

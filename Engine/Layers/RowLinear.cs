@@ -55,9 +55,19 @@ internal sealed class RowLinear
             : default;
     }
 
+    /// <summary>The same where there are prompts, of their rows; room for what the op before it makes of either.</summary>
+    /// <param name="step">The step, whose memory it is.</param>
+    public Tensor Terms(StepContext step)
+    {
+        long rows = step.Batch.PromptRows, width = Weight.Inputs;
+        return rows == 0 ? Pieces(step)
+            : _layer.Ops.NormedTerms is { } maker && _layer.Ops.Linear.TakesTerms(Weight) ? maker.Of(step.Arena.Raw(maker.Bytes(rows, width)), rows, width)
+            : default;
+    }
+
     /// <summary>Bytes of it at most.</summary>
     /// <param name="rows">T.</param>
-    public long PieceBytes(long rows) => _layer.Ops.NormedTerms?.PieceBytes(rows, Weight.Inputs) ?? 0;
+    public long TermBytes(long rows) => _layer.Ops.NormedTerms is { } maker ? long.Max(maker.Bytes(rows, Weight.Inputs), maker.PieceBytes(rows, Weight.Inputs)) : 0;
 
     /// <summary>Makes a part that an op has computed the whole, for the residual stream.</summary>
     public void Complete(Tensor partial) => _sum.CompleteForNorm(partial);

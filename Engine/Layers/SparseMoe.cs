@@ -32,7 +32,11 @@ internal sealed class SparseMoe : IMlp
 
     public LinearWeight Input => _router;
 
-    public TermUse TermUse => _layer.Ops.ExpertMixture.TakesTerms(_experts, _shared) ? TermUse.Beside : TermUse.None;
+    // A router's rows are never rounded to one term.
+    public TermUse TermUse =>
+        !_layer.Ops.ExpertMixture.TakesTerms(_experts, _shared) ? TermUse.None : RouterTakesTerms ? TermUse.Instead : TermUse.Beside;
+
+    private bool RouterTakesTerms => _layer.Ops.Activations == DType.F32 && _layer.Ops.GateLinear.TakesTerms(_router);
 
     public bool Norms(StepContext step) => _layer.Peers is null && Routes(step);
 
@@ -49,7 +53,7 @@ internal sealed class SparseMoe : IMlp
         {
             if (projected.IsEmpty)
             {
-                ops.GateLinear.Run(x.Values, _router, choice.Logits, step.Batch.PromptRows);
+                ops.GateLinear.Run(x.Values, _router, choice.Logits, step.Batch.PromptRows, RouterTakesTerms && step.Batch.PromptRows > 0 ? x.Terms : default);
             }
 
             ops.ExpertRouter.Run(choice.Logits.Columns(0, choice.Count), choice.Renormalise, choice.Experts, choice.Weights);

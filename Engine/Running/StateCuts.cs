@@ -78,7 +78,7 @@ internal sealed class StateCuts
 
         foreach (Wave wave in _waves.AsSpan(0, _waveCount))
         {
-            words.AddRange([wave.FirstPiece, wave.Pieces, wave.FirstCopy, wave.Copies]);
+            words.AddRange([wave.FirstPiece, wave.Pieces, wave.Rows, wave.FirstCopy, wave.Copies]);
         }
 
         foreach (StateCopy copy in _copies.AsSpan(0, _waveCount > 0 ? _cutCount : 0))
@@ -103,9 +103,9 @@ internal sealed class StateCuts
             read._restores[i] = new StateCopy(words[next], words[next + 1]);
         }
 
-        for (int i = 0; i < waves; i++, next += 4)
+        for (int i = 0; i < waves; i++, next += 5)
         {
-            read._waves[i] = new Wave(words[next], words[next + 1], words[next + 2], words[next + 3]);
+            read._waves[i] = new Wave(words[next], words[next + 1], words[next + 2], words[next + 3], words[next + 4]);
         }
 
         for (int i = 0; i < (waves > 0 ? cuts : 0); i++, next += 2)
@@ -124,6 +124,9 @@ internal sealed class StateCuts
     /// <summary>The later pieces of a wave after the first: where they begin in the table of all, and how many there are.</summary>
     public (int First, int Count) Pieces(int wave) => (_waves[wave].FirstPiece, _waves[wave].Pieces);
 
+    /// <summary>The rows of a wave after the first.</summary>
+    public int Rows(int wave) => _waves[wave].Rows;
+
     /// <summary>Copies to make after a wave.</summary>
     public ReadOnlySpan<StateCopy> Copies(int wave) => wave < _waveCount ? _copies.AsSpan(_waves[wave].FirstCopy, _waves[wave].Copies) : [];
 
@@ -138,7 +141,7 @@ internal sealed class StateCuts
         int pieces = 0, copies = 0;
         for (_waveCount = 0; ; _waveCount++)
         {
-            int piecesBefore = pieces, copiesBefore = copies;
+            int piecesBefore = pieces, copiesBefore = copies, rows = 0;
             for (int cut = 0, segment = 0; cut < _cutCount; cut += Count(cut))
             {
                 segment = _cuts[cut].Segment;
@@ -153,6 +156,7 @@ internal sealed class StateCuts
                         : later.Slice(pieces++ * Segments.Columns, Segments.Columns);
                     piece[Segments.FirstRow] = whole[Segments.FirstRow] + from - start;
                     piece[Segments.Rows] = to - from;
+                    rows += to - from;
                     piece[Segments.FirstPosition] = from;
                     piece[Segments.Slot] = whole[Segments.Slot];
                 }
@@ -168,7 +172,7 @@ internal sealed class StateCuts
                 return pieces;
             }
 
-            _waves[_waveCount] = new Wave(piecesBefore, pieces - piecesBefore, copiesBefore, copies - copiesBefore);
+            _waves[_waveCount] = new Wave(piecesBefore, pieces - piecesBefore, rows, copiesBefore, copies - copiesBefore);
         }
     }
 
@@ -191,5 +195,5 @@ internal sealed class StateCuts
     /// <param name="Copy">What has to be copied there.</param>
     internal readonly record struct Cut(int Segment, int Position, int Snapshot, StateCopy Copy);
 
-    private readonly record struct Wave(int FirstPiece, int Pieces, int FirstCopy, int Copies);
+    private readonly record struct Wave(int FirstPiece, int Pieces, int Rows, int FirstCopy, int Copies);
 }

@@ -77,6 +77,9 @@ internal readonly struct StepBatch
         return LaterPieces.Rows(first, count);
     }
 
+    /// <summary>The most rows that those have together.</summary>
+    public long StateRows(int wave) => wave == 0 ? PromptRows : Cuts!.Rows(wave);
+
     /// <summary>Segments of generated rows, with the slots of their states.</summary>
     public Tensor Generated => States.Rows(PromptSegments, States.Shape[0] - PromptSegments);
 }

@@ -116,11 +116,13 @@ internal sealed class AttentionUnits(KernelStream stream, DType activations)
     /// <param name="segments">All of the step.</param>
     /// <param name="blocks">The cache blocks of each.</param>
     /// <param name="output">f32 [T, Heads, D].</param>
+    /// <param name="terms">bf16 [R, P]: terms that they go to instead, or empty.</param>
     /// <param name="rows">Rows of prompts.</param>
     public void Prompts(
         AttentionShape shape, in Tensor queries, in Tensor projected, in Tensor keys, in Tensor values, in Tensor segments, in Tensor blocks,
-        in Tensor output, long rows)
+        in Tensor output, in Tensor terms, long rows)
     {
+        Tensor pairs = terms.IsEmpty ? new Tensor(DType.I32, new Shape(0, 0), output.Address) : LinearMatrixUnits.Pairs(terms);
         long tileRows = TileQueries / (shape.Heads / shape.KvHeads);
         if (segments.Shape[0] == queries.Shape[0])
         {
@@ -134,22 +136,22 @@ internal sealed class AttentionUnits(KernelStream stream, DType activations)
         switch (shape.HeadDim, activations)
         {
             case (64, DType.BF16):
-                PagedAttentionPromptColumns64RoundedLauncher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, (int)tileRows, groups);
+                PagedAttentionPromptColumns64RoundedLauncher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, pairs, (int)rows, shape.KvHeads, (int)tileRows, groups);
                 break;
             case (128, DType.BF16):
-                PagedAttentionPromptColumns128RoundedLauncher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, (int)tileRows, groups);
+                PagedAttentionPromptColumns128RoundedLauncher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, pairs, (int)rows, shape.KvHeads, (int)tileRows, groups);
                 break;
             case (_, DType.BF16):
-                PagedAttentionPromptColumns256RoundedLauncher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, (int)tileRows, groups);
+                PagedAttentionPromptColumns256RoundedLauncher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, pairs, (int)rows, shape.KvHeads, (int)tileRows, groups);
                 break;
             case (64, _):
-                PagedAttentionPromptColumns64Launcher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, (int)tileRows, groups);
+                PagedAttentionPromptColumns64Launcher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, pairs, (int)rows, shape.KvHeads, (int)tileRows, groups);
                 break;
             case (128, _):
-                PagedAttentionPromptColumns128Launcher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, (int)tileRows, groups);
+                PagedAttentionPromptColumns128Launcher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, pairs, (int)rows, shape.KvHeads, (int)tileRows, groups);
                 break;
             default:
-                PagedAttentionPromptColumns256Launcher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, (int)rows, shape.KvHeads, (int)tileRows, groups);
+                PagedAttentionPromptColumns256Launcher.Launch(stream, queries, projected, keyRows, valueRows, segments, blocks, output, pairs, (int)rows, shape.KvHeads, (int)tileRows, groups);
                 break;
         }
     }

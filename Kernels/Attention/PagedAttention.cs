@@ -24,13 +24,13 @@ public abstract class PagedAttention
     /// <param name="blocks">i32 [S, M]: the cache block of each 64 positions of each sequence.</param>
     /// <param name="output">f32 [T, Heads·D].</param>
     /// <param name="promptRows">How many of the rows, the first ones, are prompts'; a segment's rows are of one class.</param>
-    /// <param name="pieces">
-    /// bf16: what <see cref="NormedTerms.Pieces"/> gave for T rows, all generated, where the op <see cref="MakesPieces"/>: the result goes
-    /// there, and what is in <paramref name="output"/> then means nothing. Or empty.
+    /// <param name="terms">
+    /// bf16: what <see cref="NormedTerms.Of"/> gave for the prompts' rows or, where all rows are generated, <see cref="NormedTerms.Pieces"/>, where the op <see cref="MakesTerms"/>: the
+    /// result goes there, and what is in <paramref name="output"/> of those rows then means nothing. Or empty.
     /// </param>
     public void Run(
         AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, long promptRows,
-        Tensor pieces = default)
+        Tensor terms = default)
     {
         long rows = queries.Shape[0], sequences = segments.Shape[0];
         LaunchCheck.That(shape.KvHeads > 0 && shape.Heads % shape.KvHeads == 0, Op, "KvHeads that divide Heads");
@@ -43,17 +43,17 @@ public abstract class PagedAttention
         LaunchCheck.Is(Op, nameof(blocks), blocks, DType.I32, new Shape(sequences, blocks.Shape[1]), "[S, M]", strided: true);
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, flat, "[T, Heads*D]");
         LaunchCheck.That(promptRows >= 0 && promptRows <= rows, Op, "0 ≤ promptRows ≤ T");
-        LaunchCheck.That(pieces.IsEmpty || (MakesPieces && promptRows == 0), Op, "pieces of generated rows alone, on a device that makes them");
+        LaunchCheck.That(terms.IsEmpty || (MakesTerms && (promptRows == 0 || terms.Shape[0] == promptRows)), Op, "terms of prompts' rows or of generated ones alone, on a device that makes them");
         if (rows > 0 && sequences > 0)
         {
-            Launch(shape, queries, projected, keys, values, segments, blocks, output, pieces, promptRows);
+            Launch(shape, queries, projected, keys, values, segments, blocks, output, terms, promptRows);
         }
     }
 
-    /// <summary>Whether the result of generated rows alone can go to what the product behind it multiplies.</summary>
-    public virtual bool MakesPieces => false;
+    /// <summary>Whether the result of prompts' rows, or of generated rows alone, can go to what the product behind it multiplies.</summary>
+    public virtual bool MakesTerms => false;
 
     private protected abstract void Launch(
-        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, Tensor pieces,
+        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, Tensor terms,
         long promptRows);
 }

@@ -22,16 +22,18 @@ internal sealed class PagedAttentionDevice(KernelStream stream, DType activation
 
     private readonly AttentionUnits _units = new(stream, activations);
 
+    private readonly LinearMatrixUnits _matrix = new(stream, activations == DType.BF16);
+
     private readonly RowPieces _pieces = new RowUnits(stream, activations == DType.BF16).Pieces;
 
     /// <inheritdoc/>
     public override DType CacheType => DType.BF16;
 
     /// <inheritdoc/>
-    public override bool MakesPieces => stream.MatrixUnits == MatrixUnits.WarpGroup;
+    public override bool MakesTerms => stream.MatrixUnits == MatrixUnits.WarpGroup;
 
     private protected override void Launch(
-        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, Tensor pieces,
+        AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, Tensor terms,
         long promptRows)
     {
         long rows = queries.Shape[0], dim = shape.HeadDim;
@@ -42,7 +44,7 @@ internal sealed class PagedAttentionDevice(KernelStream stream, DType activation
         bool generated = _units.TakesGenerated(shape, queries, projected, keys, values, output), prompts = _units.TakesPrompts(shape, queries, projected, keys, values, output);
         if (promptRows > 0 && prompts)
         {
-            _units.Prompts(shape, queries, projected, keys, values, segments, blocks, output, promptRows);
+            _units.Prompts(shape, queries, projected, keys, values, segments, blocks, output, terms, promptRows);
         }
 
         if ((promptRows > 0 && !prompts) || (promptRows < rows && !generated))
@@ -54,13 +56,17 @@ internal sealed class PagedAttentionDevice(KernelStream stream, DType activation
         bool asPieces = generated && RowPieces.AreFilled(flat.Shape[1]);
         if (promptRows < rows && generated)
         {
-            PieceTarget target = _pieces.Target(asPieces ? pieces : default, flat, "paged_attention");
+            PieceTarget target = _pieces.Target(asPieces && promptRows == 0 ? terms : default, flat, "paged_attention");
             _units.Generated(shape, queries, projected, keys, values, segments, blocks, output, target, promptRows);
         }
 
-        if (!pieces.IsEmpty && !asPieces)
+        if (!terms.IsEmpty && promptRows > 0 && !prompts)
         {
-            _pieces.Split(flat, pieces);
+            _matrix.Split(flat.Rows(0, promptRows), terms);
+        }
+        else if (!terms.IsEmpty && promptRows == 0 && !asPieces)
+        {
+            _pieces.Split(flat, terms);
         }
     }
 

@@ -14,7 +14,7 @@ namespace Lean.Kernels;
 internal sealed unsafe class ChunkedDeltaRuleCpu(CpuBackend backend) : GatedDeltaRule
 {
     private protected override void Launch(
-        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output)
+        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output, long segmentRows)
     {
         var arguments = DeltaRuleArguments.For(shape, convolved, b, a, decay, timeBias, state, segments, output);
         int sequences = (int)segments.Shape[0];

@@ -21,20 +21,31 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream) : GatedDeltaRu
     private const int Columns = 32;
     private const int Four = 4;
 
-    /// <summary>Cells that are prepared at a time.</summary>
+    /// <summary>Cells that are prepared at a time at most.</summary>
     internal const long MostCells = 64;
 
-    private protected override void Launch(
-        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output)
+    // Of one sequence: nothing runs beside the first cells and no cells beside the last walk, so they are few, and fewer where that is more of the whole; but each walk has a
+    // beginning and an end.
+    private const long FewCells = 16, ManyCells = 32, Long = 64;
+
+    public override long EarlyRows(DeltaRuleShape shape, Tensor convolved, long sequences, long segmentRows)
     {
-        if (stream.MatrixUnits == MatrixUnits.None || shape.KeyDim != KeyDim || shape.ValueDim % Columns != 0 || !IsAligned(convolved))
+        long cells = Cells(segmentRows, sequences), most = Most(cells, sequences), last = (cells - 1) / most * most;
+
+        // Each sequence before a row's may have ended inside a cell, and so moves it on by less than one.
+        return IsOnUnits(shape, convolved) && Walks(shape) ? long.Clamp((last * Grid.Cell) - ((Grid.Cell - 1) * (sequences - 1)), 0, segmentRows - 1) : 0;
+    }
+
+    private protected override void Launch(
+        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output, long segmentRows)
+    {
+        if (!IsOnUnits(shape, convolved))
         {
             ChunkedDeltaRuleLauncher.Launch(stream, convolved, b, a, decay, timeBias, state, segments, output, shape.KeyHeads);
             return;
         }
 
-        // Each sequence may end inside a cell, so this is how many there can be.
-        long cells = (convolved.Shape[0] + ((Grid.Cell - 1) * segments.Shape[0])) / Grid.Cell, most = long.Min(cells, MostCells);
+        long sequences = segments.Shape[0], cells = Cells(segmentRows, sequences), most = Most(cells, sequences);
         long ofKeys = most * shape.KeyHeads * VectorWords, ofTriangles = most * shape.ValueHeads * TriangleWords, ofGates = most * shape.ValueHeads * GateWords;
         long bytes = ((2 * (ofKeys + ofTriangles)) + ofGates) * sizeof(float);
         nint memory = stream.Scratch(cells > most ? 2 * bytes : bytes).Address;
@@ -46,7 +57,7 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream) : GatedDeltaRu
             Tensor solving = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords)), reading = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords));
             Tensor gates = Take(ref at, new Shape(count, shape.ValueHeads, GateWords));
             DeltaRuleCellsLauncher.Launch(stream, convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, (int)first);
-            if (stream.MatrixUnits == MatrixUnits.WarpGroup && shape.ValueDim % (2 * Columns) == 0)
+            if (Walks(shape))
             {
                 DeltaRuleWalkLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
             }
@@ -56,6 +67,17 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream) : GatedDeltaRu
             }
         }
     }
+
+    // Each sequence may end inside a cell, so this is how many there can be.
+    private static long Cells(long rows, long sequences) => (rows + ((Grid.Cell - 1) * sequences)) / Grid.Cell;
+
+    // Walks of several sequences leave less of a card idle.
+    private static long Most(long cells, long sequences) => long.Min(cells, long.Min((cells <= Long * sequences ? FewCells : ManyCells) * sequences, MostCells));
+
+    private bool IsOnUnits(DeltaRuleShape shape, in Tensor convolved) =>
+        stream.MatrixUnits != MatrixUnits.None && shape.KeyDim == KeyDim && shape.ValueDim % Columns == 0 && IsAligned(convolved);
+
+    private bool Walks(DeltaRuleShape shape) => stream.MatrixUnits == MatrixUnits.WarpGroup && shape.ValueDim % (2 * Columns) == 0;
 
     private static Tensor Take(ref nint at, Shape shape)
     {

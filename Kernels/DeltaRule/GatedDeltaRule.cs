@@ -24,8 +24,9 @@ public abstract class GatedDeltaRule
     /// <param name="state">f32 <see cref="DeltaRuleShape.State"/>; taken as zero where a segment begins at position 0, then replaced.</param>
     /// <param name="segments">i32 [S, 4], or [S, 6] where the implementation <see cref="KeepsVersions"/>, see <see cref="Segments"/>.</param>
     /// <param name="output">f32 [T, ValueHeads·dv].</param>
+    /// <param name="segmentRows">The most rows that all segments have together, where that is known to be less than T.</param>
     public void Run(
-        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output)
+        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output, long segmentRows = long.MaxValue)
     {
         long rows = convolved.Shape[0];
         LaunchCheck.That(shape.KeyHeads > 0 && shape.ValueHeads % shape.KeyHeads == 0, Op, "KeyHeads that divide ValueHeads");
@@ -39,13 +40,22 @@ public abstract class GatedDeltaRule
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, new Shape(rows, shape.ValueWidth), "[T, ValueHeads*dv]");
         if (rows > 0 && segments.Shape[0] > 0)
         {
-            Launch(shape, convolved, b, a, decay, timeBias, state, segments, output);
+            Launch(shape, convolved, b, a, decay, timeBias, state, segments, output, long.Min(segmentRows, rows));
         }
     }
+
+    /// <summary>
+    /// How many of the first rows' outputs are there before the last of the op's launches begins, whatever the segments are: an op behind it may read those beside that launch.
+    /// </summary>
+    /// <param name="shape">The heads.</param>
+    /// <param name="convolved">As for <see cref="Run"/>.</param>
+    /// <param name="sequences">S.</param>
+    /// <param name="segmentRows">As for <see cref="Run"/>, at least 1.</param>
+    public virtual long EarlyRows(DeltaRuleShape shape, Tensor convolved, long sequences, long segmentRows) => 0;
 
     /// <summary>Whether each row's state may be kept: that of generated rows.</summary>
     private protected virtual bool KeepsVersions => false;
 
     private protected abstract void Launch(
-        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output);
+        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output, long segmentRows);
 }

@@ -10,7 +10,7 @@ internal sealed unsafe class GatedDeltaRuleReference : GatedDeltaRule
     private protected override bool KeepsVersions => true;
 
     private protected override void Launch(
-        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output)
+        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output, long segmentRows)
     {
         for (long s = 0; s < segments.Shape[0]; s++)
         {

@@ -9,7 +9,7 @@ internal sealed unsafe class RecurrentDeltaRuleCpu(CpuBackend backend) : GatedDe
     private protected override bool KeepsVersions => true;
 
     private protected override void Launch(
-        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output)
+        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output, long segmentRows)
     {
         var arguments = DeltaRuleArguments.For(shape, convolved, b, a, decay, timeBias, state, segments, output);
         int sequences = (int)segments.Shape[0];

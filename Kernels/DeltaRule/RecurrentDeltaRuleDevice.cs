@@ -8,7 +8,7 @@ internal sealed class RecurrentDeltaRuleDevice(KernelStream stream) : GatedDelta
     private protected override bool KeepsVersions => true;
 
     private protected override void Launch(
-        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output)
+        DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output, long segmentRows)
     {
         if (shape.KeyDim == 128)
         {

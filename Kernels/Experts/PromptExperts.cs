@@ -16,6 +16,9 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
     private const int Outputs = 256;
     private const int PlanColumns = 4;
 
+    // As in ExpertsOrder, and of its two kernels.
+    private const int OrderGroups = 16, FewExperts = 256, MostExperts = 512;
+
     private readonly LinearMatrixUnits _units = new(stream, rounds);
 
     /// <summary>What the plan of so many places takes.</summary>
@@ -94,9 +97,16 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
         long free = scratch;
         var memory = new ExpertScratch(ref free, _units, weights, x.Shape[0], experts.Shape[1], slots: 0, hasShared: shared is not null);
         Tensor places = memory.Places(experts.Shape[1]), inner = memory.InnerTerms, parts = memory.Parts, plan = memory.Plan;
-        int count = weights.Count, sharedRows = shared is null ? 0 : (int)x.Shape[0];
-        ExpertsSortWarpLauncher.Launch(stream, experts, places, memory.Rows, memory.Counts, weights.First, sharedRows);
-        ExpertsPlanLauncher.Launch(stream, memory.Counts, plan);
+        int count = weights.Count, sharedRows = shared is null ? 0 : (int)x.Shape[0], all = shared is null ? count : count + 1;
+        if (count <= FewExperts)
+        {
+            ExpertsOrderFewLauncher.Launch(stream, experts, places, memory.Rows, plan, all, weights.First, sharedRows, OrderGroups);
+        }
+        else
+        {
+            ExpertsOrderManyLauncher.Launch(stream, experts, places, memory.Rows, plan, all, weights.First, sharedRows, OrderGroups);
+        }
+
         Tensor gate = ExpertMatrices.Matrix(gates, hidden, width), up = ExpertMatrices.Matrix(ups, hidden, width), down = ExpertMatrices.Matrix(downs, width, hidden);
         Tensor sharedGate = shared?.GateUp.Rows(0, width) ?? gate, sharedUp = shared?.GateUp.Rows(width, width) ?? up, sharedDown = shared?.Down.Rows(0, hidden) ?? down;
         int gateStep = ExpertMatrices.Step(gates, hidden), upStep = ExpertMatrices.Step(ups, hidden), downStep = ExpertMatrices.Step(downs, width);
@@ -131,7 +141,7 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
     {
         long hidden = weights.Hidden, width = weights.Width;
         (gates, ups, downs) = (default, default, default);
-        return stream.MatrixUnits == MatrixUnits.WarpGroup && weights.TryStack(out gates, out ups, out downs)
+        return stream.MatrixUnits == MatrixUnits.WarpGroup && weights.Count <= MostExperts && weights.TryStack(out gates, out ups, out downs)
             && _units.Takes(gates, hidden) && _units.Takes(ups, hidden) && _units.Takes(downs, width)
             && gates.RowStride % hidden == 0 && ups.RowStride % hidden == 0 && downs.RowStride % width == 0 && (shared is null || ExpertMatrices.Takes(_units, shared, width));
     }

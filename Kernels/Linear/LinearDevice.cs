@@ -16,7 +16,7 @@ internal sealed class LinearDevice(KernelStream stream, DType activations) : Lin
         _units.Takes(weight) == _units.Takes(some) && weight.Outputs % 4 == some.Outputs % 4
         && LinearMatrixUnits.IsSliced(weight.Outputs, weight.Inputs) == LinearMatrixUnits.IsSliced(some.Outputs, some.Inputs);
 
-    public override bool TakesTerms(LinearWeight weight) => _units.Takes(weight) && !LinearMatrixUnits.IsSliced(weight.Outputs, weight.Inputs);
+    public override bool TakesTerms(LinearWeight weight) => _units.Takes(weight) && (!LinearMatrixUnits.IsSliced(weight.Outputs, weight.Inputs) || _units.TakesFew(weight));
 
     public override bool TakesPieces(LinearWeight weight, long rows) =>
         stream.MatrixUnits == MatrixUnits.WarpGroup && weight.Parts.Length == 1 && _rows.Takes(Matrix(weight, weight.Parts[0])) && _rows.Pieces.Takes(rows, Matrix(weight, weight.Parts[0]));
@@ -42,14 +42,14 @@ internal sealed class LinearDevice(KernelStream stream, DType activations) : Lin
         }
 
         bool onUnits = promptRows > 0 && _units.Takes(weight);
-        if (!terms.IsEmpty)
+        if (onUnits && !_units.TryFew(x.Rows(0, promptRows), terms, weight, output.Rows(0, promptRows)))
         {
-            _units.Run(terms, weight, output.Rows(0, promptRows));
-        }
-        else if (onUnits && !_units.TryFew(x.Rows(0, promptRows), weight, output.Rows(0, promptRows)))
-        {
-            terms = _units.Terms(stream.Scratch(_units.TermBytes(promptRows, weight.Inputs)).Address, promptRows, weight.Inputs);
-            _units.Split(x.Rows(0, promptRows), terms);
+            if (terms.IsEmpty)
+            {
+                terms = _units.Terms(stream.Scratch(_units.TermBytes(promptRows, weight.Inputs)).Address, promptRows, weight.Inputs);
+                _units.Split(x.Rows(0, promptRows), terms);
+            }
+
             _units.Run(terms, weight, output.Rows(0, promptRows));
         }
 

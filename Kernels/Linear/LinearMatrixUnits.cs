@@ -108,33 +108,43 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
         }
     }
 
+    /// <summary>Whether <see cref="TryFew"/> takes rows as terms, where outputs lie well.</summary>
+    public bool TakesFew(LinearWeight weight) =>
+        !rounds && stream.MatrixUnits == MatrixUnits.WarpGroup && weight.Parts.Length == 1 && IsSliced(weight.Outputs, weight.Inputs);
+
     /// <summary>
-    /// Multiplies rows by a weight of few outputs, a router's. Reading the rows bounds such a product, so their terms are made
+    /// Multiplies rows by a weight of few outputs, a router's. Reading the rows bounds such a product, so where nobody made their terms they are made
     /// on the way, two of them, and never lie in memory. Sums have an order of their own: what decides is the same for every number of rows.
     /// </summary>
     /// <param name="x">f32 [T, K].</param>
+    /// <param name="terms">Of the rows, which may then be anything; or empty.</param>
     /// <param name="weight">A weight that <see cref="Takes(LinearWeight)"/>.</param>
     /// <param name="output">f32 [T, N].</param>
     /// <returns>Whether it was done.</returns>
-    public bool TryFew(in Tensor x, LinearWeight weight, in Tensor output)
+    public bool TryFew(in Tensor x, in Tensor terms, LinearWeight weight, in Tensor output)
     {
-        if (rounds || stream.MatrixUnits != MatrixUnits.WarpGroup || weight.Parts.Length != 1 || !IsSliced(weight.Outputs, weight.Inputs)
-            || !IsAligned(x.Address, x.RowStride * 4) || !IsAligned(output.Address, output.RowStride * 4))
+        if (!TakesFew(weight) || !IsAligned(output.Address, output.RowStride * 4)
+            || !(terms.IsEmpty ? IsAligned(x.Address, x.RowStride * 4) : IsAligned(terms.Address, terms.RowStride * 2)))
         {
             return false;
+        }
+
+        if (!terms.IsEmpty)
+        {
+            CheckTerms("linear", terms, weight.Inputs);
         }
 
         Tensor matrix = weight.Rows(0, weight.Outputs);
         long rows = x.Shape[0], more = More(weight.Outputs), whole = weight.Outputs - more, tiles = Cover(rows, SliceRows) * Cover(whole, SliceColumns);
         if (IsWhole(tiles, stream.Multiprocessors))
         {
-            LinearSlicesLauncher.Launch(stream, matrix, matrix, x, output, (int)whole, Slices, checked((int)tiles));
+            Few(x, terms, matrix, output, (int)whole, Slices, checked((int)tiles));
             return true;
         }
 
         long stride = Cover(weight.Outputs, 4) * 4;
         var sums = new Tensor(DType.F32, new Shape(Slices * rows, stride), stream.Scratch(Slices * rows * stride * sizeof(float)).Address);
-        LinearSlicesLauncher.Launch(stream, matrix, matrix, x, sums.Columns(0, weight.Outputs), (int)whole, 1, checked((int)(tiles * Slices)));
+        Few(x, terms, matrix, sums.Columns(0, weight.Outputs), (int)whole, 1, checked((int)(tiles * Slices)));
         LinearSlicesJoinLauncher.Launch(stream, sums, output, checked((int)Cover(rows * (stride / 4), 256)));
         return true;
     }
@@ -194,6 +204,18 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
 
     /// <summary>Whether groups that add up all slices are done no later than four times as many that have one each.</summary>
     internal static bool IsWhole(long tiles, int multiprocessors) => Rounds(tiles * Slices, multiprocessors) >= Rounds(tiles, multiprocessors) * Slices;
+
+    private void Few(in Tensor x, in Tensor terms, in Tensor matrix, in Tensor output, int whole, int slices, int groups)
+    {
+        if (terms.IsEmpty)
+        {
+            LinearSlicesLauncher.Launch(stream, matrix, matrix, x, output, whole, slices, groups);
+        }
+        else
+        {
+            LinearSlicesTermsLauncher.Launch(stream, matrix, matrix, terms, output, whole, slices, groups);
+        }
+    }
 
     // The outputs that the last columns' groups have beside their 256.
     private static long More(long outputs) => outputs > SliceColumns && outputs % SliceColumns <= MoreColumns ? outputs % SliceColumns : 0;

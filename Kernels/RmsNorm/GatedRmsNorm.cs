@@ -20,7 +20,8 @@ public abstract class GatedRmsNorm
     /// bf16 [T, P]: what <see cref="NormedTerms.Of"/> gave, where the op <see cref="MakesTerms"/>: the norm goes there, and what is in
     /// <paramref name="output"/> then means nothing. Or empty.
     /// </param>
-    public void Run(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms = default)
+    /// <param name="earlyRows">Rows of <paramref name="x"/> that were there before what was launched last began, see <see cref="GatedDeltaRule.EarlyRows"/>: less than T.</param>
+    public void Run(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms = default, long earlyRows = 0)
     {
         Shape shape = new(x.Shape[0], x.Shape[1]);
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, shape, "[T, N*D]");
@@ -29,20 +30,21 @@ public abstract class GatedRmsNorm
         LaunchCheck.That(weight.Shape.Count > 0 && shape[1] % weight.Shape.Count == 0, Op, "whole heads in a row");
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, shape, "[T, N*D]");
         LaunchCheck.That(terms.IsEmpty || (MakesTerms && terms.Shape[0] == shape[0]), Op, "terms of every row, on a device that makes them");
+        LaunchCheck.That(earlyRows >= 0 && (earlyRows == 0 || earlyRows < shape[0]), Op, "0 ≤ earlyRows < T");
         if (shape[0] > 0 && terms.IsEmpty)
         {
             Launch(x, z, weight, epsilon, output);
         }
         else if (shape[0] > 0)
         {
-            Launch(x, z, weight, epsilon, output, terms);
+            Launch(x, z, weight, epsilon, output, terms, (int)earlyRows);
         }
     }
 
     /// <summary>Whether the norm can go to what the product behind it multiplies.</summary>
     public virtual bool MakesTerms => false;
 
-    private protected virtual void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms) =>
+    private protected virtual void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms, int earlyRows) =>
         throw new NotSupportedException("norms make no terms here");
 
     private protected abstract void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output);

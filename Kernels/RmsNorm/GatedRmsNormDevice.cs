@@ -25,7 +25,7 @@ internal sealed class GatedRmsNormDevice(KernelStream stream, DType activations)
         GatedRmsNormLauncher.Launch(stream, x.Reshape(Heads(x, weight)), z, weight, output.Reshape(Heads(x, weight)), epsilon);
     }
 
-    private protected override void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms)
+    private protected override void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms, int earlyRows)
     {
         if (!HasWarps(x, z, weight, output) || terms.Address % 8 != 0)
         {
@@ -34,11 +34,11 @@ internal sealed class GatedRmsNormDevice(KernelStream stream, DType activations)
         }
         else if (activations == DType.BF16)
         {
-            GatedRmsNormTermsRoundedLauncher.Launch(stream, x.Reshape(Heads(x, weight)), z, weight, terms, epsilon);
+            GatedRmsNormTermsRoundedLauncher.Launch(stream, x.Reshape(Heads(x, weight)), z, weight, terms, earlyRows, epsilon);
         }
         else
         {
-            GatedRmsNormTermsLauncher.Launch(stream, x.Reshape(Heads(x, weight)), z, weight, terms, epsilon);
+            GatedRmsNormTermsLauncher.Launch(stream, x.Reshape(Heads(x, weight)), z, weight, terms, earlyRows, epsilon);
         }
     }
 

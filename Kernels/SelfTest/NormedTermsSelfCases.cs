@@ -11,25 +11,25 @@ internal static class NormedTermsSelfCases
     public static IEnumerable<SelfCase> All() => [.. Residual(), .. Generated(), .. Gated()];
 
     private static IEnumerable<SelfCase> Residual() =>
-        from shape in ((int Rows, int Prompts, int Hidden)[])[(1, 1, 72), (130, 100, 2048), (6, 5, 2056), (70, 70, 512)]
+        from shape in ((int Rows, int Prompts, int Hidden, int Outputs)[])[(1, 1, 72, 536), (130, 100, 2048, 536), (6, 5, 2056, 536), (70, 70, 512, 536), (130, 100, 2048, 260)]
         from areRead in (bool[])[false, true]
-        select new SelfCase("normed_terms", $"[{shape.Rows}, {shape.Hidden}], {shape.Prompts} of prompts{(areRead ? ", read too" : "")}", F32, (set, memory) =>
+        select new SelfCase("normed_terms", $"[{shape.Rows}, {shape.Hidden}], {shape.Prompts} of prompts to {shape.Outputs}{(areRead ? ", read too" : "")}", F32, (set, memory) =>
         {
-            // More outputs than a router has, whose products take no terms.
-            const int Place = 3, Outputs = 536;
-            (int rows, int prompts, int hidden) = shape;
+            // As many outputs as a router has, and more.
+            const int Place = 3;
+            (int rows, int prompts, int hidden, int outputs) = shape;
             Shape all = new(rows, hidden);
             float[] given = SelfCases.Normal(111, all.Count), delta = SelfCases.Normal(112, all.Count);
             Tensor residual = memory.New("residual", DType.F32, all, given), sum = memory.New("sum", DType.F32, all, given), added = memory.New("delta", DType.F32, all, delta);
             Tensor norm = memory.New("norm", DType.F32, new Shape(hidden), SelfCases.Normal(113, hidden));
-            var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(Outputs, hidden), SelfCases.Normal(114, (long)Outputs * hidden)));
+            var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(outputs, hidden), SelfCases.Normal(114, (long)outputs * hidden)));
             Tensor faults = memory.New("faults", new Shape(rows), new int[rows]), expectedFaults = memory.New("expectedFaults", new Shape(rows), new int[rows]);
             Tensor normed = memory.New("normed", DType.F32, all), expectedNormed = memory.New("expectedNormed", DType.F32, all);
-            Tensor output = memory.New("output", DType.F32, new Shape(rows, Outputs)), expected = memory.New("expected", DType.F32, new Shape(rows, Outputs));
+            Tensor output = memory.New("output", DType.F32, new Shape(rows, outputs)), expected = memory.New("expected", DType.F32, new Shape(rows, outputs));
             set.AddRmsNorm.Run(sum, added, norm, 1e-6f, expectedNormed, expectedFaults, Place);
             set.Linear.Run(expectedNormed, weight, expected, prompts);
             int differences = 0;
-            if (set.NormedTerms is { } op)
+            if (set.NormedTerms is { } op && set.Linear.TakesTerms(weight))
             {
                 Tensor terms = op.Of(memory.New("terms", DType.F32, new Shape(op.Bytes(prompts, hidden) / sizeof(float))), prompts, hidden);
                 op.Run(residual, added, norm, 1e-6f, normed, terms, areRead, faults, Place);
@@ -84,7 +84,6 @@ internal static class NormedTermsSelfCases
         from shape in ((int Rows, int Heads, int Dim)[])[(70, 32, 128), (5, 3, 40)]
         select new SelfCase("normed_terms", $"[{shape.Rows}, {shape.Heads}, {shape.Dim}], gated", 2 * F32, (set, memory) =>
         {
-            // More outputs than a router has, whose products take no terms.
             const int Outputs = 536;
             (int rows, int heads, int dim) = shape;
             int width = heads * dim;
@@ -99,7 +98,7 @@ internal static class NormedTermsSelfCases
             if (set.NormedTerms is { } op && set.GatedRmsNorm.MakesTerms && set.Linear.TakesTerms(weight))
             {
                 Tensor terms = op.Of(memory.New("terms", DType.F32, new Shape(op.Bytes(rows, width) / sizeof(float))), rows, width);
-                set.GatedRmsNorm.Run(x, z, norm, 1e-6f, normed, terms);
+                set.GatedRmsNorm.Run(x, z, norm, 1e-6f, normed, terms, earlyRows: rows / 2);
                 set.Linear.Run(normed, weight, output, rows, terms);
                 differences = SelfCases.Differences(expected, output);
             }

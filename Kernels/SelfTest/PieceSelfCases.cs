@@ -3,7 +3,7 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>
-/// The self-test's calls of ops whose generated rows go to what the product behind them multiplies: the product of those, and how many of
+/// The self-test's calls of ops whose generated rows, and attention's of prompts, go to what the product behind them multiplies: the product of those, and how many of
 /// its values differ from that of the rows themselves: none. Only devices that make such rows have these calls.
 /// </summary>
 internal static class PieceSelfCases
@@ -17,7 +17,7 @@ internal static class PieceSelfCases
     private static readonly int[] Positions = [0, 63, 64, 255, 256, 300, 1023, 1500];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. DeltaNet(), .. Attention()];
+    public static IEnumerable<SelfCase> All() => [.. DeltaNet(), .. Attention(), .. AttentionTerms()];
 
     // On clusters and in groups that stay; tiles of every number of rows, not full; heads that do not fill a block, and that no kernel takes.
     private static IEnumerable<SelfCase> DeltaNet() =>
@@ -69,7 +69,37 @@ internal static class PieceSelfCases
                 set.PagedAttention.Run(shape, queries, projected, keyCache, valueCache, segments, blocks, output, promptRows: 0, pieces);
                 return [];
             });
-        }, IsAligned: true, Has: static set => set.PagedAttention.MakesPieces);
+        }, IsAligned: true, Has: static set => set.PagedAttention.MakesTerms);
+
+    // Prompts whose rows fill no tile, two of them, and generated rows behind, which stay as they are.
+    private static IEnumerable<SelfCase> AttentionTerms() =>
+        from shape in (AttentionShape[])[new(16, 2, 256), new(18, 2, 128), new(4, 1, 64), new(8, 1, 40)]
+        select new SelfCase("paged_attention", $"{shape}, prompts to a product", Split, (set, memory) =>
+        {
+            const int Rows = 92, Prompts = 90, Outputs = 536;
+            int width = shape.Heads * shape.HeadDim, differences = 0;
+            Shape keys = shape.KeyCache(Blocks), values = shape.ValueCache(Blocks);
+            Tensor queries = memory.New("queries", DType.F32, new Shape(Rows, width), SelfCases.Normal(145, (long)Rows * width));
+            Tensor projected = memory.New("projected", DType.F32, new Shape(Rows, shape.ProjectedWidth), SelfCases.Normal(146, (long)Rows * shape.ProjectedWidth));
+            Tensor keyCache = memory.New("keys", set.CacheType, keys, SelfCases.Normal(147, keys.Count)), valueCache = memory.New("values", set.CacheType, values, SelfCases.Normal(148, values.Count));
+            int[] segments = [0, 67, 64, 0, 67, 23, 0, 1, 90, 1, 70, 2, 91, 1, 3, 3];
+            Tensor blocks = memory.New("blocks", new Shape(4, Width), [.. Enumerable.Range(0, 4 * Width).Select(i => i * 7 % Blocks)]);
+            Tensor parts = memory.New("segments", new Shape(4, Segments.Columns), segments);
+            var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(Outputs, width), SelfCases.Normal(149, (long)Outputs * width)));
+            Tensor whole = memory.New("whole", DType.F32, new Shape(Rows, width)), room = memory.New("room", DType.F32, whole.Shape);
+            Tensor expected = memory.New("expected", DType.F32, new Shape(Rows, Outputs)), output = memory.New("output", DType.F32, expected.Shape);
+            set.PagedAttention.Run(shape, queries, projected, keyCache, valueCache, parts, blocks, whole, Prompts);
+            set.Linear.Run(whole, weight, expected, Prompts);
+            if (set.NormedTerms is { } maker && set.Linear.TakesTerms(weight))
+            {
+                Tensor terms = maker.Of(memory.New("terms", DType.F32, new Shape(maker.Bytes(Prompts, width) / sizeof(float))), Prompts, width);
+                set.PagedAttention.Run(shape, queries, projected, keyCache, valueCache, parts, blocks, room, Prompts, terms);
+                set.Linear.Run(room, weight, output, Prompts, terms);
+                differences = SelfCases.Differences(expected, output) + SelfCases.Differences(whole.Rows(Prompts, Rows - Prompts), room.Rows(Prompts, Rows - Prompts));
+            }
+
+            return [expected, memory.New("differences", new Shape(1), [differences])];
+        }, IsAligned: true, Rounded: 3e-3, Has: static set => set.PagedAttention.MakesTerms);
 
     // Outputs are as many as need more than half of a card's multiprocessors: else products take no pieces.
     private static Tensor[] Results(KernelSet set, GuardedMemory memory, int rows, int width, Func<Tensor, Tensor, Tensor[]> run)

@@ -56,6 +56,7 @@ public sealed class LaunchCheckTests
     {
         Refused("gated_rms_norm", "z", "f32 [T, N*D] = [3, 16]", () => Set.GatedRmsNorm.Run(F(3, 16), F(3, 8), F(8), 0, F(3, 16)));
         Refused("gated_rms_norm", "", "whole heads in a row", () => Set.GatedRmsNorm.Run(F(3, 16), F(3, 16), F(5), 0, F(3, 16)));
+        Refused("gated_rms_norm", "", "0 ≤ earlyRows < T", () => Set.GatedRmsNorm.Run(F(3, 16), F(3, 16), F(8), 0, F(3, 16), earlyRows: 3));
         Refused("gated_rms_norm", "output", "f32 [T, N*D] = [3, 16]", () => Set.GatedRmsNorm.Run(F(3, 16), F(3, 16), F(8), 0, I(3, 16)));
     }
 
@@ -109,7 +110,7 @@ public sealed class LaunchCheckTests
         Refused("paged_attention", "blocks", "i32 [S, M] = [2, 6]", () => Run(F(3, 32), blocks: I(1, 6)));
         Refused("paged_attention", "output", "contiguous rows", () => Run(F(3, 32), output: F(3, 40).Columns(0, 32)));
         Refused("paged_attention", "", "0 ≤ promptRows ≤ T", () => Run(F(3, 32), promptRows: 4));
-        Refused("paged_attention", "", "pieces of generated rows alone, on a device that makes them", () => Run(F(3, 32), pieces: F(3, 32)));
+        Refused("paged_attention", "", "terms of prompts' rows or of generated ones alone, on a device that makes them", () => Run(F(3, 32), pieces: F(3, 32)));
 
         static void Run(
             Tensor queries, Tensor projected = default, Tensor values = default, Tensor segments = default, Tensor blocks = default, Tensor output = default,

@@ -62,7 +62,7 @@ internal static class OpCatalog
         {
             all.AddRange(
             [
-                () => new LinearBench("router", c.Experts + sharedGate, c.Hidden, rows, rowClass, isGate: true),
+                () => new LinearBench("router", c.Experts + sharedGate, c.Hidden, rows, rowClass, isGate: true, given: rowClass == RowClass.Prompt ? ops : null),
                 () => new RouterBench(c.Experts, c.TopK, rows),
                 () => new ExpertsBench(ops, c.Hidden, c.ExpertWidth, c.Experts, c.TopK, rows, rowClass),
             ]);

@@ -39,6 +39,11 @@ public static class WideAccess
     [Ptx("ld.volatile.global.f32 $0, [#0];")]
     public static float Fresh(ref float source) => source;
 
+    /// <summary>Likewise four f32.</summary>
+    [IntrinsicImplementation]
+    [Ptx("ld.volatile.global.v4.u32 {$0, $1, $2, $3}, [#0];")]
+    public static U4 Fresh4(ref float source) => default;
+
     /// <summary>Writes four words.</summary>
     [IntrinsicImplementation]
     [Ptx("st.global.v4.u32 [#0], {#1, #2, #3, #4};")]

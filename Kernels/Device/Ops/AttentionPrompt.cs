@@ -38,9 +38,11 @@ public static class AttentionPrompt
     /// <param name="segments">All of the step.</param>
     /// <param name="blocks">The cache blocks of each segment.</param>
     /// <param name="output">f32.</param>
+    /// <param name="terms">Pairs of bf16: the rows as terms (<see cref="ActivationTerms"/>), which are then written instead of the output; or of no words.</param>
     /// <param name="sequences">S.</param>
     /// <param name="heads">Query heads.</param>
     /// <param name="columns">D-wide columns of a projected row.</param>
+    /// <param name="words">W.</param>
     /// <param name="blockStride">Elements from a segment's blocks to the next.</param>
     /// <param name="rows">Rows of prompts, the step's first.</param>
     /// <param name="kvHeads">Key/value heads, a 128th of the query heads at least.</param>
@@ -61,9 +63,11 @@ public static class AttentionPrompt
         [Shape("S", "4")] ArrayView<int> segments,
         [Shape("S", "M")] ArrayView<int> blocks,
         [Shape("T", "Heads", "D")] ArrayView<float> output,
+        [Shape("R", "W")] ArrayView<int> terms,
         [Extent("S")] int sequences,
         [Extent("Heads")] int heads,
         [Extent("P")] int columns,
+        [Extent("W")] int words,
         [RowStride("blocks")] int blockStride,
         int rows,
         int kvHeads,
@@ -92,7 +96,7 @@ public static class AttentionPrompt
         {
             WarpGroup.TakeRegisters(240);
             DependentLaunch.Wait();
-            Attend<TColumns, TTerms>(memory, role - 1, queries, projected, segments, output, sequences, heads, kvHead * group, group, columns, tile, tileRows, rows);
+            Attend<TColumns, TTerms>(memory, role - 1, queries, projected, segments, output, terms, sequences, heads, kvHead * group, group, columns, words, tile, tileRows, rows);
         }
     }
 
@@ -172,11 +176,13 @@ public static class AttentionPrompt
         ArrayView<float> projected,
         ArrayView<int> segments,
         ArrayView<float> output,
+        ArrayView<int> terms,
         int sequences,
         int heads,
         int firstHead,
         int group,
         int columns,
+        int words,
         int tile,
         int tileRows,
         int rows)
@@ -250,7 +256,7 @@ public static class AttentionPrompt
                 WarpGroup.Wait(0);
                 AttentionRing.Release(memory, place.Stage);
                 place = AttentionRing.Next<TTerms>(place);
-                Leave<TColumns>(projected, output, part.Start, firstHead, heads, group, columns, part.Rows * group, own, pair, 1 / upper, 1 / lower);
+                Leave<TColumns, TTerms>(projected, output, terms, part.Start, firstHead, heads, group, columns, words, part.Rows * group, own, pair, 1 / upper, 1 / lower);
             }
         }
     }
@@ -309,16 +315,30 @@ public static class AttentionPrompt
     }
 
     // The mixed values, divided by their weights, times the gates, which come 64 columns at a time.
-    private static void Leave<TColumns>(
-        ArrayView<float> projected, ArrayView<float> output, int start, int firstHead, int heads, int group, int columns, int count, int own, int pair, float upper, float lower)
+    private static void Leave<TColumns, TTerms>(
+        ArrayView<float> projected,
+        ArrayView<float> output,
+        ArrayView<int> terms,
+        int start,
+        int firstHead,
+        int heads,
+        int group,
+        int columns,
+        int words,
+        int count,
+        int own,
+        int pair,
+        float upper,
+        float lower)
         where TColumns : struct, IColumnTile
+        where TTerms : struct, IActivationTerms
     {
         int known = Math.Min(own, count - 1), row = start + (known / group), head = firstHead + (known % group);
-        long upperGate = ((((long)row * columns) + (2 * head) + 1) * TColumns.Columns) + pair, upperTarget = ((((long)row * heads) + head) * TColumns.Columns) + pair;
+        long upperGate = ((((long)row * columns) + (2 * head) + 1) * TColumns.Columns) + pair, upperTarget = Target<TColumns>(row, head, heads, words, pair);
         known = Math.Min(own + 8, count - 1);
         row = start + (known / group);
         head = firstHead + (known % group);
-        long lowerGate = ((((long)row * columns) + (2 * head) + 1) * TColumns.Columns) + pair, lowerTarget = ((((long)row * heads) + head) * TColumns.Columns) + pair;
+        long lowerGate = ((((long)row * columns) + (2 * head) + 1) * TColumns.Columns) + pair, lowerTarget = Target<TColumns>(row, head, heads, words, pair);
         for (int part = 0; part < TColumns.Columns / 8; part += Ahead)
         {
             var gate = new float[Ahead * 4];
@@ -340,7 +360,17 @@ public static class AttentionPrompt
                 gate[(i * 4) + 3] = Accumulators.Get(sum + 3) * lower * Scalar.Sigmoid(gate[(i * 4) + 3]);
             }
 
-            if (own < count)
+            if (words > 0)
+            {
+                for (int i = 0; i < Ahead; i++)
+                {
+                    U4 pairs = SplitProducts.Pairs(gate[i * 4], gate[(i * 4) + 1], gate[(i * 4) + 2], gate[(i * 4) + 3]);
+                    Leave<TTerms>(terms, upperTarget + ((part + i) * 4), words, own < count, pairs.X, pairs.Z);
+                    Leave<TTerms>(terms, lowerTarget + ((part + i) * 4), words, own + 8 < count, pairs.Y, pairs.W);
+                }
+            }
+
+            if (words == 0 && own < count)
             {
                 for (int i = 0; i < Ahead; i++)
                 {
@@ -348,12 +378,30 @@ public static class AttentionPrompt
                 }
             }
 
-            if (own + 8 < count)
+            if (words == 0 && own + 8 < count)
             {
                 for (int i = 0; i < Ahead; i++)
                 {
                     WideAccess.Store2(ref output[lowerTarget + ((part + i) * 8)], gate[(i * 4) + 2], gate[(i * 4) + 3]);
                 }
+            }
+        }
+    }
+
+    // Of a row and head, as the output or the terms count.
+    private static long Target<TColumns>(int row, int head, int heads, int words, int pair)
+        where TColumns : struct, IColumnTile =>
+        words == 0 ? ((((long)row * heads) + head) * TColumns.Columns) + pair : ((long)row * words) + (((head * TColumns.Columns) + pair) >> 1);
+
+    private static void Leave<TTerms>(ArrayView<int> terms, long at, int words, bool exists, uint first, uint second)
+        where TTerms : struct, IActivationTerms
+    {
+        if (exists)
+        {
+            terms[at] = (int)first;
+            if (TTerms.Count == 2)
+            {
+                terms[at + (words >> 1)] = (int)second;
             }
         }
     }

@@ -34,11 +34,11 @@ public static class ExpertTiles
     }
 
     /// <summary>Whether an expert's tiles come before another's.</summary>
-    public static bool IsBefore(int rows, int expert, int otherRows, int other)
-    {
-        int most = Most(rows), otherMost = Most(otherRows);
-        return most > otherMost || (most == otherMost && (rows > otherRows || (rows == otherRows && expert < other)));
-    }
+    public static bool IsBefore(int rows, int expert, int otherRows, int other) => IsBefore(Most(rows), rows, expert, Most(otherRows), otherRows, other);
+
+    /// <summary>The same where the steps of their largest tiles are known.</summary>
+    public static bool IsBefore(int most, int rows, int expert, int otherMost, int otherRows, int other) =>
+        most > otherMost || (most == otherMost && (rows > otherRows || (rows == otherRows && expert < other)));
 
     /// <summary>
     /// The unit that a group takes in a round; the first that does not exist is the last. Each round every group moves on by

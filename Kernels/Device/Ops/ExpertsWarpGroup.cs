@@ -28,7 +28,7 @@ public static class ExpertsWarpGroup
     /// <param name="sharedGate">bf16, the gates of expert number E, which every row has; any matrix where there is none.</param>
     /// <param name="sharedUp">Likewise its ups.</param>
     /// <param name="rows">The same memory as <paramref name="inner"/>.</param>
-    /// <param name="plan">What <see cref="ExpertsPlan"/> made.</param>
+    /// <param name="plan">What <see cref="ExpertsOrder"/> made.</param>
     /// <param name="places">The row of each place.</param>
     /// <param name="x">What <see cref="ActivationTerms"/> made of the rows: P is its terms times H rounded up to 64.</param>
     /// <param name="packed">P.</param>
@@ -68,7 +68,7 @@ public static class ExpertsWarpGroup
     /// <param name="sharedDown">bf16, of expert number E; any matrix where there is none.</param>
     /// <param name="parts">f32; H is a multiple of 4.</param>
     /// <param name="sums">The same memory as <paramref name="parts"/>.</param>
-    /// <param name="plan">What <see cref="ExpertsPlan"/> made.</param>
+    /// <param name="plan">What <see cref="ExpertsOrder"/> made.</param>
     /// <param name="packed">Q.</param>
     /// <param name="outputs">H.</param>
     /// <param name="downStep">Rows from an expert's first to the next one's.</param>

@@ -27,14 +27,17 @@ public static class GatedRmsNormWarp
         float epsilon)
     {
         int own = (Grid.IdxX * Warps) + (Group.IdxX >> 5), at = Math.Min(own, (rows * heads) - 1), d = (Group.IdxX & 31) * 4;
-        U4 y = Norm(x, z, weight, heads, zStride, epsilon, at, d);
+        U4 y = Norm(WideAccess.Load(ref x[((long)at * Dim) + d]), z, weight, heads, zStride, epsilon, at, d);
         if (own == at)
         {
             WideAccess.Store(ref output[((long)at * Dim) + d], y);
         }
     }
 
-    /// <summary>The same to the bf16 terms that the product behind it multiplies (<see cref="ActivationTerms"/>).</summary>
+    /// <summary>
+    /// The same to the bf16 terms that the product behind it multiplies (<see cref="ActivationTerms"/>). Groups whose rows are early, there before the
+    /// launch before this one began, do not wait for that: they run beside the last walk of a delta rule, which leaves much of a large card idle.
+    /// </summary>
     /// <param name="x">f32.</param>
     /// <param name="z">f32.</param>
     /// <param name="weight">f32.</param>
@@ -43,6 +46,7 @@ public static class GatedRmsNormWarp
     /// <param name="heads">N.</param>
     /// <param name="zStride">Elements from a row to the next.</param>
     /// <param name="packed">P.</param>
+    /// <param name="earlyRows">The first rows that are early: less than T, so that who waits for this launch's end waits for that before it too.</param>
     /// <param name="epsilon">ε.</param>
     [Kernel("gated_rms_norm_terms", Threads, groups: "T*N/8")]
     [Instance("", typeof(SplitTerms))]
@@ -57,11 +61,24 @@ public static class GatedRmsNormWarp
         [Extent("N")] int heads,
         [RowStride("z")] int zStride,
         [Extent("P")] int packed,
+        int earlyRows,
         float epsilon)
         where TTerms : struct, IActivationTerms
     {
+        DependentLaunch.Allow();
         int own = (Grid.IdxX * Warps) + (Group.IdxX >> 5), at = Math.Min(own, (rows * heads) - 1), d = (Group.IdxX & 31) * 4, row = at / heads;
-        U4 y = Norm(x, z, weight, heads, zStride, epsilon, at, d);
+        var given = default(U4);
+        if ((Grid.IdxX + 1) * Warps <= earlyRows * heads)
+        {
+            given = WideAccess.Fresh4(ref x[((long)at * Dim) + d]);
+        }
+        else
+        {
+            DependentLaunch.Wait();
+            given = WideAccess.Load(ref x[((long)at * Dim) + d]);
+        }
+
+        U4 y = Norm(given, z, weight, heads, zStride, epsilon, at, d);
         U4 pairs = SplitProducts.Pairs(Interop.IntAsFloat(y.X), Interop.IntAsFloat(y.Y), Interop.IntAsFloat(y.Z), Interop.IntAsFloat(y.W));
         long to = ((long)row * packed) + ((at - (row * heads)) * Dim) + d;
         if (own == at)
@@ -75,10 +92,9 @@ public static class GatedRmsNormWarp
     }
 
     // A lane's four of a head.
-    private static U4 Norm(ArrayView<float> x, ArrayView<float> z, ArrayView<float> weight, int heads, int zStride, float epsilon, int at, int d)
+    private static U4 Norm(U4 bits, ArrayView<float> z, ArrayView<float> weight, int heads, int zStride, float epsilon, int at, int d)
     {
         int row = at / heads, head = at - (row * heads);
-        U4 bits = WideAccess.Load(ref x[((long)at * Dim) + d]);
         U4 gates = WideAccess.Load(ref z[((long)row * zStride) + (head * Dim) + d]);
         U4 scales = WideAccess.Load(ref weight[d]);
         float a = Interop.IntAsFloat(bits.X), b = Interop.IntAsFloat(bits.Y), c = Interop.IntAsFloat(bits.Z), e = Interop.IntAsFloat(bits.W);

@@ -4,9 +4,9 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// linear, prompt rows and few outputs, on Hopper: a router's. A group has 64 rows and all columns, so rows are read once,
-/// as they are: two warp groups round blocks of 64 along k to terms in shared memory while the copy engine brings the weights,
-/// the other two multiply 136 outputs each with wgmma.
+/// linear, prompt rows and few outputs, on Hopper: a router's. A group has 64 rows and all columns, so rows are read once:
+/// as they are, where two warp groups round blocks of 64 along k to terms in shared memory while the copy engine brings the weights,
+/// or as the terms that the norm before left, which the copy engine brings too. Two more warp groups multiply 136 outputs each with wgmma.
 /// <para>
 /// The order of an output: k is cut into four slices, whatever the number of rows. A slice is one chain of products in
 /// ascending k, for each block of 64 the first terms' four before the second's; slices are added in their order. A group
@@ -30,7 +30,7 @@ public static class LinearSlices
     /// <summary>Blocks on their way, barriers, and up to a multiple of 1,024.</summary>
     public const int SharedBytes = (Stages * StageBytes) + BarrierBytes + 1024;
 
-    private const int Threads = 512;
+    private const int Threads = 512, TermThreads = 384;
     private const int GroupThreads = 128;
     private const int Stages = 4;
     private const int TermBytes = Rows * Depth * 2;
@@ -78,19 +78,9 @@ public static class LinearSlices
         int group = Lanes.First(Group.IdxX >> 7), columnTiles = (whole + Columns - 1) / Columns, parts = Slices / slices;
         int part = Grid.IdxX % parts, tile = Grid.IdxX / parts, across = tile % columnTiles, row = tile / columnTiles * Rows;
         int sliceBlocks = inputs / (Depth * Slices), blocks = sliceBlocks * slices, begin = part * blocks;
-        if (Group.IdxX == 0)
-        {
-            for (int i = 0; i < Stages; i++)
-            {
-                // Four warps that wrote terms, and the thread that had the weights copied.
-                AsyncBarrier.Initialize(full + (uint)(i * 8), 5);
-                AsyncBarrier.Initialize(empty + (uint)(i * 8), 2);
-            }
 
-            AsyncBarrier.FenceInitialized();
-        }
-
-        Group.Barrier();
+        // Four warps that wrote terms, and the thread that had the weights copied.
+        Start(full, empty, 5);
         if (group < 2)
         {
             WarpGroup.ReleaseRegisters(88);
@@ -102,6 +92,54 @@ public static class LinearSlices
             DependentLaunch.Wait();
             Multiply(memory, full, empty, group - 2, sliceBlocks, slices);
             Store(output, (long)part * rows, row, rows, outputStride, group - 2, across, columnTiles, whole, outputs);
+        }
+    }
+
+    /// <summary>Multiplies rows that are terms: the same bits.</summary>
+    /// <param name="weight">As above.</param>
+    /// <param name="more">As above.</param>
+    /// <param name="x">What <see cref="ActivationTerms"/> made, two of them: P is 2·K.</param>
+    /// <param name="output">As above, and so all others.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="inputs">K.</param>
+    /// <param name="outputs">N.</param>
+    /// <param name="outputStride">Elements from a row to the next.</param>
+    /// <param name="whole">Outputs before those that the last columns' groups have beside.</param>
+    /// <param name="slices">Slices of a group: 4 or 1.</param>
+    [Kernel("linear_slices_terms", TermThreads, groups: "*", Unroll = true)]
+    [Cuda("sm_90a", SharedBytes = SharedBytes)]
+    public static void Terms(
+        [Shape("N", "K"), Tile(BoxRows)] TensorMap<ushort> weight,
+        [Shape("N", "K"), Tile(MoreColumns)] TensorMap<ushort> more,
+        [Shape("T", "P"), Tile(Rows)] TensorMap<ushort> x,
+        [Shape("S", "N")] ArrayView<float> output,
+        [Extent("T")] int rows,
+        [Extent("K")] int inputs,
+        [Extent("N")] int outputs,
+        [RowStride("output")] int outputStride,
+        int whole,
+        int slices)
+    {
+        DependentLaunch.Allow();
+        uint memory = (CudaShared.Base() + 1023u) & ~1023u, full = memory + (Stages * StageBytes), empty = full + 64u;
+        int group = Lanes.First(Group.IdxX >> 7), columnTiles = (whole + Columns - 1) / Columns, parts = Slices / slices;
+        int part = Grid.IdxX % parts, tile = Grid.IdxX / parts, across = tile % columnTiles, row = tile / columnTiles * Rows;
+        int sliceBlocks = inputs / (Depth * Slices), blocks = sliceBlocks * slices, begin = part * blocks;
+        Start(full, empty, 1);
+        if (group == 0)
+        {
+            WarpGroup.ReleaseRegisters(40);
+            if (Group.IdxX == 0)
+            {
+                BringTerms(memory, full, empty, begin, blocks, row, inputs, across * Columns, whole);
+            }
+        }
+        else
+        {
+            WarpGroup.TakeRegisters(232);
+            DependentLaunch.Wait();
+            Multiply(memory, full, empty, group - 1, sliceBlocks, slices);
+            Store(output, (long)part * rows, row, rows, outputStride, group - 1, across, columnTiles, whole, outputs);
         }
     }
 
@@ -154,6 +192,48 @@ public static class LinearSlices
 
     private static float Sum(uint a, uint b, uint c, uint d) => Interop.IntAsFloat(a) + Interop.IntAsFloat(b) + Interop.IntAsFloat(c) + Interop.IntAsFloat(d);
 
+    // Makes the barriers; every thread calls it.
+    private static void Start(uint full, uint empty, int arrivals)
+    {
+        if (Group.IdxX == 0)
+        {
+            for (int i = 0; i < Stages; i++)
+            {
+                AsyncBarrier.Initialize(full + (uint)(i * 8), arrivals);
+                AsyncBarrier.Initialize(empty + (uint)(i * 8), 2);
+            }
+
+            AsyncBarrier.FenceInitialized();
+        }
+
+        Group.Barrier();
+    }
+
+    // One thread's. The first weights come while the kernel before this one still runs. Rows past the end are zeros.
+    private static void BringTerms(uint memory, uint full, uint empty, int begin, int blocks, int row, int inputs, int column, int whole)
+    {
+        int ahead = Math.Min(blocks, Stages);
+        for (int block = 0; block < ahead; block++)
+        {
+            BringWeights(memory, full, 0, block, begin + block, column, whole, 2 * TermBytes);
+        }
+
+        DependentLaunch.Wait();
+        for (int block = 0; block < blocks; block++)
+        {
+            int stage = block % Stages;
+            if (block >= Stages)
+            {
+                AsyncBarrier.Wait(empty + (uint)(stage * 8), ((block / Stages) & 1) ^ 1);
+                BringWeights(memory, full, 0, stage, begin + block, column, whole, 2 * TermBytes);
+            }
+
+            uint at = memory + (uint)(stage * StageBytes), barrier = full + (uint)(stage * 8);
+            TensorCopy.Load(at, TensorCopy.Map(2), (begin + block) * Depth, row, barrier);
+            TensorCopy.Load(at + TermBytes, TensorCopy.Map(2), inputs + ((begin + block) * Depth), row, barrier);
+        }
+    }
+
     // Each of two warp groups takes every other block.
     private static void Bring(
         uint memory, uint full, uint empty, ArrayView<float> x, int group, int begin, int blocks, int row, int rows, int xStride, int column, int whole)
@@ -163,7 +243,7 @@ public static class LinearSlices
         // Weights are nobody's output: the first come while the kernel before this one still runs.
         for (int block = group; block < Math.Min(blocks, Stages); block += 2)
         {
-            BringWeights(memory, full, thread, block, begin + block, column, whole);
+            BringWeights(memory, full, thread, block, begin + block, column, whole, 0);
         }
 
         DependentLaunch.Wait();
@@ -184,7 +264,7 @@ public static class LinearSlices
             if (block >= Stages)
             {
                 AsyncBarrier.Wait(empty + (uint)(stage * 8), ((block / Stages) & 1) ^ 1);
-                BringWeights(memory, full, thread, stage, begin + block, column, whole);
+                BringWeights(memory, full, thread, stage, begin + block, column, whole, 0);
             }
 
             uint at = memory + (uint)(stage * StageBytes) + place;
@@ -206,13 +286,13 @@ public static class LinearSlices
         }
     }
 
-    // What lies beyond N reads as zero.
-    private static void BringWeights(uint memory, uint full, int thread, int stage, int block, int column, int whole)
+    // And more bytes to come. What lies beyond N reads as zero.
+    private static void BringWeights(uint memory, uint full, int thread, int stage, int block, int column, int whole, int more)
     {
         if (thread == 0)
         {
             uint barrier = full + (uint)(stage * 8), at = memory + (uint)((stage * StageBytes) + (2 * TermBytes));
-            AsyncBarrier.ArriveExpecting(barrier, WeightBytes);
+            AsyncBarrier.ArriveExpecting(barrier, WeightBytes + more);
             TensorCopy.Load(at, TensorCopy.Map(0), block * Depth, column, barrier);
             TensorCopy.Load(at + (BoxRows * 128), TensorCopy.Map(0), block * Depth, column + BoxRows, barrier);
             TensorCopy.Load(at + (Columns * 128), TensorCopy.Map(1), block * Depth, whole, barrier);

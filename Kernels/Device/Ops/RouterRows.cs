@@ -293,7 +293,7 @@ public static class RouterRows
                 given[i] = SharedWords.Load(table + (uint)(Math.Min(lane + (i * 32), count - 1) * sizeof(float)));
             }
 
-            ChosenExpert chosen = RowChoice.Choose<TExperts>(given, count, topK, renormalise);
+            ChosenExpert chosen = RowChoice.Choose<TExperts>(SharedMemory.Allocate<int>(RowChoice.ListWords), given, count, topK, renormalise);
             if (lane < topK)
             {
                 experts[((long)rank * topK) + lane] = chosen.Expert;

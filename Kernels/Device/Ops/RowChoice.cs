@@ -12,6 +12,9 @@ public static class RowChoice
     /// <summary>The largest K: a lane keeps what was chosen at its rank.</summary>
     public const int MostChosen = Threads;
 
+    /// <summary>What <see cref="Choose"/> takes of shared memory, in words.</summary>
+    public const int ListWords = 2 * Places;
+
     /// <summary>Logits of a lane come in so many, those that the portable kernel's threads sum up first.</summary>
     public const int Line = 8;
 
@@ -38,12 +41,13 @@ public static class RowChoice
     }
 
     /// <summary>Softmax over all experts; the K largest by rank, ties to the lower index.</summary>
+    /// <param name="list">The warp's own <see cref="ListWords"/>.</param>
     /// <param name="given">The lanes' logits.</param>
     /// <param name="count">E.</param>
     /// <param name="topK">K, at most <see cref="MostChosen"/>.</param>
     /// <param name="renormalise">Not 0 where the weights are divided by their sum.</param>
     /// <returns>In lane r, below K, the expert at rank r and its weight.</returns>
-    public static ChosenExpert Choose<TExperts>(float[] given, int count, int topK, int renormalise)
+    public static ChosenExpert Choose<TExperts>(ArrayView<int> list, float[] given, int count, int topK, int renormalise)
         where TExperts : struct, IExpertLanes
     {
         // 0 is below the place of every number: what is missing, and later what has been chosen.
@@ -80,7 +84,6 @@ public static class RowChoice
         // A NaN anywhere, or an infinity above all, makes the sum NaN: no choice is right then, but the experts' op needs
         // some, so it gets the first ones, with weights that tell.
         bool fault = float.IsNaN(total);
-        ArrayView<int> list = SharedMemory.Allocate<int>(2 * Places);
         uint least = Least(top, topK);
         int listed = List<TExperts>(list, places, least);
         uint ownPlace = 0, ownExpert = (uint)lane;

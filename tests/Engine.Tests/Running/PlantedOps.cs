@@ -70,7 +70,7 @@ internal static class PlantedOps
             PartSum = right.PartSum,
             GatedRmsNorm = terms ? new TermOps.GatedNorm(right.GatedRmsNorm) : right.GatedRmsNorm,
             Linear = plant == Plant.Sums ? new SumOps.Product(linear) : linear,
-            GateLinear = right.GateLinear,
+            GateLinear = plant == Plant.Sums ? new TermOps.Product(right.GateLinear) : right.GateLinear,
             RotaryTable = right.RotaryTable,
             PrepareAttention = plant == Plant.PaddingRowWithSlot ? new PaddedAttention(right.PrepareAttention) : right.PrepareAttention,
             PagedAttention = terms ? new TermOps.Attention(right.PagedAttention) : counts ? new CountedAttention(right.PagedAttention) : right.PagedAttention,
@@ -168,7 +168,7 @@ internal static class PlantedOps
         private protected override bool KeepsVersions => true;
 
         private protected override void Launch(
-            DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output)
+            DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output, long segmentRows)
         {
             using HostBuffer memory = HostBuffer.For(DType.F32, b.Shape);
             Tensor rounded = memory.View(DType.F32, b.Shape);

@@ -76,7 +76,7 @@ internal static class TermOps
 
         private protected override void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output) => right.Run(x, z, weight, epsilon, output);
 
-        private protected override void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms)
+        private protected override void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms, int earlyRows)
         {
             right.Run(x, z, weight, epsilon, output);
             output.AsSpan<float>().CopyTo(new Tensor(DType.F32, output.Shape, terms.Address).AsSpan<float>());
@@ -109,22 +109,22 @@ internal static class TermOps
     /// <summary>Attention.</summary>
     internal sealed class Attention(PagedAttention right) : PagedAttention
     {
-        /// <summary>Calls whose rows went to pieces.</summary>
-        public int Runs { get; private set; }
+        /// <summary>Calls whose prompts' rows went to terms, and whose generated ones did.</summary>
+        public (int Prompts, int Generated) Runs { get; private set; }
 
         public override DType CacheType => right.CacheType;
 
-        public override bool MakesPieces => true;
+        public override bool MakesTerms => true;
 
         private protected override void Launch(
-            AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, Tensor pieces,
+            AttentionShape shape, Tensor queries, Tensor projected, Tensor keys, Tensor values, Tensor segments, Tensor blocks, Tensor output, Tensor terms,
             long promptRows)
         {
             right.Run(shape, queries, projected, keys, values, segments, blocks, output, promptRows);
-            if (!pieces.IsEmpty)
+            if (!terms.IsEmpty)
             {
-                Leave(output, pieces);
-                Runs++;
+                Leave(promptRows > 0 ? output.Rows(0, promptRows) : output, terms);
+                Runs = promptRows > 0 ? Runs with { Prompts = Runs.Prompts + 1 } : Runs with { Generated = Runs.Generated + 1 };
             }
         }
     }

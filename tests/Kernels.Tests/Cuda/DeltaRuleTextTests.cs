@@ -97,6 +97,32 @@ public sealed partial class DeltaRuleTextTests
         Assert.InRange(cells.IndexOf(Allow, StringComparison.Ordinal), 0, cells.IndexOf(Wait, StringComparison.Ordinal));
     }
 
+    // Sixteen cells are prepared at a time, and the last sequence's state goes from one walk to the next.
+    [Fact]
+    public void Cells_that_are_prepared_apart_are_one_sequence() =>
+        Assert.Equal(["delta_rule_cells", "delta_rule_walk", "delta_rule_cells", "delta_rule_walk"], Check(Shape, Part(11, Shape, 64, 1035)));
+
+    // What the norm behind reads before the last walk has ended lies in cells of those before it, wherever sequences end.
+    [Theory]
+    [InlineData(8192, 1, long.MaxValue, 4, 6144)]
+    [InlineData(8192, 1, 64, 1, 0)]
+    [InlineData(2048, 1, long.MaxValue, 2, 1024)]
+    [InlineData(2049, 1, long.MaxValue, 3, 2048)]
+    [InlineData(1024, 1, long.MaxValue, 1, 0)]
+    [InlineData(4096, 2, long.MaxValue, 3, 4033)]
+    [InlineData(4096, 64, long.MaxValue, 2, 127)]
+    public void Rows_of_all_walks_but_the_last_are_early(int rows, int sequences, long segmentRows, int walks, int early)
+    {
+        using var stream = new PtxStream(MatrixUnits.WarpGroup) { IsIdle = true };
+        KernelSet set = DeviceKernelSet.Create(stream);
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Tensor convolved = memory.New("convolved", DType.F32, new Shape(rows, Shape.Channels)), gates = memory.New("gates", DType.F32, new Shape(rows, 1)), heads = memory.New("heads", DType.F32, new Shape(1));
+        Tensor state = memory.New("state", DType.F32, Shape.State(1)), segments = memory.New("segments", DType.I32, new Shape(sequences, Segments.Columns)), output = memory.New("output", DType.F32, new Shape(rows, Shape.ValueWidth));
+        set.PromptDeltaRule.Run(Shape, convolved, gates, gates, heads, heads, state, segments, output, segmentRows);
+        Assert.Equal(walks, stream.Ran.Count(static k => k == "delta_rule_walk"));
+        Assert.Equal(early, set.PromptDeltaRule.EarlyRows(Shape, convolved, sequences, Math.Min(segmentRows, rows)));
+    }
+
     [Fact]
     public void Heads_and_columns_lie_where_they_belong()
     {

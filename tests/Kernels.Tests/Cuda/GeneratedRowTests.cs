@@ -176,6 +176,9 @@ public sealed class GeneratedRowTests
         const int Rows = 3;
         using var stream = new PtxStream(MatrixUnits.Warp);
         using var plain = new PtxStream(MatrixUnits.None);
+
+        // Rows are many there: four to a group, of which the last row's is nobody's.
+        using var many = new PtxStream(MatrixUnits.Warp) { Processors = 0 };
         float[] values = SelfCases.Normal(21, Rows * experts).ToArray();
         values[experts / 2] = values[3] = values[experts - 1] = 4;
         for (int i = 0; i < values.Length; i++)
@@ -192,13 +195,17 @@ public sealed class GeneratedRowTests
 
         foreach (bool renormalise in (bool[])[true, false])
         {
-            (int[] chosen, float[] weights) = Route(stream, renormalise);
             (int[] expected, float[] shares) = Route(plain, renormalise);
-            Assert.Equal(expected, chosen);
-            Assert.Equal(shares.Select(BitConverter.SingleToInt32Bits), weights.Select(BitConverter.SingleToInt32Bits));
+            foreach (PtxStream on in (PtxStream[])[stream, many])
+            {
+                (int[] chosen, float[] weights) = Route(on, renormalise);
+                Assert.Equal(expected, chosen);
+                Assert.Equal(shares.Select(BitConverter.SingleToInt32Bits), weights.Select(BitConverter.SingleToInt32Bits));
+            }
         }
 
         Assert.All(stream.Ran, k => Assert.StartsWith("expert_router_warp", k, StringComparison.Ordinal));
+        Assert.All(many.Ran, k => Assert.StartsWith("expert_router_rows", k, StringComparison.Ordinal));
         Assert.All(plain.Ran, k => Assert.Equal("expert_router", k));
 
         (int[] Chosen, float[] Weights) Route(PtxStream on, bool renormalise)

@@ -74,6 +74,21 @@ public sealed class LinearSlicesTests
         }
     }
 
+    // A slice a group and all four; rows that fill no tile, columns of several.
+    [Theory]
+    [InlineData(70, 257)]
+    [InlineData(130, 257)]
+    [InlineData(5, 513)]
+    public void Rows_given_as_terms_have_the_bits_of_the_rows(int rows, int outputs)
+    {
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        float[] x = SelfCases.Normal(7, rows * Inputs), w = [.. SelfCases.Normal(8, outputs * Inputs).Select(BF16.Round)], expected = Run(stream, x, rows, w, outputs);
+        string[] ran = [.. stream.Ran.Select(static k => k.Replace("linear_slices", "linear_slices_terms", StringComparison.Ordinal).Replace("_terms_join", "_join", StringComparison.Ordinal))];
+        stream.Ran.Clear();
+        Assert.Equal(expected, Run(stream, x, rows, w, outputs, asTerms: true));
+        Assert.Equal(["activation_terms_wide", .. ran], stream.Ran);
+    }
+
     // 132 multiprocessors; tiles of 64 rows.
     [Theory]
     [InlineData(512, 257, false)]
@@ -94,15 +109,26 @@ public sealed class LinearSlicesTests
     public void Few_outputs_of_long_sums_are_sliced(int outputs, int inputs, bool sliced) => Assert.Equal(sliced, LinearMatrixUnits.IsSliced(outputs, inputs));
 
     [Theory]
-    [InlineData("wgmma.wait_group.sync.aligned 1;", "wgmma.wait_group.sync.aligned 2;")]
-    [InlineData("wgmma.wait_group.sync.aligned 0;", "")]
-    [InlineData("mbarrier.arrive.expect_tx.shared::cta.b64 state, [", "mbarrier.arrive.shared::cta.b64 state, [")]
-    public void The_model_sees_what_waits_too_little(string from, string to)
+    [InlineData("linear_slices", "wgmma.wait_group.sync.aligned 1;", "wgmma.wait_group.sync.aligned 2;")]
+    [InlineData("linear_slices", "wgmma.wait_group.sync.aligned 0;", "")]
+    [InlineData("linear_slices", "mbarrier.arrive.expect_tx.shared::cta.b64 state, [", "mbarrier.arrive.shared::cta.b64 state, [")]
+    [InlineData("linear_slices_terms", "wgmma.wait_group.sync.aligned 1;", "wgmma.wait_group.sync.aligned 2;")]
+    [InlineData("linear_slices_terms", "wgmma.wait_group.sync.aligned 0;", "")]
+    [InlineData("linear_slices_terms", "mbarrier.arrive.expect_tx.shared::cta.b64 state, [", "mbarrier.arrive.shared::cta.b64 state, [")]
+    public void The_model_sees_what_waits_too_little(string kernel, string from, string to)
     {
         const int Rows = 5, Outputs = 20, Long = 2048;
         float[] x = SelfCases.Normal(5, Rows * Long);
-        ushort[] w = [.. SelfCases.Normal(6, Outputs * Long).Select(BF16.FromFloat)];
-        string text = Encoding.UTF8.GetString(KernelArchive.Read("sm_90a", "linear_slices.ptx"));
+        ushort[] w = [.. SelfCases.Normal(6, Outputs * Long).Select(BF16.FromFloat)], terms = new ushort[2 * Rows * Long];
+        for (int i = 0; i < x.Length; i++)
+        {
+            int first = (i / Long * 2 * Long) + (i % Long);
+            terms[first] = BF16.FromFloat(x[i]);
+            terms[first + Long] = BF16.FromFloat(x[i] - BF16.ToFloat(terms[first]));
+        }
+
+        bool asTerms = kernel.EndsWith("terms", StringComparison.Ordinal);
+        string text = Encoding.UTF8.GetString(KernelArchive.Read("sm_90a", kernel + ".ptx"));
         Assert.Contains(from, text, StringComparison.Ordinal);
         float[] right = Whole(text, true);
         Assert.Equal(right, Whole(text, false));
@@ -119,22 +145,38 @@ public sealed class LinearSlicesTests
             var machine = new PtxMachine(new PtxProgram(text), LinearSlices.SharedBytes) { LateCopies = lateCopies, LateProducts = !lateCopies };
             machine.Map(new PtxTensor(new PtxMemory(w), 2, Outputs, Long, Long, 128));
             machine.Map(new PtxTensor(new PtxMemory(w), 2, Outputs, Long, Long, 16));
-            machine.View(new PtxMemory(x), x.Length);
+            if (asTerms)
+            {
+                machine.Map(new PtxTensor(new PtxMemory(terms), 2, Rows, 2 * Long, 2 * Long, 64));
+            }
+            else
+            {
+                machine.View(new PtxMemory(x), x.Length);
+            }
+
             machine.View(new PtxMemory(y), y.Length);
-            Array.ForEach([Rows, Long, Outputs, Long, Outputs, Outputs, 4], machine.Number);
+            Array.ForEach<int>(asTerms ? [Rows, Long, Outputs, Outputs, Outputs, 4] : [Rows, Long, Outputs, Long, Outputs, Outputs, 4], machine.Number);
             machine.Run(1);
             return y;
         }
     }
 
-    private static float[] Run(PtxStream stream, float[] x, int rows, float[] w, int outputs)
+    private static float[] Run(PtxStream stream, float[] x, int rows, float[] w, int outputs, bool asTerms = false)
     {
         KernelSet kernels = DeviceKernelSet.Create(stream);
         using var memory = new GuardedMemory(kernels) { IsAligned = true };
         Tensor output = memory.New("output", DType.F32, new Shape(rows, Stride));
         output.AsSpan<float>().Fill(7);
-        kernels.Linear.Run(
-            memory.New("x", DType.F32, new Shape(rows, Inputs), x), new LinearWeight(memory.New("w", DType.BF16, new Shape(outputs, Inputs), w)), output.Columns(0, outputs), rows);
+        Tensor given = memory.New("x", DType.F32, new Shape(rows, Inputs), x), terms = default;
+        if (asTerms)
+        {
+            var units = new LinearMatrixUnits(stream);
+            terms = units.Terms(memory.New("terms", DType.F32, new Shape(units.TermBytes(rows, Inputs) / sizeof(float))).Address, rows, Inputs);
+            units.Split(given, terms);
+            given.AsSpan<float>().Fill(float.NaN);
+        }
+
+        kernels.Linear.Run(given, new LinearWeight(memory.New("w", DType.BF16, new Shape(outputs, Inputs), w)), output.Columns(0, outputs), rows, terms);
         Assert.Null(memory.Fault());
         return output.AsSpan<float>().ToArray();
     }

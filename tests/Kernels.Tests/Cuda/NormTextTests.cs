@@ -119,12 +119,14 @@ public sealed class NormTextTests
         Assert.Null(memory.Fault());
     }
 
+    // Groups have eight heads: those of two rows are early, and part of the next one's.
     [Theory]
-    [InlineData(DType.F32)]
-    [InlineData(DType.BF16)]
-    public void A_gated_norm_with_terms_gives_what_both_launches_give(DType activations)
+    [InlineData(DType.F32, 0)]
+    [InlineData(DType.F32, 6)]
+    [InlineData(DType.BF16, 0)]
+    public void A_gated_norm_with_terms_gives_what_both_launches_give(DType activations, int early)
     {
-        const int Rows = 3, Heads = 3, Dim = 128, Width = Heads * Dim;
+        const int Rows = 7, Heads = 3, Dim = 128, Width = Heads * Dim;
         using var stream = new PtxStream(MatrixUnits.WarpGroup);
         KernelSet set = DeviceKernelSet.Create(stream, activations);
         using var memory = new GuardedMemory(set) { IsAligned = true };
@@ -134,7 +136,7 @@ public sealed class NormTextTests
         set.GatedRmsNorm.Run(x, z, weight, 1e-6f, output);
         new LinearMatrixUnits(stream, activations == DType.BF16).Split(output, expected);
         stream.Ran.Clear();
-        set.GatedRmsNorm.Run(x, z, weight, 1e-6f, output, terms);
+        set.GatedRmsNorm.Run(x, z, weight, 1e-6f, output, terms, early);
         Assert.Equal($"gated_rms_norm_terms{(activations == DType.BF16 ? "_rounded" : "")}", Assert.Single(stream.Ran));
         Assert.Equal(expected.AsSpan<ushort>(), terms.AsSpan<ushort>());
         Assert.Null(memory.Fault());

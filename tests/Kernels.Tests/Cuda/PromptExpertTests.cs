@@ -71,12 +71,15 @@ public sealed class PromptExpertTests
         Assert.Equal(expected[0], Plan(rows)[0]);
     }
 
-    // More entries than a group has threads, and fewer; more than its warps read at once; parts of the experts; a shared expert.
+    // Fewer entries than a warp has lanes, and more than all warps read at once; parts of the experts; a shared expert; as many experts as the kernels take.
     [Theory]
-    [InlineData(9, 30, 0, 0)]
+    [InlineData(3, 30, 0, 0)]
     [InlineData(130, 40, 0, 70)]
     [InlineData(130, 40, 5, 0)]
-    [InlineData(700, 9, 2, 0)]
+    [InlineData(2100, 9, 2, 0)]
+    [InlineData(8200, 20, 0, 30)]
+    [InlineData(200, 256, 0, 200)]
+    [InlineData(300, 512, 3, 1)]
     public void Entries_have_places_by_expert_in_their_order(int rows, int experts, int firstExpert, int sharedRows)
     {
         int[] counts = Random(rows, experts), plan = Plan(counts, firstExpert, sharedRows, out int[] entries, out int[] places, out int[] behind);
@@ -149,8 +152,8 @@ public sealed class PromptExpertTests
         Assert.InRange(Compare.Distance(expected[0], found[0]), 0, test.Allowed);
         Assert.All(found[1..], differences => Assert.All(differences, d => Assert.Equal(0, d)));
         string[] ran = rounds
-            ? ["experts_sort_warp", "experts_plan", "activation_terms_wide_rounded", "expert_gate_up_warpgroup_rounded", "expert_down_warpgroup_rounded", "experts_combine_wide"]
-            : ["experts_sort_warp", "experts_plan", "activation_terms_wide", GateUp, Down, "experts_combine_wide"];
+            ? ["experts_order_few", "activation_terms_wide_rounded", "expert_gate_up_warpgroup_rounded", "expert_down_warpgroup_rounded", "experts_combine_wide"]
+            : ["experts_order_few", "activation_terms_wide", GateUp, Down, "experts_combine_wide"];
         Assert.Equal(ran, stream.Ran.Distinct());
     }
 
@@ -214,33 +217,24 @@ public sealed class PromptExpertTests
         places = [.. Enumerable.Repeat(-7, entries.Length)];
         behind = [.. Enumerable.Repeat(-7, entries.Length + sharedRows)];
         int all = rows.Length + Math.Min(sharedRows, 1);
-        int[] counts = [.. Enumerable.Repeat(-7, all)], plan = [.. Enumerable.Repeat(-1, checked((int)ExpertTiles.MostEntries(behind.Length, all)) * ExpertTiles.Columns)];
-        var memory = new PtxMemory(counts);
-        PtxMachine machine = Machine("experts_sort_warp");
-        machine.View(new PtxMemory(entries), entries.Length);
-        machine.View(new PtxMemory(places), places.Length);
-        machine.View(new PtxMemory(behind), behind.Length);
-        machine.View(memory, all);
-        Numbers(machine, entries.Length, 1, all, firstExpert, sharedRows);
-        machine.Run(all);
-        machine = Machine("experts_plan");
-        machine.View(memory, all);
-        machine.View(new PtxMemory(plan), plan.Length);
-        Numbers(machine, all);
-        machine.Run(all);
-        return plan;
-    }
-
-    private static void Numbers(PtxMachine machine, params ReadOnlySpan<int> numbers)
-    {
-        foreach (int number in numbers)
+        int[] plan = [.. Enumerable.Repeat(-1, checked((int)ExpertTiles.MostEntries(behind.Length, all)) * ExpertTiles.Columns)];
+        using var stream = new PtxStream(MatrixUnits.WarpGroup) { IsLate = true };
+        using var memory = new GuardedMemory(DeviceKernelSet.Create(stream));
+        Tensor experts = memory.New("experts", new Shape(entries.Length, 1), entries), placed = memory.New("places", experts.Shape, places);
+        Tensor order = memory.New("rows", new Shape(behind.Length), behind), tiles = memory.New("plan", new Shape(plan.Length / ExpertTiles.Columns, ExpertTiles.Columns), plan);
+        if (all - Math.Min(sharedRows, 1) <= 256)
         {
-            machine.Number(number);
+            ExpertsOrderFewLauncher.Launch(stream, experts, placed, order, tiles, all, firstExpert, sharedRows, ExpertsOrder.Groups);
         }
-    }
+        else
+        {
+            ExpertsOrderManyLauncher.Launch(stream, experts, placed, order, tiles, all, firstExpert, sharedRows, ExpertsOrder.Groups);
+        }
 
-    private static PtxMachine Machine(string kernel) =>
-        new(new PtxProgram(Encoding.UTF8.GetString(KernelArchive.Read("sm_90", kernel + ".ptx"))), 0);
+        Assert.Null(memory.Fault());
+        (places, behind) = (placed.AsSpan<int>().ToArray(), order.AsSpan<int>().ToArray());
+        return tiles.AsSpan<int>().ToArray();
+    }
 
     private static int[] Entries(int[] rows, int firstExpert)
     {

@@ -136,6 +136,36 @@ public sealed class RowPieceTests
             memory.New("convolved", DType.F32, new Shape(rows, shape.Channels)), output, promptRows: 0, settled: false, pieces);
     }
 
+    // Two prompts, neither of which fills a tile, and a generated row behind, which stays as it is.
+    [Theory]
+    [InlineData(64, DType.F32)]
+    [InlineData(64, DType.BF16)]
+    [InlineData(256, DType.F32)]
+    public void A_prompts_attention_leaves_the_terms_of_what_it_gives(int dim, DType activations)
+    {
+        const int Rows = 31, Prompts = 30, Cells = 2;
+        AttentionShape shape = new(5, 1, dim);
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        KernelSet set = DeviceKernelSet.Create(stream, activations);
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Shape flat = new(Rows, shape.Heads * dim), keys = shape.KeyCache(3 * Cells), values = shape.ValueCache(3 * Cells);
+        Tensor queries = memory.New("queries", DType.F32, flat, SelfCases.Normal(1, flat.Count)), projected = memory.New("projected", DType.F32, new Shape(Rows, shape.ProjectedWidth), SelfCases.Normal(2, Rows * shape.ProjectedWidth));
+        Tensor keyCache = memory.New("keys", set.CacheType, keys, SelfCases.Normal(3, keys.Count)), valueCache = memory.New("values", set.CacheType, values, SelfCases.Normal(4, values.Count));
+        Tensor segments = memory.New("segments", new Shape(3, Segments.Columns), [0, 27, 64, 0, 27, 3, 0, 1, 30, 1, 70, 2]), blocks = memory.New("blocks", new Shape(3, Cells), [0, 1, 2, 3, 4, 5]);
+        Tensor output = memory.New("output", DType.F32, flat), rest = memory.New("rest", DType.F32, flat), terms = Terms("terms"), expected = Terms("expected");
+        set.PagedAttention.Run(shape, queries, projected, keyCache, valueCache, segments, blocks, output, Prompts);
+        new LinearMatrixUnits(stream, activations == DType.BF16).Split(output.Rows(0, Prompts), expected);
+        stream.Ran.Clear();
+        set.PagedAttention.Run(shape, queries, projected, keyCache, valueCache, segments, blocks, rest, Prompts, terms);
+        Assert.DoesNotContain(stream.Ran, static k => k.StartsWith("activation_terms", StringComparison.Ordinal));
+        Assert.Equal(expected.AsSpan<ushort>(), terms.AsSpan<ushort>());
+        Assert.Equal(output.Rows(Prompts, 1).AsSpan<float>(), rest.Rows(Prompts, 1).AsSpan<float>());
+        Assert.Null(memory.Fault());
+
+        Tensor Terms(string name) =>
+            set.NormedTerms!.Of(memory.New(name, DType.F32, new Shape(set.NormedTerms.Bytes(Prompts, flat[1]) / sizeof(float))), Prompts, flat[1]);
+    }
+
     private static void Attend(KernelSet set, GuardedMemory memory, AttentionShape shape, int rows, int longest, Tensor output, Tensor pieces)
     {
         int cells = Grid.CellsFor(longest + 1);
