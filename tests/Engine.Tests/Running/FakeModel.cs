@@ -171,9 +171,10 @@ internal sealed class FakeModel : IStepRunner
     private ulong Sum(in StepBatch batch, int row, int segment)
     {
         ulong sum = 0;
-        for (int p = 0; p <= batch.Positions.AsSpan<int>()[row]; p++)
+        ReadOnlySpan<int> blocks = Of(batch.Blocks, segment);
+        for (int p = 0, last = batch.Positions.AsSpan<int>()[row]; p <= last; p++)
         {
-            sum += Mix(_keys[Place(batch.Blocks, segment, p)], (ulong)p);
+            sum += Mix(_keys[Place(blocks, p)], (ulong)p);
         }
 
         return sum;
@@ -185,10 +186,14 @@ internal sealed class FakeModel : IStepRunner
         int segment = SegmentOf(batch, row), position = batch.Positions.AsSpan<int>()[row], output = batch.OutputRows.AsSpan<int>().IndexOf(row);
         ulong state = _keys[batch.CacheSlots.AsSpan<int>()[row]], sum = sums[output];
         int token = Choice(sum).Token;
+        ReadOnlySpan<int> blocks = Of(batch.Blocks, segment);
         for (int p = 0; p < position; p++)
         {
-            (int next, int follows) = (_followed[Place(batch.Blocks, segment, p)].Next, _followed[Place(batch.Blocks, segment, p + 1)].Token);
-            Assert.True(next == follows, $"the drafting layer's position {p} was filled for token {next}, but {follows} follows");
+            (int next, int follows) = (_followed[Place(blocks, p)].Next, _followed[Place(blocks, p + 1)].Token);
+            if (next != follows)
+            {
+                Assert.Fail($"the drafting layer's position {p} was filled for token {next}, but {follows} follows");
+            }
         }
 
         for (int depth = 1; frame.Batch.Drafts.At(depth) > entry; depth++)
@@ -202,13 +207,15 @@ internal sealed class FakeModel : IStepRunner
             // What the row of a further draft leaves there is written over before anybody reads it.
             if (frame.Batch.Drafts.At(depth + 1) > entry)
             {
-                _followed[Place(frame.Batch.DraftBlocks, entry, position + depth)] = (-1, -1);
+                _followed[Place(Of(frame.Batch.DraftBlocks, entry), position + depth)] = (-1, -1);
             }
         }
     }
 
-    private static int Place(Tensor blocks, int segment, int position) =>
-        (blocks.AsSpan<int>()[(segment * (int)blocks.Shape[1]) + (position / Grid.Cell)] * Grid.Cell) + (position % Grid.Cell);
+    // The blocks of a segment, looked up once for all of its positions.
+    private static ReadOnlySpan<int> Of(Tensor blocks, int segment) => blocks.AsSpan<int>().Slice(segment * (int)blocks.Shape[1], (int)blocks.Shape[1]);
+
+    private static int Place(ReadOnlySpan<int> blocks, int position) => (blocks[position / Grid.Cell] * Grid.Cell) + (position % Grid.Cell);
 
     private void Rows(in StepBatch batch, Tensor table, bool isPrompt)
     {
