@@ -9,8 +9,15 @@ namespace Lean.Kernels;
 /// </summary>
 internal sealed class AttentionUnits(KernelStream stream, DType activations)
 {
-    // As the kernels have them: query heads of a group, columns of a group that joins, or all of them, queries of a tile.
-    private const int GroupHeads = 8, JoinColumns = 64, WideColumns = 256, TileQueries = 128;
+    // As the kernels have them: query heads of a group, groups of a multiprocessor, spans of a run, columns of a group that joins,
+    // or all of them, queries of a tile.
+    private const int GroupHeads = 8, GroupsTogether = 2, RunSpans = 4, JoinColumns = 64, WideColumns = 256, TileQueries = 128;
+
+    // Blocks from which on a row has runs.
+    private const int LongBlocks = 128;
+
+    // Spans with a group each, behind the runs, for a group that the card has at a time: while the last runs end, they fill it.
+    private const int SingleSpans = 2;
 
     // Bytes of spans that wait to be joined, before their rows are computed in several launches.
     private const long MostScratch = 64L << 20;
@@ -41,68 +48,23 @@ internal sealed class AttentionUnits(KernelStream stream, DType activations)
         in Tensor output, PieceTarget target, long firstRow)
     {
         long rows = queries.Shape[0];
-        long spans = Spans(blocks.Shape[1]);
-        long slot = shape.Heads * spans * sizeof(float) * (shape.HeadDim + 2), together = long.Clamp(MostScratch / slot, 1, rows - firstRow);
         int headTiles = ((shape.Heads / shape.KvHeads) + GroupHeads - 1) / GroupHeads;
+        (long runs, long single, long parts) = Parts((rows - firstRow) * shape.KvHeads * headTiles, blocks.Shape[1]);
+        long slot = shape.Heads * parts * sizeof(float) * (shape.HeadDim + 2), together = long.Clamp(MostScratch / slot, 1, rows - firstRow);
         Tensor scratch = stream.Scratch(together * slot);
         for (long row = firstRow; row < rows; row += together)
         {
             long count = long.Min(together, rows - row);
-            var sums = new Tensor(DType.F32, new Shape(count, shape.Heads, spans, shape.HeadDim), scratch.Address);
-            var totals = new Tensor(DType.F32, new Shape(count, shape.Heads, spans, 2), scratch.Address + (nint)sums.Bytes);
-            int groups = checked((int)(count * shape.KvHeads * headTiles));
-            switch (shape.HeadDim, target.ArePieces)
-            {
-                case (64, false):
-                    PagedAttentionRowsColumns64Launcher.Launch(
-                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.EightsShift, target.Terms, groups);
-                    break;
-                case (64, true):
-                    PagedAttentionRowsColumns64PiecesLauncher.Launch(
-                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.EightsShift, target.Terms, groups);
-                    break;
-                case (128, false):
-                    PagedAttentionRowsColumns128Launcher.Launch(
-                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.EightsShift, target.Terms, groups);
-                    break;
-                case (128, true):
-                    PagedAttentionRowsColumns128PiecesLauncher.Launch(
-                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.EightsShift, target.Terms, groups);
-                    break;
-                case (_, false):
-                    PagedAttentionRowsColumns256Launcher.Launch(
-                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.EightsShift, target.Terms, groups);
-                    break;
-                default:
-                    PagedAttentionRowsColumns256PiecesLauncher.Launch(
-                        stream, queries, projected, keys, values, segments, blocks, sums, totals, output, target.Pairs, (int)row, headTiles, target.Blocks, target.EightsShift, target.Terms, groups);
-                    break;
-            }
-
-            if (spans > 1)
+            var sums = new Tensor(DType.F32, new Shape(count, shape.Heads, parts, shape.HeadDim), scratch.Address);
+            var totals = new Tensor(DType.F32, new Shape(count, shape.Heads, parts, 2), scratch.Address + (nint)sums.Bytes);
+            var launch = new AttentionRowLaunch(
+                queries, projected, keys, values, segments, blocks, sums, totals, output, target, (int)row, blocks.Shape[1] > LongBlocks, (int)runs, (int)single);
+            launch.Attend(stream, headTiles, checked((int)(count * shape.KvHeads * headTiles)));
+            if (parts > 1)
             {
                 long heads = count * shape.Heads;
                 bool isWide = shape.HeadDim == WideColumns && heads > stream.Multiprocessors;
-                int joins = checked((int)(isWide ? heads : heads * (shape.HeadDim / JoinColumns)));
-                switch (isWide, target.ArePieces)
-                {
-                    case (true, false):
-                        PagedAttentionRowsJoinColumns256Launcher.Launch(
-                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.EightsShift, target.Terms, joins);
-                        break;
-                    case (true, true):
-                        PagedAttentionRowsJoinColumns256PiecesLauncher.Launch(
-                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.EightsShift, target.Terms, joins);
-                        break;
-                    case (false, false):
-                        PagedAttentionRowsJoinColumns64Launcher.Launch(
-                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.EightsShift, target.Terms, joins);
-                        break;
-                    default:
-                        PagedAttentionRowsJoinColumns64PiecesLauncher.Launch(
-                            stream, projected, segments, sums, totals, output, target.Pairs, (int)row, target.Blocks, target.EightsShift, target.Terms, joins);
-                        break;
-                }
+                launch.Join(stream, isWide, checked((int)(isWide ? heads : heads * (shape.HeadDim / JoinColumns))));
             }
         }
     }
@@ -158,6 +120,16 @@ internal sealed class AttentionUnits(KernelStream stream, DType activations)
 
     // The most spans that a row has in so many blocks: of four blocks up to 4 and from 32 on, of two between.
     private static long Spans(long blocks) => blocks <= 4 ? 1 : long.Max((long.Min(blocks, 32) + 1) / 2, (blocks + 3) / 4);
+
+    // The most runs of a row with a group each, the spans behind them, and parts for both, also of a row whose last run is cut or
+    // whose context has no runs; where groups are few, spans alone. It changes no bit.
+    private (long Runs, long Single, long Parts) Parts(long groups, long blocks)
+    {
+        long spans = Spans(blocks);
+        long single = ((SingleSpans * GroupsTogether * stream.Multiprocessors) + groups - 1) / groups;
+        long runs = blocks > LongBlocks && stream.MatrixUnits == MatrixUnits.WarpGroup ? long.Max(spans - single, 0) / RunSpans : 0;
+        return runs == 0 ? (0, spans, spans) : (runs, single, long.Max(runs + single + RunSpans - 1, Spans(LongBlocks)));
+    }
 
     private static bool IsAligned(in Tensor tensor) => tensor.Address % 16 == 0;
 }

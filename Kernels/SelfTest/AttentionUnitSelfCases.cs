@@ -26,6 +26,8 @@ internal static class AttentionUnitSelfCases
 
     private const int Rows = 164, PromptRows = 154;
 
+    private const int LongRows = 12, LongWidth = 280;
+
     /// <summary>All of them.</summary>
     public static IEnumerable<SelfCase> All() => Heads.SelectMany(shape => new[]
     {
@@ -35,7 +37,11 @@ internal static class AttentionUnitSelfCases
             var call = new Call(shape, set, memory);
             return [call.All().Rows(PromptRows, Rows - PromptRows), call.Again()];
         }, IsAligned: true),
-    });
+    }).Append(new SelfCase("paged_attention", $"{Heads[0]}, aligned, generated rows in long contexts", Split, (set, memory) =>
+    {
+        var call = new Call(Heads[0], set, memory);
+        return [call.Long(), call.LongAgain()];
+    }, IsAligned: true));
 
     private sealed class Call
     {
@@ -80,6 +86,36 @@ internal static class AttentionUnitSelfCases
             differences[again.Length] = Apart();
             return _memory.New("differences", new Shape(differences.Length), differences);
         }
+
+        /// <summary>Some rows as a sequence's next each, of contexts so long that groups have runs of spans.</summary>
+        public Tensor Long()
+        {
+            int[] blocks = [.. Enumerable.Range(0, LongRows * LongWidth).Select(i => LongBlock(i / LongWidth, i % LongWidth))];
+            Tensor output = _output.Rows(0, LongRows);
+            Run(_queries.Rows(0, LongRows), _projected.Rows(0, LongRows), _memory.New("blocks", new Shape(LongRows, LongWidth), blocks), output,
+                [.. Enumerable.Range(0, LongRows).SelectMany(i => (int[])[i, 1, LongPosition(i), 0])], 0);
+            return output;
+        }
+
+        /// <summary>How many values differ where each is alone, and a group has a span: none.</summary>
+        public Tensor LongAgain()
+        {
+            var differences = new int[LongRows];
+            for (int row = 0; row < LongRows; row++)
+            {
+                Tensor output = _memory.New("again", DType.F32, new Shape(1, _shape.Heads * _shape.HeadDim));
+                Tensor blocks = _memory.New("blocks", new Shape(1, LongWidth), [.. Enumerable.Range(0, LongWidth).Select(block => LongBlock(row, block))]);
+                Run(_queries.Rows(row, 1), _projected.Rows(row, 1), blocks, output, [0, 1, LongPosition(row), 0], 0);
+                differences[row] = Differences(row, output);
+            }
+
+            return _memory.New("differences", new Shape(differences.Length), differences);
+        }
+
+        // The first that has runs, one that has none, and others.
+        private static int LongPosition(int row) => row == 3 ? 1900 : 8192 + (row * 800);
+
+        private static int LongBlock(int row, int block) => (row + (block * 7)) % Blocks;
 
         // Rows 129 … 148, whose positions follow 192.
         private int Apart()

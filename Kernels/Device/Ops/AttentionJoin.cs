@@ -67,7 +67,7 @@ public static class AttentionJoin
         int head = place % heads, row = firstRow + (place / heads);
         int segment = AttentionCells.Segment(segments, sequences, row), named = Math.Max(segment, 0);
         int position = segment < 0 ? -1 : AttentionCells.Position(segments, named) + row - AttentionCells.First(segments, named);
-        int span = AttentionRows.SpanCells(position) * Cell, count = (position + span) / span;
+        int span = AttentionRuns.SpanCells(position) * Cell, count = (position + span) / span;
         long first = (long)place * spans;
         DependentLaunch.Wait();
         if (count > 1)

@@ -5,13 +5,14 @@ namespace Lean.Kernels.Device;
 
 /// <summary>
 /// paged_attention, generated rows, on cards since Ampere: a group has up to eight query heads of one key/value head of one
-/// row, and one span of its context. The products' left sides are 16 × 16: eight heads' first terms (x ≈ hi + lo, bf16)
-/// above the eight's second terms, so that queries and weights go in with 16 bits and keys and values come from shared
-/// memory once for both.
+/// row, and one span of its context, or a run of them (<see cref="AttentionRuns"/>). The products' left sides are 16 × 16: eight
+/// heads' first terms (x ≈ hi + lo, bf16) above the eight's second terms, so that queries and weights go in with 16 bits and keys
+/// and values come from shared memory once for both.
 /// <para>
 /// The order of a row and head: a score is four chains over d, of even and odd sixteens and of either term. A cell of 64
-/// positions follows the other with an online softmax, and a span is what <see cref="SpanCells"/> says of the row's own
-/// position; <see cref="AttentionJoin"/> adds spans. Nothing depends on other rows or on their number.
+/// positions follows the other with an online softmax, and a span is what <see cref="AttentionRuns.SpanCells"/> says of the row's
+/// own position. <see cref="AttentionJoin"/> adds spans; in long contexts four are joined one after the other, and
+/// <see cref="AttentionRunsJoin"/> adds those runs. Nothing depends on other rows or on their number.
 /// </para>
 /// </summary>
 public static class AttentionRows
@@ -20,17 +21,6 @@ public static class AttentionRows
     public const int Heads = 8;
 
     private const int Threads = AttentionCells.Threads;
-    private const int Warps = Threads / 32;
-    private const int Cell = AttentionMath.Cell;
-    private const int RingBytes = AttentionCells.Places * AttentionCells.MostBytes;
-    private const int WeightBytes = Heads * Cell * 4;
-    private const int MaximaBytes = Warps * Heads * 4;
-
-    /// <summary>
-    /// Cells of a span of a row at this position: so short a context is one span, which needs no joining; a longer one in
-    /// spans of four would leave much of the card idle, and a long one does not.
-    /// </summary>
-    public static int SpanCells(int position) => position >= 4 * Cell && position < 32 * Cell ? 2 : 4;
 
     /// <summary>
     /// Mixes the values of each span: sums[l, head, span] = Σ weight · v, totals[l, head, span] = (largest score, Σ weight);
@@ -64,7 +54,7 @@ public static class AttentionRows
     [Instance("columns64_pieces", typeof(ColumnTile64), typeof(PieceRows))]
     [Instance("columns128_pieces", typeof(ColumnTile128), typeof(PieceRows))]
     [Instance("columns256_pieces", typeof(ColumnTile256), typeof(PieceRows))]
-    [Cuda("sm_80", SharedBytes = RingBytes + WeightBytes + MaximaBytes, GroupsTogether = 2)]
+    [Cuda("sm_80", SharedBytes = AttentionRowSums.SpanBytes, GroupsTogether = 2)]
     public static void Run<TColumns, TForm>(
         [Shape("T", "Heads", "D")] ArrayView<float> queries,
         [Shape("T", "P", "D")] ArrayView<float> projected,
@@ -88,262 +78,71 @@ public static class AttentionRows
         int eightsShift,
         int termCount)
         where TColumns : struct, IColumnTile
-        where TForm : struct, IRowForm
-    {
-        DependentLaunch.Allow();
-        uint memory = CudaShared.Base();
-        int pieces = kvHeads * headTiles, slot = Grid.IdxX / pieces, piece = Grid.IdxX % pieces;
-        int kvHead = piece / headTiles, row = firstRow + slot, group = heads / kvHeads;
-        int head = (kvHead * group) + (piece % headTiles * Heads), count = Math.Min(Heads, group - (piece % headTiles * Heads));
-        int segment = AttentionCells.Segment(segments, sequences, row), named = Math.Max(segment, 0);
-        int before = AttentionCells.Position(segments, named), position = segment < 0 ? -1 : before + row - AttentionCells.First(segments, named);
-        int firstBlock = Grid.IdxY * SpanCells(position), endBlock = Math.Min(firstBlock + SpanCells(position), (position + Cell) / Cell);
-        long table = (long)named * blockStride;
-        bool mine = firstBlock < endBlock, early = mine && firstBlock < before / Cell;
-        long next = ((long)blocks[table + (mine ? firstBlock : 0)] * kvHeads) + kvHead;
+        where TForm : struct, IRowForm => AttentionRowSums.Attend<TColumns, TForm, SpanParts>(
+            queries, projected, keys, values, segments, blocks, sums, totals, output, terms, sequences, heads, kvHeads, columns, spans, blockStride, firstRow, 0, 0, headTiles,
+            termBlocks, eightsShift, termCount);
 
-        // Cells before the segment's own are as old as the step before: they may come while the kernel before this one runs.
-        if (early)
-        {
-            Begin<TColumns>(memory, keys, values, next, Cell);
-        }
-
-        DependentLaunch.Wait();
-        if (mine)
-        {
-            if (!early)
-            {
-                Begin<TColumns>(memory, keys, values, next, position + 1 - (firstBlock * Cell));
-            }
-
-            // As the owner of sums: one head, pairs of neighbouring positions or columns.
-            int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, own = lane >> 2, pair = (lane & 3) * 2;
-            var query = new uint[TColumns.Columns / 4];
-            BringQuery<TColumns>(memory + (uint)(2 * AttentionCells.Bytes<TColumns>()), query, queries, ((long)row * heads) + head, count);
-            for (int i = 0; i < Tiles<TColumns>(); i++)
-            {
-                Accumulators.Clear4(i * 4);
-            }
-
-            uint weightsAt = memory + RingBytes, maxima = weightsAt + WeightBytes;
-            float scale = AttentionMath.Scale(TColumns.Columns), largest = AttentionMath.Unseen, weights = 0;
-            int place = 0;
-            next = ((long)blocks[table + Math.Min(firstBlock + 1, endBlock - 1)] * kvHeads) + kvHead;
-            for (int block = firstBlock; block < endBlock; block++)
-            {
-                // The keys have come, and every warp is done with the place that is filled next.
-                int visible = position + 1 - (block * Cell), free = place == 0 ? 2 : place - 1;
-                CopyAsync.Wait(1);
-                Group.Barrier();
-                if (block + 1 < endBlock)
-                {
-                    AttentionCells.BringKeys<TColumns>(memory + (uint)(free * AttentionCells.Bytes<TColumns>()), keys, next, visible - Cell);
-                }
-
-                CopyAsync.Commit();
-                Score<TColumns>(memory + (uint)(place * AttentionCells.Bytes<TColumns>()), query);
-                int sum = Tiles<TColumns>() * 4, at = (warp * 8) + pair;
-                float first = Scalar.Multiply(Both(sum) + Both(sum + 4), scale), second = Scalar.Multiply(Both(sum + 1) + Both(sum + 5), scale);
-                first = at < visible ? first : AttentionMath.Unseen;
-                second = at + 1 < visible ? second : AttentionMath.Unseen;
-                float most = AttentionMath.Larger(first, second);
-                most = AttentionMath.Larger(most, Lanes.Xor(most, 1));
-                most = AttentionMath.Larger(most, Lanes.Xor(most, 2));
-                if (pair == 0)
-                {
-                    CudaShared.Store(maxima + (uint)(((warp * Heads) + own) * 4), Interop.FloatAsInt(most));
-                }
-
-                Group.Barrier();
-                float now = largest;
-                for (int w = 0; w < Warps; w++)
-                {
-                    now = AttentionMath.Larger(now, Interop.IntAsFloat(CudaShared.Load(maxima + (uint)(((w * Heads) + own) * 4))));
-                }
-
-                // Weights relative to the largest score so far, as the left sides of the products with the values.
-                float shrink = AttentionMath.Shrink(largest, now);
-                largest = now;
-                first = Scalar.Exp2(first - now);
-                second = Scalar.Exp2(second - now);
-                weights = Scalar.Fma(weights, shrink, first + second);
-                uint term = BF16.Pack(first, second), rest = BF16.Pack(first - BF16.Low(term), second - BF16.High(term));
-                CudaShared.Store2(weightsAt + (uint)((((warp >> 1) * 32) + lane) * 16) + (uint)((warp & 1) * 8), term, rest);
-                for (int i = 0; i < Tiles<TColumns>() * 2; i++)
-                {
-                    Accumulators.Scale2(i * 2, shrink);
-                }
-
-                // The values have come, and all weights are there.
-                free = place;
-                place = AttentionCells.Next(place);
-                CopyAsync.Wait(1);
-                Group.Barrier();
-                if (block + 1 < endBlock)
-                {
-                    AttentionCells.BringValues<TColumns>(memory + (uint)(free * AttentionCells.Bytes<TColumns>()), values, next, visible - Cell);
-                    next = ((long)blocks[table + Math.Min(block + 2, endBlock - 1)] * kvHeads) + kvHead;
-                }
-
-                CopyAsync.Commit();
-                Mix<TColumns>(memory + (uint)(place * AttentionCells.Bytes<TColumns>()), weightsAt);
-                place = AttentionCells.Next(place);
-            }
-
-            // Asked for before the weights are summed: the row's last wait.
-            bool alone = position < SpanCells(position) * Cell;
-            int kept = Math.Min(own, count - 1), firstColumn = (warp * Tiles<TColumns>() * 8) + pair;
-            long gates = ((((long)row * columns) + (2 * (head + kept)) + 1) * TColumns.Columns) + firstColumn;
-            var gate = new float[Tiles<TColumns>() * 2];
-            if (alone)
-            {
-                for (int i = 0; i < Tiles<TColumns>(); i++)
-                {
-                    long both = WideAccess.Load2(ref projected[gates + (i * 8)]);
-                    gate[i * 2] = Interop.IntAsFloat((uint)both);
-                    gate[(i * 2) + 1] = Interop.IntAsFloat((uint)(both >> 32));
-                }
-            }
-
-            // Σ weights: four lanes, then the warps in their order. The maxima have been read.
-            weights += Lanes.Xor(weights, 1);
-            weights += Lanes.Xor(weights, 2);
-            if (pair == 0)
-            {
-                CudaShared.Store(maxima + (uint)(((warp * Heads) + own) * 4), Interop.FloatAsInt(weights));
-            }
-
-            Group.Barrier();
-            weights = 0;
-            for (int w = 0; w < Warps; w++)
-            {
-                weights += Interop.IntAsFloat(CudaShared.Load(maxima + (uint)(((w * Heads) + own) * 4)));
-            }
-
-            if (own < count)
-            {
-                long part = ((((long)slot * heads) + head + own) * spans) + Grid.IdxY, target = (((long)row * heads) + head + own) * TColumns.Columns;
-                for (int i = 0; i < Tiles<TColumns>(); i++)
-                {
-                    float left = Both(i * 4), right = Both((i * 4) + 1);
-                    if (alone)
-                    {
-                        left = AttentionMath.Finish(left, weights, gate[i * 2]);
-                        right = AttentionMath.Finish(right, weights, gate[(i * 2) + 1]);
-                        if (TForm.ArePieces)
-                        {
-                            int k = ((head + own) * TColumns.Columns) + firstColumn + (i * 8);
-                            RowTermPieces.Store(terms, RowTermPieces.Place(row, k, termBlocks, eightsShift, termCount), eightsShift, termCount, left, right);
-                        }
-                        else
-                        {
-                            WideAccess.Store2(ref output[target + firstColumn + (i * 8)], left, right);
-                        }
-                    }
-                    else
-                    {
-                        WideAccess.Store2(ref sums[(part * TColumns.Columns) + firstColumn + (i * 8)], left, right);
-                    }
-                }
-
-                if (!alone && warp == 0 && pair == 0)
-                {
-                    totals[part * 2] = largest;
-                    totals[(part * 2) + 1] = weights;
-                }
-            }
-        }
-    }
-
-    // Eights of columns that a warp has the sums of.
-    private static int Tiles<TColumns>()
-        where TColumns : struct, IColumnTile => TColumns.Columns / (Warps * 8);
-
-    // Both terms of a head's sum.
-    private static float Both(int sum) => Accumulators.Get(sum) + Accumulators.Get(sum + 2);
-
-    private static void Begin<TColumns>(uint memory, ArrayView<ushort> keys, ArrayView<ushort> values, long cell, int visible)
+    /// <summary>
+    /// The same on Hopper where groups are many: those of a row's first runs join their spans, so that sums[l, head, part] are of
+    /// runs and of the spans behind them.
+    /// </summary>
+    /// <param name="queries">f32.</param>
+    /// <param name="projected">For the gates.</param>
+    /// <param name="keys">As above.</param>
+    /// <param name="values">As above.</param>
+    /// <param name="segments">All of the step.</param>
+    /// <param name="blocks">The cache blocks of each segment.</param>
+    /// <param name="sums">As above.</param>
+    /// <param name="totals">Likewise.</param>
+    /// <param name="output">f32.</param>
+    /// <param name="terms">As above.</param>
+    /// <param name="sequences">S.</param>
+    /// <param name="heads">Query heads.</param>
+    /// <param name="kvHeads">Key/value heads.</param>
+    /// <param name="columns">D-wide columns of a projected row.</param>
+    /// <param name="parts">The most parts that a row may have: the runs, then the spans.</param>
+    /// <param name="blockStride">Elements from a segment's blocks to the next.</param>
+    /// <param name="firstRow">The first of the rows.</param>
+    /// <param name="runs">The most runs of a row that have a group each.</param>
+    /// <param name="single">A row's last spans, which have a group each.</param>
+    /// <param name="headTiles">Groups that share a key/value head.</param>
+    /// <param name="termBlocks">Blocks of 32 along k of the pieces.</param>
+    /// <param name="eightsShift">Eights of rows of a tile, as a power of two.</param>
+    /// <param name="termCount">Terms of a number.</param>
+    [Kernel("paged_attention_rows_runs", Threads, groups: "*", groupsY: "Parts", Unroll = true)]
+    [Instance("columns64", typeof(ColumnTile64), typeof(NumberRows))]
+    [Instance("columns128", typeof(ColumnTile128), typeof(NumberRows))]
+    [Instance("columns256", typeof(ColumnTile256), typeof(NumberRows))]
+    [Instance("columns64_pieces", typeof(ColumnTile64), typeof(PieceRows))]
+    [Instance("columns128_pieces", typeof(ColumnTile128), typeof(PieceRows))]
+    [Instance("columns256_pieces", typeof(ColumnTile256), typeof(PieceRows))]
+    [Cuda("sm_90a", SharedBytes = AttentionRowSums.RunBytes, GroupsTogether = 2)]
+    public static void Runs<TColumns, TForm>(
+        [Shape("T", "Heads", "D")] ArrayView<float> queries,
+        [Shape("T", "P", "D")] ArrayView<float> projected,
+        [Shape("B", "KvHeads", "D", "64")] ArrayView<ushort> keys,
+        [Shape("B", "KvHeads", "64", "D")] ArrayView<ushort> values,
+        [Shape("S", "4")] ArrayView<int> segments,
+        [Shape("S", "M")] ArrayView<int> blocks,
+        [Shape("L", "Heads", "Parts", "D")] ArrayView<float> sums,
+        [Shape("L", "Heads", "Parts", "2")] ArrayView<float> totals,
+        [Shape("T", "Heads", "D")] ArrayView<float> output,
+        [Shape("N", "W")] ArrayView<int> terms,
+        [Extent("S")] int sequences,
+        [Extent("Heads")] int heads,
+        [Extent("KvHeads")] int kvHeads,
+        [Extent("P")] int columns,
+        [Extent("Parts")] int parts,
+        [RowStride("blocks")] int blockStride,
+        int firstRow,
+        int runs,
+        int single,
+        int headTiles,
+        int termBlocks,
+        int eightsShift,
+        int termCount)
         where TColumns : struct, IColumnTile
-    {
-        AttentionCells.BringKeys<TColumns>(memory, keys, cell, visible);
-        CopyAsync.Commit();
-        AttentionCells.BringValues<TColumns>(memory + (uint)AttentionCells.Bytes<TColumns>(), values, cell, visible);
-        CopyAsync.Commit();
-    }
-
-    // The left sides of the scores' products: a warp writes a head's, eight of d to a lane, and every warp keeps all.
-    private static void BringQuery<TColumns>(uint shared, uint[] query, ArrayView<float> queries, long firstHead, int count)
-        where TColumns : struct, IColumnTile
-    {
-        int lane = Group.IdxX & 31, head = Group.IdxX >> 5;
-        if (lane < TColumns.Columns / 8)
-        {
-            long from = ((firstHead + Math.Min(head, count - 1)) * TColumns.Columns) + (lane * 8);
-            U4 low = WideAccess.Load(ref queries[from]), high = WideAccess.Load(ref queries[from + 4]);
-
-            // Sixteen of d is a product; a lane's first four pairs are its lower eight, or its upper.
-            uint at = shared + (uint)((((lane >> 1) * 32) + (head * 4)) * 16) + (uint)((lane & 1) * 8);
-            bool exists = head < count;
-            Split(at, low.X, low.Y, exists);
-            Split(at + 16u, low.Z, low.W, exists);
-            Split(at + 32u, high.X, high.Y, exists);
-            Split(at + 48u, high.Z, high.W, exists);
-        }
-
-        Group.Barrier();
-        for (int i = 0; i < TColumns.Columns / 16; i++)
-        {
-            U4 left = CudaShared.Load4(shared + (uint)(((i * 32) + lane) * 16));
-            query[i * 4] = left.X;
-            query[(i * 4) + 1] = left.Y;
-            query[(i * 4) + 2] = left.Z;
-            query[(i * 4) + 3] = left.W;
-        }
-    }
-
-    private static void Split(uint at, uint first, uint second, bool exists)
-    {
-        float a = exists ? Interop.IntAsFloat(first) : 0, b = exists ? Interop.IntAsFloat(second) : 0;
-        uint term = BF16.Pack(a, b);
-        CudaShared.Store2(at, term, BF16.Pack(a - BF16.Low(term), b - BF16.High(term)));
-    }
-
-    // A warp's eight positions of a cell: even sixteens of d in four sums, odd ones in the next.
-    private static void Score<TColumns>(uint keys, uint[] query)
-        where TColumns : struct, IColumnTile
-    {
-        int lane = Group.IdxX & 31, sum = Tiles<TColumns>() * 4;
-        uint at = keys + TileLayout.Wide(lane, Group.IdxX >> 5);
-        Accumulators.Clear4(sum);
-        Accumulators.Clear4(sum + 4);
-        for (int i = 0; i < TColumns.Columns / 32; i++)
-        {
-            U4 right = WarpMatrix.LoadTransposed(at + (uint)(i * 32 * 128));
-            int even = i * 8, odd = even + 4;
-            WarpMatrix.Multiply(sum, new U4 { X = query[even], Y = query[even + 1], Z = query[even + 2], W = query[even + 3] }, right.X, right.Y);
-            WarpMatrix.Multiply(sum + 4, new U4 { X = query[odd], Y = query[odd + 1], Z = query[odd + 2], W = query[odd + 3] }, right.Z, right.W);
-        }
-    }
-
-    // A warp's columns of a cell's 64 values.
-    private static void Mix<TColumns>(uint values, uint weights)
-        where TColumns : struct, IColumnTile
-    {
-        int lane = Group.IdxX & 31, first = (Group.IdxX >> 5) * Tiles<TColumns>();
-        for (int step = 0; step < Cell / 16; step++)
-        {
-            U4 left = CudaShared.Load4(weights + (uint)(((step * 32) + lane) * 16));
-            for (int i = 0; i < Tiles<TColumns>(); i += 2)
-            {
-                // Sixteen positions of two eightsShift of columns; where a warp has one, the second is not used.
-                int chunk = first + i + (Tiles<TColumns>() > 1 ? lane >> 4 : 0);
-                U4 right = WarpMatrix.LoadTransposed(values + AttentionCells.ValuePlace<TColumns>((step * 16) + (lane & 15), chunk));
-                WarpMatrix.Multiply(i * 4, left, right.X, right.Y);
-                if (Tiles<TColumns>() > 1)
-                {
-                    WarpMatrix.Multiply((i * 4) + 4, left, right.Z, right.W);
-                }
-            }
-        }
-    }
+        where TForm : struct, IRowForm => AttentionRowSums.Attend<TColumns, TForm, RunParts>(
+            queries, projected, keys, values, segments, blocks, sums, totals, output, terms, sequences, heads, kvHeads, columns, parts, blockStride, firstRow, runs, single, headTiles,
+            termBlocks, eightsShift, termCount);
 }

@@ -1,0 +1,302 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace Lean.Kernels.Device;
+
+/// <summary>
+/// Joins what <see cref="AttentionRows"/> made of a row and head where contexts may be long: runs of four spans, of which the last
+/// are spans yet and become runs here, as groups join theirs (<see cref="AttentionRuns"/>). Lane l of sixteen adds runs l, l + 16, …
+/// and the lanes are added in their order, all relative to the largest score of the row and head. Spans of a context that has no runs
+/// count as such: the order of <see cref="AttentionJoin"/>.
+/// </summary>
+public static class AttentionRunsJoin
+{
+    private const int Threads = 256;
+    private const int Warps = Threads / 32;
+    private const int RunLanes = 16;
+    private const int Spans = AttentionRuns.Spans;
+
+    // Parts of a thread that are on their way together.
+    private const int Ahead = 4;
+
+    /// <summary>Writes the output of rows that see more than one span: a group has 64 columns, so that few rows keep a device busy.</summary>
+    /// <param name="projected">For the gates.</param>
+    /// <param name="segments">All of the step.</param>
+    /// <param name="sums">Σ weight · v of each part, runs and then spans; row l is row <paramref name="firstRow"/> + l of the step.</param>
+    /// <param name="totals">The largest score and Σ weight.</param>
+    /// <param name="output">f32.</param>
+    /// <param name="terms">Pairs of bf16, as <see cref="AttentionRows"/> takes them.</param>
+    /// <param name="sequences">S.</param>
+    /// <param name="heads">Query heads.</param>
+    /// <param name="dim">D, a multiple of 64.</param>
+    /// <param name="columns">D-wide columns of a projected row.</param>
+    /// <param name="parts">The most parts that a row may have.</param>
+    /// <param name="firstRow">The first of the rows.</param>
+    /// <param name="runs">The most runs of a row that had a group each.</param>
+    /// <param name="single">A row's last spans, which had a group each.</param>
+    /// <param name="termBlocks">Blocks of 32 along k of the pieces.</param>
+    /// <param name="eightsShift">Eights of rows of a tile, as a power of two.</param>
+    /// <param name="termCount">Terms of a number.</param>
+    [Kernel("paged_attention_runs_join_few", Threads, groups: "*", Unroll = true)]
+    [Instance("", typeof(NumberRows))]
+    [Instance("pieces", typeof(PieceRows))]
+    [Cuda("sm_80", GroupsTogether = 2)]
+    public static void Few<TForm>(
+        [Shape("T", "P", "D")] ArrayView<float> projected,
+        [Shape("S", "4")] ArrayView<int> segments,
+        [Shape("L", "Heads", "Parts", "D")] ArrayView<float> sums,
+        [Shape("L", "Heads", "Parts", "2")] ArrayView<float> totals,
+        [Shape("T", "Heads", "D")] ArrayView<float> output,
+        [Shape("N", "W")] ArrayView<int> terms,
+        [Extent("S")] int sequences,
+        [Extent("Heads")] int heads,
+        [Extent("D")] int dim,
+        [Extent("P")] int columns,
+        [Extent("Parts")] int parts,
+        int firstRow,
+        int runs,
+        int single,
+        int termBlocks,
+        int eightsShift,
+        int termCount)
+        where TForm : struct, IRowForm => Join<ColumnTile64, TForm>(
+            projected, segments, sums, totals, output, terms, sequences, heads, dim, columns, parts, firstRow, runs, single, termBlocks, eightsShift, termCount);
+
+    /// <summary>The same where a group has all 256 columns, and a thread four lanes.</summary>
+    /// <param name="projected">For the gates.</param>
+    /// <param name="segments">All of the step.</param>
+    /// <param name="sums">Σ weight · v of each part, runs and then spans; row l is row <paramref name="firstRow"/> + l of the step.</param>
+    /// <param name="totals">The largest score and Σ weight.</param>
+    /// <param name="output">f32.</param>
+    /// <param name="terms">Pairs of bf16, as <see cref="AttentionRows"/> takes them.</param>
+    /// <param name="sequences">S.</param>
+    /// <param name="heads">Query heads.</param>
+    /// <param name="dim">D, a multiple of 64.</param>
+    /// <param name="columns">D-wide columns of a projected row.</param>
+    /// <param name="parts">The most parts that a row may have.</param>
+    /// <param name="firstRow">The first of the rows.</param>
+    /// <param name="runs">The most runs of a row that had a group each.</param>
+    /// <param name="single">A row's last spans, which had a group each.</param>
+    /// <param name="termBlocks">Blocks of 32 along k of the pieces.</param>
+    /// <param name="eightsShift">Eights of rows of a tile, as a power of two.</param>
+    /// <param name="termCount">Terms of a number.</param>
+    [Kernel("paged_attention_runs_join_many", Threads, groups: "*", Unroll = true)]
+    [Instance("", typeof(NumberRows))]
+    [Instance("pieces", typeof(PieceRows))]
+    [Cuda("sm_80", GroupsTogether = 4)]
+    public static void Many<TForm>(
+        [Shape("T", "P", "D")] ArrayView<float> projected,
+        [Shape("S", "4")] ArrayView<int> segments,
+        [Shape("L", "Heads", "Parts", "D")] ArrayView<float> sums,
+        [Shape("L", "Heads", "Parts", "2")] ArrayView<float> totals,
+        [Shape("T", "Heads", "D")] ArrayView<float> output,
+        [Shape("N", "W")] ArrayView<int> terms,
+        [Extent("S")] int sequences,
+        [Extent("Heads")] int heads,
+        [Extent("D")] int dim,
+        [Extent("P")] int columns,
+        [Extent("Parts")] int parts,
+        int firstRow,
+        int runs,
+        int single,
+        int termBlocks,
+        int eightsShift,
+        int termCount)
+        where TForm : struct, IRowForm => Join<ColumnTile256, TForm>(
+            projected, segments, sums, totals, output, terms, sequences, heads, dim, columns, parts, firstRow, runs, single, termBlocks, eightsShift, termCount);
+
+    private static void Join<TColumns, TForm>(
+        ArrayView<float> projected, ArrayView<int> segments, ArrayView<float> sums, ArrayView<float> totals, ArrayView<float> output, ArrayView<int> terms,
+        int sequences, int heads, int dim, int columns, int parts, int firstRow, int runs, int single, int termBlocks, int eightsShift, int termCount)
+        where TColumns : struct, IColumnTile
+        where TForm : struct, IRowForm
+    {
+        ArrayView<float> laneSums = SharedMemory.Allocate<float>(RunLanes * TColumns.Columns);
+        ArrayView<float> laneWeights = SharedMemory.Allocate<float>(RunLanes);
+        ArrayView<float> maxima = SharedMemory.Allocate<float>(Warps);
+        DependentLaunch.Allow();
+        int thread = Group.IdxX, pieces = dim / TColumns.Columns, firstColumn = Grid.IdxX % pieces * TColumns.Columns, place = Grid.IdxX / pieces;
+        int head = place % heads, row = firstRow + (place / heads);
+        int segment = AttentionCells.Segment(segments, sequences, row), named = Math.Max(segment, 0);
+        int position = segment < 0 ? -1 : AttentionCells.Position(segments, named) + row - AttentionCells.First(segments, named);
+
+        // A row's parts: runs, then spans; where it has no runs, each span counts as one.
+        bool hasRuns = AttentionRuns.HasRuns(position);
+        int count = AttentionRuns.Count(position), whole = AttentionRuns.Whole(position, single), complete = hasRuns ? whole : count;
+        long first = (long)place * parts, firstSpan = first + (hasRuns ? runs - (whole * Spans) : 0);
+        DependentLaunch.Wait();
+        if (count > 1)
+        {
+            float largest = AttentionMath.Unseen;
+            for (int i = thread; i < complete; i += Threads)
+            {
+                largest = AttentionMath.Larger(totals[(first + i) * 2], largest);
+            }
+
+            for (int i = (hasRuns ? whole * Spans : count) + thread; i < count; i += Threads)
+            {
+                largest = AttentionMath.Larger(totals[(firstSpan + i) * 2], largest);
+            }
+
+            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 16));
+            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 8));
+            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 4));
+            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 2));
+            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 1));
+            if ((thread & 31) == 0)
+            {
+                maxima[thread >> 5] = largest;
+            }
+
+            Group.Barrier();
+            for (int w = 0; w < Warps; w++)
+            {
+                largest = AttentionMath.Larger(largest, maxima[w]);
+            }
+
+            int quads = TColumns.Columns / 4, step = Threads / quads, quad = thread % quads, firstLane = thread / quads, column = firstColumn + (quad * 4);
+            var added = new float[Own<TColumns>() * 5];
+            for (int i = 0; i < Own<TColumns>() * 5; i++)
+            {
+                added[i] = 0;
+            }
+
+            for (int from = firstLane; from < complete; from += Ahead * step)
+            {
+                for (int u = 0; u < Ahead; u++)
+                {
+                    // Parts past the last add nothing.
+                    int at = u % Own<TColumns>() * 5, number = from + (u * step);
+                    bool inside = number < complete;
+                    long part = first + (inside ? number : from);
+                    U4 mixed = WideAccess.Load(ref sums[(part * dim) + column]);
+                    float share = AttentionMath.Shrink(totals[part * 2], largest), weight = totals[(part * 2) + 1];
+                    added[at] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.X), share, added[at]) : added[at];
+                    added[at + 1] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.Y), share, added[at + 1]) : added[at + 1];
+                    added[at + 2] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.Z), share, added[at + 2]) : added[at + 2];
+                    added[at + 3] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.W), share, added[at + 3]) : added[at + 3];
+                    added[at + 4] = inside ? Scalar.Fma(weight, share, added[at + 4]) : added[at + 4];
+                }
+            }
+
+            int turns = 0;
+            if (hasRuns)
+            {
+                // Runs that are spans yet, behind the others in every lane. The lane whose turn it is comes first.
+                int passed = whole > firstLane ? (whole - firstLane + step - 1) / step : 0;
+                turns = passed % Own<TColumns>();
+                for (int i = 0; i < turns; i++)
+                {
+                    Turn<TColumns>(added);
+                }
+
+                for (int from = (firstLane + (passed * step)) * Spans; from < count; from += step * Spans)
+                {
+                    var spans = new uint[Spans * 6];
+                    Bring(spans, sums, totals, firstSpan, from, count, dim, column);
+                    var run = new float[5];
+                    for (int i = 0; i < 5; i++)
+                    {
+                        run[i] = 0;
+                    }
+
+                    float before = AttentionMath.Unseen;
+                    for (int i = 0; i < Spans; i++)
+                    {
+                        float other = Interop.IntAsFloat(spans[(i * 6) + 5]), now = AttentionMath.Larger(before, other);
+                        float shrinkBefore = AttentionMath.Shrink(before, now), shrink = AttentionMath.Shrink(other, now);
+                        for (int n = 0; n < 5; n++)
+                        {
+                            run[n] = AttentionMath.Join(run[n], shrinkBefore, Interop.IntAsFloat(spans[(i * 6) + n]), shrink);
+                        }
+
+                        before = now;
+                    }
+
+                    float share = AttentionMath.Shrink(before, largest);
+                    for (int n = 0; n < 5; n++)
+                    {
+                        added[n] = Scalar.Fma(run[n], share, added[n]);
+                    }
+
+                    Turn<TColumns>(added);
+                    turns++;
+                }
+            }
+
+            for (int i = 0; i < Own<TColumns>(); i++)
+            {
+                int lane = firstLane + ((i + turns) % Own<TColumns>() * step), at = (lane * TColumns.Columns) + (quad * 4);
+                laneSums[at] = added[i * 5];
+                laneSums[at + 1] = added[(i * 5) + 1];
+                laneSums[at + 2] = added[(i * 5) + 2];
+                laneSums[at + 3] = added[(i * 5) + 3];
+                if (quad == 0)
+                {
+                    laneWeights[lane] = added[(i * 5) + 4];
+                }
+            }
+
+            Group.Barrier();
+            if (thread < TColumns.Columns)
+            {
+                float mixed = laneSums[thread], weights = laneWeights[0];
+                for (int i = 1; i < RunLanes; i++)
+                {
+                    mixed += laneSums[(i * TColumns.Columns) + thread];
+                    weights += laneWeights[i];
+                }
+
+                int k = (head * dim) + firstColumn + thread;
+                float gate = projected[((((long)row * columns) + (2 * head) + 1) * dim) + firstColumn + thread];
+                float value = AttentionMath.Finish(mixed, weights, gate);
+                if (TForm.ArePieces)
+                {
+                    RowTermPieces.StoreHalf(
+                        terms, RowTermPieces.Place(row, k, termBlocks, eightsShift, termCount), eightsShift, termCount, value, Lanes.Xor(value, 1), (thread & 1) != 0);
+                }
+                else
+                {
+                    output[((long)row * heads * dim) + k] = value;
+                }
+            }
+        }
+    }
+
+    // A run's spans, six words each: four sums, Σ weights and the largest score. Spans past the last add nothing.
+    private static void Bring(uint[] spans, ArrayView<float> sums, ArrayView<float> totals, long firstSpan, int from, int count, int dim, int column)
+    {
+        for (int i = 0; i < Spans; i++)
+        {
+            bool inside = from + i < count;
+            long part = firstSpan + from + (inside ? i : 0);
+            U4 mixed = WideAccess.Load(ref sums[(part * dim) + column]);
+            float most = totals[part * 2], weights = totals[(part * 2) + 1];
+            spans[i * 6] = inside ? mixed.X : 0;
+            spans[(i * 6) + 1] = inside ? mixed.Y : 0;
+            spans[(i * 6) + 2] = inside ? mixed.Z : 0;
+            spans[(i * 6) + 3] = inside ? mixed.W : 0;
+            spans[(i * 6) + 4] = Interop.FloatAsInt(inside ? weights : 0f);
+            spans[(i * 6) + 5] = Interop.FloatAsInt(inside ? most : AttentionMath.Unseen);
+        }
+    }
+
+    // The thread's next lane takes the place of the first, which becomes its last.
+    private static void Turn<TColumns>(float[] added)
+        where TColumns : struct, IColumnTile
+    {
+        for (int i = 0; i < 5; i++)
+        {
+            float first = added[i];
+            for (int lane = 0; lane < Own<TColumns>(); lane++)
+            {
+                float next = added[((lane + 1) % Own<TColumns>() * 5) + i];
+                added[(lane * 5) + i] = lane == Own<TColumns>() - 1 ? first : next;
+            }
+        }
+    }
+
+    // Lanes of runs of a thread.
+    private static int Own<TColumns>()
+        where TColumns : struct, IColumnTile => TColumns.Columns / 64;
+}
