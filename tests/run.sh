@@ -40,7 +40,7 @@ trap 'exec 2>/dev/null; end_compiler; for part in $(jobs -p); do kill -- "-$part
 # One process compiles all projects: one for each would compile the analyzers' own code anew. It is this run's alone.
 compiler=lean-$(basename "$work")
 server=(-p:UseSharedCompilation=true "-p:SharedCompilationId=$compiler")
-end_compiler() { pkill -f -- "-pipename:$compiler"; }
+end_compiler() { pkill -f -- "-pipename:$compiler" 2>/dev/null; } # Without pkill it ends by itself, idle.
 
 say "build"
 dotnet build Lean.sln -c Release -warnaserror "${server[@]}" || die "the build failed"
