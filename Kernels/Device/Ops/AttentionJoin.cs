@@ -10,14 +10,6 @@ namespace Lean.Kernels.Device;
 /// </summary>
 public static class AttentionJoin
 {
-    private const int Threads = 256;
-    private const int Warps = Threads / 32;
-    private const int SpanLanes = 16;
-
-    // Spans of a thread that are on their way together.
-    private const int Ahead = 4;
-    private const int Cell = AttentionMath.Cell;
-
     /// <summary>Writes the output of rows that see more than one span.</summary>
     /// <param name="projected">For the gates.</param>
     /// <param name="segments">All of the step.</param>
@@ -34,7 +26,7 @@ public static class AttentionJoin
     /// <param name="termBlocks">Blocks of 32 along k of the pieces.</param>
     /// <param name="eightsShift">Eights of rows of a tile, as a power of two.</param>
     /// <param name="termCount">Terms of a number.</param>
-    [Kernel("paged_attention_rows_join", Threads, groups: "*", Unroll = true)]
+    [Kernel("paged_attention_rows_join", AttentionLanes.Threads, groups: "*", Unroll = true)]
     [Instance("columns64", typeof(ColumnTile64), typeof(NumberRows))]
     [Instance("columns256", typeof(ColumnTile256), typeof(NumberRows))]
     [Instance("columns64_pieces", typeof(ColumnTile64), typeof(PieceRows))]
@@ -59,106 +51,37 @@ public static class AttentionJoin
         where TColumns : struct, IColumnTile
         where TForm : struct, IRowForm
     {
-        ArrayView<float> parts = SharedMemory.Allocate<float>(SpanLanes * TColumns.Columns);
-        ArrayView<float> weightParts = SharedMemory.Allocate<float>(SpanLanes);
-        ArrayView<float> maxima = SharedMemory.Allocate<float>(Warps);
+        ArrayView<float> laneSums = SharedMemory.Allocate<float>(AttentionLanes.Count * TColumns.Columns);
+        ArrayView<float> laneWeights = SharedMemory.Allocate<float>(AttentionLanes.Count);
+        ArrayView<float> maxima = SharedMemory.Allocate<float>(AttentionLanes.Warps);
         DependentLaunch.Allow();
         int thread = Group.IdxX, pieces = dim / TColumns.Columns, firstColumn = Grid.IdxX % pieces * TColumns.Columns, place = Grid.IdxX / pieces;
         int head = place % heads, row = firstRow + (place / heads);
         int segment = AttentionCells.Segment(segments, sequences, row), named = Math.Max(segment, 0);
         int position = segment < 0 ? -1 : AttentionCells.Position(segments, named) + row - AttentionCells.First(segments, named);
-        int span = AttentionRuns.SpanCells(position) * Cell, count = (position + span) / span;
+        int count = AttentionRuns.Count(position);
         long first = (long)place * spans;
         DependentLaunch.Wait();
         if (count > 1)
         {
             float largest = AttentionMath.Unseen;
-            for (int i = thread; i < count; i += Threads)
+            for (int i = thread; i < count; i += AttentionLanes.Threads)
             {
                 largest = AttentionMath.Larger(totals[(first + i) * 2], largest);
             }
 
-            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 16));
-            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 8));
-            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 4));
-            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 2));
-            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 1));
-            if ((thread & 31) == 0)
-            {
-                maxima[thread >> 5] = largest;
-            }
-
-            Group.Barrier();
-            for (int w = 0; w < Warps; w++)
-            {
-                largest = AttentionMath.Larger(largest, maxima[w]);
-            }
-
-            int quads = TColumns.Columns / 4, quad = thread % quads, firstLane = thread / quads;
-            var added = new float[Own<TColumns>() * 5];
-            for (int i = 0; i < Own<TColumns>() * 5; i++)
+            largest = AttentionLanes.Largest(largest, maxima);
+            int quads = TColumns.Columns / 4, step = AttentionLanes.Threads / quads, quad = thread % quads, firstLane = thread / quads;
+            var added = new float[AttentionLanes.Own<TColumns>() * AttentionLanes.Numbers];
+            for (int i = 0; i < AttentionLanes.Own<TColumns>() * AttentionLanes.Numbers; i++)
             {
                 added[i] = 0;
             }
 
-            for (int from = firstLane; from < count; from += Ahead * (Threads / quads))
-            {
-                for (int u = 0; u < Ahead; u++)
-                {
-                    // Spans past the last add nothing.
-                    int at = u % Own<TColumns>() * 5, number = from + (u * (Threads / quads));
-                    bool inside = number < count;
-                    long part = first + (inside ? number : from);
-                    U4 mixed = WideAccess.Load(ref sums[(part * dim) + firstColumn + (quad * 4)]);
-                    float share = AttentionMath.Shrink(totals[part * 2], largest), weight = totals[(part * 2) + 1];
-                    added[at] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.X), share, added[at]) : added[at];
-                    added[at + 1] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.Y), share, added[at + 1]) : added[at + 1];
-                    added[at + 2] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.Z), share, added[at + 2]) : added[at + 2];
-                    added[at + 3] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.W), share, added[at + 3]) : added[at + 3];
-                    added[at + 4] = inside ? Scalar.Fma(weight, share, added[at + 4]) : added[at + 4];
-                }
-            }
-
-            for (int i = 0; i < Own<TColumns>(); i++)
-            {
-                int lane = firstLane + (i * (Threads / quads)), at = (lane * TColumns.Columns) + (quad * 4);
-                parts[at] = added[i * 5];
-                parts[at + 1] = added[(i * 5) + 1];
-                parts[at + 2] = added[(i * 5) + 2];
-                parts[at + 3] = added[(i * 5) + 3];
-                if (quad == 0)
-                {
-                    weightParts[lane] = added[(i * 5) + 4];
-                }
-            }
-
-            Group.Barrier();
-            if (thread < TColumns.Columns)
-            {
-                float mixed = parts[thread], weights = weightParts[0];
-                for (int i = 1; i < SpanLanes; i++)
-                {
-                    mixed += parts[(i * TColumns.Columns) + thread];
-                    weights += weightParts[i];
-                }
-
-                int k = (head * dim) + firstColumn + thread;
-                float gate = projected[((((long)row * columns) + (2 * head) + 1) * dim) + firstColumn + thread];
-                float value = AttentionMath.Finish(mixed, weights, gate);
-                if (TForm.ArePieces)
-                {
-                    RowTermPieces.StoreHalf(
-                        terms, RowTermPieces.Place(row, k, termBlocks, eightsShift, termCount), eightsShift, termCount, value, Lanes.Xor(value, 1), (thread & 1) != 0);
-                }
-                else
-                {
-                    output[((long)row * heads * dim) + k] = value;
-                }
-            }
+            AttentionLanes.Add<TColumns>(added, sums, totals, first, count, firstLane, step, dim, firstColumn + (quad * 4), largest);
+            AttentionLanes.Leave<TColumns>(added, laneSums, laneWeights, firstLane, step, quad, turns: 0);
+            AttentionLanes.Finish<TColumns, TForm>(
+                laneSums, laneWeights, projected, output, terms, row, heads, head, dim, columns, firstColumn, termBlocks, eightsShift, termCount);
         }
     }
-
-    // Lanes of spans of a thread.
-    private static int Own<TColumns>()
-        where TColumns : struct, IColumnTile => TColumns.Columns / 64;
 }

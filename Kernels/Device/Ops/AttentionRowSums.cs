@@ -345,7 +345,7 @@ public static class AttentionRowSums
             U4 left = CudaShared.Load4(weights + (uint)(((step * 32) + lane) * 16));
             for (int i = 0; i < Tiles<TColumns>(); i += 2)
             {
-                // Sixteen positions of two eightsShift of columns; where a warp has one, the second is not used.
+                // Sixteen positions of two eights of columns; where a warp has one, the second is not used.
                 int chunk = first + i + (Tiles<TColumns>() > 1 ? lane >> 4 : 0);
                 U4 right = WarpMatrix.LoadTransposed(values + AttentionCells.ValuePlace<TColumns>((step * 16) + (lane & 15), chunk));
                 WarpMatrix.Multiply(i * 4, left, right.X, right.Y);

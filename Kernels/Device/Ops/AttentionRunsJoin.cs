@@ -11,13 +11,7 @@ namespace Lean.Kernels.Device;
 /// </summary>
 public static class AttentionRunsJoin
 {
-    private const int Threads = 256;
-    private const int Warps = Threads / 32;
-    private const int RunLanes = 16;
     private const int Spans = AttentionRuns.Spans;
-
-    // Parts of a thread that are on their way together.
-    private const int Ahead = 4;
 
     /// <summary>Writes the output of rows that see more than one span: a group has 64 columns, so that few rows keep a device busy.</summary>
     /// <param name="projected">For the gates.</param>
@@ -37,7 +31,7 @@ public static class AttentionRunsJoin
     /// <param name="termBlocks">Blocks of 32 along k of the pieces.</param>
     /// <param name="eightsShift">Eights of rows of a tile, as a power of two.</param>
     /// <param name="termCount">Terms of a number.</param>
-    [Kernel("paged_attention_runs_join_few", Threads, groups: "*", Unroll = true)]
+    [Kernel("paged_attention_runs_join_few", AttentionLanes.Threads, groups: "*", Unroll = true)]
     [Instance("", typeof(NumberRows))]
     [Instance("pieces", typeof(PieceRows))]
     [Cuda("sm_80", GroupsTogether = 2)]
@@ -80,7 +74,7 @@ public static class AttentionRunsJoin
     /// <param name="termBlocks">Blocks of 32 along k of the pieces.</param>
     /// <param name="eightsShift">Eights of rows of a tile, as a power of two.</param>
     /// <param name="termCount">Terms of a number.</param>
-    [Kernel("paged_attention_runs_join_many", Threads, groups: "*", Unroll = true)]
+    [Kernel("paged_attention_runs_join_many", AttentionLanes.Threads, groups: "*", Unroll = true)]
     [Instance("", typeof(NumberRows))]
     [Instance("pieces", typeof(PieceRows))]
     [Cuda("sm_80", GroupsTogether = 4)]
@@ -111,9 +105,9 @@ public static class AttentionRunsJoin
         where TColumns : struct, IColumnTile
         where TForm : struct, IRowForm
     {
-        ArrayView<float> laneSums = SharedMemory.Allocate<float>(RunLanes * TColumns.Columns);
-        ArrayView<float> laneWeights = SharedMemory.Allocate<float>(RunLanes);
-        ArrayView<float> maxima = SharedMemory.Allocate<float>(Warps);
+        ArrayView<float> laneSums = SharedMemory.Allocate<float>(AttentionLanes.Count * TColumns.Columns);
+        ArrayView<float> laneWeights = SharedMemory.Allocate<float>(AttentionLanes.Count);
+        ArrayView<float> maxima = SharedMemory.Allocate<float>(AttentionLanes.Warps);
         DependentLaunch.Allow();
         int thread = Group.IdxX, pieces = dim / TColumns.Columns, firstColumn = Grid.IdxX % pieces * TColumns.Columns, place = Grid.IdxX / pieces;
         int head = place % heads, row = firstRow + (place / heads);
@@ -128,63 +122,31 @@ public static class AttentionRunsJoin
         if (count > 1)
         {
             float largest = AttentionMath.Unseen;
-            for (int i = thread; i < complete; i += Threads)
+            for (int i = thread; i < complete; i += AttentionLanes.Threads)
             {
                 largest = AttentionMath.Larger(totals[(first + i) * 2], largest);
             }
 
-            for (int i = (hasRuns ? whole * Spans : count) + thread; i < count; i += Threads)
+            for (int i = (hasRuns ? whole * Spans : count) + thread; i < count; i += AttentionLanes.Threads)
             {
                 largest = AttentionMath.Larger(totals[(firstSpan + i) * 2], largest);
             }
 
-            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 16));
-            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 8));
-            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 4));
-            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 2));
-            largest = AttentionMath.Larger(largest, Lanes.Xor(largest, 1));
-            if ((thread & 31) == 0)
-            {
-                maxima[thread >> 5] = largest;
-            }
-
-            Group.Barrier();
-            for (int w = 0; w < Warps; w++)
-            {
-                largest = AttentionMath.Larger(largest, maxima[w]);
-            }
-
-            int quads = TColumns.Columns / 4, step = Threads / quads, quad = thread % quads, firstLane = thread / quads, column = firstColumn + (quad * 4);
-            var added = new float[Own<TColumns>() * 5];
-            for (int i = 0; i < Own<TColumns>() * 5; i++)
+            largest = AttentionLanes.Largest(largest, maxima);
+            int quads = TColumns.Columns / 4, step = AttentionLanes.Threads / quads, quad = thread % quads, firstLane = thread / quads, column = firstColumn + (quad * 4);
+            var added = new float[AttentionLanes.Own<TColumns>() * AttentionLanes.Numbers];
+            for (int i = 0; i < AttentionLanes.Own<TColumns>() * AttentionLanes.Numbers; i++)
             {
                 added[i] = 0;
             }
 
-            for (int from = firstLane; from < complete; from += Ahead * step)
-            {
-                for (int u = 0; u < Ahead; u++)
-                {
-                    // Parts past the last add nothing.
-                    int at = u % Own<TColumns>() * 5, number = from + (u * step);
-                    bool inside = number < complete;
-                    long part = first + (inside ? number : from);
-                    U4 mixed = WideAccess.Load(ref sums[(part * dim) + column]);
-                    float share = AttentionMath.Shrink(totals[part * 2], largest), weight = totals[(part * 2) + 1];
-                    added[at] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.X), share, added[at]) : added[at];
-                    added[at + 1] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.Y), share, added[at + 1]) : added[at + 1];
-                    added[at + 2] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.Z), share, added[at + 2]) : added[at + 2];
-                    added[at + 3] = inside ? Scalar.Fma(Interop.IntAsFloat(mixed.W), share, added[at + 3]) : added[at + 3];
-                    added[at + 4] = inside ? Scalar.Fma(weight, share, added[at + 4]) : added[at + 4];
-                }
-            }
-
+            AttentionLanes.Add<TColumns>(added, sums, totals, first, complete, firstLane, step, dim, column, largest);
             int turns = 0;
             if (hasRuns)
             {
                 // Runs that are spans yet, behind the others in every lane. The lane whose turn it is comes first.
                 int passed = whole > firstLane ? (whole - firstLane + step - 1) / step : 0;
-                turns = passed % Own<TColumns>();
+                turns = passed % AttentionLanes.Own<TColumns>();
                 for (int i = 0; i < turns; i++)
                 {
                     Turn<TColumns>(added);
@@ -224,42 +186,9 @@ public static class AttentionRunsJoin
                 }
             }
 
-            for (int i = 0; i < Own<TColumns>(); i++)
-            {
-                int lane = firstLane + ((i + turns) % Own<TColumns>() * step), at = (lane * TColumns.Columns) + (quad * 4);
-                laneSums[at] = added[i * 5];
-                laneSums[at + 1] = added[(i * 5) + 1];
-                laneSums[at + 2] = added[(i * 5) + 2];
-                laneSums[at + 3] = added[(i * 5) + 3];
-                if (quad == 0)
-                {
-                    laneWeights[lane] = added[(i * 5) + 4];
-                }
-            }
-
-            Group.Barrier();
-            if (thread < TColumns.Columns)
-            {
-                float mixed = laneSums[thread], weights = laneWeights[0];
-                for (int i = 1; i < RunLanes; i++)
-                {
-                    mixed += laneSums[(i * TColumns.Columns) + thread];
-                    weights += laneWeights[i];
-                }
-
-                int k = (head * dim) + firstColumn + thread;
-                float gate = projected[((((long)row * columns) + (2 * head) + 1) * dim) + firstColumn + thread];
-                float value = AttentionMath.Finish(mixed, weights, gate);
-                if (TForm.ArePieces)
-                {
-                    RowTermPieces.StoreHalf(
-                        terms, RowTermPieces.Place(row, k, termBlocks, eightsShift, termCount), eightsShift, termCount, value, Lanes.Xor(value, 1), (thread & 1) != 0);
-                }
-                else
-                {
-                    output[((long)row * heads * dim) + k] = value;
-                }
-            }
+            AttentionLanes.Leave<TColumns>(added, laneSums, laneWeights, firstLane, step, quad, turns);
+            AttentionLanes.Finish<TColumns, TForm>(
+                laneSums, laneWeights, projected, output, terms, row, heads, head, dim, columns, firstColumn, termBlocks, eightsShift, termCount);
         }
     }
 
@@ -288,15 +217,11 @@ public static class AttentionRunsJoin
         for (int i = 0; i < 5; i++)
         {
             float first = added[i];
-            for (int lane = 0; lane < Own<TColumns>(); lane++)
+            for (int lane = 0; lane < AttentionLanes.Own<TColumns>(); lane++)
             {
-                float next = added[((lane + 1) % Own<TColumns>() * 5) + i];
-                added[(lane * 5) + i] = lane == Own<TColumns>() - 1 ? first : next;
+                float next = added[((lane + 1) % AttentionLanes.Own<TColumns>() * 5) + i];
+                added[(lane * 5) + i] = lane == AttentionLanes.Own<TColumns>() - 1 ? first : next;
             }
         }
     }
-
-    // Lanes of runs of a thread.
-    private static int Own<TColumns>()
-        where TColumns : struct, IColumnTile => TColumns.Columns / 64;
 }

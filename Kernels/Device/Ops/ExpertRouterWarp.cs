@@ -36,7 +36,7 @@ public static class ExpertRouterWarp
         }
     }
 
-    /// <summary>The same.</summary>
+    /// <summary>The same, a row for each of four warps.</summary>
     [Kernel("expert_router_rows", Together * Threads, groups: "T/4", Unroll = true)]
     [Instance("few", typeof(UpTo256Experts))]
     [Instance("many", typeof(UpTo512Experts))]
