@@ -3,7 +3,7 @@ namespace Lean.Kernels.Tests;
 /// <summary>sample_tokens.</summary>
 public abstract class SampleTokensTests<TTarget> : KernelTests<TTarget> where TTarget : IKernelTarget
 {
-    private const int Draws = 2000, EvenDraws = 2000;
+    private const int Draws = 8000, EvenDraws = 2000;
 
     public static TheoryData<double, int, double, double> Settings => new()
     {
