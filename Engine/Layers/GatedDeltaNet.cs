@@ -70,7 +70,7 @@ internal sealed class GatedDeltaNet : IMixer
         }
 
         // Pieces of later waves lie among the rows.
-        Tensor prompts = read.Rows(0, batch.PromptRows), terms = Terms(step);
+        Tensor prompts = read.Rows(0, batch.PromptRows), terms = batch.PromptRows > 0 && ops.GatedRmsNorm.MakesTerms ? _weights.Output.Terms(step) : default;
         long early = batch.StateWaves == 1 && batch.PromptRows > 0
             ? ops.PromptDeltaRule.EarlyRows(_shape, convolved, batch.StatePieces(0).Shape[0], batch.StateRows(0))
             : 0;
@@ -85,15 +85,5 @@ internal sealed class GatedDeltaNet : IMixer
         Addend sum = _weights.Output.Run(read, output, batch.PromptRows, generated.IsEmpty ? terms : generated);
         step.Arena.Release(mark);
         return sum;
-    }
-
-    // Room for what the output projection multiplies, where the norm before it makes that of a prompt's rows.
-    private Tensor Terms(StepContext step)
-    {
-        KernelSet ops = _layer.Ops;
-        long rows = step.Batch.PromptRows, width = _shape.ValueWidth;
-        return rows > 0 && ops.NormedTerms is { } maker && ops.GatedRmsNorm.MakesTerms && ops.Linear.TakesTerms(_weights.Output.Weight)
-            ? maker.Of(step.Arena.Raw(maker.Bytes(rows, width)), rows, width)
-            : default;
     }
 }
