@@ -24,6 +24,14 @@ public static class TensorCopy
     {
     }
 
+    /// <summary>The same of what is read once: L2 may forget it first, and keeps what is read again.</summary>
+    [IntrinsicImplementation]
+    [Ptx("{ .reg .b64 first; createpolicy.fractional.L2::evict_first.b64 first; "
+        + "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [#0], [#1, {#2, #3}], [#4], first; }")]
+    public static void LoadOnce(uint shared, long map, int column, int row, uint barrier)
+    {
+    }
+
     /// <summary>Copies what lies together to shared memory (PTX ISA, "cp.async.bulk"); its bytes count at <paramref name="barrier"/>.</summary>
     /// <param name="shared">Where to, a multiple of 16.</param>
     /// <param name="source">Where from, a multiple of 16.</param>
@@ -52,25 +60,16 @@ public static class TensorCopy
     {
     }
 
-    /// <summary>The same of f32 that are read once: L2 may forget them first (PTX ISA, "createpolicy").</summary>
-    [IntrinsicImplementation]
-    [Ptx("{ .reg .b64 first; createpolicy.fractional.L2::evict_first.b64 first; "
-        + "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [#0], [#1], #2, [#3], first; }")]
-    public static void LoadRunOnce(uint shared, ref float source, int bytes, uint barrier)
-    {
-    }
-
     /// <summary>
-    /// Copies what lies together from shared memory, as a part of the thread's next <see cref="Commit"/>, where L2 may forget it first.
+    /// Copies what lies together from shared memory, as a part of the thread's next <see cref="Commit"/>.
     /// Every thread that wrote it has passed <see cref="CudaShared.FenceForAsync"/> and then a barrier.
     /// </summary>
     /// <param name="shared">Where from, a multiple of 16.</param>
     /// <param name="target">Where to, a multiple of 16.</param>
     /// <param name="bytes">A multiple of 16.</param>
     [IntrinsicImplementation]
-    [Ptx("{ .reg .b64 first; createpolicy.fractional.L2::evict_first.b64 first; "
-        + "cp.async.bulk.global.shared::cta.bulk_group.L2::cache_hint [#1], [#0], #2, first; }")]
-    public static void StoreRunOnce(uint shared, ref float target, int bytes)
+    [Ptx("cp.async.bulk.global.shared::cta.bulk_group [#1], [#0], #2;")]
+    public static void StoreRun(uint shared, ref float target, int bytes)
     {
     }
 

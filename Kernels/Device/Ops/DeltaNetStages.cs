@@ -88,7 +88,7 @@ public static class DeltaNetStages
             AsyncBarrier.Wait(Done(memory, place.Stage), place.Parity);
             if (rows > 0)
             {
-                TensorCopy.StoreRunOnce(memory + (uint)(place.Stage * StageBytes), ref state[((slot * heads) + head) * (Dim * Dim)], StateBytes);
+                TensorCopy.StoreRun(memory + (uint)(place.Stage * StageBytes), ref state[((slot * heads) + head) * (Dim * Dim)], StateBytes);
             }
 
             TensorCopy.Commit();
@@ -129,7 +129,7 @@ public static class DeltaNetStages
         else
         {
             AsyncBarrier.ArriveExpecting(full, StageBytes);
-            TensorCopy.LoadRunOnce(to, ref state[((source * heads) + head) * (Dim * Dim)], StateBytes, full);
+            TensorCopy.LoadRun(to, ref state[((source * heads) + head) * (Dim * Dim)], StateBytes, full);
             for (int i = 0; i < 3 * (Taps - 1); i++)
             {
                 int third = i / (Taps - 1), first = ((third * keyHeads) + (third == 2 ? head : keyHead)) * Dim;
