@@ -68,7 +68,7 @@ internal sealed class ManifestReader
                 Report(Diagnostics.ParameterType, entry, entry, name, type);
             }
 
-            return new ParameterModel(name, type, null, default, false, Text(json, "extent"), Text(json, "rowStride"), 0);
+            return new ParameterModel(name, type, null, default, false, Text(json, "extent"), Text(json, "rowStride"), 0, false);
         }
 
         string element = String(json, "element");
@@ -84,7 +84,8 @@ internal sealed class ManifestReader
         }
 
         return new ParameterModel(
-            name, type, element, new EquatableArray<Extent>([.. shape]), json["optional"] is true, null, null, type == "map" ? Number(json, "tileRows") : 0);
+            name, type, element, new EquatableArray<Extent>([.. shape]), json["optional"] is true, null, null, type == "map" ? Number(json, "tileRows") : 0,
+            type == "map" && json["once"] is true);
     }
 
     private void Check(string entry, ParameterModel[] parameters, Extent groups, Extent groupsY)

@@ -73,6 +73,7 @@ internal static partial class Manifest
         if (parameter.TileRows > 0)
         {
             json.WriteNumber("tileRows", parameter.TileRows);
+            json.WriteBoolean("once", parameter.Once);
         }
 
         if (parameter.Extent is not null)

@@ -20,6 +20,10 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
     private const int MostGates = TileOutputs / 2;
     private const int GateBox = 16;
 
+    // Bytes of outputs beside which L2 may forget weights first that no other tile reads: products are faster by up to a tenth, but not where
+    // outputs fill it, as the logits of a step do.
+    private const long MostBeside = 16L << 20;
+
     // As in RowTermPieces; blocks along k are counted in eights.
     private const int Words = 128;
     private const int Warps = 8;
@@ -197,9 +201,10 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
 
     private void Multiply(in Tensor pieces, RowCut cut, in Tensor weight, in Tensor sums, long rows)
     {
-        int tileRows = TileRows(rows);
+        int tileRows = TileRows(rows), rowTiles = Count(rows, tileRows);
+        bool isOnce = rowTiles == 1 && sums.Shape.Count * sizeof(float) <= MostBeside;
         launches.Groups(
-            tileRows, weight, pieces, sums, (int)rows, Count(rows, tileRows), Blocks(weight.Shape[1]) / 2, RowUnits.Slices(weight.Shape[1]), cut.Parts, cut.Groups);
+            tileRows, weight, pieces, sums, (int)rows, rowTiles, Blocks(weight.Shape[1]) / 2, RowUnits.Slices(weight.Shape[1]), cut.Parts, isOnce ? 1 : 0, cut.Groups);
     }
 
     private static Tensor Sums(RowCut cut, nint memory, long rows, long outputs) => new(DType.F32, new Shape(cut.Parts * rows, outputs), memory);

@@ -11,6 +11,7 @@ public static class ExpertRowsCopies
     /// <summary>
     /// Keeps the ring full of weights; one thread calls it. It asks for eight units' boxes at once: each request costs it some fifty cycles, and
     /// where every unit had requests of its own they came no faster than 2.5 TB/s. At a tile's end they reach beyond it: what comes from there goes nowhere.
+    /// L2 may forget downs first that no other tile reads; where it may forget gates and ups, too, both launches of a step take longer.
     /// </summary>
     /// <param name="share">The group's.</param>
     /// <param name="step">Rows from an expert's first gate, or down, to the next one's.</param>
@@ -25,7 +26,7 @@ public static class ExpertRowsCopies
         {
             ExpertRowsPiece piece = ExpertRowsShare.Piece(share, number);
             int expert = ExpertRowsTiles.Expert(tiles, piece.Tile);
-            bool isShared = expert == share.Experts;
+            bool isShared = expert == share.Experts, isOnce = !TProduct.IsGateUp && ExpertRowsTiles.IsAlone<TTile>(tiles, piece.Tile);
             int row = ((isShared ? 0 : expert) * step) + (piece.First * (TProduct.IsGateUp ? Box : 2 * Box)), upRow = ((isShared ? 0 : expert) * upStep) + (piece.First * Box);
             long map = isShared ? TensorCopy.Map(TProduct.IsGateUp ? 2 : 1) : TensorCopy.Map(0), upMap = isShared ? TensorCopy.Map(TProduct.IsGateUp ? 3 : 1) : TensorCopy.Map(TProduct.IsGateUp ? 1 : 0);
             for (int block = 0; block < share.Blocks; block++)
@@ -41,7 +42,15 @@ public static class ExpertRowsCopies
                 {
                     // Whole boxes count, whatever of them is outside of the tensor. Gates of eight units, then their ups; of downs a unit after the other.
                     AsyncBarrier.ArriveExpecting(full, WeightBytes);
-                    TensorCopy.Load(at, map, k, row, full);
+                    if (isOnce)
+                    {
+                        TensorCopy.LoadOnce(at, map, k, row, full);
+                    }
+                    else
+                    {
+                        TensorCopy.Load(at, map, k, row, full);
+                    }
+
                     if (TProduct.IsGateUp)
                     {
                         TensorCopy.Load(at + (WeightBytes / 2), upMap, k, upRow, full);

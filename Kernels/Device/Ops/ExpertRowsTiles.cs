@@ -78,6 +78,10 @@ public static class ExpertRowsTiles
     /// <summary>Its rows.</summary>
     public static int Rows(uint tiles, int tile) => (int)(CudaShared.Load(At(tiles, tile) + 4) & ((1u << RowBits) - 1u));
 
+    /// <summary>Whether it has all rows of its expert, so that nobody else reads those weights.</summary>
+    public static bool IsAlone<TTile>(uint tiles, int tile)
+        where TTile : struct, IRowTile => Rows(tiles, tile) < TTile.Rows * 8 && Before(tiles, tile) == 0;
+
     private static uint At(uint tiles, int tile) => tiles + 16u + (uint)(tile * 8);
 
     private static int Tiles<TTile>(int rows)

@@ -49,6 +49,30 @@ public sealed class LinearRowsWarpGroupTests
         Assert.Equal(Run(stream, DType.BF16, rows - 1, 1, outputs, inputs, false), found[((rows - 1) * outputs)..]);
     }
 
+    // A step's logits are too many beside which to forget weights, and too many for the model; whole tiles and a part of one.
+    [Fact]
+    public void No_bit_depends_on_which_weights_the_cache_forgets_first()
+    {
+        const int Rows = 64, Outputs = 200, Inputs = 264;
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        using var memory = new GuardedMemory(DeviceKernelSet.Create(stream, DType.F32)) { IsAligned = true };
+        var pieces = new RowPieces(stream, new SplitRowLaunches(stream), rounds: false);
+        Tensor x = memory.New("x", DType.F32, new Shape(Rows, Inputs), SelfCases.Normal(1, Rows * Inputs));
+        Tensor weight = memory.New("weight", DType.BF16, new Shape(Outputs, Inputs), SelfCases.Normal(2, Outputs * Inputs));
+        Tensor room = memory.New("terms", DType.BF16, new Shape(pieces.Bytes(Rows, Inputs) / 2)), terms = pieces.Of(room.Address, Rows, Inputs);
+        pieces.Split(x, terms);
+        float[][] found = [.. ((int[])[0, 1]).Select(once =>
+        {
+            Tensor output = memory.New($"output {once}", DType.F32, new Shape(Rows, Outputs));
+            LinearRowsWarpgroupSixtyfourLauncher.Launch(
+                stream, weight, terms, output, Rows, 1, RowPieces.Blocks(Inputs) / 2, RowUnits.Slices(Inputs), 1, once, 2);
+            return output.AsSpan<float>().ToArray();
+        })];
+        Assert.Null(memory.Fault());
+        Assert.Equal(found[0], found[1]);
+        Assert.InRange(Compare.Distance(Expected(Rows, Outputs, Inputs, gated: false), found[0]), 0, 1e-5);
+    }
+
     [Theory]
     [InlineData("linear_rows_warpgroup_sixtyfour", "wgmma.wait_group.sync.aligned 1;", "wgmma.wait_group.sync.aligned 2;")]
     [InlineData("linear_rows_warpgroup_sixtyfour", "wgmma.wait_group.sync.aligned 0;", "")]
