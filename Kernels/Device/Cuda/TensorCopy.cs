@@ -50,6 +50,14 @@ public static class TensorCopy
     {
     }
 
+    /// <summary>The same of what many groups read beside a stream: L2 forgets it last.</summary>
+    [IntrinsicImplementation]
+    [Ptx("{ .reg .b64 last; createpolicy.fractional.L2::evict_last.b64 last; "
+        + "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [#0], [#1], #2, [#3], last; }")]
+    public static void LoadRunKept(uint shared, ref float source, int bytes, uint barrier)
+    {
+    }
+
     /// <summary>
     /// Copies a tile from shared memory, as a group of its own (cp.async.bulk.commit_group). Every thread that wrote the tile
     /// has passed <see cref="CudaShared.FenceForAsync"/> and then a barrier.

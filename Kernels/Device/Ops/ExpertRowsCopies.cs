@@ -101,7 +101,7 @@ public static class ExpertRowsCopies
                 Lanes.Together();
                 if (lane < there)
                 {
-                    TensorCopy.LoadRun(
+                    TensorCopy.LoadRunKept(
                         room + (uint)((part * TTile.Rows * ExpertRowsShare.EightBytes) + (lane * ExpertRowsShare.RowBytes)), ref x[from + k], bytes, came);
                 }
 
