@@ -43,6 +43,9 @@ public static class LinearSlices
     private const int OwnColumns = (Columns + MoreColumns) / 2;
     private const int Sums = OwnColumns / 2;
 
+    // Those of them that are of the 256 columns in either warp group: the second one's last outputs are not.
+    private const int CertainSums = Sums - (MoreColumns / 2);
+
     // A thread's fours of a block, each of another row.
     private const int Fours = 8;
 
@@ -352,23 +355,46 @@ public static class LinearSlices
     private static void Store(
         ArrayView<float> output, long partRow, int row, int rows, int outputStride, int group, int across, int columnTiles, int whole, int outputs)
     {
-        int own = Group.IdxX & (GroupThreads - 1), lane = own & 31, upper = row + ((own >> 5) * 16) + (lane >> 2);
-        long to = (partRow + upper) * outputStride;
-        for (int i = 0; i < Sums; i += 4)
+        int own = Group.IdxX & (GroupThreads - 1), lane = own & 31, upper = row + ((own >> 5) * 16) + (lane >> 2), first = (group * OwnColumns) + ((lane & 3) * 2);
+        long to = (partRow + upper) * outputStride, below = 8L * outputStride;
+        if (row + Rows <= rows && (across + 1) * Columns <= whole)
         {
-            // Behind the columns of a group are the last outputs, which the last groups have.
-            int place = (group * OwnColumns) + (i * 2) + ((lane & 3) * 2);
-            bool isMore = place >= Columns;
-            int column = isMore ? whole + place - Columns : (across * Columns) + place, end = isMore ? (across == columnTiles - 1 ? outputs : 0) : whole;
-            if (upper < rows)
+            // Nothing is missing: a branch before each store takes longer than the store.
+            long at = to + (across * Columns) + first;
+            for (int i = 0; i < CertainSums; i += 4)
             {
-                Store(output, to + column, end - column, Accumulators.Get(Sums + i), Accumulators.Get(Sums + i + 1));
+                WideAccess.Store2(ref output[at + (i * 2)], Accumulators.Get(Sums + i), Accumulators.Get(Sums + i + 1));
+                WideAccess.Store2(ref output[at + below + (i * 2)], Accumulators.Get(Sums + i + 2), Accumulators.Get(Sums + i + 3));
             }
+        }
+        else
+        {
+            for (int i = 0; i < CertainSums; i += 4)
+            {
+                StoreFour(output, to, below, rows - upper, first + (i * 2), i, across, columnTiles, whole, outputs);
+            }
+        }
 
-            if (upper + 8 < rows)
-            {
-                Store(output, to + (8L * outputStride) + column, end - column, Accumulators.Get(Sums + i + 2), Accumulators.Get(Sums + i + 3));
-            }
+        for (int i = CertainSums; i < Sums; i += 4)
+        {
+            StoreFour(output, to, below, rows - upper, first + (i * 2), i, across, columnTiles, whole, outputs);
+        }
+    }
+
+    // Two outputs of a row and of the one eight below. Behind the columns of a group are the last outputs, which the last groups have.
+    private static void StoreFour(
+        ArrayView<float> output, long to, long below, int rows, int place, int sum, int across, int columnTiles, int whole, int outputs)
+    {
+        bool isMore = place >= Columns;
+        int column = isMore ? whole + place - Columns : (across * Columns) + place, end = isMore ? (across == columnTiles - 1 ? outputs : 0) : whole;
+        if (rows > 0)
+        {
+            Store(output, to + column, end - column, Accumulators.Get(Sums + sum), Accumulators.Get(Sums + sum + 1));
+        }
+
+        if (rows > 8)
+        {
+            Store(output, to + below + column, end - column, Accumulators.Get(Sums + sum + 2), Accumulators.Get(Sums + sum + 3));
         }
     }
 
