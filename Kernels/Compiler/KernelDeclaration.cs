@@ -8,10 +8,14 @@ namespace Lean.Kernels.Compiler;
 /// <param name="Method">The method, closed over its type arguments.</param>
 /// <param name="Attribute">Group size, grid and place in the source.</param>
 /// <param name="Cluster">Groups of a cluster, or 0.</param>
-internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelAttribute Attribute, int Cluster = 0)
+/// <param name="OwnTogether">Groups that a multiprocessor should hold, or 0 for what <see cref="Cuda"/> says.</param>
+internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelAttribute Attribute, int Cluster = 0, int OwnTogether = 0)
 {
     /// <summary>What makes it CUDA's alone, or null.</summary>
     public CudaAttribute? Cuda { get; } = Method.GetCustomAttribute<CudaAttribute>();
+
+    /// <summary>Groups that a multiprocessor should hold together, or null.</summary>
+    public int? GroupsTogether => OwnTogether > 0 ? OwnTogether : Cuda?.GroupsTogether;
 
     /// <summary>The parameters as launchers see them.</summary>
     public IReadOnlyList<KernelParameter> Parameters { get; } = [.. Method.GetParameters().Select(p => KernelParameter.Of(Name, p))];
@@ -40,7 +44,7 @@ internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelA
 
             foreach (KernelDeclaration made in instances.Length == 0
                 ? [new KernelDeclaration(kernel.Name, method, kernel)]
-                : instances.Select(i => new KernelDeclaration(i.Suffix.Length == 0 ? kernel.Name : $"{kernel.Name}_{i.Suffix}", method.MakeGenericMethod(i.Arguments), kernel, i.Cluster)))
+                : instances.Select(i => new KernelDeclaration(i.Suffix.Length == 0 ? kernel.Name : $"{kernel.Name}_{i.Suffix}", method.MakeGenericMethod(i.Arguments), kernel, i.Cluster, i.GroupsTogether)))
             {
                 if (made.Cuda is { } cuda && !KernelBuild.IsArchitecture(cuda.Target))
                 {
@@ -50,6 +54,11 @@ internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelA
                 if (made.Cluster > 0 && made.Cuda?.Target != KernelBuild.HopperAlone)
                 {
                     throw new BuildException(kernel, made.Name, $"clusters need [Cuda(\"{KernelBuild.HopperAlone}\")]");
+                }
+
+                if (made.OwnTogether > 0 && made.Cuda is null)
+                {
+                    throw new BuildException(kernel, made.Name, "groups that a multiprocessor should hold need [Cuda]");
                 }
 
                 if (!found.TryAdd(made.Name, made))

@@ -32,7 +32,7 @@ internal sealed partial class PtxTarget : IDisposable
     {
         var compiled = (PTXCompiledKernel)(kernel.Attribute.Unroll ? _unrolled : _plain).Compile(
             EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method),
-            new KernelSpecialization(kernel.Attribute.Threads, kernel.Cuda?.GroupsTogether));
+            new KernelSpecialization(kernel.Attribute.Threads, kernel.GroupsTogether));
         string text = Finish(compiled.PTXAssembly, compiled.Name, kernel.Name, Name);
         text = DependentLaunches.Apply(Name, kernel.Cuda is null ? text : CudaText.Complete(kernel, Name, text));
         Gates.CheckPtx(kernel, Name, text);

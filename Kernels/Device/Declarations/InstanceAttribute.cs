@@ -14,4 +14,7 @@ public sealed class InstanceAttribute(string suffix, params Type[] arguments) : 
 
     /// <summary>Groups that run as one <see cref="Lean.Kernels.Device.Cluster"/>, of CUDA's kernels for Hopper, or 0.</summary>
     public int Cluster { get; init; }
+
+    /// <summary>Groups that a multiprocessor should hold together, where this instance's are others than <see cref="CudaAttribute.GroupsTogether"/>, or 0.</summary>
+    public int GroupsTogether { get; init; }
 }

@@ -36,6 +36,8 @@ public sealed class CudaTextTests : IDisposable
     [InlineData(@"mov\.b64 (%rd\d+), (\w+); cvta\.param\.u64 \1, \1;")]
     [InlineData(@"\.param \.align 64 \.b8 \w+\[128\]")]
     [InlineData(@"cp\.async\.bulk\.tensor\.2d\.shared::cluster\.global\.mbarrier::complete_tx::bytes \[%r\d+\], \[%rd\d+, \{%r\d+, %r\d+\}\], \[%r\d+\];")]
+    [InlineData(@"evict_first\.b64 first; cp\.async\.bulk\.tensor\.2d\.shared::cluster\.global\.mbarrier::complete_tx::bytes\.L2::cache_hint \[%r\d+\], \[%rd\d+, \{%r\d+, %r\d+\}\], \[%r\d+\], first; \}")]
+    [InlineData(@"evict_last\.b64 last; cp\.async\.bulk\.shared::cluster\.global\.mbarrier::complete_tx::bytes\.L2::cache_hint \[%r\d+\], \[%rd\d+\], %r\d+, \[%r\d+\], last; \}")]
     [InlineData(@"cp\.async\.bulk\.tensor\.2d\.global\.shared::cta\.bulk_group \[%rd\d+, \{%r\d+, %r\d+\}\], \[%r\d+\]; cp\.async\.bulk\.commit_group;")]
     [InlineData(@"cp\.async\.bulk\.wait_group\.read 0;")]
     [InlineData(@"wgmma\.mma_async\.sync\.aligned\.m64n128k16\.f32\.bf16\.bf16 \{acc0, acc1, .*, acc63\}, %rd\d+, %rd\d+, first, 1, 1, 0, 0;")]
@@ -53,6 +55,12 @@ public sealed class CudaTextTests : IDisposable
     [InlineData(@"\.minnctapersm 1")]
     [InlineData(@"\.target sm_90a\n")]
     public void Hopper_has_its_instructions(string pattern) => Assert.Matches(pattern, Text("hopper_words", "sm_90a", CudaArchitecture.SM_90));
+
+    [Theory]
+    [InlineData("paged_attention_rows_join_columns64_pieces", 5)]
+    [InlineData("paged_attention_rows_join_columns256_pieces", 4)]
+    public void An_instance_has_its_own_number_of_groups_together(string kernel, int groups) =>
+        Assert.Contains($".minnctapersm {groups}\n", Encoding.UTF8.GetString(KernelArchive.Read("sm_90", kernel + ".ptx")), StringComparison.Ordinal);
 
     [Fact]
     public void What_Hopper_asks_L2_for_is_left_out_before_it()

@@ -29,7 +29,7 @@ public static class CudaWords
 
     [Kernel("hopper_words", 384, groups: "*")]
     [Cuda("sm_90a", SharedBytes = 1024)]
-    public static void Hopper([Shape("T", "K"), Tile(128)] TensorMap<ushort> x, [Extent("T")] int rows)
+    public static void Hopper([Shape("T", "K"), Tile(128)] TensorMap<ushort> x, [Shape("T")] ArrayView<float> numbers, [Extent("T")] int rows)
     {
         uint memory = CudaShared.Base();
         long map = TensorCopy.Map(0);
@@ -39,6 +39,8 @@ public static class CudaWords
         AsyncBarrier.Arrive(memory);
         AsyncBarrier.Wait(memory, 1);
         TensorCopy.Load(memory, map, rows, rows, memory);
+        TensorCopy.LoadOnce(memory, map, rows, rows, memory);
+        TensorCopy.LoadRunKept(memory, ref numbers[rows], rows, memory);
         WarpGroup.ReleaseRegisters(40);
         WarpGroup.TakeRegisters(232);
         WarpGroup.Fence();
