@@ -55,7 +55,7 @@ internal static class LauncherWriter
         foreach (ParameterModel map in given.Where(p => p.IsMap))
         {
             // It outlives the launch, which copies it.
-            code.Append($"        TensorMap map{map.Name} = stream.Encode(\"{kernel.Entry}\", \"{map.Name}\", {map.Name}, {map.TileRows}, isOnce: {(map.Once ? "true" : "false")});\n");
+            code.Append($"        TensorMap map{map.Name} = stream.Encode(\"{kernel.Entry}\", \"{map.Name}\", {map.Name}, {map.TileRows}, isStreamed: {(map.Streamed ? "true" : "false")});\n");
         }
 
         if (!kernel.Groups.IsGiven)

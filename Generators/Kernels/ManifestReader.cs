@@ -85,7 +85,7 @@ internal sealed class ManifestReader
 
         return new ParameterModel(
             name, type, element, new EquatableArray<Extent>([.. shape]), json["optional"] is true, null, null, type == "map" ? Number(json, "tileRows") : 0,
-            type == "map" && json["once"] is true);
+            type == "map" && json["streamed"] is true);
     }
 
     private void Check(string entry, ParameterModel[] parameters, Extent groups, Extent groupsY)

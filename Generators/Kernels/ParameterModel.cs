@@ -9,9 +9,9 @@ namespace Lean.Generators.Kernels;
 /// <param name="Extent">The extent that fills an int in.</param>
 /// <param name="RowStride">The view whose row stride fills an int in.</param>
 /// <param name="TileRows">Rows that one copy of a map moves.</param>
-/// <param name="Once">Whether a map's tensor is read through once.</param>
+/// <param name="Streamed">Whether a map's tensor streams by.</param>
 internal sealed record ParameterModel(
-    string Name, string Type, string? Element, EquatableArray<Extent> Shape, bool Optional, string? Extent, string? RowStride, int TileRows, bool Once)
+    string Name, string Type, string? Element, EquatableArray<Extent> Shape, bool Optional, string? Extent, string? RowStride, int TileRows, bool Streamed)
 {
     public bool IsView => Type == "view" || IsMap;
 

@@ -8,14 +8,14 @@ namespace Lean.Kernels.Compiler;
 /// <param name="Method">The method, closed over its type arguments.</param>
 /// <param name="Attribute">Group size, grid and place in the source.</param>
 /// <param name="Cluster">Groups of a cluster, or 0.</param>
-/// <param name="OwnTogether">Groups that a multiprocessor should hold, or 0 for what <see cref="Cuda"/> says.</param>
-internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelAttribute Attribute, int Cluster = 0, int OwnTogether = 0)
+/// <param name="InstanceGroups">Groups that a multiprocessor should hold, or 0 for what <see cref="Cuda"/> says.</param>
+internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelAttribute Attribute, int Cluster = 0, int InstanceGroups = 0)
 {
     /// <summary>What makes it CUDA's alone, or null.</summary>
     public CudaAttribute? Cuda { get; } = Method.GetCustomAttribute<CudaAttribute>();
 
     /// <summary>Groups that a multiprocessor should hold together, or null.</summary>
-    public int? GroupsTogether => OwnTogether > 0 ? OwnTogether : Cuda?.GroupsTogether;
+    public int? GroupsTogether => InstanceGroups > 0 ? InstanceGroups : Cuda?.GroupsTogether;
 
     /// <summary>The parameters as launchers see them.</summary>
     public IReadOnlyList<KernelParameter> Parameters { get; } = [.. Method.GetParameters().Select(p => KernelParameter.Of(Name, p))];
@@ -56,7 +56,7 @@ internal sealed record KernelDeclaration(string Name, MethodInfo Method, KernelA
                     throw new BuildException(kernel, made.Name, $"clusters need [Cuda(\"{KernelBuild.HopperAlone}\")]");
                 }
 
-                if (made.OwnTogether > 0 && made.Cuda is null)
+                if (made.InstanceGroups > 0 && made.Cuda is null)
                 {
                     throw new BuildException(kernel, made.Name, "groups that a multiprocessor should hold need [Cuda]");
                 }

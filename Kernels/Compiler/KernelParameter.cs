@@ -13,10 +13,10 @@ namespace Lean.Kernels.Compiler;
 /// <param name="Extent">The extent that fills an int in.</param>
 /// <param name="RowStride">The view whose row stride fills an int in.</param>
 /// <param name="TileRows">Rows that one copy of a map moves.</param>
-/// <param name="Once">Whether a map's tensor is read through once.</param>
+/// <param name="Streamed">Whether a map's tensor streams by.</param>
 internal sealed record KernelParameter(
     string Name, string Type, string? Element = null, IReadOnlyList<string>? Shape = null, bool Optional = false, string? Extent = null, string? RowStride = null, int TileRows = 0,
-    bool Once = false)
+    bool Streamed = false)
 {
     /// <summary>Reads a parameter.</summary>
     /// <exception cref="BuildException">No launcher could pass it.</exception>
@@ -38,7 +38,7 @@ internal sealed record KernelParameter(
             return parameter.Member.IsDefined(typeof(CudaAttribute)) && (element == typeof(ushort) || element == typeof(float))
                 && parameter.GetCustomAttribute<ShapeAttribute>() is { Extents.Length: 2, Optional: false } rows
                 && parameter.GetCustomAttribute<TileAttribute>() is { Rows: > 0 and <= 256 } tile
-                ? new KernelParameter(name, "map", Element(element), rows.Extents, TileRows: tile.Rows, Once: tile.Once)
+                ? new KernelParameter(name, "map", Element(element), rows.Extents, TileRows: tile.Rows, Streamed: tile.Streamed)
                 : throw new BuildException(declared, kernel, $"'{name}': a tensor map is of float or ushort, of two extents, with a [Tile] of 1 to 256 rows, in a [Cuda] kernel");
         }
 

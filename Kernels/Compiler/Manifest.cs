@@ -73,7 +73,7 @@ internal static partial class Manifest
         if (parameter.TileRows > 0)
         {
             json.WriteNumber("tileRows", parameter.TileRows);
-            json.WriteBoolean("once", parameter.Once);
+            json.WriteBoolean("streamed", parameter.Streamed);
         }
 
         if (parameter.Extent is not null)

@@ -221,7 +221,7 @@ public sealed unsafe class CudaStream : KernelStream
     /// <summary>Counts the kernels of a graph.</summary>
     internal void Launched(long count) => Launches += count;
 
-    internal override TensorMap Encode(string kernel, string argument, in Tensor tensor, int tileRows, bool isOnce)
+    internal override TensorMap Encode(string kernel, string argument, in Tensor tensor, int tileRows, bool isStreamed)
     {
         int size = tensor.Type.Size();
         long stride = tensor.RowStride * size;
@@ -241,7 +241,7 @@ public sealed unsafe class CudaStream : KernelStream
         Check(
             CU.TensorMapEncodeTiled(
                 aligned, tensor.Type == DType.BF16 ? CU.TensorMapBF16 : CU.TensorMapF32, 2, tensor.Address, extents, &strides, box, steps,
-                0, CU.TensorMapSwizzle128, isOnce ? CU.TensorMapFetchAsked : CU.TensorMapFetch256, 0),
+                0, CU.TensorMapSwizzle128, isStreamed ? CU.TensorMapFetchAsked : CU.TensorMapFetch256, 0),
             $"describe '{argument}' of {kernel} to its copy engine");
         return *(TensorMap*)aligned;
     }

@@ -128,9 +128,9 @@ public abstract class KernelStream : IStream
     /// <param name="argument">For which parameter.</param>
     /// <param name="tensor">bf16 or f32 [rows, columns]; its address and the bytes from row to row are multiples of 16.</param>
     /// <param name="tileRows">Rows of a tile, at most 256.</param>
-    /// <param name="isOnce">Whether it is read once: the L2 cache then fetches nothing beside what is asked for.</param>
+    /// <param name="isStreamed">Whether it streams by: the L2 cache then fetches nothing beside what is asked for.</param>
     /// <exception cref="LaunchException">The tensor lies otherwise, or the device has no copy engine.</exception>
-    internal virtual TensorMap Encode(string kernel, string argument, in Tensor tensor, int tileRows, bool isOnce) =>
+    internal virtual TensorMap Encode(string kernel, string argument, in Tensor tensor, int tileRows, bool isStreamed) =>
         throw new LaunchException($"{kernel}: '{argument}' wants a copy engine, which {DeviceName} has not");
 
     /// <summary>

@@ -80,21 +80,21 @@ internal sealed class RoundedRowLaunches(KernelStream stream) : RowLaunches(stre
     public override void Pieces(in Tensor x, in Tensor terms, int blocks, int eights, int groups) =>
         RowTermPiecesRoundedLauncher.Launch(Stream, x, terms, blocks, eights, groups);
 
-    public override void Groups(int tileRows, in Tensor weight, in Tensor terms, in Tensor output, int rows, int rowTiles, int blocks, int slices, int parts, int once, int groups)
+    public override void Groups(int tileRows, in Tensor weight, in Tensor terms, in Tensor output, int rows, int rowTiles, int blocks, int slices, int parts, bool isOnce, int groups)
     {
         switch (tileRows)
         {
             case 16:
-                LinearRowsWarpgroupSixteenRoundedLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, once, groups);
+                LinearRowsWarpgroupSixteenRoundedLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, isOnce ? 1 : 0, groups);
                 break;
             case 32:
-                LinearRowsWarpgroupThirtytwoRoundedLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, once, groups);
+                LinearRowsWarpgroupThirtytwoRoundedLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, isOnce ? 1 : 0, groups);
                 break;
             case 64:
-                LinearRowsWarpgroupSixtyfourRoundedLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, once, groups);
+                LinearRowsWarpgroupSixtyfourRoundedLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, isOnce ? 1 : 0, groups);
                 break;
             default:
-                LinearRowsWarpgroupHundredtwentyeightRoundedLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, once, groups);
+                LinearRowsWarpgroupHundredtwentyeightRoundedLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, isOnce ? 1 : 0, groups);
                 break;
         }
     }

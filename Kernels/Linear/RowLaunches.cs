@@ -27,7 +27,7 @@ internal abstract class RowLaunches(KernelStream stream)
     public abstract void Pieces(in Tensor x, in Tensor terms, int blocks, int eights, int groups);
 
     /// <summary>Linear of more than eight rows by warp groups, from their terms.</summary>
-    public abstract void Groups(int tileRows, in Tensor weight, in Tensor terms, in Tensor output, int rows, int rowTiles, int blocks, int slices, int parts, int once, int groups);
+    public abstract void Groups(int tileRows, in Tensor weight, in Tensor terms, in Tensor output, int rows, int rowTiles, int blocks, int slices, int parts, bool isOnce, int groups);
 
     /// <summary>The first half of an MLP.</summary>
     public abstract void GateUp(int tileRows, int slices, in Tensor x, in Tensor gate, in Tensor up, in Tensor inner, int rowTiles, int groups);

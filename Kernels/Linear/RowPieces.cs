@@ -20,8 +20,8 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
     private const int MostGates = TileOutputs / 2;
     private const int GateBox = 16;
 
-    // Bytes of outputs beside which L2 may forget weights first that no other tile reads: products are faster by up to a tenth, but not where
-    // outputs fill it, as the logits of a step do.
+    // L2 may forget weights first that no other tile reads, which makes products faster by up to a tenth, but not where outputs are so many
+    // bytes that they fill it: the logits of 17 rows and more.
     private const long MostBeside = 16L << 20;
 
     // As in RowTermPieces; blocks along k are counted in eights.
@@ -204,7 +204,7 @@ internal sealed class RowPieces(KernelStream stream, RowLaunches launches, bool 
         int tileRows = TileRows(rows), rowTiles = Count(rows, tileRows);
         bool isOnce = rowTiles == 1 && sums.Shape.Count * sizeof(float) <= MostBeside;
         launches.Groups(
-            tileRows, weight, pieces, sums, (int)rows, rowTiles, Blocks(weight.Shape[1]) / 2, RowUnits.Slices(weight.Shape[1]), cut.Parts, isOnce ? 1 : 0, cut.Groups);
+            tileRows, weight, pieces, sums, (int)rows, rowTiles, Blocks(weight.Shape[1]) / 2, RowUnits.Slices(weight.Shape[1]), cut.Parts, isOnce, cut.Groups);
     }
 
     private static Tensor Sums(RowCut cut, nint memory, long rows, long outputs) => new(DType.F32, new Shape(cut.Parts * rows, outputs), memory);

@@ -80,21 +80,21 @@ internal sealed class SplitRowLaunches(KernelStream stream) : RowLaunches(stream
     public override void Pieces(in Tensor x, in Tensor terms, int blocks, int eights, int groups) =>
         RowTermPiecesLauncher.Launch(Stream, x, terms, blocks, eights, groups);
 
-    public override void Groups(int tileRows, in Tensor weight, in Tensor terms, in Tensor output, int rows, int rowTiles, int blocks, int slices, int parts, int once, int groups)
+    public override void Groups(int tileRows, in Tensor weight, in Tensor terms, in Tensor output, int rows, int rowTiles, int blocks, int slices, int parts, bool isOnce, int groups)
     {
         switch (tileRows)
         {
             case 16:
-                LinearRowsWarpgroupSixteenLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, once, groups);
+                LinearRowsWarpgroupSixteenLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, isOnce ? 1 : 0, groups);
                 break;
             case 32:
-                LinearRowsWarpgroupThirtytwoLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, once, groups);
+                LinearRowsWarpgroupThirtytwoLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, isOnce ? 1 : 0, groups);
                 break;
             case 64:
-                LinearRowsWarpgroupSixtyfourLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, once, groups);
+                LinearRowsWarpgroupSixtyfourLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, isOnce ? 1 : 0, groups);
                 break;
             default:
-                LinearRowsWarpgroupHundredtwentyeightLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, once, groups);
+                LinearRowsWarpgroupHundredtwentyeightLauncher.Launch(Stream, weight, terms, output, rows, rowTiles, blocks, slices, parts, isOnce ? 1 : 0, groups);
                 break;
         }
     }

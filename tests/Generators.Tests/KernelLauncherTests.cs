@@ -33,14 +33,14 @@ public sealed class KernelLauncherTests
     public void A_launcher_encodes_maps_and_takes_the_number_of_groups()
     {
         var run = new KernelRun(KernelRun.Of(KernelRun.Kernel(groups: "*", more: """
-            , { "name": "w", "type": "map", "element": "bf16", "shape": "N, H", "optional": false, "tileRows": 128, "once": true }
+            , { "name": "w", "type": "map", "element": "bf16", "shape": "N, H", "optional": false, "tileRows": 128, "streamed": true }
             , { "name": "outputs", "type": "i32", "extent": "N" }
             """)));
         Assert.Empty(run.Result.Diagnostics);
         Assert.Empty(run.CompilerMessages);
         string code = run.Generated[Launcher];
         Assert.Contains("Launch(KernelStream stream, in Tensor x, in Tensor y, in Tensor w, int groupsX)", code, StringComparison.Ordinal);
-        Assert.Contains("stream.Encode(\"scale\", \"w\", w, 128, isOnce: true)", code, StringComparison.Ordinal);
+        Assert.Contains("stream.Encode(\"scale\", \"w\", w, 128, isStreamed: true)", code, StringComparison.Ordinal);
         Assert.Contains("w.Type != DType.BF16", code, StringComparison.Ordinal);
         Assert.Contains("w.Shape[1] != extentH", code, StringComparison.Ordinal);
         Assert.Contains("KernelArgument.Map(in mapw)", code, StringComparison.Ordinal);

@@ -21,7 +21,7 @@ internal sealed class KernelRun
             public static KernelArgument Float(float f) => default;
         }
         internal struct TensorMap { }
-        public abstract class KernelStream { internal TensorMap Encode(string k, string a, in Tensor t, int r, bool isOnce) => default; internal abstract void Launch(DeviceKernel k, int x, int y, System.ReadOnlySpan<KernelArgument> a); }
+        public abstract class KernelStream { internal TensorMap Encode(string k, string a, in Tensor t, int r, bool isStreamed) => default; internal abstract void Launch(DeviceKernel k, int x, int y, System.ReadOnlySpan<KernelArgument> a); }
         internal static class LaunchFault
         {
             [System.Diagnostics.CodeAnalysis.DoesNotReturn]

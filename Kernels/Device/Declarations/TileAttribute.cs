@@ -9,8 +9,8 @@ public sealed class TileAttribute(int rows) : Attribute
     public int Rows => rows;
 
     /// <summary>
-    /// Whether the tensor is read through once. L2 then fetches what is asked for and no more: a stream's neighbours come by themselves,
-    /// and 256 bytes at a time took 2 % longer over a gigabyte. Where other groups read the same again it pays to fetch them.
+    /// Whether the tensor streams by: nearly all of it is asked for, most by one group. L2 then fetches what is asked for and no more, where else it
+    /// fetches 256 bytes: what lies beside comes by itself, and a gigabyte took 2 % longer. Products of prompts, whose tiles come again, gain nothing.
     /// </summary>
-    public bool Once { get; init; }
+    public bool Streamed { get; init; }
 }

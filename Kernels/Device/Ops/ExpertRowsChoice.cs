@@ -28,6 +28,9 @@ public static class ExpertRowsChoice
     // Behind each other: a tile's rows, experts' first places, bits by 32 rows and expert, bytes by expert.
     private const uint Starts = 64u, Bits = Starts + (MostExperts * 4), Map = Bits + (MostWords * 4);
 
+    /// <summary>Bytes of all that, at most.</summary>
+    public const uint Bytes = Map + (MostExperts * RowBytes);
+
     /// <summary>Clears what <see cref="Take"/> begins with; every thread calls it, and a barrier must follow.</summary>
     public static void Clear(uint choice, int experts)
     {

@@ -42,15 +42,7 @@ public static class ExpertRowsCopies
                 {
                     // Whole boxes count, whatever of them is outside of the tensor. Gates of eight units, then their ups; of downs a unit after the other.
                     AsyncBarrier.ArriveExpecting(full, WeightBytes);
-                    if (isOnce)
-                    {
-                        TensorCopy.LoadOnce(at, map, k, row, full);
-                    }
-                    else
-                    {
-                        TensorCopy.Load(at, map, k, row, full);
-                    }
-
+                    WeightCopy.Load(at, map, k, row, full, isOnce);
                     if (TProduct.IsGateUp)
                     {
                         TensorCopy.Load(at + (WeightBytes / 2), upMap, k, upRow, full);

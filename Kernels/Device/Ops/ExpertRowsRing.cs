@@ -53,10 +53,10 @@ public static class ExpertRowsRing
     [Instance("sixteen_rounded", typeof(SixteenRows), typeof(SingleTerm))]
     [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes)]
     public static void GateUp<TTile, TTerms>(
-        [Shape("G", "H"), Tile(Units * Box, Once = true)] TensorMap<ushort> gate,
-        [Shape("U", "H"), Tile(Units * Box, Once = true)] TensorMap<ushort> up,
-        [Shape("SharedG", "H"), Tile(Units * Box, Once = true)] TensorMap<ushort> sharedGate,
-        [Shape("SharedU", "H"), Tile(Units * Box, Once = true)] TensorMap<ushort> sharedUp,
+        [Shape("G", "H"), Tile(Units * Box, Streamed = true)] TensorMap<ushort> gate,
+        [Shape("U", "H"), Tile(Units * Box, Streamed = true)] TensorMap<ushort> up,
+        [Shape("SharedG", "H"), Tile(Units * Box, Streamed = true)] TensorMap<ushort> sharedGate,
+        [Shape("SharedU", "H"), Tile(Units * Box, Streamed = true)] TensorMap<ushort> sharedUp,
         [Shape("T", "H")] ArrayView<float> x,
         [Shape("N", "I")] ArrayView<float> inner,
         [Shape("T", "K")] ArrayView<int> chosen,
@@ -100,8 +100,8 @@ public static class ExpertRowsRing
     [Instance("sixteen_rounded", typeof(SixteenRows), typeof(SingleTerm))]
     [Cuda("sm_90a", SharedBytes = ExpertRowsShare.SharedBytes)]
     public static void Down<TTile, TTerms>(
-        [Shape("D", "I"), Tile(2 * Units * Box, Once = true)] TensorMap<ushort> down,
-        [Shape("SharedD", "I"), Tile(2 * Units * Box, Once = true)] TensorMap<ushort> sharedDown,
+        [Shape("D", "I"), Tile(2 * Units * Box, Streamed = true)] TensorMap<ushort> down,
+        [Shape("SharedD", "I"), Tile(2 * Units * Box, Streamed = true)] TensorMap<ushort> sharedDown,
         [Shape("N", "I")] ArrayView<float> inner,
         [Shape("N", "H")] ArrayView<float> parts,
         [Shape("T", "K")] ArrayView<int> chosen,

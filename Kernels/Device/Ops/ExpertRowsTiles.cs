@@ -78,7 +78,7 @@ public static class ExpertRowsTiles
     /// <summary>Its rows.</summary>
     public static int Rows(uint tiles, int tile) => (int)(CudaShared.Load(At(tiles, tile) + 4) & ((1u << RowBits) - 1u));
 
-    /// <summary>Whether it has all rows of its expert, so that nobody else reads those weights.</summary>
+    /// <summary>Whether it has all rows of its expert, so that nobody else reads those weights; where they fill it others may follow, and it says no.</summary>
     public static bool IsAlone<TTile>(uint tiles, int tile)
         where TTile : struct, IRowTile => Rows(tiles, tile) < TTile.Rows * 8 && Before(tiles, tile) == 0;
 

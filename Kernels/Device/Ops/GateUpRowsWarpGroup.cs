@@ -31,8 +31,8 @@ public static class GateUpRowsWarpGroup
     [Instance("hundredtwentyeight_rounded", typeof(HundredTwentyEightRows), typeof(SingleTerm))]
     [Cuda("sm_90a", SharedBytes = LinearRowsWarpGroup.SharedBytes)]
     public static void Run<TTile, TTerms>(
-        [Shape("I", "K"), Tile(LinearRowsWarpGroup.GateBox, Once = true)] TensorMap<ushort> gate,
-        [Shape("I", "K"), Tile(LinearRowsWarpGroup.GateBox, Once = true)] TensorMap<ushort> up,
+        [Shape("I", "K"), Tile(LinearRowsWarpGroup.GateBox, Streamed = true)] TensorMap<ushort> gate,
+        [Shape("I", "K"), Tile(LinearRowsWarpGroup.GateBox, Streamed = true)] TensorMap<ushort> up,
         [Shape("B", "W")] ArrayView<ushort> terms,
         [Shape("C", "V")] ArrayView<int> inner,
         [Extent("I")] int width,
@@ -44,6 +44,6 @@ public static class GateUpRowsWarpGroup
         where TTerms : struct, IActivationTerms
     {
         DependentLaunch.Allow();
-        LinearRowsWarpGroup.Run<TTile, TTerms, GatedLeft>(terms, default, inner, width, own, 0, 0, rowTiles, blocks, slices, 1, isOnce: rowTiles == 1);
+        LinearRowsWarpGroup.Run<TTile, TTerms, GatedLeft>(terms, default, inner, width, own, 0, 0, rowTiles, blocks, slices, 1, isOnce: false);
     }
 }

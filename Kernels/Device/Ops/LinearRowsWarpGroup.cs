@@ -66,7 +66,7 @@ public static class LinearRowsWarpGroup
     [Instance("hundredtwentyeight_rounded", typeof(HundredTwentyEightRows), typeof(SingleTerm))]
     [Cuda("sm_90a", SharedBytes = SharedBytes)]
     public static void Run<TTile, TTerms>(
-        [Shape("N", "K"), Tile(Outputs, Once = true)] TensorMap<ushort> weight,
+        [Shape("N", "K"), Tile(Outputs, Streamed = true)] TensorMap<ushort> weight,
         [Shape("B", "W")] ArrayView<ushort> terms,
         [Shape("S", "N")] ArrayView<float> output,
         [Extent("N")] int outputs,
@@ -203,26 +203,14 @@ public static class LinearRowsWarpGroup
             AsyncBarrier.ArriveExpecting(barrier, (own * 2 * Depth * 2) + TermBytes<TTile, TTerms>());
             for (int n = 0; n < own; n += GateBox)
             {
-                Load(at + (uint)(n * Depth * 2), TensorCopy.Map(0), block, column + n, barrier, isOnce);
-                Load(at + (uint)((Gates + n) * Depth * 2), TensorCopy.Map(1), block, column + n, barrier, isOnce);
+                WeightCopy.Load(at + (uint)(n * Depth * 2), TensorCopy.Map(0), block * Depth, column + n, barrier, isOnce);
+                WeightCopy.Load(at + (uint)((Gates + n) * Depth * 2), TensorCopy.Map(1), block * Depth, column + n, barrier, isOnce);
             }
         }
         else
         {
             AsyncBarrier.ArriveExpecting(barrier, StageBytes<TTile, TTerms>());
-            Load(at, TensorCopy.Map(0), block, column, barrier, isOnce);
-        }
-    }
-
-    private static void Load(uint at, long map, int block, int row, uint barrier, bool isOnce)
-    {
-        if (isOnce)
-        {
-            TensorCopy.LoadOnce(at, map, block * Depth, row, barrier);
-        }
-        else
-        {
-            TensorCopy.Load(at, map, block * Depth, row, barrier);
+            WeightCopy.Load(at, TensorCopy.Map(0), block * Depth, column, barrier, isOnce);
         }
     }
 

@@ -383,18 +383,18 @@ public static class LinearSlices
 
     // Two outputs of a row and of the one eight below. Behind the columns of a group are the last outputs, which the last groups have.
     private static void StoreFour(
-        ArrayView<float> output, long to, long below, int rows, int place, int sum, int across, int columnTiles, int whole, int outputs)
+        ArrayView<float> output, long to, long below, int rowsLeft, int place, int firstSum, int across, int columnTiles, int whole, int outputs)
     {
         bool isMore = place >= Columns;
         int column = isMore ? whole + place - Columns : (across * Columns) + place, end = isMore ? (across == columnTiles - 1 ? outputs : 0) : whole;
-        if (rows > 0)
+        if (rowsLeft > 0)
         {
-            Store(output, to + column, end - column, Accumulators.Get(Sums + sum), Accumulators.Get(Sums + sum + 1));
+            Store(output, to + column, end - column, Accumulators.Get(Sums + firstSum), Accumulators.Get(Sums + firstSum + 1));
         }
 
-        if (rows > 8)
+        if (rowsLeft > 8)
         {
-            Store(output, to + below + column, end - column, Accumulators.Get(Sums + sum + 2), Accumulators.Get(Sums + sum + 3));
+            Store(output, to + below + column, end - column, Accumulators.Get(Sums + firstSum + 2), Accumulators.Get(Sums + firstSum + 3));
         }
     }
 

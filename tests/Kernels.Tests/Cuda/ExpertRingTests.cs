@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Lean.Kernels.Device;
 using Lean.Tensors;
 
 namespace Lean.Kernels.Tests;
@@ -11,6 +12,11 @@ public sealed class ExpertRingTests
     // One block of k that is not full, several, and more than the ring has places; a slice that is empty; tiles of several pieces and of less than
     // one, whose boxes reach beyond it and beyond the last expert; more pieces than groups; experts without rows, with more than a tile's and with all;
     // rows without an expert here; a rank's part of the experts; more rows than groups read at a time, and as many as there is room for; tiles of eight rows and of sixteen; two terms and one.
+    // Eight blocks of weights on their way would not.
+    [Fact]
+    public void The_most_rows_and_experts_leave_room_up_to_a_multiple_of_1024() =>
+        Assert.InRange(ExpertRowsShare.Choice<SixteenRows>(0) + ExpertRowsChoice.Bytes, 1u, (uint)ExpertRowsShare.SharedBytes - 1023u);
+
     [Theory]
     [InlineData(14, 12, 4, 0, 12, 72, 136, false)]
     [InlineData(24, 9, 4, 2, 4, 520, 24, true)]

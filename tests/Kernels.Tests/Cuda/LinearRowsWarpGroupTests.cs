@@ -18,6 +18,7 @@ public sealed class LinearRowsWarpGroupTests
     [InlineData(65, 136, 264, "hundredtwentyeight", false, false)]
     [InlineData(130, 130, 72, "hundredtwentyeight", true, true)]
     [InlineData(256, 72, 72, "hundredtwentyeight", false, false)]
+    [InlineData(256, 136, 72, "hundredtwentyeight", false, false)]
     public void Rows_are_right_and_have_the_bits_of_one(int rows, int outputs, int inputs, string tile, bool joined, bool gated)
     {
         using var stream = new PtxStream(MatrixUnits.WarpGroup);

@@ -14,6 +14,7 @@ public sealed class LinearSlicesTests
     [InlineData(1, 257, false)]
     [InlineData(70, 20, false)]
     [InlineData(5, 513, false)]
+    [InlineData(70, 513, false)]
     [InlineData(130, 257, true)]
     [InlineData(5, 300, false)]
     public void Slices_are_added_up_to_what_f64_gives(int rows, int outputs, bool together)
@@ -79,6 +80,7 @@ public sealed class LinearSlicesTests
     [InlineData(70, 257)]
     [InlineData(130, 257)]
     [InlineData(5, 513)]
+    [InlineData(70, 513)]
     public void Rows_given_as_terms_have_the_bits_of_the_rows(int rows, int outputs)
     {
         using var stream = new PtxStream(MatrixUnits.WarpGroup);

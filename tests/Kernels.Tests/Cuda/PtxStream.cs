@@ -60,7 +60,7 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
 
     internal override IDeviceBuffer AllocateShared(long bytes) => new HostBuffer(bytes);
 
-    internal override TensorMap Encode(string kernel, string argument, in Tensor tensor, int tileRows, bool isOnce)
+    internal override TensorMap Encode(string kernel, string argument, in Tensor tensor, int tileRows, bool isStreamed)
     {
         Assert.True(tensor.Address % 16 == 0 && tensor.RowStride * tensor.Type.Size() % 16 == 0, $"{kernel}: the copy engine cannot reach '{argument}'");
         int size = tensor.Type.Size(), rows = (int)tensor.Shape[0], columns = (int)tensor.Shape[1];
