@@ -30,7 +30,6 @@ public static class LinearRowsWarpGroup
     public const int Threads = 384;
 
     private const int Depth = 64;
-    private const int Block = 32;
 
     // Gates of a tile, with as many ups behind them, at most; they come in boxes.
     private const int Gates = Outputs / 2;
@@ -321,63 +320,19 @@ public static class LinearRowsWarpGroup
             int t = (tilePlace % rowTiles * TTile.Rows * 8) + ((lane & 3) * 2);
             if (TLeft.AreGated)
             {
-                Leave<TTile, TTerms>(pieces, total, outputs, n, t, ownOutput < own && n < outputs);
+                LinearRowsTile.Leave<TTile, TTerms>(pieces, total, outputs, n, t, ownOutput < own && n < outputs);
             }
             else
             {
                 long to = ((((long)firstSlice * rows) + t) * outputStride) + n;
                 if (rows - (tilePlace % rowTiles * TTile.Rows * 8) >= TTile.Rows * 8 && outputs - (tilePlace / rowTiles * own) >= Outputs)
                 {
-                    StoreWhole<TTile>(output, total, to, outputStride);
+                    LinearRowsTile.StoreWhole<TTile>(output, total, to, outputStride);
                 }
                 else
                 {
-                    Store<TTile>(output, total, to, outputStride, rows - t, outputs - n);
+                    LinearRowsTile.Store<TTile>(output, total, to, outputStride, rows - t, outputs - n);
                 }
-            }
-        }
-    }
-
-    // A tile that nothing is missing of: a branch before each store takes some 0.5 µs of a group's end.
-    private static void StoreWhole<TTile>(ArrayView<float> output, float[] total, long to, int outputStride)
-        where TTile : struct, IRowTile
-    {
-        for (int i = 0; i < TTile.Rows; i++)
-        {
-            output[to] = total[i * 4];
-            output[to + outputStride] = total[(i * 4) + 1];
-            output[to + 8] = total[(i * 4) + 2];
-            output[to + outputStride + 8] = total[(i * 4) + 3];
-            to += 8L * outputStride;
-        }
-    }
-
-    private static void Store<TTile>(ArrayView<float> output, float[] total, long to, int outputStride, int rows, int outputs)
-        where TTile : struct, IRowTile
-    {
-        for (int i = 0; i < TTile.Rows * 4; i++)
-        {
-            int row = (i / 4 * 8) + (i % 2), column = i % 4 / 2 * 8;
-            if (row < rows && column < outputs)
-            {
-                output[to + ((long)row * outputStride) + column] = total[i];
-            }
-        }
-    }
-
-    // Neighbouring gates are four lanes apart. Rows past the end are written too: whoever multiplies them stores nothing.
-    private static void Leave<TTile, TTerms>(ArrayView<int> pieces, float[] total, int width, int n, int t, bool exists)
-        where TTile : struct, IRowTile
-        where TTerms : struct, IActivationTerms
-    {
-        int shift = TTile.Rows == 2 ? 1 : TTile.Rows == 4 ? 2 : TTile.Rows == 8 ? 3 : 4;
-        for (int i = 0; i < TTile.Rows * 2; i++)
-        {
-            int gate = (i / 2 * 4) + (i % 2), row = t + (i / 2 * 8) + (i % 2);
-            float value = Scalar.Multiply(GateMath.Silu(total[gate]), total[gate + 2]), beside = Lanes.Xor(value, 4);
-            if (exists)
-            {
-                RowTermPieces.StoreHalf(pieces, RowTermPieces.Place(row, n, width / Block, shift, TTerms.Count), shift, TTerms.Count, value, beside, (n & 1) != 0);
             }
         }
     }
