@@ -11,9 +11,14 @@ namespace Lean.Kernels.Device;
 /// </summary>
 public static class AttentionRunsJoin
 {
-    private const int Spans = AttentionRuns.Spans;
+    private const int Spans = AttentionRuns.Spans, Numbers = AttentionLanes.Numbers;
 
-    /// <summary>Writes the output of rows that see more than one span: a group has 64 columns, so that few rows keep a device busy.</summary>
+    // Of a span: its numbers and its largest score.
+    private const int SpanWords = Numbers + 1;
+
+    /// <summary>
+    /// Writes the output of rows that see more than one span: a group has 64 columns, so that few rows keep a device busy, or all 256, whose threads have four lanes.
+    /// </summary>
     /// <param name="projected">For the gates.</param>
     /// <param name="segments">All of the step.</param>
     /// <param name="sums">Σ weight · v of each part, runs and then spans; row l is row <paramref name="firstRow"/> + l of the step.</param>
@@ -31,54 +36,13 @@ public static class AttentionRunsJoin
     /// <param name="termBlocks">Blocks of 32 along k of the pieces.</param>
     /// <param name="eightsShift">Eights of rows of a tile, as a power of two.</param>
     /// <param name="termCount">Terms of a number.</param>
-    [Kernel("paged_attention_runs_join_few", AttentionLanes.Threads, groups: "*", Unroll = true)]
-    [Instance("", typeof(NumberRows))]
-    [Instance("pieces", typeof(PieceRows))]
-    [Cuda("sm_80", GroupsTogether = 2)]
-    public static void Few<TForm>(
-        [Shape("T", "P", "D")] ArrayView<float> projected,
-        [Shape("S", "4")] ArrayView<int> segments,
-        [Shape("L", "Heads", "Parts", "D")] ArrayView<float> sums,
-        [Shape("L", "Heads", "Parts", "2")] ArrayView<float> totals,
-        [Shape("T", "Heads", "D")] ArrayView<float> output,
-        [Shape("N", "W")] ArrayView<int> terms,
-        [Extent("S")] int sequences,
-        [Extent("Heads")] int heads,
-        [Extent("D")] int dim,
-        [Extent("P")] int columns,
-        [Extent("Parts")] int parts,
-        int firstRow,
-        int runs,
-        int single,
-        int termBlocks,
-        int eightsShift,
-        int termCount)
-        where TForm : struct, IRowForm => Join<ColumnTile64, TForm>(
-            projected, segments, sums, totals, output, terms, sequences, heads, dim, columns, parts, firstRow, runs, single, termBlocks, eightsShift, termCount);
-
-    /// <summary>The same where a group has all 256 columns, and a thread four lanes.</summary>
-    /// <param name="projected">For the gates.</param>
-    /// <param name="segments">All of the step.</param>
-    /// <param name="sums">Σ weight · v of each part, runs and then spans; row l is row <paramref name="firstRow"/> + l of the step.</param>
-    /// <param name="totals">The largest score and Σ weight.</param>
-    /// <param name="output">f32.</param>
-    /// <param name="terms">Pairs of bf16, as <see cref="AttentionRows"/> takes them.</param>
-    /// <param name="sequences">S.</param>
-    /// <param name="heads">Query heads.</param>
-    /// <param name="dim">D, a multiple of 64.</param>
-    /// <param name="columns">D-wide columns of a projected row.</param>
-    /// <param name="parts">The most parts that a row may have.</param>
-    /// <param name="firstRow">The first of the rows.</param>
-    /// <param name="runs">The most runs of a row that had a group each.</param>
-    /// <param name="single">A row's last spans, which had a group each.</param>
-    /// <param name="termBlocks">Blocks of 32 along k of the pieces.</param>
-    /// <param name="eightsShift">Eights of rows of a tile, as a power of two.</param>
-    /// <param name="termCount">Terms of a number.</param>
-    [Kernel("paged_attention_runs_join_many", AttentionLanes.Threads, groups: "*", Unroll = true)]
-    [Instance("", typeof(NumberRows))]
-    [Instance("pieces", typeof(PieceRows))]
+    [Kernel("paged_attention_runs_join", AttentionLanes.Threads, groups: "*", Unroll = true)]
+    [Instance("few", typeof(ColumnTile64), typeof(NumberRows), GroupsTogether = 2)]
+    [Instance("few_pieces", typeof(ColumnTile64), typeof(PieceRows), GroupsTogether = 2)]
+    [Instance("many", typeof(ColumnTile256), typeof(NumberRows))]
+    [Instance("many_pieces", typeof(ColumnTile256), typeof(PieceRows))]
     [Cuda("sm_80", GroupsTogether = 4)]
-    public static void Many<TForm>(
+    public static void Run<TColumns, TForm>(
         [Shape("T", "P", "D")] ArrayView<float> projected,
         [Shape("S", "4")] ArrayView<int> segments,
         [Shape("L", "Heads", "Parts", "D")] ArrayView<float> sums,
@@ -96,12 +60,6 @@ public static class AttentionRunsJoin
         int termBlocks,
         int eightsShift,
         int termCount)
-        where TForm : struct, IRowForm => Join<ColumnTile256, TForm>(
-            projected, segments, sums, totals, output, terms, sequences, heads, dim, columns, parts, firstRow, runs, single, termBlocks, eightsShift, termCount);
-
-    private static void Join<TColumns, TForm>(
-        ArrayView<float> projected, ArrayView<int> segments, ArrayView<float> sums, ArrayView<float> totals, ArrayView<float> output, ArrayView<int> terms,
-        int sequences, int heads, int dim, int columns, int parts, int firstRow, int runs, int single, int termBlocks, int eightsShift, int termCount)
         where TColumns : struct, IColumnTile
         where TForm : struct, IRowForm
     {
@@ -134,8 +92,8 @@ public static class AttentionRunsJoin
 
             largest = AttentionLanes.Largest(largest, maxima);
             int quads = TColumns.Columns / 4, step = AttentionLanes.Threads / quads, quad = thread % quads, firstLane = thread / quads, column = firstColumn + (quad * 4);
-            var added = new float[AttentionLanes.Own<TColumns>() * AttentionLanes.Numbers];
-            for (int i = 0; i < AttentionLanes.Own<TColumns>() * AttentionLanes.Numbers; i++)
+            var added = new float[AttentionLanes.Own<TColumns>() * Numbers];
+            for (int i = 0; i < AttentionLanes.Own<TColumns>() * Numbers; i++)
             {
                 added[i] = 0;
             }
@@ -154,10 +112,10 @@ public static class AttentionRunsJoin
 
                 for (int from = (firstLane + (passed * step)) * Spans; from < count; from += step * Spans)
                 {
-                    var spans = new uint[Spans * 6];
+                    var spans = new uint[Spans * SpanWords];
                     Bring(spans, sums, totals, firstSpan, from, count, dim, column);
-                    var run = new float[5];
-                    for (int i = 0; i < 5; i++)
+                    var run = new float[Numbers];
+                    for (int i = 0; i < Numbers; i++)
                     {
                         run[i] = 0;
                     }
@@ -165,18 +123,18 @@ public static class AttentionRunsJoin
                     float before = AttentionMath.Unseen;
                     for (int i = 0; i < Spans; i++)
                     {
-                        float other = Interop.IntAsFloat(spans[(i * 6) + 5]), now = AttentionMath.Larger(before, other);
+                        float other = Interop.IntAsFloat(spans[(i * SpanWords) + Numbers]), now = AttentionMath.Larger(before, other);
                         float shrinkBefore = AttentionMath.Shrink(before, now), shrink = AttentionMath.Shrink(other, now);
-                        for (int n = 0; n < 5; n++)
+                        for (int n = 0; n < Numbers; n++)
                         {
-                            run[n] = AttentionMath.Join(run[n], shrinkBefore, Interop.IntAsFloat(spans[(i * 6) + n]), shrink);
+                            run[n] = AttentionMath.Join(run[n], shrinkBefore, Interop.IntAsFloat(spans[(i * SpanWords) + n]), shrink);
                         }
 
                         before = now;
                     }
 
                     float share = AttentionMath.Shrink(before, largest);
-                    for (int n = 0; n < 5; n++)
+                    for (int n = 0; n < Numbers; n++)
                     {
                         added[n] = Scalar.Fma(run[n], share, added[n]);
                     }
@@ -192,7 +150,7 @@ public static class AttentionRunsJoin
         }
     }
 
-    // A run's spans, six words each: four sums, Σ weights and the largest score. Spans past the last add nothing.
+    // A run's spans: four sums, Σ weights and the largest score of each. Spans past the last add nothing.
     private static void Bring(uint[] spans, ArrayView<float> sums, ArrayView<float> totals, long firstSpan, int from, int count, int dim, int column)
     {
         for (int i = 0; i < Spans; i++)
@@ -201,12 +159,12 @@ public static class AttentionRunsJoin
             long part = firstSpan + from + (inside ? i : 0);
             U4 mixed = WideAccess.Load(ref sums[(part * dim) + column]);
             float most = totals[part * 2], weights = totals[(part * 2) + 1];
-            spans[i * 6] = inside ? mixed.X : 0;
-            spans[(i * 6) + 1] = inside ? mixed.Y : 0;
-            spans[(i * 6) + 2] = inside ? mixed.Z : 0;
-            spans[(i * 6) + 3] = inside ? mixed.W : 0;
-            spans[(i * 6) + 4] = Interop.FloatAsInt(inside ? weights : 0f);
-            spans[(i * 6) + 5] = Interop.FloatAsInt(inside ? most : AttentionMath.Unseen);
+            spans[i * SpanWords] = inside ? mixed.X : 0;
+            spans[(i * SpanWords) + 1] = inside ? mixed.Y : 0;
+            spans[(i * SpanWords) + 2] = inside ? mixed.Z : 0;
+            spans[(i * SpanWords) + 3] = inside ? mixed.W : 0;
+            spans[(i * SpanWords) + 4] = Interop.FloatAsInt(inside ? weights : 0f);
+            spans[(i * SpanWords) + Numbers] = Interop.FloatAsInt(inside ? most : AttentionMath.Unseen);
         }
     }
 
@@ -214,13 +172,13 @@ public static class AttentionRunsJoin
     private static void Turn<TColumns>(float[] added)
         where TColumns : struct, IColumnTile
     {
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < Numbers; i++)
         {
             float first = added[i];
             for (int lane = 0; lane < AttentionLanes.Own<TColumns>(); lane++)
             {
-                float next = added[((lane + 1) % AttentionLanes.Own<TColumns>() * 5) + i];
-                added[(lane * 5) + i] = lane == AttentionLanes.Own<TColumns>() - 1 ? first : next;
+                float next = added[((lane + 1) % AttentionLanes.Own<TColumns>() * Numbers) + i];
+                added[(lane * Numbers) + i] = lane == AttentionLanes.Own<TColumns>() - 1 ? first : next;
             }
         }
     }
