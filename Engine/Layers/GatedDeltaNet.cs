@@ -17,6 +17,7 @@ internal sealed class GatedDeltaNet : IMixer
     private readonly DeltaNetWeights _weights;
     private readonly DeltaNetParameters _parameters;
     private readonly int _ordinal;
+    private readonly bool _leavesRounded;
 
     /// <param name="weights">The layer's weights.</param>
     /// <param name="ordinal">Which of the model's Gated DeltaNet layers this is.</param>
@@ -25,6 +26,9 @@ internal sealed class GatedDeltaNet : IMixer
     {
         (_weights, _ordinal, _layer, _shape) = (weights, ordinal, layer, layer.Config.DeltaRuleShape);
         _parameters = new DeltaNetParameters(weights.Convolution, weights.Decay, weights.TimeBias, weights.Norm, layer.Config.NormEpsilon);
+        KernelSet ops = layer.Ops;
+        _leavesRounded = ops.Linear.LeavesRounded(weights.Input, Gates) && ops.CausalConvolution.TakesRounded(weights.Convolution) && ops.GatedRmsNorm.TakesRounded(weights.Norm)
+            && ops.Linear.TakesTerms(weights.Output.Weight);
     }
 
     public long Bytes(long rows) =>
@@ -38,6 +42,9 @@ internal sealed class GatedDeltaNet : IMixer
 
     public void Fill(NormedRows x, StepContext step) => throw new NotSupportedException("Gated DeltaNet computes rows whole");
 
+    // b and a, which set how fast a state decays: their rounding would add up over positions.
+    private long Gates => 2 * _shape.ValueHeads;
+
     public TermUse TermUse => _layer.Ops.Linear.TakesTerms(_weights.Input) ? TermUse.Instead : TermUse.None;
 
     public Addend Forward(NormedRows x, Tensor projected, Tensor output, StepContext step)
@@ -49,23 +56,23 @@ internal sealed class GatedDeltaNet : IMixer
         Tensor convolved = step.Arena.F32(batch.Rows, _shape.Channels);
         Tensor read = step.Arena.F32(batch.Rows, _shape.ValueWidth);
 
-        if (projected.IsEmpty)
+        bool isGiven = !projected.IsEmpty, isRounded = _leavesRounded && batch.PromptRows > 0;
+        projected = isGiven ? projected : step.Arena.F32(batch.Rows, _weights.Input.Outputs);
+        DeltaNetInputs inputs = Inputs(projected, projected.Columns(_shape.Channels + _shape.ValueWidth, Gates));
+        DeltaNetInputs prompted = isRounded ? Rounded(x, projected, batch) : inputs;
+        if (!isGiven && !isRounded)
         {
-            projected = step.Arena.F32(batch.Rows, _weights.Input.Outputs);
             ops.Linear.Run(x.Values, _weights.Input, projected, batch.PromptRows, x.Terms);
         }
-
-        Tensor qkv = projected.Columns(0, _shape.Channels);
-        Tensor z = projected.Columns(_shape.Channels, _shape.ValueWidth);
-        Tensor b = projected.Columns(_shape.Channels + _shape.ValueWidth, _shape.ValueHeads);
-        Tensor a = projected.Columns(_shape.Channels + _shape.ValueWidth + _shape.ValueHeads, _shape.ValueHeads);
 
         // Prompts whose states are kept on the way run in pieces, which end there.
         for (int wave = 0; wave < batch.StateWaves; wave++)
         {
             Tensor pieces = batch.StatePieces(wave);
-            ops.CausalConvolution.Run(qkv, _weights.Convolution, cache.History, pieces, convolved);
-            ops.PromptDeltaRule.Run(_shape, convolved, b, a, _weights.Decay, _weights.TimeBias, cache.State, pieces, read, batch.StateRows(wave));
+            long rows = prompted.Qkv.Shape[0];
+            ops.CausalConvolution.Run(prompted.Qkv, _weights.Convolution, cache.History, pieces, convolved.Rows(0, rows));
+            ops.PromptDeltaRule.Run(
+                _shape, convolved.Rows(0, rows), prompted.B, prompted.A, _weights.Decay, _weights.TimeBias, cache.State, pieces, read.Rows(0, rows), batch.StateRows(wave));
             step.KeepStates(_ordinal, wave);
         }
 
@@ -74,16 +81,34 @@ internal sealed class GatedDeltaNet : IMixer
         long early = batch.StateWaves == 1 && batch.PromptRows > 0
             ? ops.PromptDeltaRule.EarlyRows(_shape, convolved, batch.StatePieces(0).Shape[0], batch.StateRows(0))
             : 0;
-        ops.GatedRmsNorm.Run(prompts, z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts, terms, early);
+        ops.GatedRmsNorm.Run(prompts, prompted.Z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts, terms, early);
 
         Tensor generated = ops.GeneratedDeltaNet.MakesPieces ? _weights.Output.Pieces(step) : default;
 
         // A sequence may have both kinds of rows in a step: then its prompt's last state is as new as can be.
         ops.GeneratedDeltaNet.Run(
-            _shape, _parameters, new DeltaNetInputs(qkv, z, b, a), cache.History, cache.State, batch.Generated, convolved, read, batch.PromptRows,
+            _shape, _parameters, inputs, cache.History, cache.State, batch.Generated, convolved, read, batch.PromptRows,
             settled: batch.PromptRows == 0, generated);
         Addend sum = _weights.Output.Run(read, output, batch.PromptRows, generated.IsEmpty ? terms : generated);
         step.Arena.Release(mark);
         return sum;
+    }
+
+    private DeltaNetInputs Inputs(Tensor product, Tensor gates) => new(
+        product.Columns(0, _shape.Channels), product.Columns(_shape.Channels, _shape.ValueWidth), gates.Columns(0, _shape.ValueHeads), gates.Columns(_shape.ValueHeads, _shape.ValueHeads));
+
+    // A prompt's products as bf16 and then their gates as f32, in the place of what they would be as f32.
+    private DeltaNetInputs Rounded(NormedRows x, Tensor projected, StepBatch batch)
+    {
+        long rows = batch.PromptRows, generated = batch.Rows - rows;
+        var product = new Tensor(DType.BF16, new Shape(rows, _weights.Input.Outputs - Gates), projected.Address);
+        var gates = new Tensor(DType.F32, new Shape(rows, Gates), projected.Address + (nint)product.Bytes);
+        _layer.Ops.Linear.RunRounded(x.Values.Rows(0, rows), _weights.Input, product, gates, x.Terms);
+        if (generated > 0)
+        {
+            _layer.Ops.Linear.Run(x.Values.Rows(rows, generated), _weights.Input, projected.Rows(rows, generated), promptRows: 0);
+        }
+
+        return Inputs(product, gates);
     }
 }

@@ -9,10 +9,10 @@ namespace Lean.Kernels;
 /// </summary>
 public abstract class CausalConvolution
 {
-    private const string Op = "causal_convolution";
+    private protected const string Op = "causal_convolution";
 
     /// <summary>Convolves T rows of C channels.</summary>
-    /// <param name="x">f32 [T, C], rows may be strided.</param>
+    /// <param name="x">f32 [T, C], rows may be strided; or bf16, where the op <see cref="TakesRounded"/>.</param>
     /// <param name="weight">f32 [C, W], W = 2 … 8.</param>
     /// <param name="history">f32 [slots, W − 1, C], oldest first; read where a segment begins after position 0, then replaced.</param>
     /// <param name="segments">i32 [S, 4] or [S, 6], see <see cref="Segments"/>.</param>
@@ -21,7 +21,7 @@ public abstract class CausalConvolution
     {
         long channels = weight.Shape[0], taps = weight.Shape[1];
         Shape shape = new(x.Shape[0], channels);
-        LaunchCheck.Is(Op, nameof(x), x, DType.F32, shape, "[T, C]", strided: true);
+        LaunchCheck.Is(Op, nameof(x), x, x.Type == DType.BF16 && TakesRounded(weight) ? DType.BF16 : DType.F32, shape, "[T, C]", strided: true);
         LaunchCheck.Is(Op, nameof(weight), weight, DType.F32, new Shape(channels, taps), "[C, W]");
         LaunchCheck.That(taps is >= 2 and <= 8, Op, "2 to 8 taps");
         LaunchCheck.Is(Op, nameof(history), history, DType.F32, new Shape(history.Shape[0], taps - 1, channels), "[slots, W-1, C]");
@@ -32,6 +32,10 @@ public abstract class CausalConvolution
             Launch(x, weight, history, segments, output);
         }
     }
+
+    /// <summary>Whether inputs of segments without versions may be bf16: the outputs are those of the same numbers in f32.</summary>
+    /// <param name="weight">f32 [C, W].</param>
+    public virtual bool TakesRounded(Tensor weight) => false;
 
     private protected abstract void Launch(Tensor x, Tensor weight, Tensor history, Tensor segments, Tensor output);
 }

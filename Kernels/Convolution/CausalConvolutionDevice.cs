@@ -14,12 +14,22 @@ internal sealed class CausalConvolutionDevice(KernelStream stream) : CausalConvo
     // Of a segment, in the mean: shorter ones leave most of a thread's loads unused.
     private const long FewestRows = 8;
 
+    public override bool TakesRounded(Tensor weight) => stream.MatrixUnits != MatrixUnits.None && weight.Shape[1] == Taps && IsAligned(weight);
+
     private protected override void Launch(Tensor x, Tensor weight, Tensor history, Tensor segments, Tensor output)
     {
-        if (stream.MatrixUnits != MatrixUnits.None && x.Shape[0] >= FewestRows * segments.Shape[0] && weight.Shape[1] == Taps && segments.Shape[1] == Segments.Columns
-            && IsAligned(x) && IsAligned(weight) && IsAligned(output) && history.Address % 16 == 0)
+        bool takes = stream.MatrixUnits != MatrixUnits.None && weight.Shape[1] == Taps && segments.Shape[1] == Segments.Columns
+            && IsAligned(x) && IsAligned(weight) && IsAligned(output) && history.Address % 16 == 0;
+        if (x.Type == DType.BF16)
         {
-            CausalConvolutionRowsLauncher.Launch(stream, x, weight, history, segments, output);
+            LaunchCheck.That(takes, Op, "bf16 rows and others at multiples of 16 bytes, each of whose states is kept no oftener than at its end");
+            CausalConvolutionRowsBf16Launcher.Launch(stream, x, weight, history, segments, output);
+            return;
+        }
+
+        if (takes && x.Shape[0] >= FewestRows * segments.Shape[0])
+        {
+            CausalConvolutionRowsF32Launcher.Launch(stream, x, weight, history, segments, output);
             return;
         }
 

@@ -62,6 +62,33 @@ public abstract class Linear
         return LaunchInSlices(x, terms, weight);
     }
 
+    /// <summary>Whether a prompt's products may be left rounded to bf16, but for the last outputs.</summary>
+    /// <param name="weight">[N, K].</param>
+    /// <param name="exact">How many of the outputs are left as f32 at the end.</param>
+    public virtual bool LeavesRounded(LinearWeight weight, long exact) => false;
+
+    /// <summary>Multiplies a prompt's rows and leaves the products rounded to the nearest bf16, ties to even, but for the last outputs: half the bytes for who reads them.</summary>
+    /// <param name="x">f32 [T, K], rows may be strided.</param>
+    /// <param name="weight">[N, K], which <see cref="LeavesRounded"/> with so many exact outputs.</param>
+    /// <param name="rounded">bf16 [T, N − E].</param>
+    /// <param name="exact">f32 [T, E].</param>
+    /// <param name="terms">bf16 [T, P]: what <see cref="NormedTerms"/> made of the rows, where the op <see cref="TakesTerms"/>; or empty.</param>
+    public void RunRounded(Tensor x, LinearWeight weight, Tensor rounded, Tensor exact, Tensor terms = default)
+    {
+        LaunchCheck.Is(Op, nameof(x), x, DType.F32, new Shape(x.Shape[0], weight.Inputs), "[T, K]", strided: true);
+        LaunchCheck.That(LeavesRounded(weight, exact.Shape[1]), Op, "a weight whose products may be left rounded");
+        LaunchCheck.Is(Op, nameof(rounded), rounded, DType.BF16, new Shape(x.Shape[0], weight.Outputs - exact.Shape[1]), "[T, N - E]");
+        LaunchCheck.Is(Op, nameof(exact), exact, DType.F32, new Shape(x.Shape[0], exact.Shape[1]), "[T, E]");
+        LaunchCheck.That(terms.IsEmpty || (TakesTerms(weight) && terms.Shape[0] == x.Shape[0]), Op, "terms of the rows, of a weight that takes them");
+        if (x.Shape[0] > 0)
+        {
+            LaunchRounded(x, terms, weight, rounded, exact);
+        }
+    }
+
+    private protected virtual void LaunchRounded(Tensor x, Tensor terms, LinearWeight weight, Tensor rounded, Tensor exact) =>
+        throw new NotSupportedException("products are not left rounded here");
+
     private protected virtual Tensor LaunchInSlices(Tensor x, Tensor terms, LinearWeight weight) => throw new NotSupportedException("products are not left in slices here");
 
     private protected virtual void Launch(Tensor x, Tensor terms, LinearWeight weight, Tensor output, long promptRows) => Launch(x, weight, output, promptRows);

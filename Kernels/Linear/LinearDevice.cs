@@ -23,12 +23,17 @@ internal sealed class LinearDevice(KernelStream stream, DType activations) : Lin
 
     public override bool LeavesSlices(LinearWeight weight, long rows) => TakesPieces(weight, rows) && _rows.Pieces.LeavesSlices(rows, Matrix(weight, weight.Parts[0]));
 
+    public override bool LeavesRounded(LinearWeight weight, long exact) => activations == DType.BF16 && _units.LeavesRounded(weight, exact);
+
     private protected override Tensor LaunchInSlices(Tensor x, Tensor terms, LinearWeight weight)
     {
         Tensor matrix = Matrix(weight, weight.Parts[0]);
         LaunchCheck.That(!terms.IsEmpty || _rows.Takes(x, matrix), "linear", "rows at multiples of 16 bytes");
         return _rows.Pieces.InSlices(x, terms, matrix);
     }
+
+    private protected override void LaunchRounded(Tensor x, Tensor terms, LinearWeight weight, Tensor rounded, Tensor exact) =>
+        _units.RunRounded(terms.IsEmpty ? Split(x, weight) : terms, weight, rounded, exact);
 
     private protected override void Launch(Tensor x, LinearWeight weight, Tensor output, long promptRows) => Launch(x, terms: default, weight, output, promptRows);
 
@@ -44,13 +49,7 @@ internal sealed class LinearDevice(KernelStream stream, DType activations) : Lin
         bool onUnits = promptRows > 0 && _units.Takes(weight);
         if (onUnits && !_units.TryFew(x.Rows(0, promptRows), terms, weight, output.Rows(0, promptRows)))
         {
-            if (terms.IsEmpty)
-            {
-                terms = _units.Terms(stream.Scratch(_units.TermBytes(promptRows, weight.Inputs)).Address, promptRows, weight.Inputs);
-                _units.Split(x.Rows(0, promptRows), terms);
-            }
-
-            _units.Run(terms, weight, output.Rows(0, promptRows));
+            _units.Run(terms.IsEmpty ? Split(x.Rows(0, promptRows), weight) : terms, weight, output.Rows(0, promptRows));
         }
 
         if (promptRows > 0 && !onUnits)
@@ -66,6 +65,13 @@ internal sealed class LinearDevice(KernelStream stream, DType activations) : Lin
         {
             Generated(x.Rows(promptRows, generated), weight, output.Rows(promptRows, generated));
         }
+    }
+
+    private Tensor Split(in Tensor x, LinearWeight weight)
+    {
+        Tensor terms = _units.Terms(stream.Scratch(_units.TermBytes(x.Shape[0], weight.Inputs)).Address, x.Shape[0], weight.Inputs);
+        _units.Split(x, terms);
+        return terms;
     }
 
     private static Tensor Matrix(LinearWeight weight, LinearWeight.Part part) => new(weight.Type, new Shape(part.Rows, weight.Inputs), part.Address);

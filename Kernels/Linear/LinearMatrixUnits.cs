@@ -108,6 +108,53 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
         }
     }
 
+    /// <summary>Whether <see cref="RunRounded"/> takes a weight, of whose outputs so many at the end are not rounded.</summary>
+    public bool LeavesRounded(LinearWeight weight, long exact)
+    {
+        bool leaves = rounds && stream.MatrixUnits == MatrixUnits.WarpGroup && Takes(weight) && exact < weight.Outputs && (weight.Outputs - exact) % Eight == 0;
+        foreach (LinearWeight.Part part in weight.Parts)
+        {
+            leaves &= part.Column >= weight.Outputs - exact || part.Column % Eight == 0;
+        }
+
+        return leaves;
+    }
+
+    /// <summary>Multiplies rows, and rounds the products to bf16 but for the last ones; sums are those of <see cref="Run(in Tensor, LinearWeight, in Tensor)"/>.</summary>
+    /// <param name="terms">Of the rows.</param>
+    /// <param name="weight">A weight that <see cref="LeavesRounded"/>.</param>
+    /// <param name="rounded">bf16 [T, N − E], at a multiple of 16 bytes.</param>
+    /// <param name="exact">f32 [T, E].</param>
+    public void RunRounded(in Tensor terms, LinearWeight weight, in Tensor rounded, in Tensor exact)
+    {
+        CheckTerms("linear", terms, weight.Inputs);
+        LaunchCheck.That(IsAligned(rounded.Address, 0), "linear", "rounded products at a multiple of 16 bytes");
+        long some = rounded.Shape[1];
+        foreach (LinearWeight.Part part in weight.Parts)
+        {
+            long own = long.Clamp(some - part.Column, 0, part.Rows), others = part.Rows - own;
+            Tensor matrix = new(DType.BF16, new Shape(part.Rows, weight.Inputs), part.Address);
+            if (own == 0)
+            {
+                Run(terms, matrix, exact.Columns(part.Column - some, others));
+                continue;
+            }
+
+            Tensor columns = rounded.Columns(part.Column, own);
+            if (others > 0 && own % Block == 0 && IsAligned(exact.Address, exact.RowStride * 4))
+            {
+                Mixed(terms, matrix, columns, exact.Columns(0, others));
+                continue;
+            }
+
+            Rounded(terms, matrix.Rows(0, own), columns);
+            if (others > 0)
+            {
+                Run(terms, matrix.Rows(own, others), exact.Columns(0, others));
+            }
+        }
+    }
+
     /// <summary>Whether <see cref="TryFew"/> takes rows as terms, where outputs lie well.</summary>
     public bool TakesFew(LinearWeight weight) =>
         !rounds && stream.MatrixUnits == MatrixUnits.WarpGroup && weight.Parts.Length == 1 && IsSliced(weight.Outputs, weight.Inputs);
@@ -255,6 +302,39 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
                 LinearWarpgroupNarrowRoundedLauncher.Launch(stream, terms, weight, output, groups);
                 break;
         }
+    }
+
+    private void Rounded(in Tensor terms, in Tensor weight, in Tensor output)
+    {
+        (bool isWide, int groups) = Groups(output.Shape[0], output.Shape[1]);
+        if (isWide)
+        {
+            LinearWarpgroupWideSingleLauncher.Launch(stream, terms, weight, output, groups);
+        }
+        else
+        {
+            LinearWarpgroupNarrowSingleLauncher.Launch(stream, terms, weight, output, groups);
+        }
+    }
+
+    private void Mixed(in Tensor terms, in Tensor weight, in Tensor rounded, in Tensor exact)
+    {
+        (bool isWide, int groups) = Groups(rounded.Shape[0], weight.Shape[0]);
+        if (isWide)
+        {
+            LinearWarpgroupMixedWideLauncher.Launch(stream, terms, weight, rounded, exact, (int)weight.Shape[0], groups);
+        }
+        else
+        {
+            LinearWarpgroupMixedNarrowLauncher.Launch(stream, terms, weight, rounded, exact, (int)weight.Shape[0], groups);
+        }
+    }
+
+    private (bool IsWide, int Groups) Groups(long rows, long outputs)
+    {
+        long rowTiles = Cover(rows, 128), wide = rowTiles * Cover(outputs, 256), narrow = rowTiles * Cover(outputs, 128);
+        bool isWide = IsWide(wide, narrow, stream.Multiprocessors);
+        return (isWide, (int)long.Min(stream.Multiprocessors, isWide ? wide : narrow));
     }
 
     private static long Rounds(long tiles, int multiprocessors) => Cover(tiles, multiprocessors);

@@ -18,7 +18,8 @@ namespace Lean.Kernels;
 /// </para>
 /// <para>
 /// Where tensor cores compute the experts of prompts, on Hopper, what each expert gives is rounded before it is added up, in f32: it lies in memory
-/// in between, a number for each expert of a row, which is half the bytes.
+/// in between, a number for each expert of a row, which is half the bytes. So is what Gated DeltaNet's input projection gives to a prompt's
+/// convolution and gated norm, but not the gates of its rule (<see cref="Linear.RunRounded"/>).
 /// </para>
 /// <para>
 /// Never rounded, and why: products with f32 weights, since who keeps those wants their digits; a router's logits and a shared

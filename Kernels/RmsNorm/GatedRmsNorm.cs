@@ -8,11 +8,11 @@ namespace Lean.Kernels;
 /// </summary>
 public abstract class GatedRmsNorm
 {
-    private const string Op = "gated_rms_norm";
+    private protected const string Op = "gated_rms_norm";
 
     /// <summary>Normalises T rows of N heads of D values.</summary>
     /// <param name="x">f32 [T, N·D].</param>
-    /// <param name="z">f32 [T, N·D], rows may be strided.</param>
+    /// <param name="z">f32 [T, N·D], rows may be strided; or bf16, where the op <see cref="TakesRounded"/> and terms are made.</param>
     /// <param name="weight">f32 [D], D ≥ 1; N follows.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="output">f32 [T, N·D]; may be <paramref name="x"/>.</param>
@@ -25,7 +25,7 @@ public abstract class GatedRmsNorm
     {
         Shape shape = new(x.Shape[0], x.Shape[1]);
         LaunchCheck.Is(Op, nameof(x), x, DType.F32, shape, "[T, N*D]");
-        LaunchCheck.Is(Op, nameof(z), z, DType.F32, shape, "[T, N*D]", strided: true);
+        LaunchCheck.Is(Op, nameof(z), z, z.Type == DType.BF16 && TakesRounded(weight) && !terms.IsEmpty ? DType.BF16 : DType.F32, shape, "[T, N*D]", strided: true);
         LaunchCheck.Is(Op, nameof(weight), weight, DType.F32, new Shape(weight.Shape.Count), "[D]");
         LaunchCheck.That(weight.Shape.Count > 0 && shape[1] % weight.Shape.Count == 0, Op, "whole heads in a row");
         LaunchCheck.Is(Op, nameof(output), output, DType.F32, shape, "[T, N*D]");
@@ -43,6 +43,10 @@ public abstract class GatedRmsNorm
 
     /// <summary>Whether the norm can go to what the product behind it multiplies.</summary>
     public virtual bool MakesTerms => false;
+
+    /// <summary>Whether gates may be bf16 where terms are made, which are those of the same numbers in f32.</summary>
+    /// <param name="weight">f32 [D].</param>
+    public virtual bool TakesRounded(Tensor weight) => false;
 
     private protected virtual void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms, int earlyRows) =>
         throw new NotSupportedException("norms make no terms here");

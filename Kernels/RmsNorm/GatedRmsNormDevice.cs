@@ -14,6 +14,8 @@ internal sealed class GatedRmsNormDevice(KernelStream stream, DType activations)
 
     public override bool MakesTerms => stream.MatrixUnits != MatrixUnits.None;
 
+    public override bool TakesRounded(Tensor weight) => MakesTerms && activations == DType.BF16 && weight.Shape[0] == WarpDim && weight.Address % 16 == 0;
+
     private protected override void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output)
     {
         if (HasWarps(x, z, weight, output))
@@ -27,7 +29,13 @@ internal sealed class GatedRmsNormDevice(KernelStream stream, DType activations)
 
     private protected override void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms, int earlyRows)
     {
-        if (!HasWarps(x, z, weight, output) || terms.Address % 8 != 0)
+        bool takes = HasWarps(x, z, weight, output) && terms.Address % 8 == 0;
+        if (z.Type == DType.BF16)
+        {
+            LaunchCheck.That(takes, Op, "heads at multiples of 16 bytes, gates of 8");
+            GatedRmsNormTermsRoundedBf16Launcher.Launch(stream, x.Reshape(Heads(x, weight)), z, weight, terms, earlyRows, epsilon);
+        }
+        else if (!takes)
         {
             Launch(x, z, weight, epsilon, output);
             _units.Split(output, terms);

@@ -33,7 +33,7 @@ internal static class SelfCases
     public const double RoundedParts = 3e-3;
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. PartSum(), .. Linear(), .. LinearTiles(), .. LinearCuts(), .. DeltaRuleSelfCases.All(), .. ExpertSelfCases.All(), .. PromptExpertSelfCases.All(), .. AttentionSelfCases.All(), .. AttentionUnitSelfCases.All(), .. PromptSelfCases.All(), .. GreedyPick(), .. RankPicks(), .. SamplingSelfCases.All(), .. ProductSelfCases.All(), .. LayerSelfCases.All(), .. FewRowSelfCases.All(), .. NormedTermsSelfCases.All(), .. PieceSelfCases.All(), .. SummedNormSelfCases.All(), .. StepSelfCases.All()];
+    public static IEnumerable<SelfCase> All() => [.. Embedding(), .. AddRmsNorm(), .. PartSum(), .. Linear(), .. LinearTiles(), .. LinearCuts(), .. DeltaRuleSelfCases.All(), .. ExpertSelfCases.All(), .. PromptExpertSelfCases.All(), .. AttentionSelfCases.All(), .. AttentionUnitSelfCases.All(), .. PromptSelfCases.All(), .. GreedyPick(), .. RankPicks(), .. SamplingSelfCases.All(), .. ProductSelfCases.All(), .. LayerSelfCases.All(), .. FewRowSelfCases.All(), .. NormedTermsSelfCases.All(), .. PieceSelfCases.All(), .. SummedNormSelfCases.All(), .. RoundedRowSelfCases.All(), .. StepSelfCases.All()];
 
     private static IEnumerable<SelfCase> Embedding() => WeightTypes.SelectMany(type => RowCounts.Select(rows => new SelfCase(
         "embedding", $"{type.Name()} [{rows}, 67]", 0, (set, memory) =>

@@ -105,7 +105,8 @@ internal sealed class BenchMemory(KernelSet ops, long budget, long rotation) : I
         Tensor view = buffer.View(tensor.Type, tensor.Shape);
         if (tensor.Random)
         {
-            RandomBits.Activations.Fill(ops.Queue, ops.Stream is null, All(buffer), (ulong)_own.Count + 2);
+            RandomBits bits = tensor.Type == DType.BF16 ? RandomBits.Weights : RandomBits.Activations;
+            bits.Fill(ops.Queue, ops.Stream is null, All(buffer), (ulong)_own.Count + 2);
             return view;
         }
 

@@ -26,6 +26,7 @@ internal static class OpCatalog
         DeltaRuleShape delta = c.DeltaRuleShape;
         int projected = delta.Channels + delta.ValueWidth + (2 * delta.ValueHeads), sharedGate = c.SharedWidth > 0 ? 1 : 0;
         DType cache = ops.CacheType;
+        bool isRounded = rowClass == RowClass.Prompt && RoundedLinearBench.Has(ops, projected, 2 * delta.ValueHeads, c.Hidden);
         List<Func<OpBench>> all =
         [
             () => new EmbeddingBench(c.Vocabulary, c.Hidden, rows),
@@ -36,8 +37,10 @@ internal static class OpCatalog
         {
             all.AddRange(
             [
-                () => new LinearBench("in_proj", projected, c.Hidden, rows, rowClass, given: ops),
-                () => new ConvolutionBench(delta.Channels, c.ConvKernel, projected, rows, rowClass),
+                () => isRounded
+                    ? new RoundedLinearBench("in_proj", projected, 2 * delta.ValueHeads, c.Hidden, rows, ops)
+                    : new LinearBench("in_proj", projected, c.Hidden, rows, rowClass, given: ops),
+                () => new ConvolutionBench(delta.Channels, c.ConvKernel, projected, rows, rowClass, isRounded ? DType.BF16 : DType.F32),
                 () => new DeltaRuleBench(delta, rows, rowClass),
                 () => new GatedRmsNormBench(delta.ValueHeads, delta.ValueDim, rows),
                 .. Enumerable.Repeat<Func<OpBench>>(() => new DeltaNetBench(delta, c.ConvKernel, rows), rowClass == RowClass.Generated ? 1 : 0),

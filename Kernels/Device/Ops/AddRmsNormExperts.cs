@@ -28,12 +28,12 @@ public static class AddRmsNormExperts
     /// <param name="epsilon">ε.</param>
     /// <param name="place">The norm's number.</param>
     [Kernel("add_rms_norm_experts", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
-    [Instance("narrow", typeof(OneRowPart), typeof(F32Part), typeof(float))]
-    [Instance("narrow_bf16", typeof(OneRowPart), typeof(BF16Part), typeof(ushort))]
-    [Instance("wide", typeof(FourRowParts), typeof(F32Part), typeof(float))]
-    [Instance("wide_bf16", typeof(FourRowParts), typeof(BF16Part), typeof(ushort))]
+    [Instance("narrow", typeof(OneRowPart), typeof(F32Row), typeof(float))]
+    [Instance("narrow_bf16", typeof(OneRowPart), typeof(BF16Row), typeof(ushort))]
+    [Instance("wide", typeof(FourRowParts), typeof(F32Row), typeof(float))]
+    [Instance("wide_bf16", typeof(FourRowParts), typeof(BF16Row), typeof(ushort))]
     [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes)]
-    public static void Run<TParts, TPart, TElement>(
+    public static void Run<TParts, TFormat, TElement>(
         [Shape("T", "H")] ArrayView<float> residual,
         [Shape("T", "K")] ArrayView<int> places,
         [Shape("T", "K")] ArrayView<float> mix,
@@ -51,14 +51,14 @@ public static class AddRmsNormExperts
         float epsilon,
         int place)
         where TParts : struct, IRowParts
-        where TPart : struct, IPartFormat<TElement>
+        where TFormat : struct, IRowFormat<TElement>
         where TElement : unmanaged
     {
         var x = new float[TParts.Parts * AddRmsNormRow.Four];
         var weights = new float[TParts.Parts * AddRmsNormRow.Four];
         uint sums = CudaShared.Base();
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
-        int before = Add<TParts, TPart, TElement>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
+        int before = Add<TParts, TFormat, TElement>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
         AddRmsNormRow.Finish<TParts>(sums, x, weights, width, output, (long)Grid.IdxX * outputStride, faults, before, epsilon, place);
     }
 
@@ -94,19 +94,19 @@ public static class AddRmsNormExperts
         var weights = new float[TParts.Parts * AddRmsNormRow.Four];
         uint sums = CudaShared.Base();
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
-        int before = Add<TParts, F32Part, float>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
+        int before = Add<TParts, F32Row, float>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
         AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, before, epsilon, place);
         AddRmsNormPieces.Leave<TParts, TTerms>(x, terms, width, blocks, eights);
     }
 
     /// <summary>The same of a prompt's rows into the terms that their products multiply: see <see cref="AddRmsNormTerms.Narrow"/>.</summary>
     [Kernel("add_rms_norm_experts_terms", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
-    [Instance("narrow", typeof(OneRowPart), typeof(SplitTerms), typeof(F32Part), typeof(float))]
-    [Instance("narrow_rounded", typeof(OneRowPart), typeof(SingleTerm), typeof(BF16Part), typeof(ushort))]
-    [Instance("wide", typeof(FourRowParts), typeof(SplitTerms), typeof(F32Part), typeof(float))]
-    [Instance("wide_rounded", typeof(FourRowParts), typeof(SingleTerm), typeof(BF16Part), typeof(ushort))]
+    [Instance("narrow", typeof(OneRowPart), typeof(SplitTerms), typeof(F32Row), typeof(float))]
+    [Instance("narrow_rounded", typeof(OneRowPart), typeof(SingleTerm), typeof(BF16Row), typeof(ushort))]
+    [Instance("wide", typeof(FourRowParts), typeof(SplitTerms), typeof(F32Row), typeof(float))]
+    [Instance("wide_rounded", typeof(FourRowParts), typeof(SingleTerm), typeof(BF16Row), typeof(ushort))]
     [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes, GroupsTogether = 2)]
-    public static void RunToTerms<TParts, TTerms, TPart, TElement>(
+    public static void RunToTerms<TParts, TTerms, TFormat, TElement>(
         [Shape("T", "H")] ArrayView<float> residual,
         [Shape("T", "K")] ArrayView<int> places,
         [Shape("T", "K")] ArrayView<float> mix,
@@ -128,13 +128,13 @@ public static class AddRmsNormExperts
         int place)
         where TParts : struct, IRowParts
         where TTerms : struct, IActivationTerms
-        where TPart : struct, IPartFormat<TElement>
+        where TFormat : struct, IRowFormat<TElement>
         where TElement : unmanaged
     {
         var x = new float[TParts.Parts * AddRmsNormRow.Four];
         var weights = new float[TParts.Parts * AddRmsNormRow.Four];
         uint sums = CudaShared.Base();
-        int before = Add<TParts, TPart, TElement>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
+        int before = Add<TParts, TFormat, TElement>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
 
         // Behind the parts, for which a thread needs its registers: two groups run at a time.
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
@@ -148,7 +148,7 @@ public static class AddRmsNormExperts
     }
 
     // The row's sums with the residual, which they go back to.
-    private static int Add<TParts, TPart, TElement>(
+    private static int Add<TParts, TFormat, TElement>(
         float[] x,
         ArrayView<float> residual,
         ArrayView<int> places,
@@ -162,7 +162,7 @@ public static class AddRmsNormExperts
         int gateStride,
         int isEarly)
         where TParts : struct, IRowParts
-        where TPart : struct, IPartFormat<TElement>
+        where TFormat : struct, IRowFormat<TElement>
         where TElement : unmanaged
     {
         var from = new int[ExpertsCombine.Together];
@@ -182,7 +182,7 @@ public static class AddRmsNormExperts
         {
             int h = (Group.IdxX + (p * AddRmsNormRow.Threads)) * AddRmsNormRow.Four, column = Math.Min(h, width - AddRmsNormRow.Four);
             long own = ((long)Grid.IdxX * width) + column;
-            U4 old = WideAccess.Load(ref residual[own]), last = TPart.Load(total, own);
+            U4 old = WideAccess.Load(ref residual[own]), last = TFormat.Load(total, own);
             float a = 0, b = 0, c = 0, d = 0;
             for (int first = 0; first < topK; first += ExpertsCombine.Together)
             {
@@ -191,7 +191,7 @@ public static class AddRmsNormExperts
                     ExpertsCombine.Read(from, share, places, mix, entry, first, topK);
                 }
 
-                ExpertsCombine.Load<TPart, TElement>(part, from, parts, first, topK, width, column);
+                ExpertsCombine.Load<TFormat, TElement>(part, from, parts, first, topK, width, column);
                 a = ExpertsCombine.Sum(a, 0, part, from, share);
                 b = ExpertsCombine.Sum(b, 1, part, from, share);
                 c = ExpertsCombine.Sum(c, 2, part, from, share);

@@ -19,11 +19,13 @@ public static class CausalConvolutionRows
     private const int Before = Taps - 1;
     private const int FirstRow = 0, Count = 1, FirstPosition = 2, Slot = 3, Columns = 4;
 
-    /// <summary>As <see cref="CausalConvolution"/>; C is a multiple of 4, and rows and weights lie at multiples of 16 bytes.</summary>
+    /// <summary>As <see cref="CausalConvolution"/>; C is a multiple of 4, rows and weights lie at multiples of 16 bytes, and inputs may be bf16, the history f32 all the same.</summary>
     [Kernel("causal_convolution_rows", Threads, groups: "C/512", groupsY: "T/16", Unroll = true)]
+    [Instance("f32", typeof(F32Row), typeof(float))]
+    [Instance("bf16", typeof(BF16Row), typeof(ushort))]
     [Cuda("sm_80", GroupsTogether = 5)]
-    public static void Run(
-        [Shape("T", "C")] ArrayView<float> x,
+    public static void Run<TFormat, TElement>(
+        [Shape("T", "C")] ArrayView<TElement> x,
         [Shape("C", "4")] ArrayView<float> weight,
         [Shape("Slots", "3", "C")] ArrayView<float> history,
         [Shape("S", "4")] ArrayView<int> segments,
@@ -32,6 +34,8 @@ public static class CausalConvolutionRows
         [Extent("C")] int channels,
         [Extent("S")] int sequences,
         [RowStride("x")] int xStride)
+        where TFormat : struct, IRowFormat<TElement>
+        where TElement : unmanaged
     {
         // Arrays first: behind a branch they would not become registers.
         var line = new float[(Together + Before) * Own];
@@ -67,7 +71,7 @@ public static class CausalConvolutionRows
                 var bits = default(U4);
                 if (!isBegin)
                 {
-                    bits = WideAccess.Load(ref x[((long)Math.Min(from - Before + r, endRow - 1) * xStride) + c]);
+                    bits = TFormat.Load(x, ((long)Math.Min(from - Before + r, endRow - 1) * xStride) + c);
                 }
                 else if (!isFresh)
                 {
@@ -79,7 +83,7 @@ public static class CausalConvolutionRows
 
             if (from < to)
             {
-                Load(ahead, x, from, to, xStride, c);
+                Load<TFormat, TElement>(ahead, x, from, to, xStride, c);
             }
 
             for (int n = from; n < to; n += Together)
@@ -89,7 +93,7 @@ public static class CausalConvolutionRows
                     line[(Before * Own) + i] = ahead[i];
                 }
 
-                Load(ahead, x, n + Together, to, xStride, c);
+                Load<TFormat, TElement>(ahead, x, n + Together, to, xStride, c);
                 for (int r = 0; r < Together; r++)
                 {
                     for (int i = 0; i < Own; i++)
@@ -117,7 +121,7 @@ public static class CausalConvolutionRows
 
             if (isBegin && owner >= 0)
             {
-                Keep(x, history, past, first, last - first, isFresh, channels, xStride, c);
+                Keep<TFormat, TElement>(x, history, past, first, last - first, isFresh, channels, xStride, c);
             }
 
             row = next;
@@ -125,15 +129,17 @@ public static class CausalConvolutionRows
     }
 
     // The last three inputs, the oldest first: what is read from the history lies behind what is written.
-    private static void Keep(
-        ArrayView<float> x, ArrayView<float> history, long past, int first, int count, bool isFresh, int channels, int xStride, int c)
+    private static void Keep<TFormat, TElement>(
+        ArrayView<TElement> x, ArrayView<float> history, long past, int first, int count, bool isFresh, int channels, int xStride, int c)
+        where TFormat : struct, IRowFormat<TElement>
+        where TElement : unmanaged
     {
         for (int i = 0; i < Before; i++)
         {
             var bits = default(U4);
             if (count + i >= Before)
             {
-                bits = WideAccess.Load(ref x[((long)(first + count - Before + i) * xStride) + c]);
+                bits = TFormat.Load(x, ((long)(first + count - Before + i) * xStride) + c);
             }
             else if (!isFresh)
             {
@@ -145,11 +151,13 @@ public static class CausalConvolutionRows
     }
 
     // Past the end the last row comes again, for outputs that are not stored.
-    private static void Load(float[] to, ArrayView<float> x, int row, int end, int xStride, int c)
+    private static void Load<TFormat, TElement>(float[] to, ArrayView<TElement> x, int row, int end, int xStride, int c)
+        where TFormat : struct, IRowFormat<TElement>
+        where TElement : unmanaged
     {
         for (int r = 0; r < Together; r++)
         {
-            Take(to, r * Own, WideAccess.Load(ref x[((long)Math.Min(row + r, end - 1) * xStride) + c]));
+            Take(to, r * Own, TFormat.Load(x, ((long)Math.Min(row + r, end - 1) * xStride) + c));
         }
     }
 

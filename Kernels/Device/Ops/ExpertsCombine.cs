@@ -61,9 +61,9 @@ public static class ExpertsCombine
     /// </summary>
     [Kernel("experts_combine_wide", Threads, groups: "T*H/1024", Unroll = true)]
     [Cuda("sm_80")]
-    [Instance("f32", typeof(F32Part), typeof(float))]
-    [Instance("bf16", typeof(BF16Part), typeof(ushort))]
-    public static void Wide<TPart, TElement>(
+    [Instance("f32", typeof(F32Row), typeof(float))]
+    [Instance("bf16", typeof(BF16Row), typeof(ushort))]
+    public static void Wide<TFormat, TElement>(
         [Shape("T", "K")] ArrayView<int> places,
         [Shape("T", "K")] ArrayView<float> mix,
         [Shape("N", "H")] ArrayView<TElement> parts,
@@ -72,16 +72,16 @@ public static class ExpertsCombine
         [Extent("K")] int topK,
         [Extent("H")] int width,
         int isEarly)
-        where TPart : struct, IPartFormat<TElement>
+        where TFormat : struct, IRowFormat<TElement>
         where TElement : unmanaged =>
-        Add<TPart, TElement>(places, mix, parts, default, default, output, rows, topK, width, 0, isEarly, isShared: false);
+        Add<TFormat, TElement>(places, mix, parts, default, default, output, rows, topK, width, 0, isEarly, isShared: false);
 
     /// <summary><see cref="WithShared"/>, likewise.</summary>
     [Kernel("experts_combine_wide_shared", Threads, groups: "T*H/1024", Unroll = true)]
     [Cuda("sm_80")]
-    [Instance("f32", typeof(F32Part), typeof(float))]
-    [Instance("bf16", typeof(BF16Part), typeof(ushort))]
-    public static void WideWithShared<TPart, TElement>(
+    [Instance("f32", typeof(F32Row), typeof(float))]
+    [Instance("bf16", typeof(BF16Row), typeof(ushort))]
+    public static void WideWithShared<TFormat, TElement>(
         [Shape("T", "K")] ArrayView<int> places,
         [Shape("T", "K")] ArrayView<float> mix,
         [Shape("N", "H")] ArrayView<TElement> parts,
@@ -93,9 +93,9 @@ public static class ExpertsCombine
         [Extent("H")] int width,
         [RowStride("gate")] int gateStride,
         int isEarly)
-        where TPart : struct, IPartFormat<TElement>
+        where TFormat : struct, IRowFormat<TElement>
         where TElement : unmanaged =>
-        Add<TPart, TElement>(places, mix, parts, total, gate, output, rows, topK, width, gateStride, isEarly, isShared: true);
+        Add<TFormat, TElement>(places, mix, parts, total, gate, output, rows, topK, width, gateStride, isEarly, isShared: true);
 
     private static float Sum(ArrayView<int> places, ArrayView<float> mix, ArrayView<float> parts, long entry, int topK, int width, int h)
     {
@@ -109,7 +109,7 @@ public static class ExpertsCombine
         return sum;
     }
 
-    private static void Add<TPart, TElement>(
+    private static void Add<TFormat, TElement>(
         ArrayView<int> places,
         ArrayView<float> mix,
         ArrayView<TElement> parts,
@@ -122,7 +122,7 @@ public static class ExpertsCombine
         int gateStride,
         int isEarly,
         bool isShared)
-        where TPart : struct, IPartFormat<TElement>
+        where TFormat : struct, IRowFormat<TElement>
         where TElement : unmanaged
     {
         DependentLaunch.Allow();
@@ -144,7 +144,7 @@ public static class ExpertsCombine
         U4 last = default;
         if (isShared)
         {
-            last = TPart.Load(total, at);
+            last = TFormat.Load(total, at);
         }
 
         for (int first = 0; first < topK; first += Together)
@@ -154,7 +154,7 @@ public static class ExpertsCombine
                 Read(from, share, places, mix, entry, first, topK);
             }
 
-            Load<TPart, TElement>(part, from, parts, first, topK, width, h);
+            Load<TFormat, TElement>(part, from, parts, first, topK, width, h);
             a = Sum(a, 0, part, from, share);
             b = Sum(b, 1, part, from, share);
             c = Sum(c, 2, part, from, share);
@@ -176,8 +176,8 @@ public static class ExpertsCombine
     }
 
     /// <summary>Four neighbours of what so many ranks' experts gave.</summary>
-    internal static void Load<TPart, TElement>(uint[] part, int[] from, ArrayView<TElement> parts, int first, int topK, int width, int h)
-        where TPart : struct, IPartFormat<TElement>
+    internal static void Load<TFormat, TElement>(uint[] part, int[] from, ArrayView<TElement> parts, int first, int topK, int width, int h)
+        where TFormat : struct, IRowFormat<TElement>
         where TElement : unmanaged
     {
         for (int j = 0; j < Together; j++)
@@ -185,7 +185,7 @@ public static class ExpertsCombine
             if (first + j < topK)
             {
                 // Some place is read where there is none, so that no load waits for a branch.
-                U4 four = TPart.Load(parts, ((long)Math.Max(from[j], 0) * width) + h);
+                U4 four = TFormat.Load(parts, ((long)Math.Max(from[j], 0) * width) + h);
                 part[j * 4] = four.X;
                 part[(j * 4) + 1] = four.Y;
                 part[(j * 4) + 2] = four.Z;

@@ -27,7 +27,7 @@ public static class GatedRmsNormWarp
         float epsilon)
     {
         int own = (Grid.IdxX * Warps) + (Group.IdxX >> 5), at = Math.Min(own, (rows * heads) - 1), d = (Group.IdxX & 31) * 4;
-        U4 y = Norm(WideAccess.Load(ref x[((long)at * Dim) + d]), z, weight, heads, zStride, epsilon, at, d);
+        U4 y = Norm<F32Row, float>(WideAccess.Load(ref x[((long)at * Dim) + d]), z, weight, heads, zStride, epsilon, at, d);
         if (own == at)
         {
             WideAccess.Store(ref output[((long)at * Dim) + d], y);
@@ -39,7 +39,7 @@ public static class GatedRmsNormWarp
     /// launch before this one began, do not wait for that: they run beside the last walk of a delta rule, which leaves much of a large card idle.
     /// </summary>
     /// <param name="x">f32.</param>
-    /// <param name="z">f32.</param>
+    /// <param name="z">f32 or bf16.</param>
     /// <param name="weight">f32.</param>
     /// <param name="terms">bf16 [T, P]: terms of N·128 numbers, a multiple of 64.</param>
     /// <param name="rows">T.</param>
@@ -49,12 +49,13 @@ public static class GatedRmsNormWarp
     /// <param name="earlyRows">The first rows that are early: less than T, so that who waits for this launch's end waits for that before it too.</param>
     /// <param name="epsilon">ε.</param>
     [Kernel("gated_rms_norm_terms", Threads, groups: "T*N/8")]
-    [Instance("", typeof(SplitTerms))]
-    [Instance("rounded", typeof(SingleTerm))]
+    [Instance("", typeof(SplitTerms), typeof(F32Row), typeof(float))]
+    [Instance("rounded", typeof(SingleTerm), typeof(F32Row), typeof(float))]
+    [Instance("rounded_bf16", typeof(SingleTerm), typeof(BF16Row), typeof(ushort))]
     [Cuda("sm_80")]
-    public static void Terms<TTerms>(
+    public static void Terms<TTerms, TFormat, TElement>(
         [Shape("T", "N", "128")] ArrayView<float> x,
-        [Shape("T", "N*128")] ArrayView<float> z,
+        [Shape("T", "N*128")] ArrayView<TElement> z,
         [Shape("128")] ArrayView<float> weight,
         [Shape("T", "P")] ArrayView<ushort> terms,
         [Extent("T")] int rows,
@@ -64,6 +65,8 @@ public static class GatedRmsNormWarp
         int earlyRows,
         float epsilon)
         where TTerms : struct, IActivationTerms
+        where TFormat : struct, IRowFormat<TElement>
+        where TElement : unmanaged
     {
         DependentLaunch.Allow();
         int own = (Grid.IdxX * Warps) + (Group.IdxX >> 5), at = Math.Min(own, (rows * heads) - 1), d = (Group.IdxX & 31) * 4, row = at / heads;
@@ -78,7 +81,7 @@ public static class GatedRmsNormWarp
             given = WideAccess.Load(ref x[((long)at * Dim) + d]);
         }
 
-        U4 y = Norm(given, z, weight, heads, zStride, epsilon, at, d);
+        U4 y = Norm<TFormat, TElement>(given, z, weight, heads, zStride, epsilon, at, d);
         U4 pairs = SplitProducts.Pairs(Interop.IntAsFloat(y.X), Interop.IntAsFloat(y.Y), Interop.IntAsFloat(y.Z), Interop.IntAsFloat(y.W));
         long to = ((long)row * packed) + ((at - (row * heads)) * Dim) + d;
         if (own == at)
@@ -92,10 +95,12 @@ public static class GatedRmsNormWarp
     }
 
     // A lane's four of a head.
-    private static U4 Norm(U4 bits, ArrayView<float> z, ArrayView<float> weight, int heads, int zStride, float epsilon, int at, int d)
+    private static U4 Norm<TFormat, TElement>(U4 bits, ArrayView<TElement> z, ArrayView<float> weight, int heads, int zStride, float epsilon, int at, int d)
+        where TFormat : struct, IRowFormat<TElement>
+        where TElement : unmanaged
     {
         int row = at / heads, head = at - (row * heads);
-        U4 gates = WideAccess.Load(ref z[((long)row * zStride) + (head * Dim) + d]);
+        U4 gates = TFormat.Load(z, ((long)row * zStride) + (head * Dim) + d);
         U4 scales = WideAccess.Load(ref weight[d]);
         float a = Interop.IntAsFloat(bits.X), b = Interop.IntAsFloat(bits.Y), c = Interop.IntAsFloat(bits.Z), e = Interop.IntAsFloat(bits.W);
         float squares = Scalar.Fma(a, a, Scalar.Fma(b, b, Scalar.Fma(c, c, e * e)));

@@ -86,8 +86,35 @@ public static class LinearWarpGroup
         Work<TTile, TTerms, AddedOutput>(gate, add, gateStride, addStride, rows, packed, outputs);
     }
 
+    /// <summary>Multiplies, of one term, and rounds to bf16 but for the last outputs.</summary>
+    /// <param name="x">As above.</param>
+    /// <param name="weight">bf16.</param>
+    /// <param name="output">bf16.</param>
+    /// <param name="exact">f32: the outputs from <paramref name="rounded"/> on.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="packed">P.</param>
+    /// <param name="rounded">R, a multiple of 64.</param>
+    /// <param name="outputs">N.</param>
+    [Kernel("linear_warpgroup_mixed", WarpGroupTiles.Threads, groups: "*", Unroll = true)]
+    [Cuda("sm_90a", SharedBytes = SharedBytes)]
+    [Instance("wide", typeof(WideTile))]
+    [Instance("narrow", typeof(NarrowTile))]
+    public static void Mixed<TTile>(
+        [Shape("T", "P"), Tile(Rows)] TensorMap<ushort> x,
+        [Shape("N", "K"), Tile(Rows)] TensorMap<ushort> weight,
+        [Shape("T", "R"), Tile(OwnRows)] TensorMap<ushort> output,
+        [Shape("T", "E"), Tile(OwnRows)] TensorMap<float> exact,
+        [Extent("T")] int rows,
+        [Extent("P")] int packed,
+        [Extent("R")] int rounded,
+        int outputs)
+        where TTile : struct, IProductTile
+    {
+        Work<TTile, SingleTerm, MixedOutput>(default, default, 0, 0, rows, packed, outputs, rounded);
+    }
+
     private static void Work<TTile, TTerms, TOutput>(
-        ArrayView<float> gate, ArrayView<float> add, int gateStride, int addStride, int rows, int packed, int outputs)
+        ArrayView<float> gate, ArrayView<float> add, int gateStride, int addStride, int rows, int packed, int outputs, int rounded = 0)
         where TTile : struct, IProductTile
         where TTerms : struct, IActivationTerms
         where TOutput : struct, IProductOutput
@@ -108,7 +135,7 @@ public static class LinearWarpGroup
         else
         {
             WarpGroup.TakeRegisters(232);
-            Multiply<TTile, TTerms, TOutput>(memory, rowTiles, columnTiles, padded / Depth, group, gate, add, gateStride, addStride, rows, outputs);
+            Multiply<TTile, TTerms, TOutput>(memory, rowTiles, columnTiles, padded / Depth, group, gate, add, gateStride, addStride, rows, outputs, rounded);
         }
     }
 
@@ -157,7 +184,8 @@ public static class LinearWarpGroup
         int gateStride,
         int addStride,
         int rows,
-        int outputs)
+        int outputs,
+        int rounded)
         where TTile : struct, IProductTile
         where TTerms : struct, IActivationTerms
         where TOutput : struct, IProductOutput
@@ -184,23 +212,30 @@ public static class LinearWarpGroup
             }
 
             place = WarpGroupTiles.Multiply<TTile, TTerms>(memory, place, blocks, group);
-            for (int box = 0; box < TTile.Columns / (TOutput.IsBF16 ? 64 : 32); box++)
+            if (TOutput.IsMixed)
             {
-                if (TOutput.IsAdded)
+                LeaveMixed<TTile>(memory, group, column, row + ((group - 1) * OwnRows), outputs, rounded);
+            }
+            else
+            {
+                for (int box = 0; box < TTile.Columns / (TOutput.IsBF16 ? 64 : 32); box++)
                 {
-                    for (int i = 0; i < BoxSums; i++)
+                    if (TOutput.IsAdded)
                     {
-                        Accumulators.Set((box * BoxSums) + i, Scalar.Fma((i & 2) == 0 ? upper : lower, Accumulators.Get((box * BoxSums) + i), next[i]));
+                        for (int i = 0; i < BoxSums; i++)
+                        {
+                            Accumulators.Set((box * BoxSums) + i, Scalar.Fma((i & 2) == 0 ? upper : lower, Accumulators.Get((box * BoxSums) + i), next[i]));
+                        }
+
+                        // The next box's, while this one leaves.
+                        Ahead(next, add, upperRow, lowerRow, column + ((box + 1) * 32), outputs);
                     }
 
-                    // The next box's, while this one leaves.
-                    Ahead(next, add, upperRow, lowerRow, column + ((box + 1) * 32), outputs);
-                }
-
-                uint filled = WarpGroupTiles.Fill<TOutput>(memory, box, box, group);
-                if (own == 0)
-                {
-                    TensorCopy.Store(filled, output, column + (box * columns), row + ((group - 1) * OwnRows));
+                    uint filled = WarpGroupTiles.Fill<TOutput>(memory, box, box, group);
+                    if (own == 0)
+                    {
+                        TensorCopy.Store(filled, output, column + (box * columns), row + ((group - 1) * OwnRows));
+                    }
                 }
             }
         }
@@ -208,6 +243,45 @@ public static class LinearWarpGroup
         if (own == 0)
         {
             TensorCopy.WaitRead(0);
+        }
+    }
+
+    // Boxes of bf16 and, of outputs behind those, of f32.
+    private static void LeaveMixed<TTile>(uint memory, int group, int column, int row, int outputs, int rounded)
+        where TTile : struct, IProductTile
+    {
+        bool isFirst = (Group.IdxX & 127) == 0;
+        for (int box = 0; box < TTile.Columns / 64; box++)
+        {
+            int from = column + (box * 64);
+            if (from < rounded)
+            {
+                uint filled = WarpGroupTiles.Fill<BF16Output>(memory, box, box, group);
+                if (isFirst)
+                {
+                    TensorCopy.Store(filled, TensorCopy.Map(2), from, row);
+                }
+            }
+            else if (from < outputs)
+            {
+                LeaveExact(memory, box * 2, group, from - rounded, row, isFirst);
+                LeaveExact(memory, (box * 2) + 1, group, from - rounded + 32, row, isFirst);
+            }
+        }
+    }
+
+    private static void LeaveExact(uint memory, int box, int group, int column, int row, bool isFirst)
+    {
+        // Boxes of both kinds share two places, and do not take turns.
+        if (isFirst)
+        {
+            TensorCopy.WaitRead(0);
+        }
+
+        uint filled = WarpGroupTiles.Fill<F32Output>(memory, box, box, group);
+        if (isFirst)
+        {
+            TensorCopy.Store(filled, TensorCopy.Map(3), column, row);
         }
     }
 

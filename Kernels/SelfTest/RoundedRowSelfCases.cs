@@ -1,0 +1,119 @@
+using Lean.Tensors;
+
+namespace Lean.Kernels;
+
+/// <summary>The self-test's calls of what leaves a prompt's rows rounded to bf16, and of what takes them: the bits are those of f32 rows that are rounded by themselves.</summary>
+internal static class RoundedRowSelfCases
+{
+    private const float Epsilon = 1e-6f;
+
+    /// <summary>All of them.</summary>
+    public static IEnumerable<SelfCase> All() => [.. Products(), .. Gates(), .. Convolutions()];
+
+    // Whole tiles of rounded outputs and parts of them; exact ones that share their last tile, are one more, and cannot; matrices that lie apart.
+    private static IEnumerable<SelfCase> Products() =>
+        from shape in ((int Rows, int Inputs, int Outputs, int Exact)[])
+            [(1, 72, 136, 8), (65, 136, 264, 8), (130, 200, 320, 64), (300, 72, 136, 16), (130, 72, 600, 24), (200, 2048, 1088, 64), (3, 520, 512, 0)]
+        from parts in shape.Exact > 0 ? (int[])[1, 2] : [1]
+        select new SelfCase("rounded_products", $"[{shape.Rows}, {shape.Inputs}] to {shape.Outputs}, {shape.Exact} of them exact, in {parts}", 0, (set, memory) =>
+        {
+            (int rows, int inputs, int outputs, int exact) = shape;
+            int some = outputs - exact;
+            Tensor x = memory.New("x", DType.F32, new Shape(rows, inputs), SelfCases.Normal(151, (long)rows * inputs));
+            float[] values = SelfCases.Normal(152, (long)outputs * inputs);
+            var weight = parts == 1
+                ? new LinearWeight(memory.New("weight", DType.BF16, new Shape(outputs, inputs), values))
+                : new LinearWeight(
+                    memory.New("first", DType.BF16, new Shape(some, inputs), values[..(some * inputs)]), memory.New("second", DType.BF16, new Shape(exact, inputs), values[(some * inputs)..]));
+            Tensor whole = memory.New("whole", DType.F32, new Shape(rows, outputs)), rounded = memory.New("rounded", DType.BF16, new Shape(rows, some)), last = memory.New("last", DType.F32, new Shape(rows, exact));
+            Tensor one = memory.New("one", DType.BF16, new Shape(1, some)), oneLast = memory.New("oneLast", DType.F32, new Shape(1, exact));
+            int differences = 0;
+            if (set.Linear.LeavesRounded(weight, exact))
+            {
+                set.Linear.Run(x, weight, whole, rows);
+                set.Linear.RunRounded(x, weight, rounded, last);
+                differences = Differences(whole, rounded, last, rows);
+                set.Linear.RunRounded(x.Rows(rows - 1, 1), weight, one, oneLast);
+                differences += Differences(whole.Rows(rows - 1, 1), one, oneLast, 1);
+            }
+
+            return [memory.New("differences", new Shape(1), [differences])];
+        }, IsAligned: true, Has: Rounds);
+
+    private static IEnumerable<SelfCase> Gates() =>
+        from shape in ((int Rows, int Heads)[])[(1, 1), (70, 32), (13, 3)]
+        select new SelfCase("rounded_gates", $"[{shape.Rows}, {shape.Heads}, 128]", 0, (set, memory) =>
+        {
+            const int Dim = 128;
+            (int rows, int heads) = shape;
+            int width = heads * Dim;
+            Tensor x = memory.New("x", DType.F32, new Shape(rows, width), SelfCases.Normal(153, (long)rows * width)), norm = memory.New("norm", DType.F32, new Shape(Dim), SelfCases.Normal(154, Dim));
+            (Tensor rounded, Tensor wide) = Both(memory, "z", rows, width + 64, 155);
+            Tensor output = memory.New("output", DType.F32, x.Shape);
+            int differences = 0;
+            if (set.NormedTerms is { } maker && set.GatedRmsNorm.TakesRounded(norm))
+            {
+                Tensor one = Terms("one"), two = Terms("two");
+                set.GatedRmsNorm.Run(x, wide.Columns(64, width), norm, Epsilon, output, maker.Of(one, rows, width), earlyRows: rows / 2);
+                set.GatedRmsNorm.Run(x, rounded.Columns(64, width), norm, Epsilon, output, maker.Of(two, rows, width), earlyRows: rows / 2);
+                differences = SelfCases.Differences(one, two);
+
+                Tensor Terms(string name) => memory.New(name, DType.F32, new Shape(maker.Bytes(rows, width) / sizeof(float)), new float[maker.Bytes(rows, width) / sizeof(float)]);
+            }
+
+            return [memory.New("differences", new Shape(1), [differences])];
+        }, IsAligned: true, Has: Rounds);
+
+    // Segments of one row and of many, from the beginning and from within; rows that are nobody's.
+    private static IEnumerable<SelfCase> Convolutions() =>
+        from channels in (int[])[8, 520]
+        select new SelfCase("rounded_convolution", $"{channels} channels", 0, (set, memory) =>
+        {
+            const int Rows = 90, Taps = 4;
+            int[] segments = [0, 1, 0, 0, 1, 40, 64, 3, 41, 2, 128, 1, 45, 45, 0, 2];
+            (Tensor rounded, Tensor wide) = Both(memory, "x", Rows, channels + 8, 156);
+            Tensor weight = memory.New("weight", DType.F32, new Shape(channels, Taps), SelfCases.Normal(157, channels * Taps)), table = memory.New("segments", new Shape(segments.Length / 4, 4), segments);
+            Shape past = new(4, Taps - 1, channels);
+            Tensor history = memory.New("history", DType.F32, past, SelfCases.Normal(158, past.Count)), other = memory.New("other", DType.F32, past, SelfCases.Normal(158, past.Count));
+            Tensor output = memory.New("output", DType.F32, new Shape(Rows, channels), new float[Rows * channels]), expected = memory.New("expected", DType.F32, output.Shape, new float[Rows * channels]);
+            int differences = 0;
+            if (set.CausalConvolution.TakesRounded(weight))
+            {
+                set.CausalConvolution.Run(wide.Columns(0, channels), weight, other, table, expected);
+                set.CausalConvolution.Run(rounded.Columns(0, channels), weight, history, table, output);
+                differences = SelfCases.Differences(expected, output) + SelfCases.Differences(other, history);
+            }
+
+            return [memory.New("differences", new Shape(1), [differences])];
+        }, IsAligned: true, Has: Rounds);
+
+    private static bool Rounds(KernelSet set) => set.Activations == DType.BF16 && set.Stream?.MatrixUnits == MatrixUnits.WarpGroup;
+
+    private static (Tensor Rounded, Tensor Wide) Both(GuardedMemory memory, string name, int rows, int width, int seed)
+    {
+        float[] values = [.. SelfCases.Normal(seed, (long)rows * width).Select(RoundedActivations.Round)];
+        return (memory.New(name, DType.BF16, new Shape(rows, width), values), memory.New(name + "Wide", DType.F32, new Shape(rows, width), values));
+    }
+
+    private static int Differences(in Tensor whole, in Tensor rounded, in Tensor exact, int rows)
+    {
+        int differences = 0, some = (int)rounded.Shape[1];
+        for (int row = 0; row < rows; row++)
+        {
+            ReadOnlySpan<float> expected = whole.Rows(row, 1).AsSpan<float>();
+            ReadOnlySpan<ushort> left = rounded.Rows(row, 1).AsSpan<ushort>();
+            for (int n = 0; n < some; n++)
+            {
+                differences += left[n] == DTypes.F32ToBF16(expected[n]) ? 0 : 1;
+            }
+
+            ReadOnlySpan<float> last = exact.Shape.Count > 0 ? exact.Rows(row, 1).AsSpan<float>() : [];
+            for (int n = 0; n < last.Length; n++)
+            {
+                differences += BitConverter.SingleToInt32Bits(last[n]) == BitConverter.SingleToInt32Bits(expected[some + n]) ? 0 : 1;
+            }
+        }
+
+        return differences;
+    }
+}
