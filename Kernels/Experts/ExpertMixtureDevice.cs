@@ -96,7 +96,7 @@ internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations
         return default;
     }
 
-    private protected override void LaunchSum(in ExpertParts parts, Tensor output) => _many.Sum(parts, output);
+    private protected override void LaunchSum(in ExpertParts parts, Tensor output) => ExpertSum.Run(stream, parts, output);
 
     private void Beside(
         Tensor x, ExpertWeights weights, SharedExpert shared, Tensor experts, Tensor mix, Tensor gateLogit, Tensor scratch, Tensor output)

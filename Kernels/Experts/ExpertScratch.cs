@@ -41,6 +41,9 @@ internal readonly struct ExpertScratch
     /// <summary>f32 [N, H] by place.</summary>
     public Tensor Parts { get; }
 
+    /// <summary>bf16 [N, H] by place: the same rounded, where activations are.</summary>
+    public Tensor RoundedParts => new(DType.BF16, Parts.Shape, Parts.Address);
+
     /// <summary>bf16 terms of the rows, until the parts are written.</summary>
     public Tensor Terms { get; }
 

@@ -38,7 +38,7 @@ internal sealed class ManyExpertRows(KernelStream stream, bool rounds)
         bool runs = TryRun(x, weights, shared, experts, mix, gateLogit, scratch, out ExpertParts parts);
         if (runs)
         {
-            Sum(parts, output);
+            ExpertSum.Run(stream, parts, output);
         }
 
         return runs;
@@ -103,35 +103,6 @@ internal sealed class ManyExpertRows(KernelStream stream, bool rounds)
         // Down lets who adds up begin only when gate and up have ended, which wrote the places.
         given = new ExpertParts(places, mix, parts, shared is null ? default : parts.Rows(places.Shape.Count, sharedRows), gateLogit, AreEarly: true);
         return true;
-    }
-
-    /// <summary>Adds up what experts gave, here or to a prompt's rows.</summary>
-    public void Sum(in ExpertParts given, in Tensor output)
-    {
-        int isEarly = given.AreEarly ? 1 : 0;
-        bool isWide = ExpertMatrices.IsAligned(output);
-        if (given.Total.IsEmpty)
-        {
-            if (isWide)
-            {
-                ExpertsCombineWideLauncher.Launch(stream, given.Places, given.Mix, given.Parts, output, isEarly);
-            }
-            else
-            {
-                ExpertsCombineLauncher.Launch(stream, given.Places, given.Mix, given.Parts, output);
-            }
-        }
-        else
-        {
-            if (isWide)
-            {
-                ExpertsCombineWideSharedLauncher.Launch(stream, given.Places, given.Mix, given.Parts, given.Total, given.GateLogit, output, isEarly);
-            }
-            else
-            {
-                ExpertsCombineSharedLauncher.Launch(stream, given.Places, given.Mix, given.Parts, given.Total, given.GateLogit, output);
-            }
-        }
     }
 
     // What groups have room to list.

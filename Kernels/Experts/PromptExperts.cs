@@ -56,15 +56,7 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
             return false;
         }
 
-        if (shared is null)
-        {
-            ExpertsCombineWideLauncher.Launch(stream, parts.Places, mix, parts.Parts, output, isEarly: 0);
-        }
-        else
-        {
-            ExpertsCombineWideSharedLauncher.Launch(stream, parts.Places, mix, parts.Parts, parts.Total, gateLogit, output, isEarly: 0);
-        }
-
+        ExpertSum.Run(stream, parts, output);
         return true;
     }
 
@@ -96,7 +88,7 @@ internal sealed class PromptExperts(KernelStream stream, bool rounds)
 
         long free = scratch;
         var memory = new ExpertScratch(ref free, _units, weights, x.Shape[0], experts.Shape[1], slots: 0, hasShared: shared is not null);
-        Tensor places = memory.Places(experts.Shape[1]), inner = memory.InnerTerms, parts = memory.Parts, plan = memory.Plan;
+        Tensor places = memory.Places(experts.Shape[1]), inner = memory.InnerTerms, parts = rounds ? memory.RoundedParts : memory.Parts, plan = memory.Plan;
         int count = weights.Count, sharedRows = shared is null ? 0 : (int)x.Shape[0], all = shared is null ? count : count + 1;
         if (count <= FewExperts)
         {

@@ -17,6 +17,10 @@ namespace Lean.Kernels;
 /// Generated rows' attention, whose time goes into reading the cache, takes two terms with the option as without.
 /// </para>
 /// <para>
+/// Where tensor cores compute the experts of prompts, on Hopper, what each expert gives is rounded before it is added up, in f32: it lies in memory
+/// in between, a number for each expert of a row, which is half the bytes.
+/// </para>
+/// <para>
 /// Never rounded, and why: products with f32 weights, since who keeps those wants their digits; a router's logits and a shared
 /// expert's gate (<see cref="KernelSet.GateLinear"/>), which cost next to nothing and where a near tie falls the other way; norms,
 /// convolution, the delta rule with its state and gates, softmax, sums over experts and ranks, and the residual stream, which are

@@ -91,8 +91,9 @@ public abstract class SummedNorm
         var pairs = new Shape(shape[0], parts.Places.Shape[1]);
         LaunchCheck.Is(Op, "places", parts.Places, DType.I32, pairs, "[T, K]");
         LaunchCheck.Is(Op, "mix", parts.Mix, DType.F32, pairs, "[T, K]");
-        LaunchCheck.Is(Op, nameof(parts), parts.Parts, DType.F32, new Shape(parts.Parts.Shape[0], shape[1]), "[N, H]");
-        LaunchCheck.Is(Op, "total", parts.Total, DType.F32, shape, "[T, H]");
+        DType type = parts.Parts.Type == DType.BF16 ? DType.BF16 : DType.F32;
+        LaunchCheck.Is(Op, nameof(parts), parts.Parts, type, new Shape(parts.Parts.Shape[0], shape[1]), "[N, H]");
+        LaunchCheck.Is(Op, "total", parts.Total, type, shape, "[T, H]");
         LaunchCheck.Is(Op, "gateLogit", parts.GateLogit, DType.F32, new Shape(shape[0], 1), "[T, 1]", strided: true);
     }
 

@@ -46,19 +46,27 @@ internal sealed class SummedNormDevice(KernelStream stream, AddRmsNormDevice nor
     {
         Check(residual, parts, weight, output);
         int isEarly = parts.AreEarly ? 1 : 0;
-        if (residual.Shape[1] > AddRmsNormDevice.NarrowRow)
+        switch (residual.Shape[1] > AddRmsNormDevice.NarrowRow, parts.Parts.Type)
         {
-            AddRmsNormExpertsWideLauncher.Launch(stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, faults, isEarly, epsilon, place);
-        }
-        else
-        {
-            AddRmsNormExpertsNarrowLauncher.Launch(stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, faults, isEarly, epsilon, place);
+            case (false, DType.F32):
+                AddRmsNormExpertsNarrowLauncher.Launch(stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, faults, isEarly, epsilon, place);
+                break;
+            case (false, _):
+                AddRmsNormExpertsNarrowBf16Launcher.Launch(stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, faults, isEarly, epsilon, place);
+                break;
+            case (true, DType.F32):
+                AddRmsNormExpertsWideLauncher.Launch(stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, faults, isEarly, epsilon, place);
+                break;
+            default:
+                AddRmsNormExpertsWideBf16Launcher.Launch(stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, faults, isEarly, epsilon, place);
+                break;
         }
     }
 
     private protected override void LaunchToTerms(Tensor residual, in ExpertParts parts, Tensor weight, float epsilon, Tensor pieces, Tensor faults, int place)
     {
         Check(residual, parts, weight, residual);
+        LaunchCheck.That(parts.Parts.Type == DType.F32, Op, "f32 parts of generated rows");
         RowPieces.Check(Op, pieces, residual.Shape[0], residual.Shape[1], rounds);
         Tensor pairs = RowPieces.Pairs(pieces);
         int blocks = RowPieces.Blocks(residual.Shape[1]), eights = RowPieces.Eights(residual.Shape[0]), isEarly = parts.AreEarly ? 1 : 0;
@@ -89,6 +97,7 @@ internal sealed class SummedNormDevice(KernelStream stream, AddRmsNormDevice nor
         Check(residual, parts, weight, output);
         _units.CheckTerms(Op, terms, residual.Shape[1]);
         LaunchCheck.That(terms.Address % 8 == 0, Op, "terms at multiples of 8 bytes");
+        LaunchCheck.That(parts.Parts.Type == (rounds ? DType.BF16 : DType.F32), Op, "parts that are rounded where activations are");
         int isRead = areRead ? 1 : 0, isEarly = parts.AreEarly ? 1 : 0;
         switch (residual.Shape[1] > AddRmsNormDevice.NarrowRow, rounds)
         {

@@ -57,7 +57,7 @@ internal static class ExpertSelfCases
             long aligned = -scratch.Address & 63;
             set.GroupedExperts.Run(x, weights, chosen, mix, scratch.Rows(aligned, scratch.Shape[0] - aligned), output, prompts);
             return [output];
-        }, isAligned);
+        }, isAligned, Rounded: prompts > 0 ? SelfCases.RoundedParts : 0);
 
     private static IEnumerable<SelfCase> Mlp() =>
         from type in WeightTypes

@@ -41,7 +41,7 @@ internal static class LayerSelfCases
             set.ExpertMixture.Run(x, weights, shared, chosen, mix, logit, scratch, output, prompts);
             return [output, ProductSelfCases.Compare(memory, output, alone, row => set.ExpertMixture.Run(
                 x.Rows(row, 1), weights, shared, chosen.Rows(row, 1), mix.Rows(row, 1), logit.Rows(row, 1), scratch, alone, promptRows: row < prompts ? 1 : 0))];
-        }, IsAligned: true);
+        }, IsAligned: true, Rounded: prompts > 0 ? SelfCases.RoundedParts : 0);
 
     private static IEnumerable<SelfCase> DeltaNet() =>
         from call in ((DeltaRuleShape Shape, Sequences Of)[])[

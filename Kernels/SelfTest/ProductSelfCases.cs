@@ -76,7 +76,7 @@ internal static class ProductSelfCases
             set.GroupedExperts.Run(x, weights, chosen, mix, scratch, output, prompts);
             return [output, Compare(memory, output, alone, row => set.GroupedExperts.Run(
                 x.Rows(row, 1), weights, chosen.Rows(row, 1), mix.Rows(row, 1), scratch, alone, promptRows: row < prompts ? 1 : 0))];
-        }, IsAligned: true);
+        }, IsAligned: true, Rounded: prompts > 0 ? SelfCases.RoundedParts : 0);
 
     private static IEnumerable<SelfCase> Mlp() =>
         from shape in ((int Hidden, int Width)[])[(72, 40), (1024, 72), (2048, 24), (72, 2000)]

@@ -57,5 +57,5 @@ internal static class PromptExpertSelfCases
                 ProductSelfCases.Compare(memory, output, alone, row => set.GroupedExperts.Run(
                     x.Rows(row, 1), weights, chosen.Rows(row, 1), mix.Rows(row, 1), scratch, alone, promptRows: 1)),
             ];
-        }, IsAligned: true);
+        }, IsAligned: true, Rounded: SelfCases.RoundedParts);
 }

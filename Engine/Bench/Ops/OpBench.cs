@@ -16,6 +16,9 @@ internal abstract class OpBench(string name, string shape, int rows, RowClass? r
     /// <summary>‖Δ‖/‖expected‖ that sums in f32 may come to.</summary>
     protected const double SumsInF32 = 2e-5;
 
+    // What a prompt's experts gave, which is rounded to bf16 where activations are.
+    private const double RoundedParts = 3e-3;
+
     // A value between two products that lies so near the middle of two bf16 that it is rounded up here and down in f64.
     private const double Turn = 5e-4;
 
@@ -99,4 +102,7 @@ internal abstract class OpBench(string name, string shape, int rows, RowClass? r
 
     /// <summary>What a product of products may be off by.</summary>
     protected static double ProductsInF32(CheckRun check) => check.Ops.Activations == DType.BF16 ? Turn : SumsInF32;
+
+    /// <summary>What experts' sums may be off by.</summary>
+    protected double ExpertsInF32(CheckRun check) => Class == RowClass.Prompt && check.Ops.Activations == DType.BF16 ? RoundedParts : ProductsInF32(check);
 }

@@ -16,6 +16,13 @@ public static class CopyAsync
     {
     }
 
+    /// <summary>The same of what is read once: L2 may forget it first, and keeps what is read again.</summary>
+    [IntrinsicImplementation]
+    [Ptx("{ .reg .b64 first; createpolicy.fractional.L2::evict_first.b64 first; cp.async.cg.shared.global.L2::cache_hint [#0], [#1], 16, #2, first; }")]
+    public static void SixteenOnce(uint shared, ref ushort source, int bytes)
+    {
+    }
+
     /// <summary>Copies 16 bytes past L1. Both addresses are multiples of 16.</summary>
     /// <param name="shared">Where to.</param>
     /// <param name="source">Where from.</param>

@@ -21,6 +21,11 @@ public static class WideAccess
     [Ptx("ld.global.b64 $0, [#0];")]
     public static long Load2(ref float source) => 0;
 
+    /// <summary>Four bf16, the first in the lowest quarter, at a multiple of 8.</summary>
+    [IntrinsicImplementation]
+    [Ptx("ld.global.b64 $0, [#0];")]
+    public static long Load2(ref ushort source) => 0;
+
     /// <summary>Four words of shared memory, by the address of its window.</summary>
     [IntrinsicImplementation]
     [Ptx("ld.shared.v4.u32 {$0, $1, $2, $3}, [#0];")]

@@ -14,8 +14,8 @@ public static class AddRmsNormExperts
     /// <param name="residual">f32 [T, H]; H is a multiple of 4, rows begin at multiples of 16 bytes.</param>
     /// <param name="places">i32 [T, K]; below 0 where nothing is added.</param>
     /// <param name="mix">f32 [T, K].</param>
-    /// <param name="parts">f32 [N, H].</param>
-    /// <param name="total">f32 [T, H]: what the shared expert gave.</param>
+    /// <param name="parts">f32 or bf16 [N, H].</param>
+    /// <param name="total">Likewise [T, H]: what the shared expert gave.</param>
     /// <param name="gate">f32 [T, 1].</param>
     /// <param name="weight">f32 [H].</param>
     /// <param name="output">f32 [T, H].</param>
@@ -28,15 +28,17 @@ public static class AddRmsNormExperts
     /// <param name="epsilon">ε.</param>
     /// <param name="place">The norm's number.</param>
     [Kernel("add_rms_norm_experts", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
-    [Instance("narrow", typeof(OneRowPart))]
-    [Instance("wide", typeof(FourRowParts))]
+    [Instance("narrow", typeof(OneRowPart), typeof(F32Part), typeof(float))]
+    [Instance("narrow_bf16", typeof(OneRowPart), typeof(BF16Part), typeof(ushort))]
+    [Instance("wide", typeof(FourRowParts), typeof(F32Part), typeof(float))]
+    [Instance("wide_bf16", typeof(FourRowParts), typeof(BF16Part), typeof(ushort))]
     [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes)]
-    public static void Run<TParts>(
+    public static void Run<TParts, TPart, TElement>(
         [Shape("T", "H")] ArrayView<float> residual,
         [Shape("T", "K")] ArrayView<int> places,
         [Shape("T", "K")] ArrayView<float> mix,
-        [Shape("N", "H")] ArrayView<float> parts,
-        [Shape("T", "H")] ArrayView<float> total,
+        [Shape("N", "H")] ArrayView<TElement> parts,
+        [Shape("T", "H")] ArrayView<TElement> total,
         [Shape("T", "1")] ArrayView<float> gate,
         [Shape("H")] ArrayView<float> weight,
         [Shape("T", "H")] ArrayView<float> output,
@@ -49,12 +51,14 @@ public static class AddRmsNormExperts
         float epsilon,
         int place)
         where TParts : struct, IRowParts
+        where TPart : struct, IPartFormat<TElement>
+        where TElement : unmanaged
     {
         var x = new float[TParts.Parts * AddRmsNormRow.Four];
         var weights = new float[TParts.Parts * AddRmsNormRow.Four];
         uint sums = CudaShared.Base();
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
-        int before = Add<TParts>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
+        int before = Add<TParts, TPart, TElement>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
         AddRmsNormRow.Finish<TParts>(sums, x, weights, width, output, (long)Grid.IdxX * outputStride, faults, before, epsilon, place);
     }
 
@@ -90,24 +94,24 @@ public static class AddRmsNormExperts
         var weights = new float[TParts.Parts * AddRmsNormRow.Four];
         uint sums = CudaShared.Base();
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
-        int before = Add<TParts>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
+        int before = Add<TParts, F32Part, float>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
         AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, before, epsilon, place);
         AddRmsNormPieces.Leave<TParts, TTerms>(x, terms, width, blocks, eights);
     }
 
     /// <summary>The same of a prompt's rows into the terms that their products multiply: see <see cref="AddRmsNormTerms.Narrow"/>.</summary>
     [Kernel("add_rms_norm_experts_terms", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
-    [Instance("narrow", typeof(OneRowPart), typeof(SplitTerms))]
-    [Instance("narrow_rounded", typeof(OneRowPart), typeof(SingleTerm))]
-    [Instance("wide", typeof(FourRowParts), typeof(SplitTerms))]
-    [Instance("wide_rounded", typeof(FourRowParts), typeof(SingleTerm))]
+    [Instance("narrow", typeof(OneRowPart), typeof(SplitTerms), typeof(F32Part), typeof(float))]
+    [Instance("narrow_rounded", typeof(OneRowPart), typeof(SingleTerm), typeof(BF16Part), typeof(ushort))]
+    [Instance("wide", typeof(FourRowParts), typeof(SplitTerms), typeof(F32Part), typeof(float))]
+    [Instance("wide_rounded", typeof(FourRowParts), typeof(SingleTerm), typeof(BF16Part), typeof(ushort))]
     [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes, GroupsTogether = 2)]
-    public static void RunToTerms<TParts, TTerms>(
+    public static void RunToTerms<TParts, TTerms, TPart, TElement>(
         [Shape("T", "H")] ArrayView<float> residual,
         [Shape("T", "K")] ArrayView<int> places,
         [Shape("T", "K")] ArrayView<float> mix,
-        [Shape("N", "H")] ArrayView<float> parts,
-        [Shape("T", "H")] ArrayView<float> total,
+        [Shape("N", "H")] ArrayView<TElement> parts,
+        [Shape("T", "H")] ArrayView<TElement> total,
         [Shape("T", "1")] ArrayView<float> gate,
         [Shape("H")] ArrayView<float> weight,
         [Shape("T", "H")] ArrayView<float> output,
@@ -124,11 +128,13 @@ public static class AddRmsNormExperts
         int place)
         where TParts : struct, IRowParts
         where TTerms : struct, IActivationTerms
+        where TPart : struct, IPartFormat<TElement>
+        where TElement : unmanaged
     {
         var x = new float[TParts.Parts * AddRmsNormRow.Four];
         var weights = new float[TParts.Parts * AddRmsNormRow.Four];
         uint sums = CudaShared.Base();
-        int before = Add<TParts>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
+        int before = Add<TParts, TPart, TElement>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
 
         // Behind the parts, for which a thread needs its registers: two groups run at a time.
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
@@ -142,13 +148,13 @@ public static class AddRmsNormExperts
     }
 
     // The row's sums with the residual, which they go back to.
-    private static int Add<TParts>(
+    private static int Add<TParts, TPart, TElement>(
         float[] x,
         ArrayView<float> residual,
         ArrayView<int> places,
         ArrayView<float> mix,
-        ArrayView<float> parts,
-        ArrayView<float> total,
+        ArrayView<TElement> parts,
+        ArrayView<TElement> total,
         ArrayView<float> gate,
         ArrayView<int> faults,
         int topK,
@@ -156,6 +162,8 @@ public static class AddRmsNormExperts
         int gateStride,
         int isEarly)
         where TParts : struct, IRowParts
+        where TPart : struct, IPartFormat<TElement>
+        where TElement : unmanaged
     {
         var from = new int[ExpertsCombine.Together];
         var share = new float[ExpertsCombine.Together];
@@ -174,7 +182,7 @@ public static class AddRmsNormExperts
         {
             int h = (Group.IdxX + (p * AddRmsNormRow.Threads)) * AddRmsNormRow.Four, column = Math.Min(h, width - AddRmsNormRow.Four);
             long own = ((long)Grid.IdxX * width) + column;
-            U4 old = WideAccess.Load(ref residual[own]), last = WideAccess.Load(ref total[own]);
+            U4 old = WideAccess.Load(ref residual[own]), last = TPart.Load(total, own);
             float a = 0, b = 0, c = 0, d = 0;
             for (int first = 0; first < topK; first += ExpertsCombine.Together)
             {
@@ -183,7 +191,7 @@ public static class AddRmsNormExperts
                     ExpertsCombine.Read(from, share, places, mix, entry, first, topK);
                 }
 
-                ExpertsCombine.Load(part, from, parts, first, topK, width, column);
+                ExpertsCombine.Load<TPart, TElement>(part, from, parts, first, topK, width, column);
                 a = ExpertsCombine.Sum(a, 0, part, from, share);
                 b = ExpertsCombine.Sum(b, 1, part, from, share);
                 c = ExpertsCombine.Sum(c, 2, part, from, share);

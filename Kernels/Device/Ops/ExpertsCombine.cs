@@ -56,38 +56,46 @@ public static class ExpertsCombine
     }
 
     /// <summary>
-    /// <see cref="Run"/>, four neighbours a thread; H is a multiple of 4. Where <paramref name="isEarly"/> is not 0, places, mix and gate are there
+    /// <see cref="Run"/>, four neighbours a thread; H is a multiple of 4. Parts may be bf16. Where <paramref name="isEarly"/> is not 0, places, mix and gate are there
     /// before the launch before has ended: it let this one begin only after it had waited itself.
     /// </summary>
     [Kernel("experts_combine_wide", Threads, groups: "T*H/1024", Unroll = true)]
     [Cuda("sm_80")]
-    public static void Wide(
+    [Instance("f32", typeof(F32Part), typeof(float))]
+    [Instance("bf16", typeof(BF16Part), typeof(ushort))]
+    public static void Wide<TPart, TElement>(
         [Shape("T", "K")] ArrayView<int> places,
         [Shape("T", "K")] ArrayView<float> mix,
-        [Shape("N", "H")] ArrayView<float> parts,
+        [Shape("N", "H")] ArrayView<TElement> parts,
         [Shape("T", "H")] ArrayView<float> output,
         [Extent("T")] int rows,
         [Extent("K")] int topK,
         [Extent("H")] int width,
-        int isEarly) =>
-        Add(places, mix, parts, default, default, output, rows, topK, width, 0, isEarly, isShared: false);
+        int isEarly)
+        where TPart : struct, IPartFormat<TElement>
+        where TElement : unmanaged =>
+        Add<TPart, TElement>(places, mix, parts, default, default, output, rows, topK, width, 0, isEarly, isShared: false);
 
     /// <summary><see cref="WithShared"/>, likewise.</summary>
     [Kernel("experts_combine_wide_shared", Threads, groups: "T*H/1024", Unroll = true)]
     [Cuda("sm_80")]
-    public static void WideWithShared(
+    [Instance("f32", typeof(F32Part), typeof(float))]
+    [Instance("bf16", typeof(BF16Part), typeof(ushort))]
+    public static void WideWithShared<TPart, TElement>(
         [Shape("T", "K")] ArrayView<int> places,
         [Shape("T", "K")] ArrayView<float> mix,
-        [Shape("N", "H")] ArrayView<float> parts,
-        [Shape("T", "H")] ArrayView<float> total,
+        [Shape("N", "H")] ArrayView<TElement> parts,
+        [Shape("T", "H")] ArrayView<TElement> total,
         [Shape("T", "1")] ArrayView<float> gate,
         [Shape("T", "H")] ArrayView<float> output,
         [Extent("T")] int rows,
         [Extent("K")] int topK,
         [Extent("H")] int width,
         [RowStride("gate")] int gateStride,
-        int isEarly) =>
-        Add(places, mix, parts, total, gate, output, rows, topK, width, gateStride, isEarly, isShared: true);
+        int isEarly)
+        where TPart : struct, IPartFormat<TElement>
+        where TElement : unmanaged =>
+        Add<TPart, TElement>(places, mix, parts, total, gate, output, rows, topK, width, gateStride, isEarly, isShared: true);
 
     private static float Sum(ArrayView<int> places, ArrayView<float> mix, ArrayView<float> parts, long entry, int topK, int width, int h)
     {
@@ -101,11 +109,11 @@ public static class ExpertsCombine
         return sum;
     }
 
-    private static void Add(
+    private static void Add<TPart, TElement>(
         ArrayView<int> places,
         ArrayView<float> mix,
-        ArrayView<float> parts,
-        ArrayView<float> total,
+        ArrayView<TElement> parts,
+        ArrayView<TElement> total,
         ArrayView<float> gate,
         ArrayView<float> output,
         int rows,
@@ -114,6 +122,8 @@ public static class ExpertsCombine
         int gateStride,
         int isEarly,
         bool isShared)
+        where TPart : struct, IPartFormat<TElement>
+        where TElement : unmanaged
     {
         DependentLaunch.Allow();
         if (isEarly == 0)
@@ -134,7 +144,7 @@ public static class ExpertsCombine
         U4 last = default;
         if (isShared)
         {
-            last = WideAccess.Load(ref total[at]);
+            last = TPart.Load(total, at);
         }
 
         for (int first = 0; first < topK; first += Together)
@@ -144,7 +154,7 @@ public static class ExpertsCombine
                 Read(from, share, places, mix, entry, first, topK);
             }
 
-            Load(part, from, parts, first, topK, width, h);
+            Load<TPart, TElement>(part, from, parts, first, topK, width, h);
             a = Sum(a, 0, part, from, share);
             b = Sum(b, 1, part, from, share);
             c = Sum(c, 2, part, from, share);
@@ -166,14 +176,16 @@ public static class ExpertsCombine
     }
 
     /// <summary>Four neighbours of what so many ranks' experts gave.</summary>
-    internal static void Load(uint[] part, int[] from, ArrayView<float> parts, int first, int topK, int width, int h)
+    internal static void Load<TPart, TElement>(uint[] part, int[] from, ArrayView<TElement> parts, int first, int topK, int width, int h)
+        where TPart : struct, IPartFormat<TElement>
+        where TElement : unmanaged
     {
         for (int j = 0; j < Together; j++)
         {
             if (first + j < topK)
             {
                 // Some place is read where there is none, so that no load waits for a branch.
-                U4 four = WideAccess.Load(ref parts[((long)Math.Max(from[j], 0) * width) + h]);
+                U4 four = TPart.Load(parts, ((long)Math.Max(from[j], 0) * width) + h);
                 part[j * 4] = four.X;
                 part[(j * 4) + 1] = four.Y;
                 part[(j * 4) + 2] = four.Z;

@@ -140,6 +140,60 @@ internal static class ExpertsOutput
         WarpGroup.Barrier(group);
     }
 
+    /// <summary>Sums of a tile, rounded to bf16.</summary>
+    /// <param name="memory">Shared memory.</param>
+    /// <param name="parts">Sums by place; a box of it is the kernel's fourth parameter.</param>
+    /// <param name="place">Of the first row.</param>
+    /// <param name="rows">The tile's.</param>
+    /// <param name="column">The tile's first output.</param>
+    /// <param name="group">1 or 2.</param>
+    /// <param name="outputs">Elements of a row of <paramref name="parts"/>, a multiple of 8.</param>
+    public static void RoundedParts(uint memory, ArrayView<ushort> parts, int place, int rows, int column, int group, int outputs)
+    {
+        uint boxes = memory + ExpertBlocks.BoxesAt + (uint)((group - 1) * ExpertBlocks.BoxesBytes);
+        var words = new uint[BoxSums / 2];
+        bool hasSecond = column + ExpertBlocks.WeightRows + ((group - 1) * 64) < outputs;
+        for (int i = 0; i < 2 * Boxes; i++)
+        {
+            int box = i >> 1, half = i & 1, left = Lanes.First(rows - (box * BoxRows)), from = column + (half * ExpertBlocks.WeightRows) + ((group - 1) * 64);
+            if (left > 0 && from < outputs)
+            {
+                for (int j = 0; j < BoxSums; j += 2)
+                {
+                    int sum = (box * BoxSums) + j;
+                    if (sum < HalfSums)
+                    {
+                        words[j / 2] = BF16.Pack(Accumulators.Get((half * HalfSums) + sum), Accumulators.Get((half * HalfSums) + sum + 1));
+                    }
+                }
+
+                // Boxes lie in two places in turn, from the first on with each tile, but no copy counts what threads take.
+                if (left >= BoxRows && i > 0)
+                {
+                    Await(pending: 1);
+                }
+                else
+                {
+                    Await(pending: 0);
+                }
+
+                uint at = boxes + (uint)((hasSecond ? half : box & 1) * BoxBytes);
+                WarpGroup.Barrier(group);
+                Fill(at, words, 0);
+                CudaShared.FenceForAsync();
+                WarpGroup.Barrier(group);
+                if (left >= BoxRows)
+                {
+                    Send(at, TensorCopy.Map(3), from, place + (box * BoxRows));
+                }
+                else
+                {
+                    LeaveRounded(at, parts, place + (box * BoxRows), left, from, outputs);
+                }
+            }
+        }
+    }
+
     // The first of a thread's two outputs of 64.
     private static int OwnOutput() => ((Group.IdxX & 127) >> 5 << 4) + ((Group.IdxX & 31) >> 2);
 
@@ -198,6 +252,18 @@ internal static class ExpertsOutput
             if (row < rows && from < outputs)
             {
                 WideAccess.Store(ref parts[((long)(place + row) * outputs) + from], CudaShared.Load4(box + TileLayout.Wide(row, own & 7)));
+            }
+        }
+    }
+
+    private static void LeaveRounded(uint box, ArrayView<ushort> parts, int place, int rows, int column, int outputs)
+    {
+        for (int i = 0; i < BoxRows * 8 / 128; i++)
+        {
+            int own = (Group.IdxX & 127) + (i * 128), row = own >> 3, chunk = own & 7, from = column + (chunk * 8);
+            if (row < rows && from < outputs)
+            {
+                WideAccess.Store(ref parts[((long)(place + row) * outputs) + from], CudaShared.Load4(box + TileLayout.Wide(row, chunk)));
             }
         }
     }

@@ -73,11 +73,9 @@ public static class ExpertsWarpGroup
     /// <param name="outputs">H.</param>
     /// <param name="downStep">Rows from an expert's first to the next one's.</param>
     /// <param name="experts">E.</param>
-    [Kernel("expert_down_warpgroup", ExpertBlocks.Threads, groups: "*", Unroll = true)]
+    [Kernel("expert_down_warpgroup_split", ExpertBlocks.Threads, groups: "*", Unroll = true)]
     [Cuda("sm_90a", SharedBytes = ExpertBlocks.SharedBytes)]
-    [Instance("split", typeof(SplitTerms))]
-    [Instance("rounded", typeof(SingleTerm))]
-    public static void Down<TTerms>(
+    public static void Down(
         [Shape("D", "I"), Tile(WeightRows)] TensorMap<ushort> down,
         [Shape("N", "Q"), Tile(Lines)] TensorMap<ushort> inner,
         [Shape("SharedD", "I"), Tile(WeightRows)] TensorMap<ushort> sharedDown,
@@ -88,16 +86,33 @@ public static class ExpertsWarpGroup
         [Extent("H")] int outputs,
         int downStep,
         int experts)
-        where TTerms : struct, IActivationTerms
     {
-        Work<DownProduct, TTerms>(plan, default, default, default, sums, packed, outputs, downStep, downStep, outputs, experts);
+        Work<DownProduct, SplitTerms>(plan, default, default, default, sums, packed, outputs, downStep, downStep, outputs, experts);
+    }
+
+    /// <summary>The same of one term, and rounded to bf16: parts are half the bytes to write, and to read when they are added up. H is a multiple of 8.</summary>
+    [Kernel("expert_down_warpgroup_rounded", ExpertBlocks.Threads, groups: "*", Unroll = true)]
+    [Cuda("sm_90a", SharedBytes = ExpertBlocks.SharedBytes)]
+    public static void DownRounded(
+        [Shape("D", "I"), Tile(WeightRows)] TensorMap<ushort> down,
+        [Shape("N", "Q"), Tile(Lines)] TensorMap<ushort> inner,
+        [Shape("SharedD", "I"), Tile(WeightRows)] TensorMap<ushort> sharedDown,
+        [Shape("N", "H"), Tile(OutputRows)] TensorMap<ushort> parts,
+        [Shape("N", "H")] ArrayView<ushort> sums,
+        [Shape("Entries", "4")] ArrayView<int> plan,
+        [Extent("Q")] int packed,
+        [Extent("H")] int outputs,
+        int downStep,
+        int experts)
+    {
+        Work<DownProduct, SingleTerm>(plan, default, default, sums, default, packed, outputs, downStep, downStep, outputs, experts);
     }
 
     private static void Work<TProduct, TTerms>(
         ArrayView<int> plan,
         ArrayView<int> places,
         ArrayView<ushort> x,
-        ArrayView<ushort> inner,
+        ArrayView<ushort> rounded,
         ArrayView<float> parts,
         int packed,
         int stride,
@@ -126,7 +141,7 @@ public static class ExpertsWarpGroup
         else
         {
             WarpGroup.TakeRegisters(216);
-            Multiply<TProduct, TTerms>(memory, plan, inner, parts, units, columnTiles, padded / Depth, group, stride, width);
+            Multiply<TProduct, TTerms>(memory, plan, rounded, parts, units, columnTiles, padded / Depth, group, stride, width);
         }
     }
 
@@ -231,7 +246,7 @@ public static class ExpertsWarpGroup
     }
 
     private static void Multiply<TProduct, TTerms>(
-        uint memory, ArrayView<int> plan, ArrayView<ushort> inner, ArrayView<float> parts, int units, int columnTiles, int blocks, int group, int stride, int width)
+        uint memory, ArrayView<int> plan, ArrayView<ushort> rounded, ArrayView<float> parts, int units, int columnTiles, int blocks, int group, int stride, int width)
         where TProduct : struct, IExpertProduct
         where TTerms : struct, IActivationTerms
     {
@@ -244,7 +259,12 @@ public static class ExpertsWarpGroup
             if (TProduct.IsGateUp)
             {
                 ExpertBlocks.Free<TTerms>(memory, place);
-                ExpertsOutput.Terms<TTerms>(memory, inner, tile.Place, tile.Rows, tile.Across * Inners, group, stride, width);
+                ExpertsOutput.Terms<TTerms>(memory, rounded, tile.Place, tile.Rows, tile.Across * Inners, group, stride, width);
+            }
+            else if (TTerms.Count == 1)
+            {
+                ExpertBlocks.Free<TTerms>(memory, place);
+                ExpertsOutput.RoundedParts(memory, rounded, tile.Place, tile.Rows, tile.Across * Outputs, group, stride);
             }
             else
             {

@@ -44,7 +44,7 @@ public static class RowStream
     public static uint Read(uint memory) =>
         memory + (uint)(((Group.IdxX >> 5) * WarpBytes) + (((Group.IdxX & 31) >> 2) * RowBytes) + ((Group.IdxX & 3) * 16));
 
-    /// <summary>Starts copying some rows' weights of a part; what is not read becomes zero. <see cref="CopyAsync.Commit"/> must follow.</summary>
+    /// <summary>Starts copying some rows' weights of a part; what is not read becomes zero, and what is, is not read again soon. <see cref="CopyAsync.Commit"/> must follow.</summary>
     /// <param name="write">This lane's.</param>
     /// <param name="part">The part, a constant.</param>
     /// <param name="first">The first row's place among sixteen, even and a constant.</param>
@@ -60,7 +60,7 @@ public static class RowStream
         for (int i = 0; i < most; i += 2)
         {
             int row = i + odd, bytes = Select.IfLess(row, rows, 16, 0), at = Select.IfLess(row, rows, (row * inputs) + k, 0);
-            CopyAsync.Sixteen(write + (uint)((part * PartBytes) + ((first + i) * RowBytes)), ref weight[start + at], bytes);
+            CopyAsync.SixteenOnce(write + (uint)((part * PartBytes) + ((first + i) * RowBytes)), ref weight[start + at], bytes);
         }
     }
 

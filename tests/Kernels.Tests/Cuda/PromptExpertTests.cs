@@ -117,12 +117,20 @@ public sealed class PromptExpertTests
         var shared = new SharedExpert(parts == 1 ? new LinearWeight(fused) : new LinearWeight(gate, up), new LinearWeight(memory.New("sharedDown", DType.BF16, new Shape(Hidden, Width), SelfCases.Normal(8, half.Count))));
         Tensor scratch = memory.New("scratch", DType.I8, new Shape(set.ExpertMixture.ScratchBytes(weights, shared, rows, TopK))), output = memory.New("output", DType.F32, full), two = memory.New("two", DType.F32, full);
         set.ExpertMixture.Run(x, weights, shared, chosen, mix, logit, scratch, output, prompts);
-        Assert.Contains("experts_combine_wide_shared", stream.Ran);
+        Assert.Contains($"experts_combine_wide_shared_{(rounds ? "bf16" : "f32")}", stream.Ran);
         Assert.DoesNotContain("mlp_terms_wide", stream.Ran);
         set.GroupedExperts.Run(x, weights, chosen, mix, scratch, two, prompts);
         set.GatedMlp.Run(x, shared.GateUp, shared.Down, logit, two, new Tensor(DType.F32, new Shape(rows, 2 * Width), scratch.Address), two, prompts);
         Assert.Null(memory.Fault());
-        Assert.Equal(two.AsSpan<float>().ToArray(), output.AsSpan<float>().ToArray());
+        if (rounds)
+        {
+            // The shared expert's sums are rounded beside the routed ones', and not alone.
+            Assert.InRange(Compare.Distance(two.AsSpan<float>().ToArray(), output.AsSpan<float>().ToArray()), 1e-5, SelfCases.RoundedParts);
+        }
+        else
+        {
+            Assert.Equal(two.AsSpan<float>().ToArray(), output.AsSpan<float>().ToArray());
+        }
     }
 
     [Fact]
@@ -149,11 +157,11 @@ public sealed class PromptExpertTests
         KernelSet kernels = DeviceKernelSet.Create(stream, activations);
         SelfCase test = Assert.Single(SelfCases.All(), c => c.Op == "prompt_experts" && c.Name.Contains(name, StringComparison.Ordinal));
         float[][] expected = Outputs(test, ReferenceKernels.Create(kernels.CacheType, activations)), found = Outputs(test, kernels);
-        Assert.InRange(Compare.Distance(expected[0], found[0]), 0, test.Allowed);
+        Assert.InRange(Compare.Distance(expected[0], found[0]), rounds ? 1e-4 : 0, test.AllowedOn(kernels));
         Assert.All(found[1..], differences => Assert.All(differences, d => Assert.Equal(0, d)));
         string[] ran = rounds
-            ? ["experts_order_few", "activation_terms_wide_rounded", "expert_gate_up_warpgroup_rounded", "expert_down_warpgroup_rounded", "experts_combine_wide"]
-            : ["experts_order_few", "activation_terms_wide", GateUp, Down, "experts_combine_wide"];
+            ? ["experts_order_few", "activation_terms_wide_rounded", "expert_gate_up_warpgroup_rounded", "expert_down_warpgroup_rounded", "experts_combine_wide_bf16"]
+            : ["experts_order_few", "activation_terms_wide", GateUp, Down, "experts_combine_wide_f32"];
         Assert.Equal(ran, stream.Ran.Distinct());
     }
 

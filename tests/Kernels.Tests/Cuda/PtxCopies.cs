@@ -49,7 +49,7 @@ internal sealed class PtxCopies(PtxMachine machine, byte[] shared)
         PtxOperand[] o = instruction.Operands;
         Span<ulong> r = thread.Registers;
         string operation = instruction.Operation;
-        if (operation == "cp.async.cg.shared.global")
+        if (operation is "cp.async.cg.shared.global" or "cp.async.cg.shared.global.L2::cache_hint")
         {
             (ulong to, ulong from, int bytes) = (r[o[0].Register], r[o[1].Register], (int)r[o[3].Register]);
             thread.Copies[^1].Add(() =>

@@ -138,7 +138,7 @@ public sealed class SummedNormTests
         Tensor terms = Terms("terms"), expectedTerms = Terms("expectedTerms");
         set.ExpertMixture.Sum(parts, delta);
         set.AddRmsNorm.Run(sum, delta, weight, Epsilon, expected, expectedFaults, Place);
-        Assert.Equal(["experts_combine_wide_shared", $"add_rms_norm_row_{kernel}"], stream.Ran);
+        Assert.Equal(["experts_combine_wide_shared_f32", $"add_rms_norm_row_{kernel}"], stream.Ran);
         new RowUnits(stream, activations == DType.BF16).Pieces.Split(expected, expectedTerms);
         stream.Ran.Clear();
         set.SummedNorm!.Run(residual, parts, weight, Epsilon, output, faults, Place);
@@ -152,7 +152,16 @@ public sealed class SummedNormTests
         Assert.Equal([0, Place, 0, 2, 0], faults.AsSpan<int>()[4..9].ToArray());
         Assert.Equal(expected.AsSpan<int>(), output.AsSpan<int>());
         AssertTerms(expectedTerms, terms, rows, activations);
-        AssertPrompts(stream, set, memory, parts, given, weight, noted, (sum, expected, expectedFaults), $"{kernel}{(activations == DType.BF16 ? "_rounded" : "")}");
+        if (activations == DType.F32)
+        {
+            AssertPrompts(stream, set, memory, parts, given, weight, noted, (sum, expected, expectedFaults), kernel);
+        }
+        else
+        {
+            Assert.Contains("rounded where activations are", Assert.Throws<LaunchException>(
+                () => set.SummedNorm.RunToTerms(again, parts, weight, Epsilon, output, PromptTerms(set, memory, "other", rows, width), areRead: true)).Message, StringComparison.Ordinal);
+        }
+
         double[] x = new double[width];
         foreach (int row in (int[])[0, 8, rows - 1])
         {
@@ -170,6 +179,50 @@ public sealed class SummedNormTests
         }
 
         Tensor Terms(string name) => maker.Pieces(memory.New(name, DType.F32, new Shape(maker.PieceBytes(rows, width) / sizeof(float))), rows, width);
+    }
+
+    // A prompt's where activations are rounded, what experts gave too.
+    [Theory]
+    [InlineData(9, 72, 1, "narrow")]
+    [InlineData(13, 520, 8, "narrow")]
+    [InlineData(17, 2048, 10, "narrow")]
+    [InlineData(9, 2056, 8, "wide")]
+    [InlineData(9, 4104, 3, "wide")]
+    public void Rounded_parts_are_added_up_and_normed_as_in_two_launches(int rows, int width, int topK, string kernel)
+    {
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        KernelSet set = DeviceKernelSet.Create(stream, DType.BF16);
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Shape all = new(rows, width), pairs = new(rows, topK);
+        int entries = rows * topK;
+        float[] given = SelfCases.Normal(1, all.Count);
+        int[] order = [.. Enumerable.Range(0, entries).Select(i => i % 7 == 3 ? -1 : entries - 1 - i)], noted = new int[rows];
+        noted[7] = 2;
+        Tensor residual = memory.New("residual", DType.F32, all, given), sum = memory.New("sum", DType.F32, all, given);
+        var parts = new ExpertParts(
+            memory.New("places", pairs, order), memory.New("mix", DType.F32, pairs, SelfCases.Normal(3, entries)), memory.New("parts", DType.BF16, new Shape(entries, width), SelfCases.Normal(2, entries * width)),
+            memory.New("total", DType.BF16, all, SelfCases.Normal(4, all.Count)), memory.New("gate", DType.F32, new Shape(rows, 3), SelfCases.Normal(5, rows * 3)).Columns(1, 1));
+        var widened = parts with { Parts = Widened("wideParts", parts.Parts), Total = Widened("wideTotal", parts.Total) };
+        Tensor weight = memory.New("weight", DType.F32, new Shape(width), SelfCases.Normal(6, width)), delta = memory.New("delta", DType.F32, all), again = memory.New("again", DType.F32, all);
+        Tensor output = memory.New("output", DType.F32, all), expected = memory.New("expected", DType.F32, all);
+        Tensor faults = memory.New("faults", new Shape(rows), noted), expectedFaults = memory.New("expectedFaults", new Shape(rows), noted);
+        set.ExpertMixture.Sum(widened, delta);
+        set.ExpertMixture.Sum(parts, again);
+        Assert.Equal(["experts_combine_wide_shared_f32", "experts_combine_wide_shared_bf16"], stream.Ran);
+        Assert.Equal(delta.AsSpan<int>(), again.AsSpan<int>());
+        set.AddRmsNorm.Run(sum, delta, weight, Epsilon, expected, expectedFaults, Place);
+        stream.Ran.Clear();
+        set.SummedNorm!.Run(residual, parts, weight, Epsilon, output, faults, Place);
+        Assert.Equal($"add_rms_norm_experts_{kernel}_bf16", Assert.Single(stream.Ran));
+        Assert.Null(memory.Fault());
+        Assert.Equal(sum.AsSpan<int>(), residual.AsSpan<int>());
+        Assert.Equal(expected.AsSpan<int>(), output.AsSpan<int>());
+        Assert.Equal(expectedFaults.AsSpan<int>(), faults.AsSpan<int>());
+        AssertPrompts(stream, set, memory, parts, given, weight, noted, (sum, expected, expectedFaults), $"{kernel}_rounded");
+        Tensor pieces = set.NormedTerms!.Pieces(memory.New("pieces", DType.F32, new Shape(set.NormedTerms.PieceBytes(rows, width) / sizeof(float))), rows, width);
+        Assert.Contains("f32 parts of generated rows", Assert.Throws<LaunchException>(() => set.SummedNorm.RunToTerms(residual, parts, weight, Epsilon, pieces)).Message, StringComparison.Ordinal);
+
+        Tensor Widened(string name, Tensor rounded) => memory.New(name, DType.F32, rounded.Shape, [.. rounded.AsSpan<ushort>().ToArray().Select(DTypes.BF16ToF32)]);
     }
 
     // A few rows; more outputs than are cut into slices; a width that groups do not keep; no warp groups.
@@ -252,12 +305,12 @@ public sealed class SummedNormTests
         PtxStream stream, KernelSet set, GuardedMemory memory, ExpertParts parts, float[] given, Tensor weight, int[] noted, (Tensor Sum, Tensor Norm, Tensor Faults) expected, string kernel)
     {
         long rows = expected.Norm.Shape[0], width = weight.Shape[0];
-        Tensor expectedTerms = Terms("expectedPrompts");
+        Tensor expectedTerms = PromptTerms(set, memory, "expectedPrompts", rows, width);
         new LinearMatrixUnits(stream, kernel.EndsWith("_rounded", StringComparison.Ordinal)).Split(expected.Norm, expectedTerms);
         foreach (bool areRead in (bool[])[false, true])
         {
             Tensor residual = memory.New($"residual{areRead}", DType.F32, expected.Sum.Shape, given), output = memory.New($"output{areRead}", DType.F32, expected.Norm.Shape);
-            Tensor terms = Terms($"prompts{areRead}"), faults = memory.New($"faults{areRead}", new Shape(rows), noted);
+            Tensor terms = PromptTerms(set, memory, $"prompts{areRead}", rows, width), faults = memory.New($"faults{areRead}", new Shape(rows), noted);
             output.AsSpan<float>().Fill(7);
             stream.Ran.Clear();
             set.SummedNorm!.RunToTerms(residual, parts with { AreEarly = areRead }, weight, Epsilon, output, terms, areRead, faults, Place);
@@ -268,9 +321,10 @@ public sealed class SummedNormTests
             Assert.Equal(areRead ? expected.Norm.AsSpan<float>().ToArray() : [.. Enumerable.Repeat(7f, (int)(rows * width))], output.AsSpan<float>().ToArray());
             Assert.Null(memory.Fault());
         }
-
-        Tensor Terms(string name) => set.NormedTerms!.Of(memory.New(name, DType.F32, new Shape(set.NormedTerms.Bytes(rows, width) / sizeof(float))), rows, width);
     }
+
+    private static Tensor PromptTerms(KernelSet set, GuardedMemory memory, string name, long rows, long width) =>
+        set.NormedTerms!.Of(memory.New(name, DType.F32, new Shape(set.NormedTerms.Bytes(rows, width) / sizeof(float))), rows, width);
 
     // What stands for rows past the end is anybody's.
     private static void AssertTerms(Tensor expected, Tensor found, int rows, DType activations)

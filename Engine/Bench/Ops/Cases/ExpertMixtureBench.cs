@@ -62,7 +62,7 @@ internal sealed class ExpertMixtureBench : OpBench
             check.Exact.ExpertMixture.Run(
                 check.Copy(Data.Own(_x).Rows(row, 1)), ExpertWeights.Fused(both, single), shared, own, check.Copy(Data.Own(_mix).Rows(row, 1)),
                 check.Copy(Data.Own(_gate).Rows(row, 1)), check.New(DType.I8, 64 + (8L * _sharedWidth)), expected, 0);
-            check.Close($"row {row}", y.Rows(row, 1), expected, ProductsInF32(check));
+            check.Close($"row {row}", y.Rows(row, 1), expected, ExpertsInF32(check));
         }
     }
 

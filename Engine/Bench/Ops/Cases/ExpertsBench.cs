@@ -60,7 +60,7 @@ internal sealed class ExpertsBench : OpBench
         Parallel.For(0, rows.Length, i => check.Exact.GroupedExperts.Run(inputs[i].X, inputs[i].Weights, own, inputs[i].Mix, inputs[i].Scratch, inputs[i].Expected, 0));
         for (int i = 0; i < rows.Length; i++)
         {
-            check.Close($"row {rows[i]}", y.Rows(rows[i], 1), inputs[i].Expected, ProductsInF32(check));
+            check.Close($"row {rows[i]}", y.Rows(rows[i], 1), inputs[i].Expected, ExpertsInF32(check));
         }
     }
 
