@@ -238,6 +238,42 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
         return takes;
     }
 
+    /// <summary>Multiplies rows by gates and their ups, and leaves silu(gate) · up as terms, where one launch does both; every number comes out alike.</summary>
+    /// <param name="terms">Of the rows.</param>
+    /// <param name="gate">[I, K] of a weight that <see cref="Takes(LinearWeight)"/>.</param>
+    /// <param name="up">[I, K] likewise.</param>
+    /// <param name="inner">The terms of T rows of I.</param>
+    /// <returns>Whether it was done.</returns>
+    public bool TryGateUp(in Tensor terms, in Tensor gate, in Tensor up, in Tensor inner)
+    {
+        // Of I alone, which is the same for every number of rows: rows of terms always lie well.
+        if (stream.MatrixUnits != MatrixUnits.WarpGroup || gate.Shape[0] % Eight != 0)
+        {
+            return false;
+        }
+
+        CheckTerms("linear", terms, gate.Shape[1]);
+        long rowTiles = Cover(terms.Shape[0], 128), wide = rowTiles * Cover(gate.Shape[0], 128), narrow = rowTiles * Cover(gate.Shape[0], 64);
+        int groups = (int)long.Min(stream.Multiprocessors, narrow);
+        switch (IsWide(wide, narrow, stream.Multiprocessors), rounds)
+        {
+            case (true, false):
+                GateUpWarpgroupWideSplitLauncher.Launch(stream, terms, gate, up, inner, (int)long.Min(groups, wide));
+                break;
+            case (true, true):
+                GateUpWarpgroupWideRoundedLauncher.Launch(stream, terms, gate, up, inner, (int)long.Min(groups, wide));
+                break;
+            case (false, false):
+                GateUpWarpgroupNarrowSplitLauncher.Launch(stream, terms, gate, up, inner, groups);
+                break;
+            default:
+                GateUpWarpgroupNarrowRoundedLauncher.Launch(stream, terms, gate, up, inner, groups);
+                break;
+        }
+
+        return true;
+    }
+
     /// <summary>
     /// Which tiles are done sooner: wide ones take twice as long as narrow ones and are a twentieth faster, but there are
     /// half as many to share. Either way an output is the same chain of the same products.

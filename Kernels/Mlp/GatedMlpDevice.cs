@@ -4,7 +4,7 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// Dense MLP and shared expert on a device, for each class of rows in two launches: gate and up with silu, then down. Prompt
-/// rows run on the matrix units where the device has them, with what stands between the products in launches of its own.
+/// rows run on the matrix units where the device has them; but on Hopper, what stands between the products has launches of its own.
 /// </summary>
 internal sealed class GatedMlpDevice(KernelStream stream, DType activations) : GatedMlp
 {
@@ -87,8 +87,11 @@ internal sealed class GatedMlpDevice(KernelStream stream, DType activations) : G
             _units.Split(x, terms);
         }
 
-        _units.Run(terms, gateUp, products);
-        InnerTerms(products, inner, isWide: down.Inputs % Eight == 0 && IsAligned(products));
+        if (!_units.TryGateUp(terms, gateUp.Rows(0, down.Inputs), gateUp.Rows(down.Inputs, down.Inputs), inner))
+        {
+            _units.Run(terms, gateUp, products);
+            InnerTerms(products, inner, isWide: down.Inputs % Eight == 0 && IsAligned(products));
+        }
 
         if (gateLogit.IsEmpty && add.IsEmpty)
         {

@@ -13,7 +13,7 @@ internal static class ProductSelfCases
     private static readonly int[] RowCounts = [1, 2, 8, 9, 17, 33, 64, 130];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Linear(), .. ManyOutputs(), .. FewOutputs(), .. Grouped(), .. Mlp(), .. WideMlp(), .. EightBit()];
+    public static IEnumerable<SelfCase> All() => [.. Linear(), .. ManyOutputs(), .. FewOutputs(), .. Grouped(), .. Mlp(), .. WideMlp(), .. PromptMlp(), .. EightBit()];
 
     private static IEnumerable<SelfCase> Linear() =>
         from shape in ((int Inputs, int Outputs)[])[(72, 24), (512, 130), (1024, 40), (2048, 70), (2056, 33), (264, 7200), (2056, 1100)]
@@ -89,8 +89,11 @@ internal static class ProductSelfCases
             [(20, 2048, 512, true), (64, 2048, 512, true), (9, 1032, 2048, false), (30, 1032, 2048, false), (50, 1032, 2048, false), (70, 1032, 2048, false), (33, 264, 8192, false)]
         select Mlp(shape.Rows, shape.Hidden, shape.Width, shape.IsShared) with { Has = static set => set.SummedNorm is not null };
 
-    private static SelfCase Mlp(int rows, int hidden, int width, bool isShared) =>
-        new("gated_mlp", $"bf16 aligned [{rows}, {hidden}] by {width}{(isShared ? "" : ", dense")}", F32, (set, memory) =>
+    // So many rows that Hopper's groups, 132 of them, have tiles of 128 gates, of which the last is not full; a row alone has tiles of 64.
+    private static IEnumerable<SelfCase> PromptMlp() => [Mlp(1000, 72, 2024, isShared: false, isPrompt: true) with { Has = static set => set.SummedNorm is not null }];
+
+    private static SelfCase Mlp(int rows, int hidden, int width, bool isShared, bool isPrompt = false) =>
+        new("gated_mlp", $"bf16 aligned [{rows}, {hidden}] by {width}{(isShared ? "" : ", dense")}{(isPrompt ? ", prompts" : "")}", isPrompt ? 2 * F32 : F32, (set, memory) =>
         {
             Shape full = new(rows, hidden), inner = new(width, hidden);
             Tensor x = memory.New("x", DType.F32, full, SelfCases.Normal(57, full.Count)), add = memory.New("add", DType.F32, full, SelfCases.Normal(58, full.Count));
@@ -105,7 +108,7 @@ internal static class ProductSelfCases
 
             void Launch(int first, int count, Tensor to) => set.GatedMlp.Run(
                 x.Rows(first, count), gateUp, down, isShared ? logit.Rows(first, count) : default, isShared ? add.Rows(first, count) : default,
-                scratch.Rows(0, count), to, promptRows: 0);
+                scratch.Rows(0, count), to, isPrompt ? count : 0);
         }, IsAligned: true);
 
     // No tolerance: sums are of whole numbers.

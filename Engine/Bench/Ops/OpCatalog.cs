@@ -73,13 +73,13 @@ internal static class OpCatalog
 
         if (c.SharedWidth > 0)
         {
-            all.Add(() => new GatedMlpBench("shared_expert", c.Hidden, c.SharedWidth, shared: true, rows, rowClass));
+            all.Add(() => new GatedMlpBench("shared_expert", c.Hidden, c.SharedWidth, shared: true, rows, rowClass, given: ops));
             all.Add(() => new ExpertMixtureBench(ops, c.Hidden, c.ExpertWidth, c.SharedWidth, c.Experts, c.TopK, rows, rowClass));
         }
 
         if (c.FeedForward > 0)
         {
-            all.Add(() => new GatedMlpBench("gated_mlp", c.Hidden, c.FeedForward, shared: false, rows, rowClass));
+            all.Add(() => new GatedMlpBench("gated_mlp", c.Hidden, c.FeedForward, shared: false, rows, rowClass, given: ops));
         }
 
         all.AddRange(

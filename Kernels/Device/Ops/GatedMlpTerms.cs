@@ -3,7 +3,10 @@ using ILGPU.Runtime;
 
 namespace Lean.Kernels.Device;
 
-/// <summary>What stands between the products of gated_mlp's prompt rows, where those run on tensor cores.</summary>
+/// <summary>
+/// What stands between the products of gated_mlp's prompt rows, where those run on tensor cores; on Hopper <see cref="GateUpWarpGroup"/>
+/// has the first half of it.
+/// </summary>
 public static class GatedMlpTerms
 {
     private const int Threads = 256;

@@ -1,6 +1,6 @@
 namespace Lean.Kernels.Device;
 
-/// <summary>How many outputs a tile of <see cref="LinearWarpGroup"/> has, and how many blocks are on their way to it.</summary>
+/// <summary>How many outputs a tile of <see cref="LinearWarpGroup"/> or <see cref="GateUpWarpGroup"/> has, and how many blocks are on their way to it.</summary>
 public interface IProductTile
 {
     /// <summary>128 or 256.</summary>
