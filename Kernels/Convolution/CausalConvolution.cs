@@ -12,7 +12,7 @@ public abstract class CausalConvolution
     private protected const string Op = "causal_convolution";
 
     /// <summary>Convolves T rows of C channels.</summary>
-    /// <param name="x">f32 [T, C], rows may be strided; or bf16, where the op <see cref="TakesRounded"/>.</param>
+    /// <param name="x">f32 [T, C], rows may be strided; or bf16, where the op <see cref="TakesRounded"/>: sums are then plain ones in f32.</param>
     /// <param name="weight">f32 [C, W], W = 2 … 8.</param>
     /// <param name="history">f32 [slots, W − 1, C], oldest first; read where a segment begins after position 0, then replaced.</param>
     /// <param name="segments">i32 [S, 4] or [S, 6], see <see cref="Segments"/>.</param>
@@ -33,7 +33,7 @@ public abstract class CausalConvolution
         }
     }
 
-    /// <summary>Whether inputs of segments without versions may be bf16: the outputs are those of the same numbers in f32.</summary>
+    /// <summary>Whether inputs of segments without versions may be bf16.</summary>
     /// <param name="weight">f32 [C, W].</param>
     public virtual bool TakesRounded(Tensor weight) => false;
 

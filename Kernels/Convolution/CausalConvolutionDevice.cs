@@ -29,7 +29,7 @@ internal sealed class CausalConvolutionDevice(KernelStream stream) : CausalConvo
 
         if (takes && x.Shape[0] >= FewestRows * segments.Shape[0])
         {
-            CausalConvolutionRowsF32Launcher.Launch(stream, x, weight, history, segments, output);
+            CausalConvolutionRowsLauncher.Launch(stream, x, weight, history, segments, output);
             return;
         }
 

@@ -18,7 +18,7 @@ internal static class ExpertSum
         switch (given.Total.IsEmpty, isWide, isRounded)
         {
             case (true, true, false):
-                ExpertsCombineWideF32Launcher.Launch(stream, given.Places, given.Mix, given.Parts, output, isEarly);
+                ExpertsCombineWideLauncher.Launch(stream, given.Places, given.Mix, given.Parts, output, isEarly);
                 break;
             case (true, true, true):
                 ExpertsCombineWideBf16Launcher.Launch(stream, given.Places, given.Mix, given.Parts, output, isEarly);
@@ -27,7 +27,7 @@ internal static class ExpertSum
                 ExpertsCombineLauncher.Launch(stream, given.Places, given.Mix, given.Parts, output);
                 break;
             case (false, true, false):
-                ExpertsCombineWideSharedF32Launcher.Launch(stream, given.Places, given.Mix, given.Parts, given.Total, given.GateLogit, output, isEarly);
+                ExpertsCombineWideSharedLauncher.Launch(stream, given.Places, given.Mix, given.Parts, given.Total, given.GateLogit, output, isEarly);
                 break;
             case (false, true, true):
                 ExpertsCombineWideSharedBf16Launcher.Launch(stream, given.Places, given.Mix, given.Parts, given.Total, given.GateLogit, output, isEarly);

@@ -66,6 +66,25 @@ internal sealed class CheckRun(KernelSet ops) : IDisposable
     /// <summary>Contents that are only read, without gaps: the memory itself where that is the host's, else a copy.</summary>
     public Tensor Host(Tensor tensor) => ops.Stream is null && tensor.IsContiguous ? tensor : Copy(tensor);
 
+    /// <summary>f32 or bf16 of the host as f32 without gaps: the memory itself where it is.</summary>
+    public unsafe Tensor Floats(Tensor host)
+    {
+        if (host.Type == DType.F32 && host.IsContiguous)
+        {
+            return host;
+        }
+
+        long columns = host.Shape.RowCount, rows = host.Shape.Count / columns;
+        Tensor wide = New(DType.F32, rows, columns);
+        for (long i = 0; i < host.Shape.Count; i++)
+        {
+            long at = (i / columns * host.RowStride) + (i % columns);
+            ((float*)wide.Address)[i] = host.Type == DType.BF16 ? DTypes.BF16ToF32(((ushort*)host.Address)[at]) : ((float*)host.Address)[at];
+        }
+
+        return wide;
+    }
+
     /// <summary>Compares f32 or bf16 with what is expected.</summary>
     /// <param name="what">What it is, for the message.</param>
     /// <param name="found">On the device.</param>
@@ -136,24 +155,5 @@ internal sealed class CheckRun(KernelSet ops) : IDisposable
     {
         ops.Queue.Synchronize();
         _buffers.ForEach(static b => b.Dispose());
-    }
-
-    // Host memory in f32, without gaps.
-    private unsafe Tensor Floats(Tensor host)
-    {
-        if (host.Type == DType.F32 && host.IsContiguous)
-        {
-            return host;
-        }
-
-        long columns = host.Shape.RowCount, rows = host.Shape.Count / columns;
-        Tensor wide = New(DType.F32, rows, columns);
-        for (long i = 0; i < host.Shape.Count; i++)
-        {
-            long at = (i / columns * host.RowStride) + (i % columns);
-            ((float*)wide.Address)[i] = host.Type == DType.BF16 ? DTypes.BF16ToF32(((ushort*)host.Address)[at]) : ((float*)host.Address)[at];
-        }
-
-        return wide;
     }
 }

@@ -16,6 +16,9 @@ internal abstract class OpBench(string name, string shape, int rows, RowClass? r
     /// <summary>‖Δ‖/‖expected‖ that sums in f32 may come to.</summary>
     protected const double SumsInF32 = 2e-5;
 
+    /// <summary>The same of numbers that are rounded to the nearest bf16, each off by 1.5e-3 in the mean square.</summary>
+    protected const double RoundedToBF16 = 2.5e-3;
+
     // What a prompt's experts gave, which is rounded to bf16 where activations are.
     private const double RoundedParts = 3e-3;
 

@@ -61,7 +61,7 @@ public static class ExpertsCombine
     /// </summary>
     [Kernel("experts_combine_wide", Threads, groups: "T*H/1024", Unroll = true)]
     [Cuda("sm_80")]
-    [Instance("f32", typeof(F32Row), typeof(float))]
+    [Instance("", typeof(F32Row), typeof(float))]
     [Instance("bf16", typeof(BF16Row), typeof(ushort))]
     public static void Wide<TFormat, TElement>(
         [Shape("T", "K")] ArrayView<int> places,
@@ -79,7 +79,7 @@ public static class ExpertsCombine
     /// <summary><see cref="WithShared"/>, likewise.</summary>
     [Kernel("experts_combine_wide_shared", Threads, groups: "T*H/1024", Unroll = true)]
     [Cuda("sm_80")]
-    [Instance("f32", typeof(F32Row), typeof(float))]
+    [Instance("", typeof(F32Row), typeof(float))]
     [Instance("bf16", typeof(BF16Row), typeof(ushort))]
     public static void WideWithShared<TFormat, TElement>(
         [Shape("T", "K")] ArrayView<int> places,

@@ -10,11 +10,17 @@ public interface IRowFormat<TElement> where TElement : unmanaged
     /// <param name="rows">Where they lie.</param>
     /// <param name="at">The first, a multiple of 4.</param>
     static abstract U4 Load(ArrayView<TElement> rows, long at);
+
+    /// <summary>Whether numbers are rounded to bf16.</summary>
+    static abstract bool IsRounded { get; }
 }
 
 /// <summary>As they are.</summary>
 public struct F32Row : IRowFormat<float>
 {
+    /// <inheritdoc/>
+    public static bool IsRounded => false;
+
     /// <inheritdoc/>
     public static U4 Load(ArrayView<float> rows, long at) => WideAccess.Load(ref rows[at]);
 }
@@ -22,6 +28,9 @@ public struct F32Row : IRowFormat<float>
 /// <summary>Rounded to bf16, half the bytes: some of a prompt's where activations are rounded.</summary>
 public struct BF16Row : IRowFormat<ushort>
 {
+    /// <inheritdoc/>
+    public static bool IsRounded => true;
+
     /// <inheritdoc/>
     public static U4 Load(ArrayView<ushort> rows, long at)
     {

@@ -33,7 +33,7 @@ public sealed class ExpertRingTests
         Assert.StartsWith("expert_gate_up_rows", tiled[^3], StringComparison.Ordinal);
         Assert.StartsWith("expert_down_rows", tiled[^2], StringComparison.Ordinal);
         string instance = (rows * TopK > 3 * here ? "sixteen" : "eight") + (rounds ? "_rounded" : "");
-        Assert.Equal(["expert_gate_up_ring_" + instance, "expert_down_ring_" + instance, "experts_combine_wide_f32"], ran);
+        Assert.Equal(["expert_gate_up_ring_" + instance, "expert_down_ring_" + instance, "experts_combine_wide"], ran);
         Assert.Equal(expected, found);
 
         int[] Run(MatrixUnits units, out List<string> kernels) =>
@@ -81,7 +81,7 @@ public sealed class ExpertRingTests
         Tensor scratch = memory.New("scratch", DType.I8, new Shape(set.ExpertMixture.ScratchBytes(weights, shared, rows, TopK))), output = memory.New("output", DType.F32, full), two = memory.New("two", DType.F32, full);
         set.ExpertMixture.Run(x, weights, shared, chosen, mix, logit, scratch, output, promptRows: 0);
         string instance = (rows * TopK > 3 * experts ? "sixteen" : "eight") + (rounds ? "_rounded" : "");
-        Assert.Equal(["expert_gate_up_ring_" + instance, "expert_down_ring_" + instance, "experts_combine_wide_shared_f32"], stream.Ran);
+        Assert.Equal(["expert_gate_up_ring_" + instance, "expert_down_ring_" + instance, "experts_combine_wide_shared"], stream.Ran);
         set.GroupedExperts.Run(x, weights, chosen, mix, scratch, two, promptRows: 0);
         set.GatedMlp.Run(x, shared.GateUp, shared.Down, logit, two, new Tensor(DType.F32, new Shape(rows, 2 * width), scratch.Address), two, promptRows: 0);
         Assert.Null(memory.Fault());

@@ -31,7 +31,7 @@ public sealed class MatrixUnitTests
     [Theory]
     [InlineData("gated_rms_norm_aligned", "gated_rms_norm_warp")]
     [InlineData("prepare_attention_aligned", "prepare_attention_warp")]
-    [InlineData("causal_convolution_aligned", "causal_convolution_rows_f32")]
+    [InlineData("causal_convolution_aligned", "causal_convolution_rows")]
     public void What_surrounds_a_prompts_products_is_right(string op, string kernel)
     {
         using var stream = new PtxStream(MatrixUnits.Warp);

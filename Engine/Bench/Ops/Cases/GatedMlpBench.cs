@@ -11,6 +11,9 @@ internal sealed class GatedMlpBench : OpBench
 {
     private const float Epsilon = 1e-6f;
 
+    // Tensor cores cut off what they add up, always to the same side: down's sums of a prompt are as far off as they are long.
+    private const double LongSums = 5e-9;
+
     private readonly int _hidden, _width, _gateUp, _down, _x, _gate, _add, _scratch, _y, _norm, _normed, _terms;
     private readonly bool _shared;
     private readonly NormedTerms? _before;
@@ -68,7 +71,7 @@ internal sealed class GatedMlpBench : OpBench
             inputs[i].X, gateUp, down, inputs[i].Gate, inputs[i].Add, inputs[i].Scratch, inputs[i].Expected, 0));
         for (int i = 0; i < rows.Length; i++)
         {
-            check.Close($"row {rows[i]}", y.Rows(rows[i], 1), inputs[i].Expected, ProductsInF32(check));
+            check.Close($"row {rows[i]}", y.Rows(rows[i], 1), inputs[i].Expected, Math.Max(ProductsInF32(check), LongSums * _width));
         }
     }
 

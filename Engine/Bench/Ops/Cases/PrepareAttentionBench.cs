@@ -8,9 +8,6 @@ internal sealed class PrepareAttentionBench : OpBench
 {
     private const float Epsilon = 1e-6f;
 
-    // A bf16 cache rounds, now and then to the other side.
-    private const double RoundedToBF16 = 2e-3;
-
     private readonly AttentionShape _heads;
     private readonly int _cacheBytes, _rotated, _projected, _rotary, _queryNorm, _keyNorm, _slots, _keys, _values, _queries;
 

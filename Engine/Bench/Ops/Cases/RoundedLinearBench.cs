@@ -9,9 +9,6 @@ namespace Lean.Engine.Bench.Ops;
 /// </summary>
 internal sealed class RoundedLinearBench : OpBench
 {
-    // A number that is rounded to the nearest bf16 is off by 1.5e-3 in the mean square.
-    private const double Rounded = 2.5e-3;
-
     private const float Epsilon = 1e-6f;
 
     private readonly long _outputs, _inputs, _exact;
@@ -63,7 +60,7 @@ internal sealed class RoundedLinearBench : OpBench
             Tensor x = check.Copy(Data.Own(_normed).Rows(row, 1)), expected = check.New(DType.F32, 1, _outputs - _exact), expectedLast = check.New(DType.F32, 1, _exact);
             check.Exact.Linear.Run(x, new LinearWeight(weight.Rows(0, _outputs - _exact)), expected, 0);
             check.Exact.Linear.Run(x, new LinearWeight(weight.Rows(_outputs - _exact, _exact)), expectedLast, 0);
-            check.Close($"row {row}, rounded", rounded.Rows(row, 1), expected, Rounded);
+            check.Close($"row {row}, rounded", rounded.Rows(row, 1), expected, RoundedToBF16);
             check.Close($"row {row}, exact", last.Rows(row, 1), expectedLast, SumsInF32);
         }
     }
