@@ -96,9 +96,13 @@ internal sealed class BenchCommand
                 command.Add(option);
             }
 
-            if (command == decode || command == prefill)
+            if (command != scheduler)
             {
                 command.Add(_activations);
+            }
+
+            if (command == decode || command == prefill)
+            {
                 _layout.AddTo(command);
             }
             else
@@ -178,7 +182,7 @@ internal sealed class BenchCommand
     private BenchModel Open(ParseResult parsed)
     {
         _later.Check(parsed);
-        return Open(parsed, new RankOptions { Layout = new ParallelLayout(1, 1, expert: false) }, drafts: false);
+        return Open(parsed, new RankOptions { Layout = new ParallelLayout(1, 1, expert: false), Activations = Options.ReadActivations(parsed, _activations) }, drafts: false);
     }
 
     private BenchModel Open(ParseResult parsed, RankOptions ranks, bool drafts)
