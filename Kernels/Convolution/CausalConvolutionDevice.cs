@@ -3,8 +3,8 @@ using Lean.Tensors;
 namespace Lean.Kernels;
 
 /// <summary>
-/// Convolution on a device. Long runs of rows have a kernel of their own on newer NVIDIA cards; both compute an output alike,
-/// to the bit.
+/// Convolution on a device. Long runs of rows have a kernel of their own on newer NVIDIA cards; both compute an output of f32 inputs
+/// alike, to the bit; rounded inputs take that one, however short the runs.
 /// </summary>
 internal sealed class CausalConvolutionDevice(KernelStream stream) : CausalConvolution
 {

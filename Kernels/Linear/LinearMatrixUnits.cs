@@ -215,16 +215,14 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
         {
             var matrix = new Tensor(DType.BF16, new Shape(part.Rows, weight.Inputs), part.Address);
             Tensor addend = add.Columns(part.Column, part.Rows), sum = output.Columns(part.Column, part.Rows);
-            long wide = Tiles(sum, 256), narrow = Tiles(sum, 128);
-            int groups = (int)long.Min(stream.Multiprocessors, narrow);
-            bool isWide = IsWide(wide, narrow, stream.Multiprocessors);
+            (bool isWide, int groups) = Groups(sum.Shape[0], sum.Shape[1]);
             switch (isWide, rounds)
             {
                 case (true, false):
-                    LinearWarpgroupAddedWideLauncher.Launch(stream, terms, matrix, sum, gate, addend, (int)long.Min(groups, wide));
+                    LinearWarpgroupAddedWideLauncher.Launch(stream, terms, matrix, sum, gate, addend, groups);
                     break;
                 case (true, true):
-                    LinearWarpgroupAddedWideRoundedLauncher.Launch(stream, terms, matrix, sum, gate, addend, (int)long.Min(groups, wide));
+                    LinearWarpgroupAddedWideRoundedLauncher.Launch(stream, terms, matrix, sum, gate, addend, groups);
                     break;
                 case (false, false):
                     LinearWarpgroupAddedNarrowLauncher.Launch(stream, terms, matrix, sum, gate, addend, groups);
@@ -253,15 +251,14 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
         }
 
         CheckTerms("linear", terms, gate.Shape[1]);
-        long rowTiles = Cover(terms.Shape[0], 128), wide = rowTiles * Cover(gate.Shape[0], 128), narrow = rowTiles * Cover(gate.Shape[0], 64);
-        int groups = (int)long.Min(stream.Multiprocessors, narrow);
-        switch (IsWide(wide, narrow, stream.Multiprocessors), rounds)
+        (bool isWide, int groups) = Groups(terms.Shape[0], 2 * gate.Shape[0]);
+        switch (isWide, rounds)
         {
             case (true, false):
-                GateUpWarpgroupWideSplitLauncher.Launch(stream, terms, gate, up, inner, (int)long.Min(groups, wide));
+                GateUpWarpgroupWideSplitLauncher.Launch(stream, terms, gate, up, inner, groups);
                 break;
             case (true, true):
-                GateUpWarpgroupWideRoundedLauncher.Launch(stream, terms, gate, up, inner, (int)long.Min(groups, wide));
+                GateUpWarpgroupWideRoundedLauncher.Launch(stream, terms, gate, up, inner, groups);
                 break;
             case (false, false):
                 GateUpWarpgroupNarrowSplitLauncher.Launch(stream, terms, gate, up, inner, groups);
@@ -279,14 +276,14 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
     /// half as many to share. Either way an output is the same chain of the same products.
     /// </summary>
     internal static bool IsWide(long wide, long narrow, int multiprocessors) =>
-        Rounds(wide, multiprocessors) * 2 * 20 <= Rounds(narrow, multiprocessors) * 21;
+        Turns(wide, multiprocessors) * 2 * 20 <= Turns(narrow, multiprocessors) * 21;
 
     /// <summary>Whether outputs are so few that reading the rows bounds their product, and sums so long that a slice has work.</summary>
     internal static bool IsSliced(long outputs, long inputs) =>
         outputs <= (2 * SliceColumns) + MoreColumns && inputs >= 1024 && inputs % (Slices * Block) == 0;
 
     /// <summary>Whether groups that add up all slices are done no later than four times as many that have one each.</summary>
-    internal static bool IsWhole(long tiles, int multiprocessors) => Rounds(tiles * Slices, multiprocessors) >= Rounds(tiles, multiprocessors) * Slices;
+    internal static bool IsWhole(long tiles, int multiprocessors) => Turns(tiles * Slices, multiprocessors) >= Turns(tiles, multiprocessors) * Slices;
 
     private void Few(in Tensor x, in Tensor terms, in Tensor matrix, in Tensor output, int whole, int slices, int groups)
     {
@@ -320,16 +317,14 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
             return;
         }
 
-        long wide = Tiles(output, 256), narrow = Tiles(output, 128);
-        int groups = (int)long.Min(stream.Multiprocessors, narrow);
-        bool isWide = IsWide(wide, narrow, stream.Multiprocessors);
+        (bool isWide, int groups) = Groups(output.Shape[0], output.Shape[1]);
         switch (isWide, rounds)
         {
             case (true, false):
-                LinearWarpgroupWideSplitLauncher.Launch(stream, terms, weight, output, (int)long.Min(groups, wide));
+                LinearWarpgroupWideSplitLauncher.Launch(stream, terms, weight, output, groups);
                 break;
             case (true, true):
-                LinearWarpgroupWideRoundedLauncher.Launch(stream, terms, weight, output, (int)long.Min(groups, wide));
+                LinearWarpgroupWideRoundedLauncher.Launch(stream, terms, weight, output, groups);
                 break;
             case (false, false):
                 LinearWarpgroupNarrowSplitLauncher.Launch(stream, terms, weight, output, groups);
@@ -358,14 +353,15 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
         (bool isWide, int groups) = Groups(rounded.Shape[0], weight.Shape[0]);
         if (isWide)
         {
-            LinearWarpgroupMixedWideLauncher.Launch(stream, terms, weight, rounded, exact, (int)weight.Shape[0], groups);
+            LinearWarpgroupMixedWideLauncher.Launch(stream, terms, weight, rounded, exact, groups);
         }
         else
         {
-            LinearWarpgroupMixedNarrowLauncher.Launch(stream, terms, weight, rounded, exact, (int)weight.Shape[0], groups);
+            LinearWarpgroupMixedNarrowLauncher.Launch(stream, terms, weight, rounded, exact, groups);
         }
     }
 
+    // Tiles of 128 rows and 256 outputs or 128, and a group for each or each multiprocessor.
     private (bool IsWide, int Groups) Groups(long rows, long outputs)
     {
         long rowTiles = Cover(rows, 128), wide = rowTiles * Cover(outputs, 256), narrow = rowTiles * Cover(outputs, 128);
@@ -373,9 +369,7 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
         return (isWide, (int)long.Min(stream.Multiprocessors, isWide ? wide : narrow));
     }
 
-    private static long Rounds(long tiles, int multiprocessors) => Cover(tiles, multiprocessors);
-
-    private static long Tiles(in Tensor output, int columns) => Cover(output.Shape[0], 128) * Cover(output.Shape[1], columns);
+    private static long Turns(long tiles, int multiprocessors) => Cover(tiles, multiprocessors);
 
     private static long Cover(long all, long each) => (all + each - 1) / each;
 

@@ -8,7 +8,7 @@ namespace Lean.Kernels;
 /// <para>
 /// A product of rows with bf16 weights, y[t, n] = Σ_k x[t, k] · W[n, k], takes rnd(x[t, k]) instead, the nearest bf16, ties to
 /// even; NaN stays NaN, and what exceeds bf16's largest becomes infinite. Products of two bf16 are exact in f32, sums are f32 in
-/// the order they have without the option. The product's result is not rounded. Rounded are the inputs of linears, of dense MLPs,
+/// the order they have without the option. The product's result is not rounded, but for two of prompts on Hopper, below. Rounded are the inputs of linears, of dense MLPs,
 /// of routed and shared experts, and, between their two products, rnd(silu(gate) · up), of gate and up in f32.
 /// </para>
 /// <para>
@@ -24,8 +24,8 @@ namespace Lean.Kernels;
 /// <para>
 /// Never rounded, and why: products with f32 weights, since who keeps those wants their digits; a router's logits and a shared
 /// expert's gate (<see cref="KernelSet.GateLinear"/>), which cost next to nothing and where a near tie falls the other way; norms,
-/// convolution, the delta rule with its state and gates, softmax, sums over experts and ranks, and the residual stream, which are
-/// no products with weights: their rounding would add up over layers or positions, and would save no time.
+/// sums and histories of convolutions, the delta rule with its state and gates, softmax, sums over experts and ranks, and the residual stream, which are
+/// no products with weights: their rounding would add up over layers or positions.
 /// </para>
 /// <para>
 /// A row's bits depend on nothing beside it with the option as without: rounding is a function of one number. It is another model

@@ -4,7 +4,8 @@ namespace Lean.Kernels;
 
 /// <summary>
 /// Dense MLP and shared expert on a device, for each class of rows in two launches: gate and up with silu, then down. Prompt
-/// rows run on the matrix units where the device has them; but on Hopper, what stands between the products has launches of its own.
+/// rows run on the matrix units where the device has them; what stands between the products has launches of its own, except on Hopper
+/// (<see cref="LinearMatrixUnits.TryGateUp"/>).
 /// </summary>
 internal sealed class GatedMlpDevice(KernelStream stream, DType activations) : GatedMlp
 {

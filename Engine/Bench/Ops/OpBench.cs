@@ -19,7 +19,7 @@ internal abstract class OpBench(string name, string shape, int rows, RowClass? r
     /// <summary>The same of numbers that are rounded to the nearest bf16, each off by 1.5e-3 in the mean square.</summary>
     protected const double RoundedToBF16 = 2.5e-3;
 
-    // What a prompt's experts gave, which is rounded to bf16 where activations are.
+    // What a prompt's experts gave, which Hopper rounds to bf16 where activations are rounded.
     private const double RoundedParts = 3e-3;
 
     // A value between two products that lies so near the middle of two bf16 that it is rounded up here and down in f64.

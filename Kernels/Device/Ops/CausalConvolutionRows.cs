@@ -7,7 +7,7 @@ namespace Lean.Kernels.Device;
 /// causal_convolution of four taps on cards since Ampere, for runs of rows: a group per 512 channels of 16 rows, a thread for four
 /// neighbouring channels, which goes down the rows of a segment four at a time, the next four on their way, and reads each input once. As in
 /// <see cref="CausalConvolution"/>, the thread at a segment's first row has all rows that reach back into the history, wherever they lie, and
-/// replaces it; an output has the same bits.
+/// replaces it; an output of f32 inputs has the same bits.
 /// </summary>
 public static class CausalConvolutionRows
 {

@@ -107,7 +107,7 @@ public static class LinearWarpGroup
         [Extent("T")] int rows,
         [Extent("P")] int packed,
         [Extent("R")] int rounded,
-        int outputs)
+        [Extent("N")] int outputs)
         where TTile : struct, IProductTile
     {
         Work<TTile, SingleTerm, MixedOutput>(default, default, 0, 0, rows, packed, outputs, rounded);

@@ -44,7 +44,7 @@ public static class RowStream
     public static uint Read(uint memory) =>
         memory + (uint)(((Group.IdxX >> 5) * WarpBytes) + (((Group.IdxX & 31) >> 2) * RowBytes) + ((Group.IdxX & 3) * 16));
 
-    /// <summary>Starts copying some rows' weights of a part; what is not read becomes zero, and what is, is not read again soon. <see cref="CopyAsync.Commit"/> must follow.</summary>
+    /// <summary>Starts copying some rows' weights of a part; what is not read becomes zero, and what is, few groups read. <see cref="CopyAsync.Commit"/> must follow.</summary>
     /// <param name="write">This lane's.</param>
     /// <param name="part">The part, a constant.</param>
     /// <param name="first">The first row's place among sixteen, even and a constant.</param>
