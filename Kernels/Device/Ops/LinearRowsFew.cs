@@ -70,11 +70,12 @@ public static class LinearRowsFew
         // Rows past the end repeat the last one and are not stored.
         long xRow = (long)(firstRow + Math.Min(lane >> 2, rows - 1)) * xStride, start = (long)Math.Min(first + line, outputs - 1) * inputs;
         int count = last - first - line;
+        bool isOnce = rowTiles == 1;
 
         // Weights are nobody's output: they may come while the kernel before this one still runs.
         for (int part = 0; part < RowStream.Parts; part++)
         {
-            RowStream.Bring(write, part, 0, Side, weight, start, count, begin + (part * RowStream.PartBlocks), inputs);
+            RowStream.Bring(write, part, 0, Side, weight, start, count, begin + (part * RowStream.PartBlocks), inputs, isOnce);
             CopyAsync.Commit();
         }
 
@@ -109,7 +110,7 @@ public static class LinearRowsFew
                     }
 
                     Lanes.Together();
-                    RowStream.Bring(write, part, 0, Side, weight, start, count, block + (part * RowStream.PartBlocks), inputs);
+                    RowStream.Bring(write, part, 0, Side, weight, start, count, block + (part * RowStream.PartBlocks), inputs, isOnce);
                     CopyAsync.Commit();
                 }
             }

@@ -84,7 +84,7 @@ public static class LinearRowsNormed
         long start = (long)Math.Min(first, outputs - 1) * Width;
         for (int part = 0; part < RowStream.Parts; part++)
         {
-            RowStream.Bring(write, part, 0, Side, weight, start, last - first, begin + (part * RowStream.PartBlocks), Width);
+            RowStream.Bring(write, part, 0, Side, weight, start, last - first, begin + (part * RowStream.PartBlocks), Width, isOnce: true);
             CopyAsync.Commit();
         }
 
@@ -160,7 +160,7 @@ public static class LinearRowsNormed
                 }
 
                 Lanes.Together();
-                RowStream.Bring(write, part, 0, Side, weight, start, last - unit - Side, begin + (part * RowStream.PartBlocks), Width);
+                RowStream.Bring(write, part, 0, Side, weight, start, last - unit - Side, begin + (part * RowStream.PartBlocks), Width, isOnce: true);
                 CopyAsync.Commit();
             }
 

@@ -56,7 +56,7 @@ public static class LinearRowsWhole
         for (int part = 0; part < Parts; part++)
         {
             int block = part * RowStream.PartBlocks;
-            RowStream.Bring(write, part / 2, part % 2 * Eight, Eight, weight, start, block < blocks ? count - line : 0, begin + block, inputs);
+            RowStream.Bring(write, part / 2, part % 2 * Eight, Eight, weight, start, block < blocks ? count - line : 0, begin + block, inputs, isOnce: true);
             CopyAsync.Commit();
         }
 

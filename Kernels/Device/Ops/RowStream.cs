@@ -44,7 +44,7 @@ public static class RowStream
     public static uint Read(uint memory) =>
         memory + (uint)(((Group.IdxX >> 5) * WarpBytes) + (((Group.IdxX & 31) >> 2) * RowBytes) + ((Group.IdxX & 3) * 16));
 
-    /// <summary>Starts copying some rows' weights of a part; what is not read becomes zero, and what is, few groups read. <see cref="CopyAsync.Commit"/> must follow.</summary>
+    /// <summary>Starts copying some rows' weights of a part; what is not read becomes zero. <see cref="CopyAsync.Commit"/> must follow.</summary>
     /// <param name="write">This lane's.</param>
     /// <param name="part">The part, a constant.</param>
     /// <param name="first">The first row's place among sixteen, even and a constant.</param>
@@ -54,13 +54,27 @@ public static class RowStream
     /// <param name="count">Rows that there are.</param>
     /// <param name="block">The part's first block of 32 along k.</param>
     /// <param name="inputs">K.</param>
-    public static void Bring(uint write, int part, int first, int most, ArrayView<ushort> weight, long start, int count, int block, int inputs)
+    /// <param name="isOnce">Whether no other group reads them, so that L2 may forget them first.</param>
+    public static void Bring(uint write, int part, int first, int most, ArrayView<ushort> weight, long start, int count, int block, int inputs, bool isOnce = false)
     {
         int k = (block * Block) + ((Group.IdxX & 15) * Eight), odd = (Group.IdxX >> 4) & 1, rows = Select.IfLess(k, inputs, count, 0);
-        for (int i = 0; i < most; i += 2)
+        if (isOnce)
         {
-            int row = i + odd, bytes = Select.IfLess(row, rows, 16, 0), at = Select.IfLess(row, rows, (row * inputs) + k, 0);
-            CopyAsync.SixteenOnce(write + (uint)((part * PartBytes) + ((first + i) * RowBytes)), ref weight[start + at], bytes);
+            for (int i = 0; i < most; i += 2)
+            {
+                int row = i + odd;
+                CopyAsync.SixteenOnce(
+                    write + (uint)((part * PartBytes) + ((first + i) * RowBytes)), ref weight[start + Select.IfLess(row, rows, (row * inputs) + k, 0)], Select.IfLess(row, rows, 16, 0));
+            }
+        }
+        else
+        {
+            for (int i = 0; i < most; i += 2)
+            {
+                int row = i + odd;
+                CopyAsync.Sixteen(
+                    write + (uint)((part * PartBytes) + ((first + i) * RowBytes)), ref weight[start + Select.IfLess(row, rows, (row * inputs) + k, 0)], Select.IfLess(row, rows, 16, 0));
+            }
         }
     }
 
