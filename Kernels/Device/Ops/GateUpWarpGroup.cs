@@ -15,7 +15,6 @@ public static class GateUpWarpGroup
 
     private const int Rows = WarpGroupTiles.Rows;
     private const int Depth = WarpGroupTiles.Depth;
-    private const int HalfTile = WarpGroupTiles.HalfTile;
     private const int OwnTile = WarpGroupTiles.OwnTile;
     private const int OwnRows = WarpGroupTiles.OwnRows;
     private const int BoxBytes = WarpGroupTiles.BoxBytes;
@@ -83,16 +82,7 @@ public static class GateUpWarpGroup
             int row = own.Row * Rows, column = own.Across * TTile.Columns / 2;
             for (int k = 0; k < padded; k += Depth)
             {
-                uint barrier = WarpGroupTiles.Full(memory, place.Stage), at = memory + (uint)(place.Stage * WarpGroupTiles.StageBytes<TTile, TTerms>());
-                AsyncBarrier.Wait(WarpGroupTiles.Empty(memory, place.Stage), place.Parity);
-                AsyncBarrier.ArriveExpecting(barrier, WarpGroupTiles.StageBytes<TTile, TTerms>());
-                TensorCopy.Load(at, x, k, row, barrier);
-                if (TTerms.Count == 2)
-                {
-                    TensorCopy.Load(at + HalfTile, x, padded + k, row, barrier);
-                }
-
-                at += (uint)(TTerms.Count * HalfTile);
+                uint barrier = WarpGroupTiles.Full(memory, place.Stage), at = WarpGroupTiles.BringRows<TTile, TTerms>(memory, place, barrier, x, row, k, padded);
                 for (int box = 0; box < boxes; box++)
                 {
                     TensorCopy.Load(at + (uint)(box * OwnTile), gate, k, column + (box * Box), barrier);

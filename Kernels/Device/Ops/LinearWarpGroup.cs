@@ -152,16 +152,7 @@ public static class LinearWarpGroup
             int row = own.Row * Rows, column = own.Across * TTile.Columns;
             for (int k = 0; k < padded; k += Depth)
             {
-                uint barrier = WarpGroupTiles.Full(memory, place.Stage), at = memory + (uint)(place.Stage * WarpGroupTiles.StageBytes<TTile, TTerms>());
-                AsyncBarrier.Wait(WarpGroupTiles.Empty(memory, place.Stage), place.Parity);
-                AsyncBarrier.ArriveExpecting(barrier, WarpGroupTiles.StageBytes<TTile, TTerms>());
-                TensorCopy.Load(at, x, k, row, barrier);
-                if (TTerms.Count == 2)
-                {
-                    TensorCopy.Load(at + HalfTile, x, padded + k, row, barrier);
-                }
-
-                at += (uint)(TTerms.Count * HalfTile);
+                uint barrier = WarpGroupTiles.Full(memory, place.Stage), at = WarpGroupTiles.BringRows<TTile, TTerms>(memory, place, barrier, x, row, k, padded);
                 TensorCopy.Load(at, weight, k, column, barrier);
                 if (TTile.Columns == 256)
                 {
