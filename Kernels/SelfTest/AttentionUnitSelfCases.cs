@@ -113,7 +113,7 @@ internal static class AttentionUnitSelfCases
         }
 
         // The first that has runs, one that has none, and others.
-        private static int LongPosition(int row) => row == 3 ? 1900 : 8192 + (row * 800);
+        private static int LongPosition(int row) => row switch { 0 => 2048, 3 => 1900, _ => 8192 + (row * 800) };
 
         private static int LongBlock(int row, int block) => (row + (block * 7)) % Blocks;
 

@@ -13,11 +13,14 @@ public static class AttentionRuns
     /// <summary>Cells of a run.</summary>
     public const int Cells = Spans * AttentionMath.SpanCells;
 
+    // Whole cells before a position from which on a context is long.
+    private const int Long = 32;
+
     /// <summary>
     /// Cells of a span of a row at this position: so short a context is one span, which needs no joining; a longer one in
     /// spans of four would leave much of the card idle, and a long one does not.
     /// </summary>
-    public static int SpanCells(int position) => position >= 4 * AttentionMath.Cell && position < 32 * AttentionMath.Cell ? 2 : 4;
+    public static int SpanCells(int position) => position >= 4 * AttentionMath.Cell && position < Long * AttentionMath.Cell ? 2 : 4;
 
     /// <summary>Spans of a row at this position, -1 for a row of nobody, which has none.</summary>
     public static int Count(int position)
@@ -27,7 +30,7 @@ public static class AttentionRuns
     }
 
     /// <summary>Whether a row at this position has runs: a shorter context's spans are joined as they are.</summary>
-    public static bool HasRuns(int position) => position >= 128 * AttentionMath.Cell;
+    public static bool HasRuns(int position) => position >= Long * AttentionMath.Cell;
 
     /// <summary>Runs that have a group each: the first of a row at this position.</summary>
     /// <param name="position">The row's position.</param>
