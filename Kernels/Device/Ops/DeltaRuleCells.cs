@@ -98,23 +98,24 @@ public static class DeltaRuleCells
         int lane = Group.IdxX & 31, warp = Lanes.First(Group.IdxX >> 5);
         int done = (cell - segment.FirstCell) * Cell, row = segment.Row + done, count = Math.Min(Cell, segment.Rows - done);
         uint memory = CudaShared.Base();
+
+        // Two heads at a time, half of the threads for each where they work apart; of an odd number the last comes twice.
+        int shared = heads / keyHeads, mine = Group.IdxX / (Threads / Together), thread = Group.IdxX % (Threads / Together);
+        RawGates raw = CellGates.Bring(decay, timeBias, b, bStride, a, aStride, row, count, (keyHead * shared) + Math.Min(mine, shared - 1), thread);
         Normalise(convolved, ((long)row * channels) + (keyHead * KeyDim), keyHeads * KeyDim, channels, count, memory, warp, lane);
         Group.Barrier();
         long vectors = (((long)prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords;
         Hand(memory, keys, queries, vectors);
         Multiply(memory, warp, lane);
 
-        // Two heads at a time, half of the threads for each where they work apart; of an odd number the last comes twice. The
-        // matrices take the place of keys and queries.
-        int shared = heads / keyHeads, mine = Group.IdxX / (Threads / Together), thread = Group.IdxX % (Threads / Together);
+        // Matrices take the place of keys and queries.
         ArrayView<float> ownGates = bothGates.SubView(mine * CellGates.Words, CellGates.Words);
         for (int pair = 0; pair < shared; pair += Together)
         {
             int firstHead = (keyHead * shared) + pair, most = Math.Min(Together, shared - pair), head = firstHead + Math.Min(mine, most - 1);
             long at = ((long)prepared * heads) + head;
-            CellGates.Write(
-                ownGates, thread, GateMath.Exp(decay[head]), timeBias[head],
-                b, ((long)row * bStride) + head, bStride, a, ((long)row * aStride) + head, aStride, count);
+            CellGates.Write(ownGates, thread, raw, count);
+            raw = CellGates.Bring(decay, timeBias, b, bStride, a, aStride, row, count, (keyHead * shared) + Math.Min(pair + Together + mine, shared - 1), thread);
             for (int i = 0; i < most; i++)
             {
                 ArrayView<float> itsGates = bothGates.SubView(i * CellGates.Words, CellGates.Words);

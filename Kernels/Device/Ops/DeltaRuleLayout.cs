@@ -51,6 +51,9 @@ public static class DeltaRuleLayout
     public static uint TransposedPlace(int firstRow, int lane, int eight) =>
         Place(firstRow + (lane & 15), ((lane >> 4) * (KeyDim / 8)) + eight, ColumnBytes);
 
-    /// <summary>Which piece of a triangle holds rows 8·<paramref name="eight"/> … + 7 of columns 16·<paramref name="step"/> … + 15; <paramref name="eight"/> ≥ 2·<paramref name="step"/>.</summary>
-    public static int TrianglePiece(int eight, int step) => (step * (9 - step)) + eight - (2 * step);
+    /// <summary>
+    /// Which piece of a triangle holds rows 8·<paramref name="eight"/> … + 7 of columns 16·<paramref name="step"/> … + 15; <paramref name="eight"/> ≥ 2·<paramref name="step"/>.
+    /// The last rows come first: they are in every step (<see cref="DeltaRuleWalk"/>).
+    /// </summary>
+    public static int TrianglePiece(int eight, int step) => (step * (9 - step)) + (Cell / 8) - 1 - eight;
 }

@@ -7,8 +7,9 @@ namespace Lean.Kernels.Device;
 /// <see cref="DeltaRuleScan"/> with wgmma, on Hopper: the same sums in the same order, so the same bits. A group has 64 columns
 /// of a head. The first four warps keep Sᵀ in registers, solve for u and go on to the next state; a step's left side is made
 /// while the tensor cores are at the step before. The other four follow with the outputs and have the next cell brought.
-/// The assembler lets products run on only where nobody touches sums of any product meanwhile, and where registers suffice for
-/// all that is on the way: so what is made meanwhile is made of copies, and the state's terms are read where both groups find them.
+/// The assembler lets products run on, one behind the other, only where nobody touches sums of any product meanwhile, where registers suffice for
+/// all that is on the way, and where products of fewer sums have the first of them. So what is made meanwhile is made of copies, the state's terms are read
+/// where both groups find them, and sums of a triangle's product have a cell's last positions first, which are in every step.
 /// </summary>
 public static class DeltaRuleWalk
 {
@@ -24,7 +25,8 @@ public static class DeltaRuleWalk
     private const int CellSteps = Cell / 16;
     private const int Eights = Cell / 8;
 
-    // Sums: Sᵀ 16 × 128 a warp; then 16 × 64, what S holds for the keys and then u, or what it holds for the queries.
+    // Sums: Sᵀ 16 × 128 a warp; then 16 × 64, what S holds for the keys and then u, or what it holds for the queries. Of a triangle's product
+    // eights of positions come from the last to the first.
     private const int State = 0;
     private const int Recalled = 64;
     private const int Solution = 64;
@@ -154,9 +156,15 @@ public static class DeltaRuleWalk
                     }
                 }
 
+                var recalled = new float[Eights * 4];
                 for (int i = 0; i < Eights * 4; i++)
                 {
-                    Accumulators.Set(Recalled + i, SharedWords.Load(gatesAt + (uint)(Position(i, lane) * 4)) * Accumulators.Get(Recalled + i));
+                    recalled[i] = SharedWords.Load(gatesAt + (uint)(Position(i, lane) * 4)) * Accumulators.Get(Recalled + i);
+                }
+
+                for (int i = 0; i < Eights * 4; i++)
+                {
+                    Accumulators.Set(Recalled + Turned(i), recalled[i]);
                 }
 
                 AsyncBarrier.Wait(memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8)), parity);
@@ -239,8 +247,7 @@ public static class DeltaRuleWalk
             {
                 Split(x, high, low, step);
                 WarpGroup.Fence();
-                Add(
-                    Solution + (step * 8), Cell - (step * 16), high[step], low[step], triangle + (DeltaRuleLayout.TrianglePiece(step * 2, step) * Piece), 2 * Matrix >> 4, 0, step);
+                Add(Solution, Cell - (step * 16), high[step], low[step], triangle + (DeltaRuleLayout.TrianglePiece(Eights - 1, step) * Piece), 2 * Matrix >> 4, 0, step);
             }
 
             WarpGroup.Commit();
@@ -253,19 +260,20 @@ public static class DeltaRuleWalk
             WarpGroup.Wait(0);
             for (int i = 0; i < Eights; i++)
             {
+                int first = Solution + Turned(i * 4);
                 SharedWords.Store4(solutions + (uint)(i * WalkLayout.PieceBytes), new U4
                 {
-                    X = Interop.FloatAsInt(Accumulators.Get(Solution + (i * 4))),
-                    Y = Interop.FloatAsInt(Accumulators.Get(Solution + (i * 4) + 1)),
-                    Z = Interop.FloatAsInt(Accumulators.Get(Solution + (i * 4) + 2)),
-                    W = Interop.FloatAsInt(Accumulators.Get(Solution + (i * 4) + 3)),
+                    X = Interop.FloatAsInt(Accumulators.Get(first)),
+                    Y = Interop.FloatAsInt(Accumulators.Get(first + 1)),
+                    Z = Interop.FloatAsInt(Accumulators.Get(first + 2)),
+                    W = Interop.FloatAsInt(Accumulators.Get(first + 3)),
                 });
             }
 
             WarpGroup.Let(SolutionThere);
             for (int i = 0; i < Eights * 4; i++)
             {
-                x[i] = Scalar.Multiply(SharedWords.Load(ownGates + (uint)((Cell + ((i >> 2) * 8) + (i & 1)) * 4)), Accumulators.Get(Solution + i));
+                x[i] = Scalar.Multiply(SharedWords.Load(ownGates + (uint)((Cell + ((i >> 2) * 8) + (i & 1)) * 4)), Accumulators.Get(Solution + Turned(i)));
             }
 
             for (int i = 0; i < KeyDim / 2; i++)
@@ -354,7 +362,7 @@ public static class DeltaRuleWalk
         WarpGroup.Fence();
         for (int step = 0; step < CellSteps; step++)
         {
-            Add(Recalled + (step * 8), Cell - (step * 16), high[step], low[step], triangle + (DeltaRuleLayout.TrianglePiece(step * 2, step) * Piece), 2 * Matrix >> 4, 0, 1);
+            Add(Recalled, Cell - (step * 16), high[step], low[step], triangle + (DeltaRuleLayout.TrianglePiece(Eights - 1, step) * Piece), 2 * Matrix >> 4, 0, 1);
         }
 
         WarpGroup.Commit();
@@ -370,7 +378,7 @@ public static class DeltaRuleWalk
             int position = Position(i, lane);
             if (position < rows)
             {
-                output[at + (position * stride) + ((i & 2) * 4)] = Accumulators.Get(Recalled + i);
+                output[at + (position * stride) + ((i & 2) * 4)] = Accumulators.Get(Recalled + Turned(i));
             }
         }
     }
@@ -382,6 +390,9 @@ public static class DeltaRuleWalk
         WarpGroup.Multiply(first, columns, low, right, byColumns, 1);
         WarpGroup.Multiply(first, columns, high, right + toSecondTerm, byColumns, 1);
     }
+
+    // Where the sum of an eight of positions is behind a triangle's product.
+    private static int Turned(int i) => ((Eights - 1 - (i >> 2)) * 4) + (i & 3);
 
     // The column of a row of tiles 16 × 8 that a thread's sum i lies in.
     private static int Position(int i, int lane) => ((i >> 2) * 8) + ((lane & 3) * 2) + (i & 1);
