@@ -1,10 +1,11 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Lean.Kernels.Compiler;
 
 /// <summary>
 /// What compiled text must never hold. Each rule is a fault that a driver reports late, badly, or not at all: wrong
-/// numbers from a missing fence, memory traffic from a spilled array, a call that only fails to link on the card.
+/// numbers from a missing fence, memory traffic from a spilled array, products one by one, a call that only fails to link on the card.
 /// </summary>
 internal static partial class Gates
 {
@@ -19,8 +20,17 @@ internal static partial class Gates
     public static void CheckPtx(KernelDeclaration kernel, string target, string text)
     {
         CheckShared(kernel, target);
+        var sums = new List<(int First, int Last)>();
         foreach ((int number, string line) in Lines(text))
         {
+            foreach (Match product in Sums().Matches(line))
+            {
+                (int first, int last) = (Number(product, 1), Number(product, 2));
+                bool isApart = sums.Exists(s => s.First != first && s.First <= last && first <= s.Last);
+                sums.Add((first, last));
+                Refuse(kernel, target, number, line, isApart ? "has products whose sums overlap and begin apart, for which the assembler has every product wait (C7511)" : null);
+            }
+
             foreach (string statement in Statements(line))
             {
                 string? fault =
@@ -54,6 +64,8 @@ internal static partial class Gates
             Refuse(kernel, "opencl", number, line, fault);
         }
     }
+
+    private static int Number(Match match, int group) => int.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
 
     private static void CheckShared(KernelDeclaration kernel, string target)
     {
@@ -98,6 +110,10 @@ internal static partial class Gates
 
     [GeneratedRegex(@"[$#@]\d|\btensormap\d")]
     private static partial Regex Placeholder();
+
+    // A product's first sum and its last.
+    [GeneratedRegex(@"wgmma\.mma_async\S* \{acc(\d+),[^}]*acc(\d+)\}")]
+    private static partial Regex Sums();
 
     [GeneratedRegex(@"^(wgmma|setmaxnreg)\.")]
     private static partial Regex OnlyHopper();

@@ -57,6 +57,26 @@ public sealed class GateTests : IDisposable
         Assert.Contains(problem, Assert.Throws<BuildException>(() => Gates.CheckPtx(Kernel("fine"), "sm_90", line)).Message, StringComparison.Ordinal);
 
     [Theory]
+    [InlineData("acc64, acc65, acc66, acc67", "acc66, acc67", false)]
+    [InlineData("acc64, acc65, acc66, acc67", "acc62, acc63, acc64", false)]
+    [InlineData("acc64, acc65, acc66, acc67", "acc64, acc65", true)]
+    [InlineData("acc64, acc65, acc66, acc67", "acc64, acc65, acc66, acc67", true)]
+    [InlineData("acc64, acc65, acc66, acc67", "acc68, acc69", true)]
+    [InlineData("acc64, acc65, acc66, acc67", "acc0, acc1, acc63", true)]
+    public void Products_that_share_sums_begin_alike(string one, string other, bool isFine)
+    {
+        string text = $"wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 {{{one}}}, %rd1, %rd2, more, 1, 1, 0, 0;\n"
+            + $"{{ .reg .pred more; wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 {{{other}}}, %rd1, %rd2, more, 1, 1, 0, 0; }}";
+        if (isFine)
+        {
+            Gates.CheckPtx(Kernel("fine"), "sm_90a", text);
+            return;
+        }
+
+        Assert.Contains("begin apart", Assert.Throws<BuildException>(() => Gates.CheckPtx(Kernel("fine"), "sm_90a", text)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("mbarrier.init.shared::cta.b64 [%r1], %r2;")]
     [InlineData("fence.proxy.async.shared::cta;")]
     [InlineData("griddepcontrol.wait;")]
