@@ -7,9 +7,10 @@ namespace Lean.Kernels;
 /// units it runs in two launches, what each cell needs of its own rows and then the walk from cell to cell
 /// (DeltaRuleCells and DeltaRuleScan or, on Hopper, DeltaRuleWalk in Kernels/Device), for a bounded number of cells at a time: what the first leaves for
 /// the second is as large as the rows themselves. The state between them is the sequence's own, so no cut changes a bit. A walk has a group for some
-/// columns of a head and leaves much of a large card idle, so the next cells are prepared beside it, in memory of their own.
+/// columns of a head and leaves much of a large card idle, so the next cells are prepared beside it, in memory of their own. With bf16 activations
+/// the walk's keys and queries are one bf16 each (<see cref="RoundedActivations"/>).
 /// </summary>
-internal sealed class ChunkedDeltaRuleDevice(KernelStream stream) : GatedDeltaRule
+internal sealed class ChunkedDeltaRuleDevice(KernelStream stream, DType activations) : GatedDeltaRule
 {
     // As in Kernels/Device/Ops/DeltaRuleLayout.cs.
     private const int KeyDim = 128;
@@ -56,14 +57,20 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream) : GatedDeltaRu
             Tensor keys = Take(ref at, new Shape(count, shape.KeyHeads, VectorWords)), queries = Take(ref at, new Shape(count, shape.KeyHeads, VectorWords));
             Tensor solving = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords)), reading = Take(ref at, new Shape(count, shape.ValueHeads, TriangleWords));
             Tensor gates = Take(ref at, new Shape(count, shape.ValueHeads, GateWords));
-            DeltaRuleCellsLauncher.Launch(stream, convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, (int)first);
-            if (Walks(shape))
+            switch (Walks(shape), activations)
             {
-                DeltaRuleWalkLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
-            }
-            else
-            {
-                DeltaRuleScanLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
+                case (true, DType.BF16):
+                    DeltaRuleCellsRoundedLauncher.Launch(stream, convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, (int)first);
+                    DeltaRuleWalkRoundedLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
+                    break;
+                case (true, _):
+                    DeltaRuleCellsLauncher.Launch(stream, convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, (int)first);
+                    DeltaRuleWalkLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
+                    break;
+                default:
+                    DeltaRuleCellsLauncher.Launch(stream, convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, (int)first);
+                    DeltaRuleScanLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
+                    break;
             }
         }
     }

@@ -5,7 +5,8 @@ namespace Lean.Kernels;
 /// <summary>
 /// The recurrent form as written, for both row classes. The state is f64 during a call and f32 between calls.
 /// </summary>
-internal sealed unsafe class GatedDeltaRuleReference : GatedDeltaRule
+/// <param name="rounds">Whether keys and queries are one bf16 from where they have their length, as on Hopper with bf16 activations.</param>
+internal sealed unsafe class GatedDeltaRuleReference(bool rounds = false) : GatedDeltaRule
 {
     private protected override bool KeepsVersions => true;
 
@@ -41,7 +42,7 @@ internal sealed unsafe class GatedDeltaRuleReference : GatedDeltaRule
         }
     }
 
-    private static void Step(DeltaRuleShape shape, float* row, int head, double fade, double beta, double[] s, float* y)
+    private void Step(DeltaRuleShape shape, float* row, int head, double fade, double beta, double[] s, float* y)
     {
         int dk = shape.KeyDim, dv = shape.ValueDim, keyHead = head / (shape.ValueHeads / shape.KeyHeads);
         double[] q = Normalised(row + ((long)keyHead * dk), dk, 1 / Math.Sqrt(dk));
@@ -75,7 +76,7 @@ internal sealed unsafe class GatedDeltaRuleReference : GatedDeltaRule
         }
     }
 
-    private static double[] Normalised(float* x, int count, double scale)
+    private double[] Normalised(float* x, int count, double scale)
     {
         var y = new double[count];
         double squares = 0;
@@ -87,6 +88,11 @@ internal sealed unsafe class GatedDeltaRuleReference : GatedDeltaRule
         for (int i = 0; i < count; i++)
         {
             y[i] = x[i] / Math.Sqrt(squares + 1e-6) * scale;
+        }
+
+        if (rounds)
+        {
+            RoundedActivations.Round(y);
         }
 
         return y;

@@ -34,7 +34,7 @@ public static class DeviceKernelSet
             NormedLinear = new NormedLinearDevice(stream, activations),
             NormedGateLinear = new NormedLinearDevice(stream, DType.F32),
             NormedRouter = stream.MatrixUnits == MatrixUnits.WarpGroup ? new NormedRouterDevice(stream) : null,
-            PromptDeltaRule = new ChunkedDeltaRuleDevice(stream),
+            PromptDeltaRule = new ChunkedDeltaRuleDevice(stream, activations),
             GeneratedDeltaRule = rule,
             GeneratedDeltaNet = new GeneratedDeltaNetDevice(stream, new GeneratedDeltaNetInThree(convolution, rule, norm), activations),
             ExpertRouter = new ExpertRouterDevice(stream),

@@ -17,6 +17,10 @@ namespace Lean.Kernels;
 /// Generated rows' attention, whose time goes into reading the cache, takes two terms with the option as without.
 /// </para>
 /// <para>
+/// Where tensor cores compute the delta rule of prompts, on Hopper, keys and queries are rounded from where they have their length, the same key
+/// wherever it is met; values, the state and what is solved and read go on in two terms, with f32 sums.
+/// </para>
+/// <para>
 /// Where tensor cores compute the experts of prompts, on Hopper, what each expert gives is rounded before it is added up, in f32: it lies in memory
 /// in between, a number for each expert of a row, which is half the bytes. So is what Gated DeltaNet's input projection gives to a prompt's
 /// convolution and gated norm, but not the gates of its rule (<see cref="Linear.RunRounded"/>).

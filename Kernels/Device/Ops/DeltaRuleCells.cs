@@ -7,7 +7,7 @@ namespace Lean.Kernels.Device;
 /// The delta rule for prompt rows on tensor cores, first of two: what cells of 64 positions need of nothing but their own
 /// rows, all side by side. With γ_i = Σ_{p≤i} g_p inside the cell and D_ip = exp(γ_i − γ_p), for each value head
 /// L_ip = β_i D_ip (k_i·k_p) below the diagonal, T = (I + L)⁻¹, M_ip = D_ip (q_i·k_p) up to it: T β and M, and the gates
-/// e^γ_i and e^(γ_63 − γ_i). Keys and queries get their length. All of it goes into the layout of <see cref="DeltaRuleLayout"/>.
+/// e^γ_i and e^(γ_63 − γ_i). Keys and queries get their length, and where products round are one bf16 from then on. All of it goes into the layout of <see cref="DeltaRuleLayout"/>.
 /// Rows past a sequence's end count as zeros whose gate is 1. A group has a cell and a key head, with all of its value heads.
 /// Source: Yang et al. 2024, section 3.3 (the UT transform).
 /// </summary>
@@ -32,8 +32,10 @@ public static class DeltaRuleCells
     /// (<see cref="DependentLaunch"/>): it lets them start when all before it has ended, and they read nothing of it and write where it does not read.
     /// </summary>
     [Kernel("delta_rule_cells", Threads, groups: "Cells*KeyHeads", Unroll = true)]
+    [Instance("", typeof(SplitTerms))]
+    [Instance("rounded", typeof(SingleTerm))]
     [Cuda("sm_80", SharedBytes = SharedBytes, GroupsTogether = 2)]
-    public static void Run(
+    public static void Run<TTerms>(
         [Shape("T", "C")] ArrayView<float> convolved,
         [Shape("T", "Heads")] ArrayView<float> b,
         [Shape("T", "Heads")] ArrayView<float> a,
@@ -52,6 +54,7 @@ public static class DeltaRuleCells
         [RowStride("b")] int bStride,
         [RowStride("a")] int aStride,
         int firstCell)
+        where TTerms : struct, IActivationTerms
     {
         DependentLaunch.Allow();
         if (firstCell == 0)
@@ -59,7 +62,7 @@ public static class DeltaRuleCells
             DependentLaunch.Wait();
         }
 
-        Prepare(convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, channels, keyHeads, heads, sequences, bStride, aStride, firstCell);
+        Prepare<TTerms>(convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, channels, keyHeads, heads, sequences, bStride, aStride, firstCell);
         if (firstCell > 0 && Grid.IdxX == Grid.DimX - 1)
         {
             // Nobody behind takes these cells' end for the end of all before them.
@@ -67,7 +70,7 @@ public static class DeltaRuleCells
         }
     }
 
-    private static void Prepare(
+    private static void Prepare<TTerms>(
         ArrayView<float> convolved,
         ArrayView<float> b,
         ArrayView<float> a,
@@ -86,6 +89,7 @@ public static class DeltaRuleCells
         int bStride,
         int aStride,
         int firstCell)
+        where TTerms : struct, IActivationTerms
     {
         ArrayView<float> bothGates = SharedMemory.Allocate<float>(Together * CellGates.Words);
         int prepared = Grid.IdxX / keyHeads, keyHead = Grid.IdxX % keyHeads, cell = firstCell + prepared;
@@ -102,11 +106,11 @@ public static class DeltaRuleCells
         // Two heads at a time, half of the threads for each where they work apart; of an odd number the last comes twice.
         int shared = heads / keyHeads, mine = Group.IdxX / (Threads / Together), thread = Group.IdxX % (Threads / Together);
         RawGates raw = CellGates.Bring(decay, timeBias, b, bStride, a, aStride, row, count, (keyHead * shared) + Math.Min(mine, shared - 1), thread);
-        Normalise(convolved, ((long)row * channels) + (keyHead * KeyDim), keyHeads * KeyDim, channels, count, memory, warp, lane);
+        Normalise<TTerms>(convolved, ((long)row * channels) + (keyHead * KeyDim), keyHeads * KeyDim, channels, count, memory, warp, lane);
         Group.Barrier();
         long vectors = (((long)prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords;
-        Hand(memory, keys, queries, vectors);
-        Multiply(memory, warp, lane);
+        Hand<TTerms>(memory, keys, queries, vectors);
+        Multiply<TTerms>(memory, warp, lane);
 
         // Matrices take the place of keys and queries.
         ArrayView<float> ownGates = bothGates.SubView(mine * CellGates.Words, CellGates.Words);
@@ -147,7 +151,8 @@ public static class DeltaRuleCells
     }
 
     // Rows of keys and queries, a warp's at a time, with length 1 and dk^-½, as two matrices of two terms each.
-    private static void Normalise(ArrayView<float> convolved, long queries, int toKeys, int channels, int count, uint memory, int warp, int lane)
+    private static void Normalise<TTerms>(ArrayView<float> convolved, long queries, int toKeys, int channels, int count, uint memory, int warp, int lane)
+        where TTerms : struct, IActivationTerms
     {
         for (int i = 0; i < 2 * Cell / Warps; i++)
         {
@@ -167,13 +172,17 @@ public static class DeltaRuleCells
             U4 terms = SplitProducts.Pairs(exists ? x * scale : 0, exists ? y * scale : 0, exists ? z * scale : 0, exists ? w * scale : 0);
             uint at = memory + (uint)(isQuery ? QueriesAt : 0) + DeltaRuleLayout.Place(row, lane >> 1, ColumnBytes) + (uint)((lane & 1) * 8);
             SharedWords.Store2(at, terms.X, terms.Y);
-            SharedWords.Store2(at + TermBytes, terms.Z, terms.W);
+            if (TTerms.Count == 2)
+            {
+                SharedWords.Store2(at + TermBytes, terms.Z, terms.W);
+            }
         }
     }
 
-    private static void Hand(uint memory, ArrayView<float> keys, ArrayView<float> queries, long at)
+    private static void Hand<TTerms>(uint memory, ArrayView<float> keys, ArrayView<float> queries, long at)
+        where TTerms : struct, IActivationTerms
     {
-        for (int i = 0; i < DeltaRuleLayout.VectorWords / 4 / Threads; i++)
+        for (int i = 0; i < DeltaRuleLayout.VectorWords / 8 * TTerms.Count / Threads; i++)
         {
             int chunk = Group.IdxX + (i * Threads);
             uint place = memory + DeltaRuleLayout.Place(chunk % Cell, chunk / Cell, ColumnBytes);
@@ -183,7 +192,8 @@ public static class DeltaRuleCells
     }
 
     // Raw k·k in the first four warps, q·k in the others: 16 rows each, columns up to the diagonal.
-    private static void Multiply(uint memory, int warp, int lane)
+    private static void Multiply<TTerms>(uint memory, int warp, int lane)
+        where TTerms : struct, IActivationTerms
     {
         int sixteen = warp & 3;
         uint left = memory + (uint)(warp < Warps / 2 ? 0 : QueriesAt);
@@ -203,7 +213,15 @@ public static class DeltaRuleCells
                     var right = new U4[2];
                     right[0] = WarpMatrix.Load(memory + DeltaRuleLayout.RightPlace(block * 16, lane, step, ColumnBytes));
                     right[1] = WarpMatrix.Load(memory + DeltaRuleLayout.RightPlace((block * 16) + 8, lane, step, ColumnBytes));
-                    SplitProducts.Add(block * 8, 0, 2, high, low, right);
+                    if (TTerms.Count == 2)
+                    {
+                        SplitProducts.Add(block * 8, 0, 2, high, low, right);
+                    }
+                    else
+                    {
+                        WarpMatrix.Multiply(block * 8, high, right[0].X, right[0].Y);
+                        WarpMatrix.Multiply((block * 8) + 4, high, right[1].X, right[1].Y);
+                    }
                 }
             }
         }

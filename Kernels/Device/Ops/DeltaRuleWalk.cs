@@ -43,8 +43,10 @@ public static class DeltaRuleWalk
 
     /// <summary>Runs the cells that <see cref="DeltaRuleCells"/> has prepared, of every sequence.</summary>
     [Kernel("delta_rule_walk", Threads, groups: "S*Heads", groupsY: "Dv/64", Unroll = true)]
+    [Instance("", typeof(SplitTerms))]
+    [Instance("rounded", typeof(SingleTerm))]
     [Cuda("sm_90a", SharedBytes = WalkLayout.Bytes)]
-    public static void Run(
+    public static void Run<TTerms>(
         [Shape("T", "C")] ArrayView<float> convolved,
         [Shape("S", "4")] ArrayView<int> segments,
         [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> keys,
@@ -60,6 +62,7 @@ public static class DeltaRuleWalk
         [Extent("Heads")] int heads,
         [Extent("Dv")] int valueDim,
         int firstCell)
+        where TTerms : struct, IActivationTerms
     {
         // The cells behind are prepared meanwhile, of what is there only now.
         DependentLaunch.Wait();
@@ -104,7 +107,7 @@ public static class DeltaRuleWalk
                 }
             }
 
-            Advance(memory, end - begin, warp, lane, ownColumn);
+            Advance<TTerms>(memory, end - begin, warp, lane, ownColumn);
             for (int i = 0; i < KeyDim / 2; i++)
             {
                 state[stateAt + (Position(i, lane) * valueDim) + ((i & 2) * 4)] = Accumulators.Get(State + i);
@@ -116,8 +119,8 @@ public static class DeltaRuleWalk
             long values = (((long)segment.Row + (begin * Cell)) * channels) + (2 * keyHeads * KeyDim) + ((long)head * valueDim) + firstColumn;
             if (own == 0)
             {
-                Bring(memory, 0, keys, solving, reading, gates, (prepared * keyHeads) + keyHead, (prepared * heads) + head);
-                BringQueries(memory, queries, (prepared * keyHeads) + keyHead);
+                Bring<TTerms>(memory, 0, keys, solving, reading, gates, (prepared * keyHeads) + keyHead, (prepared * heads) + head);
+                BringQueries<TTerms>(memory, queries, (prepared * keyHeads) + keyHead);
             }
 
             BringValues(memory, 0, convolved, values, channels, segment.Rows - (begin * Cell), own);
@@ -134,14 +137,14 @@ public static class DeltaRuleWalk
                 {
                     if (own == 0)
                     {
-                        Bring(memory, buffer ^ 1, keys, solving, reading, gates, (next * keyHeads) + keyHead, (next * heads) + head);
+                        Bring<TTerms>(memory, buffer ^ 1, keys, solving, reading, gates, (next * keyHeads) + keyHead, (next * heads) + head);
                     }
 
                     BringValues(memory, buffer ^ 1, convolved, values + ((long)(cell + 1) * Cell * channels), channels, rows - Cell, own);
                 }
 
                 AsyncBarrier.Wait(memory + WalkLayout.QueriesCome, cell & 1);
-                Recall(memory, memory + WalkLayout.QueriesAt);
+                Recall<TTerms>(memory, memory + WalkLayout.QueriesAt);
                 AsyncBarrier.Wait(memory + (uint)(WalkLayout.KeysCome + (buffer * 8)), parity);
                 WarpGroup.Wait(0);
                 if (goesOn)
@@ -152,7 +155,7 @@ public static class DeltaRuleWalk
                     WarpGroup.Barrier(Readers);
                     if (own == 0)
                     {
-                        BringQueries(memory, queries, (next * keyHeads) + keyHead);
+                        BringQueries<TTerms>(memory, queries, (next * keyHeads) + keyHead);
                     }
                 }
 
@@ -177,12 +180,14 @@ public static class DeltaRuleWalk
     }
 
     // One thread's.
-    private static void Bring(
+    private static void Bring<TTerms>(
         uint memory, int buffer, ArrayView<float> keys, ArrayView<float> solving, ArrayView<float> reading, ArrayView<float> gates, long vectors, long head)
+        where TTerms : struct, IActivationTerms
     {
+        const int OneTerm = DeltaRuleLayout.TermBytes;
         uint come = memory + (uint)(WalkLayout.KeysCome + (buffer * 8));
-        AsyncBarrier.ArriveExpecting(come, WalkLayout.KeyBytes + WalkLayout.GateBytes);
-        TensorCopy.LoadRun(memory + (uint)(buffer * WalkLayout.KeyBytes), ref keys[vectors * DeltaRuleLayout.VectorWords], WalkLayout.KeyBytes, come);
+        AsyncBarrier.ArriveExpecting(come, (TTerms.Count * OneTerm) + WalkLayout.GateBytes);
+        TensorCopy.LoadRun(memory + (uint)(buffer * WalkLayout.KeyBytes), ref keys[vectors * DeltaRuleLayout.VectorWords], TTerms.Count * OneTerm, come);
         TensorCopy.LoadRun(memory + (uint)(WalkLayout.GatesAt + (buffer * WalkLayout.GateBytes)), ref gates[head * DeltaRuleLayout.GateWords], WalkLayout.GateBytes, come);
         come = memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8));
         AsyncBarrier.ArriveExpecting(come, 2 * WalkLayout.TriangleBytes);
@@ -192,10 +197,12 @@ public static class DeltaRuleWalk
             memory + (uint)(WalkLayout.ReadingAt + (buffer * WalkLayout.TriangleBytes)), ref reading[head * DeltaRuleLayout.TriangleWords], WalkLayout.TriangleBytes, come);
     }
 
-    private static void BringQueries(uint memory, ArrayView<float> queries, long vectors)
+    private static void BringQueries<TTerms>(uint memory, ArrayView<float> queries, long vectors)
+        where TTerms : struct, IActivationTerms
     {
-        AsyncBarrier.ArriveExpecting(memory + WalkLayout.QueriesCome, WalkLayout.KeyBytes);
-        TensorCopy.LoadRun(memory + WalkLayout.QueriesAt, ref queries[vectors * DeltaRuleLayout.VectorWords], WalkLayout.KeyBytes, memory + WalkLayout.QueriesCome);
+        const int OneTerm = DeltaRuleLayout.TermBytes;
+        AsyncBarrier.ArriveExpecting(memory + WalkLayout.QueriesCome, TTerms.Count * OneTerm);
+        TensorCopy.LoadRun(memory + WalkLayout.QueriesAt, ref queries[vectors * DeltaRuleLayout.VectorWords], TTerms.Count * OneTerm, memory + WalkLayout.QueriesCome);
     }
 
     // Rows past the end become zeros.
@@ -213,7 +220,8 @@ public static class DeltaRuleWalk
         CopyAsync.Arrive(memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8)));
     }
 
-    private static void Advance(uint memory, int cells, int warp, int lane, int ownColumn)
+    private static void Advance<TTerms>(uint memory, int cells, int warp, int lane, int ownColumn)
+        where TTerms : struct, IActivationTerms
     {
         uint states = memory + WalkLayout.StatesAt + DeltaRuleLayout.LeftPlace(warp * OwnColumns, lane, 0, DeltaRuleLayout.ColumnBytes);
         uint solutions = memory + (uint)(WalkLayout.SolutionsAt + (warp * WalkLayout.SolutionBytes) + (lane * 16));
@@ -224,7 +232,7 @@ public static class DeltaRuleWalk
             uint keys = memory + (uint)(buffer * WalkLayout.KeyBytes), gates = memory + (uint)(WalkLayout.GatesAt + (buffer * WalkLayout.GateBytes));
             uint ownGates = gates + (uint)((lane & 3) * 8);
             AsyncBarrier.Wait(memory + (uint)(WalkLayout.KeysCome + (buffer * 8)), parity);
-            Recall(memory, keys);
+            Recall<TTerms>(memory, keys);
             AsyncBarrier.Wait(memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8)), parity);
             uint values = memory + (uint)(WalkLayout.ValuesAt + (buffer * WalkLayout.ValueBytes) + ((lane & 3) * 2 * WalkLayout.ValueStride) + (ownColumn * 4));
             var x = new float[Eights * 4];
@@ -247,7 +255,7 @@ public static class DeltaRuleWalk
             {
                 Split(x, high, low, step);
                 WarpGroup.Fence();
-                Add(Solution, Cell - (step * 16), high[step], low[step], triangle + (DeltaRuleLayout.TrianglePiece(Eights - 1, step) * Piece), 2 * Matrix >> 4, 0, step);
+                Add<SplitTerms>(Solution, Cell - (step * 16), high[step], low[step], triangle + (DeltaRuleLayout.TrianglePiece(Eights - 1, step) * Piece), 2 * Matrix >> 4, 0, step);
             }
 
             WarpGroup.Commit();
@@ -286,7 +294,7 @@ public static class DeltaRuleWalk
             {
                 Split(x, high, low, step);
                 WarpGroup.Fence();
-                Add(State, KeyDim, high[step], low[step], byPositions + (step * PositionStep), KeyTerm, 1, 1);
+                Add<TTerms>(State, KeyDim, high[step], low[step], byPositions + (step * PositionStep), KeyTerm, 1, 1);
             }
 
             WarpGroup.Commit();
@@ -324,7 +332,8 @@ public static class DeltaRuleWalk
     }
 
     // What S holds for the keys or the queries of a cell.
-    private static void Recall(uint memory, uint vectors)
+    private static void Recall<TTerms>(uint memory, uint vectors)
+        where TTerms : struct, IActivationTerms
     {
         long states = WarpGroup.Pieces(DeltaRuleLayout.ColumnBytes, Matrix) | ((memory + WalkLayout.StatesAt) >> 4);
         long right = WarpGroup.Pieces(DeltaRuleLayout.ColumnBytes, Matrix) | (vectors >> 4);
@@ -334,7 +343,10 @@ public static class DeltaRuleWalk
             int at = step * KeyStep;
             WarpGroup.Multiply(Recalled, Cell, states + at, right + at, step);
             WarpGroup.Multiply(Recalled, Cell, states + at + KeyTerm, right + at, 1);
-            WarpGroup.Multiply(Recalled, Cell, states + at, right + at + KeyTerm, 1);
+            if (TTerms.Count == 2)
+            {
+                WarpGroup.Multiply(Recalled, Cell, states + at, right + at + KeyTerm, 1);
+            }
         }
 
         WarpGroup.Commit();
@@ -362,7 +374,7 @@ public static class DeltaRuleWalk
         WarpGroup.Fence();
         for (int step = 0; step < CellSteps; step++)
         {
-            Add(Recalled, Cell - (step * 16), high[step], low[step], triangle + (DeltaRuleLayout.TrianglePiece(Eights - 1, step) * Piece), 2 * Matrix >> 4, 0, 1);
+            Add<SplitTerms>(Recalled, Cell - (step * 16), high[step], low[step], triangle + (DeltaRuleLayout.TrianglePiece(Eights - 1, step) * Piece), 2 * Matrix >> 4, 0, 1);
         }
 
         WarpGroup.Commit();
@@ -383,12 +395,16 @@ public static class DeltaRuleWalk
         }
     }
 
-    // Products of terms, as SplitProducts adds them up.
-    private static void Add(int first, int columns, U4 high, U4 low, long right, int toSecondTerm, int byColumns, int accumulate)
+    // Products of terms, as SplitProducts adds them up; of so many of the right side.
+    private static void Add<TTerms>(int first, int columns, U4 high, U4 low, long right, int toSecondTerm, int byColumns, int accumulate)
+        where TTerms : struct, IActivationTerms
     {
         WarpGroup.Multiply(first, columns, high, right, byColumns, accumulate);
         WarpGroup.Multiply(first, columns, low, right, byColumns, 1);
-        WarpGroup.Multiply(first, columns, high, right + toSecondTerm, byColumns, 1);
+        if (TTerms.Count == 2)
+        {
+            WarpGroup.Multiply(first, columns, high, right + toSecondTerm, byColumns, 1);
+        }
     }
 
     // Where the sum of an eight of positions is behind a triangle's product.

@@ -27,6 +27,33 @@ public sealed partial class DeltaRuleTextTests
         Check(Shape, Part(2, Shape, 64, rows));
     }
 
+    // What lies beside a first term is nobody's: memory there is poisoned. A number near the middle between two bf16 may be rounded as another.
+    [Fact]
+    public void Keys_and_queries_are_one_bf16_where_products_round()
+    {
+        DeltaRuleCases.Part[] parts = [Part(1, Shape, 0, 1), Part(2, Shape, 64, 130), Part(3, Shape, 128, 65)];
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        using var arena = new Arena();
+        Outputs[] found = DeltaRuleCases.Run(DeviceKernelSet.Create(stream, DType.BF16), arena, RowClass.Prompt, Shape, parts, 3, aligned: true);
+        Assert.Equal(["delta_rule_cells_rounded", "delta_rule_walk_rounded"], stream.Ran);
+        var reference = new KernelSet { Description = "rounded", PromptDeltaRule = new GatedDeltaRuleReference(rounds: true) };
+        Outputs[] expected = DeltaRuleCases.Run(reference, arena, RowClass.Prompt, Shape, parts, 3), exact = DeltaRuleCases.Run(ReferenceKernels.Create(DType.BF16), arena, RowClass.Prompt, Shape, parts, 3);
+        for (int i = 0; i < parts.Length; i++)
+        {
+            foreach (string name in (string[])["output", "state"])
+            {
+                Assert.InRange(Compare.Distance(expected[i][name].Values, found[i][name].Values), 0, 2e-4);
+                Assert.InRange(Compare.Distance(exact[i][name].Values, found[i][name].Values), 5e-4, 5e-3);
+            }
+        }
+
+        // Half of a group's columns go the way of other cards, which do not round here.
+        DeltaRuleShape narrow = new(1, 1, 128, 32);
+        using var other = new PtxStream(MatrixUnits.WarpGroup);
+        DeltaRuleCases.Run(DeviceKernelSet.Create(other, DType.BF16), arena, RowClass.Prompt, narrow, [Part(3, narrow, 0, 3)], 3, aligned: true);
+        Assert.Equal(["delta_rule_cells", "delta_rule_scan"], other.Ran);
+    }
+
     [Fact]
     public void Ragged_batches_are_right() =>
         Check(Shape, Part(0, Shape, 0, 1), Part(1, Shape, 64, 1), Part(2, Shape, 0, 64), Part(3, Shape, 128, 65), Part(4, Shape, 64, 3), Part(5, Shape, 0, 70));

@@ -8,6 +8,9 @@ namespace Lean.Engine.Bench.Ops;
 /// </summary>
 internal sealed class DeltaRuleBench : OpBench
 {
+    // With bf16 activations on Hopper keys and queries of prompts are one bf16; the reference does not round them.
+    private const double RoundedKeys = 4e-3;
+
     private readonly DeltaRuleShape _heads;
     private readonly int _sequences, _convolved, _b, _a, _decay, _timeBias, _segments, _states, _y;
 
@@ -86,11 +89,12 @@ internal sealed class DeltaRuleBench : OpBench
         Parallel.For(0, sampled.Length, i => check.Exact.PromptDeltaRule.Run(
             one, inputs[i], b.Columns(sampled[i] * each, each), a.Columns(sampled[i] * each, each),
             decay.Rows(sampled[i] * each, each), timeBias.Rows(sampled[i] * each, each), states[i], segment, expected[i]));
+        double allowed = check.Ops is { Activations: DType.BF16, SummedNorm: not null } ? RoundedKeys : SumsInF32;
         for (int i = 0; i < sampled.Length; i++)
         {
-            check.Close($"key head {sampled[i]}", Data.Own(_y).Columns(sampled[i] * values, values), expected[i], SumsInF32);
+            check.Close($"key head {sampled[i]}", Data.Own(_y).Columns(sampled[i] * values, values), expected[i], allowed);
             Tensor found = Data.Written(_states, 0).Slice(0).Rows(sampled[i] * each, each);
-            check.Close($"the state of key head {sampled[i]}", found.Reshape(one.State(1)), states[i], SumsInF32);
+            check.Close($"the state of key head {sampled[i]}", found.Reshape(one.State(1)), states[i], allowed);
         }
     }
 }
