@@ -26,7 +26,7 @@ public sealed class KernelSet
     /// <summary>The element type of the KV cache.</summary>
     public DType CacheType => PrepareAttention.CacheType;
 
-    /// <summary>What products with bf16 weights take of their rows: f32, or bf16 (<c>--activations</c>).</summary>
+    /// <summary>What products with bf16 weights take of their rows: f32, or bf16 (<c>--activations</c>); what else is rounded then: <see cref="RoundedActivations"/>.</summary>
     public DType Activations { get; init => field = RoundedActivations.Check(value); } = DType.F32;
 
     /// <summary>Token embedding.</summary>

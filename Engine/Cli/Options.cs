@@ -21,7 +21,7 @@ internal static class Options
 
     /// <summary>What products take of their rows.</summary>
     public static Option<string?> Activations() => Text(
-        "--activations", "f32|bf16", "What matrix products with bf16 weights take of their rows: f32, or bf16, for which each number is rounded first: less work for a GPU's tensor cores, and logits that are off by what the guide says (default: f32)");
+        "--activations", "f32|bf16", "What matrix products with bf16 weights take of their rows: f32, or bf16, for which each number is rounded first, and on Hopper more of a prompt: less work for a GPU's tensor cores, and logits that are off by what the guide says (default: f32)");
 
     /// <summary>What products take, as given.</summary>
     /// <exception cref="InputException">It is neither.</exception>

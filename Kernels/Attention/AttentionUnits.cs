@@ -13,7 +13,7 @@ internal sealed class AttentionUnits(KernelStream stream, DType activations)
     // or all of them, queries of a tile.
     private const int GroupHeads = 8, GroupsTogether = 2, RunSpans = 4, JoinColumns = 64, WideColumns = 256, TileQueries = 128;
 
-    // Blocks from which on a row has runs, of spans of four blocks.
+    // Blocks beyond which spans are of four blocks and a row has runs, as in Kernels/Device/Ops/AttentionRuns.cs.
     private const int LongBlocks = 32;
 
     // Spans with a group each, behind the runs, for a group that the card has at a time: while the last runs end, they fill it.
@@ -118,7 +118,7 @@ internal sealed class AttentionUnits(KernelStream stream, DType activations)
         }
     }
 
-    // The most spans that a row has in so many blocks: of four blocks up to 4 and from 32 on, of two between.
+    // The most spans that a row has in so many blocks: of four blocks up to 4 and beyond LongBlocks, of two between.
     private static long Spans(long blocks) => blocks <= 4 ? 1 : long.Max((long.Min(blocks, LongBlocks) + 1) / 2, (blocks + 3) / 4);
 
     // The most runs of a row with a group each, the spans behind them, and parts for both, also of a row whose last run is cut or

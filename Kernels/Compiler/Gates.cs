@@ -5,7 +5,7 @@ namespace Lean.Kernels.Compiler;
 
 /// <summary>
 /// What compiled text must never hold. Each rule is a fault that a driver reports late, badly, or not at all: wrong
-/// numbers from a missing fence, memory traffic from a spilled array, products one by one, a call that only fails to link on the card.
+/// numbers from a missing fence, memory traffic from a spilled array, products that wait for each other, a call that only fails to link on the card.
 /// </summary>
 internal static partial class Gates
 {
@@ -28,7 +28,7 @@ internal static partial class Gates
                 (int first, int last) = (Number(product, 1), Number(product, 2));
                 bool isApart = sums.Exists(s => s.First != first && s.First <= last && first <= s.Last);
                 sums.Add((first, last));
-                Refuse(kernel, target, number, line, isApart ? "has products whose sums overlap and begin apart, for which the assembler has every product wait (C7511)" : null);
+                Refuse(kernel, target, number, line, isApart ? "has products whose sums overlap and begin apart, for which the assembler has every product wait (C7511, \"insufficient register resources\"); let products of fewer sums have the first ones" : null);
             }
 
             foreach (string statement in Statements(line))

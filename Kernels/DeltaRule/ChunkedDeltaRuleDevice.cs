@@ -8,7 +8,7 @@ namespace Lean.Kernels;
 /// (DeltaRuleCells and DeltaRuleScan or, on Hopper, DeltaRuleWalk in Kernels/Device), for a bounded number of cells at a time: what the first leaves for
 /// the second is as large as the rows themselves. The state between them is the sequence's own, so no cut changes a bit. A walk has a group for some
 /// columns of a head and leaves much of a large card idle, so the next cells are prepared beside it, in memory of their own. With bf16 activations
-/// the walk's keys and queries are one bf16 each (<see cref="RoundedActivations"/>).
+/// keys and queries of DeltaRuleWalk and of its cells are one bf16 each (<see cref="RoundedActivations"/>); DeltaRuleScan's stay two.
 /// </summary>
 internal sealed class ChunkedDeltaRuleDevice(KernelStream stream, DType activations) : GatedDeltaRule
 {

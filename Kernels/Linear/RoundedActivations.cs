@@ -17,8 +17,8 @@ namespace Lean.Kernels;
 /// Generated rows' attention, whose time goes into reading the cache, takes two terms with the option as without.
 /// </para>
 /// <para>
-/// Where tensor cores compute the delta rule of prompts, on Hopper, keys and queries are rounded from where they have their length, the same key
-/// wherever it is met; values, the state and what is solved and read go on in two terms, with f32 sums.
+/// Where tensor cores compute the delta rule of prompts, on Hopper and with value heads of a multiple of 64, keys and queries are rounded from where they
+/// have their length, the same key wherever it is met; values, the state and what is solved and read go on in two terms, with f32 sums.
 /// </para>
 /// <para>
 /// Where tensor cores compute the experts of prompts, on Hopper, what each expert gives is rounded before it is added up, in f32: it lies in memory
@@ -28,7 +28,7 @@ namespace Lean.Kernels;
 /// <para>
 /// Never rounded, and why: products with f32 weights, since who keeps those wants their digits; a router's logits and a shared
 /// expert's gate (<see cref="KernelSet.GateLinear"/>), which cost next to nothing and where a near tie falls the other way; norms,
-/// sums and histories of convolutions, the delta rule with its state and gates, softmax, sums over experts and ranks, and the residual stream, which are
+/// sums and histories of convolutions, the delta rule's state, gates and values, and all of it but for the keys and queries above, softmax, sums over experts and ranks, and the residual stream, which are
 /// no products with weights: their rounding would add up over layers or positions.
 /// </para>
 /// <para>

@@ -112,7 +112,7 @@ internal static class AttentionUnitSelfCases
             return _memory.New("differences", new Shape(differences.Length), differences);
         }
 
-        // The first that has runs, one that has none, and others.
+        // The first position that has runs, all made by the join where rows are so few; one that has none; others, of which groups have runs.
         private static int LongPosition(int row) => row switch { 0 => 2048, 3 => 1900, _ => 8192 + (row * 800) };
 
         private static int LongBlock(int row, int block) => (row + (block * 7)) % Blocks;

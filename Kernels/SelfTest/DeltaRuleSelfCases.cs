@@ -7,8 +7,9 @@ internal static class DeltaRuleSelfCases
 {
     private const double Allowed = 2e-5;
 
-    // Keys and queries of one bf16 on Hopper, 2^-9 of each at most.
+    // Keys and queries are one bf16 each on Hopper where a value head is a multiple of 64: off by 8e-4 in the mean square, outputs by 2.5e-3.
     private const double Rounded = 4e-3;
+
     private const int Slots = 4;
 
     private static readonly DeltaRuleShape[] Shapes = [new(1, 2, 8, 8), new(2, 4, 33, 17), new(1, 2, 128, 128)];
@@ -26,7 +27,7 @@ internal static class DeltaRuleSelfCases
     public static IEnumerable<SelfCase> All() => [.. Unaligned(), .. Aligned.Select(shape => OnTiles(shape, Ragged, "aligned")), OnTiles(new(1, 2, 128, 64), Long, "prepared in turns")];
 
     private static SelfCase OnTiles(DeltaRuleShape shape, int[][] segments, string name) => new(
-        "gated_delta_rule_tiles", $"{shape}, {name}", Allowed, (set, memory) => Run(RowClass.Prompt, shape, set, memory, segments), IsAligned: true, Rounded: Rounded);
+        "gated_delta_rule_tiles", $"{shape}, {name}", Allowed, (set, memory) => Run(RowClass.Prompt, shape, set, memory, segments), IsAligned: true, Rounded: shape.ValueDim % 64 == 0 ? Rounded : 0);
 
     private static IEnumerable<SelfCase> Unaligned() =>
         from rowClass in (RowClass[])[RowClass.Prompt, RowClass.Generated]

@@ -6,8 +6,8 @@ namespace Lean.Kernels.Device;
 /// </summary>
 public static class GateMath
 {
-    private const float Log2E = 1.44269504088896341f;
-    private const float Log2ERest = 1.925963033500927e-8f;
+    internal const float Log2E = 1.44269504088896341f;
+    internal const float Log2ERest = 1.925963033500927e-8f;
     private const float Ln2 = 0.693147180559945309f;
 
     // Below this e^x is no f32; the correction of −∞ would be NaN.

@@ -20,7 +20,8 @@ public struct RawGates
 
 /// <summary>
 /// The gates of a cell of 64 rows and a head, in shared memory: β_i, and log₂e · γ_i with γ_i = Σ_{p≤i} g_p as two floats, since it runs to
-/// hundreds and its small differences matter. Rows past the end have β = 0 and g = 0.
+/// hundreds and its small differences matter. The order of a sum follows from i alone: within 32 rows each adds what the row 1, then 2, 4, 8
+/// and 16 before it has; rows from 32 on then add the first half's. Rows past the end have β = 0 and g = 0.
 /// </summary>
 public static class CellGates
 {
@@ -34,9 +35,6 @@ public static class CellGates
 
     // Σ of the first 32 rows.
     private const int Half = 3 * Cell;
-
-    private const float Log2E = 1.44269504088896341f;
-    private const float Log2ERest = 1.925963033500927e-8f;
 
     /// <summary>Asks for what a row's gates are made of.</summary>
     /// <param name="decay">A_log of all heads.</param>
@@ -95,9 +93,9 @@ public static class CellGates
             gamma = Add(gamma, Select.IfLess(thread, 32, 0f, gates[Half]), Select.IfLess(thread, 32, 0f, gates[Half + 1]));
 
             // Powers are taken of 2.
-            float power = gamma.Sum * Log2E;
+            float power = gamma.Sum * GateMath.Log2E;
             gates[Gamma + thread] = power;
-            gates[GammaRest + thread] = Scalar.Fma(gamma.Sum, Log2E, -power) + Scalar.Fma(gamma.Sum, Log2ERest, gamma.Rest * Log2E);
+            gates[GammaRest + thread] = Scalar.Fma(gamma.Sum, GateMath.Log2E, -power) + Scalar.Fma(gamma.Sum, GateMath.Log2ERest, gamma.Rest * GateMath.Log2E);
         }
 
         Group.Barrier();

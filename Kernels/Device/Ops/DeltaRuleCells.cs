@@ -7,7 +7,7 @@ namespace Lean.Kernels.Device;
 /// The delta rule for prompt rows on tensor cores, first of two: what cells of 64 positions need of nothing but their own
 /// rows, all side by side. With γ_i = Σ_{p≤i} g_p inside the cell and D_ip = exp(γ_i − γ_p), for each value head
 /// L_ip = β_i D_ip (k_i·k_p) below the diagonal, T = (I + L)⁻¹, M_ip = D_ip (q_i·k_p) up to it: T β and M, and the gates
-/// e^γ_i and e^(γ_63 − γ_i). Keys and queries get their length, and where products round are one bf16 from then on. All of it goes into the layout of <see cref="DeltaRuleLayout"/>.
+/// e^γ_i and e^(γ_63 − γ_i). Keys and queries get their length, and in the rounded instance are one bf16 from then on. All of it goes into the layout of <see cref="DeltaRuleLayout"/>.
 /// Rows past a sequence's end count as zeros whose gate is 1. A group has a cell and a key head, with all of its value heads.
 /// Source: Yang et al. 2024, section 3.3 (the UT transform).
 /// </summary>
@@ -150,7 +150,7 @@ public static class DeltaRuleCells
         }
     }
 
-    // Rows of keys and queries, a warp's at a time, with length 1 and dk^-½, as two matrices of two terms each.
+    // Rows of keys and queries, a warp's at a time, with length 1 and dk^-½, as two matrices of one term or two.
     private static void Normalise<TTerms>(ArrayView<float> convolved, long queries, int toKeys, int channels, int count, uint memory, int warp, int lane)
         where TTerms : struct, IActivationTerms
     {
@@ -205,6 +205,8 @@ public static class DeltaRuleCells
         for (int step = 0; step < KeyDim / 16; step++)
         {
             uint at = left + DeltaRuleLayout.LeftPlace(sixteen * 16, lane, step, ColumnBytes);
+
+            // Both terms come at once: where there is one, the second is nobody's, and not used.
             U4 high = WarpMatrix.Load(at), low = WarpMatrix.Load(at + TermBytes);
             for (int block = 0; block < Cell / 16; block++)
             {

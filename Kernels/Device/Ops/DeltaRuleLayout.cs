@@ -1,8 +1,9 @@
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// What <see cref="DeltaRuleCells"/> leaves for the walk over the cells, as the tensor cores take it: everything in two bf16
-/// terms, in matrices of 8 × 8 that lie in one piece, 16 bytes a row, as wgmma and ldmatrix read them where they are.
+/// What <see cref="DeltaRuleCells"/> leaves for the walk over the cells, as the tensor cores take it: keys, queries and
+/// triangles in two bf16 terms (of rounded keys and queries the first alone; the place of the second is nobody's), in matrices of 8 × 8 that lie in one
+/// piece, 16 bytes a row, as wgmma and ldmatrix read them where they are.
 /// </summary>
 public static class DeltaRuleLayout
 {
@@ -18,7 +19,7 @@ public static class DeltaRuleLayout
     /// <summary>Bytes of one term of a cell's keys.</summary>
     public const int TermBytes = KeyDim / 8 * ColumnBytes;
 
-    /// <summary>Words of a cell's keys, or of its queries: the first terms, then the second.</summary>
+    /// <summary>Words of a cell's keys, or of its queries: the first terms, then the second, or nothing.</summary>
     public const int VectorWords = 2 * TermBytes / 4;
 
     /// <summary>Words of what a warp takes of a triangle at once, 8 rows by 16 columns: the first terms of eight columns, of the others, then the second.</summary>

@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// <see cref="DeltaRuleScan"/> with wgmma, on Hopper: the same sums in the same order, so the same bits. A group has 64 columns
+/// <see cref="DeltaRuleScan"/> with wgmma, on Hopper: with keys and queries of two terms the same sums in the same order, so the same bits; rounded ones have one. A group has 64 columns
 /// of a head. The first four warps keep Sᵀ in registers, solve for u and go on to the next state; a step's left side is made
 /// while the tensor cores are at the step before. The other four follow with the outputs and have the next cell brought.
 /// The assembler lets products run on, one behind the other, only where nobody touches sums of any product meanwhile, where registers suffice for
@@ -167,7 +167,7 @@ public static class DeltaRuleWalk
 
                 for (int i = 0; i < Eights * 4; i++)
                 {
-                    Accumulators.Set(Recalled + Turned(i), recalled[i]);
+                    Accumulators.Set(Recalled + FromLast(i), recalled[i]);
                 }
 
                 AsyncBarrier.Wait(memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8)), parity);
@@ -268,7 +268,7 @@ public static class DeltaRuleWalk
             WarpGroup.Wait(0);
             for (int i = 0; i < Eights; i++)
             {
-                int first = Solution + Turned(i * 4);
+                int first = Solution + FromLast(i * 4);
                 SharedWords.Store4(solutions + (uint)(i * WalkLayout.PieceBytes), new U4
                 {
                     X = Interop.FloatAsInt(Accumulators.Get(first)),
@@ -281,7 +281,7 @@ public static class DeltaRuleWalk
             WarpGroup.Let(SolutionThere);
             for (int i = 0; i < Eights * 4; i++)
             {
-                x[i] = Scalar.Multiply(SharedWords.Load(ownGates + (uint)((Cell + ((i >> 2) * 8) + (i & 1)) * 4)), Accumulators.Get(Solution + Turned(i)));
+                x[i] = Scalar.Multiply(SharedWords.Load(ownGates + (uint)((Cell + ((i >> 2) * 8) + (i & 1)) * 4)), Accumulators.Get(Solution + FromLast(i)));
             }
 
             for (int i = 0; i < KeyDim / 2; i++)
@@ -390,12 +390,12 @@ public static class DeltaRuleWalk
             int position = Position(i, lane);
             if (position < rows)
             {
-                output[at + (position * stride) + ((i & 2) * 4)] = Accumulators.Get(Recalled + Turned(i));
+                output[at + (position * stride) + ((i & 2) * 4)] = Accumulators.Get(Recalled + FromLast(i));
             }
         }
     }
 
-    // Products of terms, as SplitProducts adds them up; of so many of the right side.
+    // Products of terms, as SplitProducts adds them up; the right side has TTerms of them.
     private static void Add<TTerms>(int first, int columns, U4 high, U4 low, long right, int toSecondTerm, int byColumns, int accumulate)
         where TTerms : struct, IActivationTerms
     {
@@ -407,8 +407,8 @@ public static class DeltaRuleWalk
         }
     }
 
-    // Where the sum of an eight of positions is behind a triangle's product.
-    private static int Turned(int i) => ((Eights - 1 - (i >> 2)) * 4) + (i & 3);
+    // Where sum i of a row of tiles lies after a triangle's product, whose eights of positions come from the last to the first.
+    private static int FromLast(int i) => ((Eights - 1 - (i >> 2)) * 4) + (i & 3);
 
     // The column of a row of tiles 16 × 8 that a thread's sum i lies in.
     private static int Position(int i, int lane) => ((i >> 2) * 8) + ((lane & 3) * 2) + (i & 1);

@@ -1,3 +1,4 @@
+using System.Text;
 using ILGPU;
 using ILGPU.Runtime.Cuda;
 using Lean.Kernels.Compiler;
@@ -74,6 +75,15 @@ public sealed class GateTests : IDisposable
         }
 
         Assert.Contains("begin apart", Assert.Throws<BuildException>(() => Gates.CheckPtx(Kernel("fine"), "sm_90a", text)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_walk_whose_products_begin_apart_is_refused()
+    {
+        string walk = Encoding.UTF8.GetString(KernelArchive.Read("sm_90a", "delta_rule_walk.ptx"));
+        Gates.CheckPtx(Kernel("fine"), "sm_90a", walk);
+        string apart = walk.Replace("{acc64, acc65, acc66, acc67, acc68, acc69, acc70, acc71}", "{acc88, acc89, acc90, acc91, acc92, acc93, acc94, acc95}", StringComparison.Ordinal);
+        Assert.Contains("begin apart", Assert.Throws<BuildException>(() => Gates.CheckPtx(Kernel("fine"), "sm_90a", apart)).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -8,7 +8,7 @@ namespace Lean.Engine.Bench.Ops;
 /// </summary>
 internal sealed class DeltaRuleBench : OpBench
 {
-    // With bf16 activations on Hopper keys and queries of prompts are one bf16; the reference does not round them.
+    // With bf16 activations on Hopper, which alone has a norm that adds up parts, keys and queries of prompts are one bf16 each; the reference does not round them.
     private const double RoundedKeys = 4e-3;
 
     private readonly DeltaRuleShape _heads;
@@ -89,7 +89,7 @@ internal sealed class DeltaRuleBench : OpBench
         Parallel.For(0, sampled.Length, i => check.Exact.PromptDeltaRule.Run(
             one, inputs[i], b.Columns(sampled[i] * each, each), a.Columns(sampled[i] * each, each),
             decay.Rows(sampled[i] * each, each), timeBias.Rows(sampled[i] * each, each), states[i], segment, expected[i]));
-        double allowed = check.Ops is { Activations: DType.BF16, SummedNorm: not null } ? RoundedKeys : SumsInF32;
+        double allowed = _heads.ValueDim % 64 == 0 && check.Ops is { Activations: DType.BF16, SummedNorm: not null } ? RoundedKeys : SumsInF32;
         for (int i = 0; i < sampled.Length; i++)
         {
             check.Close($"key head {sampled[i]}", Data.Own(_y).Columns(sampled[i] * values, values), expected[i], allowed);
