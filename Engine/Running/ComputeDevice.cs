@@ -35,6 +35,11 @@ internal sealed class ComputeDevice : IDisposable
     /// <summary>A stream of a device, with what must live as long.</summary>
     public static ComputeDevice Of(KernelStream stream, params IDisposable[] owned) => new(DeviceKernelSet.Create(stream), threads: 1, owned);
 
+    /// <summary>A stream that somebody else owns.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="activations">What products with bf16 weights take of their rows, f32 or bf16.</param>
+    public static ComputeDevice Of(KernelStream stream, DType activations) => new(DeviceKernelSet.Create(stream, activations), threads: 1);
+
     private static KernelStream Stream(KernelDevice device, bool profiles)
     {
         try

@@ -53,11 +53,12 @@ internal static class PtxArithmetic
         "popc" => static (a, _, _) => (ulong)System.Numerics.BitOperations.PopCount((uint)a),
         "selp" => static (a, b, c) => c != 0 ? a : b,
         "testp" when words[1] == "notanumber" => static (a, _, _) => Bit(float.IsNaN(Float(a))),
+        "cvt" when words is [_, "rzi", "s32", "f32"] => static (a, _, _) => (uint)(int)Float(a),
         "cvt" when words is [_, "rn", "f32", "s32"] => static (a, _, _) => Bits((int)a),
         "cvt" when words is [_, "s32", "s64"] or [_, "u32", "u64"] => static (a, _, _) => (uint)a,
         "cvt" when words is [_, "s64", "s32"] => static (a, _, _) => (ulong)(int)a,
         "cvt" when words is [_, "u64", "u32"] => static (a, _, _) => (uint)a,
-        "cvt" when words is [_, "u16", "u32"] => static (a, _, _) => (ushort)a,
+        "cvt" when words is [_, "s32" or "u32", "u16"] or [_, "u16", "u32"] => static (a, _, _) => (ushort)a,
         "cvt" when words is [_, "rn", "bf16x2", "f32"] => static (a, b, _) => BF16.PackPortable(Float(b), Float(a)),
         // Changes nothing that is copied.
         "createpolicy" => static (_, _, _) => 0,

@@ -14,6 +14,7 @@ internal static class PtxMoves
         return words[0] switch
         {
             "ld" when words[1] == "param" => Parameter(program.Parameter(o[1].Parts[0].Name!), o[1].Parts[0].Offset, first, words[^1] == "b64"),
+            "ld" when words[^1] is "b16" or "u16" => (r, group) => r[first] = MemoryMarshal.Read<ushort>(group.Memory(instruction, r[second], 2)),
             "ld" => Load(instruction, Registers(o[0]), words[^1] == "b64"),
             "mov" when o[0].Parts.Length == 2 => Halves(o[0].Parts[0].Register, o[0].Parts[1].Register, second),
             "mov" when o[1].Parts.Length == 2 => Both(first, o[1].Parts[0].Register, o[1].Parts[1].Register),

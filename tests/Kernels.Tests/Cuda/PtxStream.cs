@@ -40,17 +40,24 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
 
     internal override int Multiprocessors => Processors;
 
-    public override void CopyToDevice(Tensor host, Tensor device) => throw new NotSupportedException();
+    // Its memory is the host's.
+    public override void CopyToDevice(Tensor host, Tensor device) => CopyOnDevice(host, device);
 
-    public override void CopyToHost(Tensor device, Tensor host) => throw new NotSupportedException();
+    public override void CopyToHost(Tensor device, Tensor host) => CopyOnDevice(device, host);
 
-    public override void CopyOnDevice(Tensor source, Tensor target) => throw new NotSupportedException();
+    public override void CopyOnDevice(Tensor source, Tensor target)
+    {
+        Assert.Equal(source.Bytes, target.Bytes);
+        Bytes(source).CopyTo(Bytes(target));
+    }
 
-    public override void Fill(Tensor device, byte value) => throw new NotSupportedException();
+    public override void Fill(Tensor device, byte value) => Bytes(device).Fill(value);
 
-    public override IDeviceEvent Record() => throw new NotSupportedException();
+    public override IDeviceEvent Record() => new Done();
 
-    public override void Wait(IDeviceEvent after) => throw new NotSupportedException();
+    public override void Wait(IDeviceEvent after)
+    {
+    }
 
     public override void Synchronize()
     {
@@ -108,6 +115,25 @@ internal sealed class PtxStream(MatrixUnits units) : KernelStream
         }
 
         machine.Run(groupsX, groupsY);
+    }
+
+    private static unsafe Span<byte> Bytes(in Tensor tensor)
+    {
+        Assert.True(tensor.IsContiguous);
+        return new((void*)tensor.Address, (int)tensor.Bytes);
+    }
+
+    private sealed class Done : IDeviceEvent
+    {
+        public bool IsComplete => true;
+
+        public void Synchronize()
+        {
+        }
+
+        public void Dispose()
+        {
+        }
     }
 
     private sealed class PtxDevice : KernelDevice
