@@ -119,11 +119,11 @@ public static class DeltaRuleWalk
             long values = (((long)segment.Row + (begin * Cell)) * channels) + (2 * keyHeads * KeyDim) + ((long)head * valueDim) + firstColumn;
             if (own == 0)
             {
-                Bring<TTerms>(memory, 0, keys, solving, reading, gates, (prepared * keyHeads) + keyHead, (prepared * heads) + head);
-                BringQueries<TTerms>(memory, queries, (prepared * keyHeads) + keyHead);
+                WalkCopies.Bring<TTerms>(memory, 0, keys, solving, reading, gates, (prepared * keyHeads) + keyHead, (prepared * heads) + head);
+                WalkCopies.BringQueries<TTerms>(memory, queries, (prepared * keyHeads) + keyHead);
             }
 
-            BringValues(memory, 0, convolved, values, channels, segment.Rows - (begin * Cell), own);
+            WalkCopies.BringValues(memory, 0, convolved, values, channels, segment.Rows - (begin * Cell), own);
             for (int cell = 0; cell < end - begin; cell++)
             {
                 int buffer = cell & 1, parity = (cell >> 1) & 1, rows = segment.Rows - ((begin + cell) * Cell);
@@ -137,10 +137,10 @@ public static class DeltaRuleWalk
                 {
                     if (own == 0)
                     {
-                        Bring<TTerms>(memory, buffer ^ 1, keys, solving, reading, gates, (next * keyHeads) + keyHead, (next * heads) + head);
+                        WalkCopies.Bring<TTerms>(memory, buffer ^ 1, keys, solving, reading, gates, (next * keyHeads) + keyHead, (next * heads) + head);
                     }
 
-                    BringValues(memory, buffer ^ 1, convolved, values + ((long)(cell + 1) * Cell * channels), channels, rows - Cell, own);
+                    WalkCopies.BringValues(memory, buffer ^ 1, convolved, values + ((long)(cell + 1) * Cell * channels), channels, rows - Cell, own);
                 }
 
                 AsyncBarrier.Wait(memory + WalkLayout.QueriesCome, cell & 1);
@@ -155,7 +155,7 @@ public static class DeltaRuleWalk
                     WarpGroup.Barrier(Readers);
                     if (own == 0)
                     {
-                        BringQueries<TTerms>(memory, queries, (next * keyHeads) + keyHead);
+                        WalkCopies.BringQueries<TTerms>(memory, queries, (next * keyHeads) + keyHead);
                     }
                 }
 
@@ -177,47 +177,6 @@ public static class DeltaRuleWalk
                 Store(output, ((((long)segment.Row + ((begin + cell) * Cell)) * heads) + head) * valueDim + column, heads * valueDim, rows, lane);
             }
         }
-    }
-
-    // One thread's.
-    private static void Bring<TTerms>(
-        uint memory, int buffer, ArrayView<float> keys, ArrayView<float> solving, ArrayView<float> reading, ArrayView<float> gates, long vectors, long head)
-        where TTerms : struct, IActivationTerms
-    {
-        const int OneTerm = DeltaRuleLayout.TermBytes;
-        uint come = memory + (uint)(WalkLayout.KeysCome + (buffer * 8));
-        AsyncBarrier.ArriveExpecting(come, (TTerms.Count * OneTerm) + WalkLayout.GateBytes);
-        TensorCopy.LoadRun(memory + (uint)(buffer * WalkLayout.KeyBytes), ref keys[vectors * DeltaRuleLayout.VectorWords], TTerms.Count * OneTerm, come);
-        TensorCopy.LoadRun(memory + (uint)(WalkLayout.GatesAt + (buffer * WalkLayout.GateBytes)), ref gates[head * DeltaRuleLayout.GateWords], WalkLayout.GateBytes, come);
-        come = memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8));
-        AsyncBarrier.ArriveExpecting(come, 2 * WalkLayout.TriangleBytes);
-        TensorCopy.LoadRun(
-            memory + (uint)(WalkLayout.SolvingAt + (buffer * WalkLayout.TriangleBytes)), ref solving[head * DeltaRuleLayout.TriangleWords], WalkLayout.TriangleBytes, come);
-        TensorCopy.LoadRun(
-            memory + (uint)(WalkLayout.ReadingAt + (buffer * WalkLayout.TriangleBytes)), ref reading[head * DeltaRuleLayout.TriangleWords], WalkLayout.TriangleBytes, come);
-    }
-
-    private static void BringQueries<TTerms>(uint memory, ArrayView<float> queries, long vectors)
-        where TTerms : struct, IActivationTerms
-    {
-        const int OneTerm = DeltaRuleLayout.TermBytes;
-        AsyncBarrier.ArriveExpecting(memory + WalkLayout.QueriesCome, TTerms.Count * OneTerm);
-        TensorCopy.LoadRun(memory + WalkLayout.QueriesAt, ref queries[vectors * DeltaRuleLayout.VectorWords], TTerms.Count * OneTerm, memory + WalkLayout.QueriesCome);
-    }
-
-    // Rows past the end become zeros.
-    private static void BringValues(uint memory, int buffer, ArrayView<float> convolved, long at, int channels, int rows, int own)
-    {
-        int four = own & 15, line = own >> 4;
-        uint to = memory + (uint)(WalkLayout.ValuesAt + (buffer * WalkLayout.ValueBytes) + (line * WalkLayout.ValueStride) + (four * 16));
-        for (int i = 0; i < Cell / 8; i++)
-        {
-            int row = line + (i * 8);
-            CopyAsync.Sixteen(
-                to + (uint)(i * 8 * WalkLayout.ValueStride), ref convolved[at + ((long)Math.Min(row, rows - 1) * channels) + (four * 4)], row < rows ? 16 : 0);
-        }
-
-        CopyAsync.Arrive(memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8)));
     }
 
     private static void Advance<TTerms>(uint memory, int cells, int warp, int lane, int ownColumn)
