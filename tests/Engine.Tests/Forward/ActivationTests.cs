@@ -113,7 +113,8 @@ public sealed class ActivationTests
     public void A_set_refuses_what_is_no_type_of_activations() =>
         Assert.Contains("f32 or bf16", Assert.Throws<ArgumentException>(() => ReferenceKernels.Create(activations: DType.F16)).Message, StringComparison.Ordinal);
 
-    private static double Distance(ReadOnlySpan<float> expected, ReadOnlySpan<float> found)
+    /// <summary>‖Δ‖/‖expected‖.</summary>
+    internal static double Distance(ReadOnlySpan<float> expected, ReadOnlySpan<float> found)
     {
         double difference = 0, norm = 0;
         for (int i = 0; i < expected.Length; i++)
