@@ -8,6 +8,7 @@ internal sealed record KernelModel(
     int SharedBytes,
     int DynamicBytes,
     int Cluster,
+    bool KeepsRoom,
     Extent Groups,
     Extent GroupsY,
     EquatableArray<ParameterModel> Parameters,

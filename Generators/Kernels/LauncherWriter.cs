@@ -16,7 +16,7 @@ internal static class LauncherWriter
         foreach (KernelEntry kernel in kernels)
         {
             code.Append($"    internal static readonly DeviceKernel {kernel.Name} = new(\n");
-            code.Append($"        {index++}, \"{kernel.Entry}\", \"{kernel.Op}\", {kernel.Threads}, {kernel.SharedBytes}, {kernel.DynamicBytes}, {kernel.Cluster}, \"{kernel.Targets}\", \"{kernel.Views}\");\n\n");
+            code.Append($"        {index++}, \"{kernel.Entry}\", \"{kernel.Op}\", {kernel.Threads}, {kernel.SharedBytes}, {kernel.DynamicBytes}, {kernel.Cluster}, {(kernel.KeepsRoom ? "true" : "false")}, \"{kernel.Targets}\", \"{kernel.Views}\");\n\n");
         }
 
         code.Append("    /// <summary>All kernels by name.</summary>\n");

@@ -53,7 +53,7 @@ internal sealed class ManifestReader
         Check(entry, parameters, groups, groupsY);
         var targets = (Dictionary<string, object?>)json["targets"]!;
         return Result(new KernelModel(
-            entry, String(json, "op"), Number(json, "threads"), Number(json, "sharedBytes"), Number(json, "dynamicBytes"), Number(json, "cluster"), groups, groupsY,
+            entry, String(json, "op"), Number(json, "threads"), Number(json, "sharedBytes"), Number(json, "dynamicBytes"), Number(json, "cluster"), (bool)json["keepsRoom"]!, groups, groupsY,
             new EquatableArray<ParameterModel>([.. parameters]),
             new EquatableArray<string>([.. targets.Keys.OrderBy(t => t, StringComparer.Ordinal)])));
     }

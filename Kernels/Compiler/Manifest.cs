@@ -31,6 +31,7 @@ internal static partial class Manifest
                 json.WriteNumber("sharedBytes", targets.Values.Select(t => t.GetValueOrDefault(kernel.Name)).OfType<CompiledText>().Max(SharedBytes));
                 json.WriteNumber("dynamicBytes", kernel.Cuda?.SharedBytes ?? 0);
                 json.WriteNumber("cluster", kernel.Cluster);
+                json.WriteBoolean("keepsRoom", kernel.Cuda?.KeepsRoom ?? false);
                 json.WriteStartArray("parameters");
                 foreach (KernelParameter parameter in kernel.Parameters)
                 {

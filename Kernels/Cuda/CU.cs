@@ -20,7 +20,7 @@ internal static unsafe partial class CU
     public const uint StreamNonBlocking = 1, EventDisableTiming = 2, HostPortable = 1, HostDeviceMapped = 2;
     public const int CaptureThreadLocal = 1;
     public const int ProgrammaticStreamSerialization = 6;
-    public const int FunctionMaxDynamicSharedBytes = 8, FunctionLargeClusters = 14;
+    public const int FunctionMaxDynamicSharedBytes = 8, FunctionSharedCarveout = 9, FunctionLargeClusters = 14;
     public const int TensorMapF32 = 7, TensorMapBF16 = 9, TensorMapSwizzle128 = 3, TensorMapFetchAsked = 0, TensorMapFetch256 = 3;
 
     private const string Library = DriverLibraries.Cuda;

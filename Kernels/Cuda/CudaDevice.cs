@@ -15,6 +15,9 @@ public sealed unsafe class CudaDevice : KernelDevice
     // Groups of a cluster that every card with clusters runs; more must be allowed.
     private const int PortableCluster = 8;
 
+    // Percent of a multiprocessor's shared memory.
+    private const int AllOfIt = 100;
+
     private readonly nint[] _modules = new nint[DeviceKernels.All.Count];
     private readonly nint[] _functions = new nint[DeviceKernels.All.Count];
     private readonly Func<DeviceKernel, byte[]> _sources;
@@ -204,6 +207,11 @@ public sealed unsafe class CudaDevice : KernelDevice
             if (kernel.DynamicBytes > 0)
             {
                 Check(CU.FunctionSetAttribute(function, CU.FunctionMaxDynamicSharedBytes, kernel.DynamicBytes), $"give {kernel.Entry} {kernel.DynamicBytes:N0} bytes of shared memory");
+            }
+
+            if (kernel.KeepsRoom)
+            {
+                Check(CU.FunctionSetAttribute(function, CU.FunctionSharedCarveout, AllOfIt), $"keep shared memory beside {kernel.Entry}");
             }
 
             if (kernel.Cluster > PortableCluster)

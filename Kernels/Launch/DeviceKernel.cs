@@ -3,9 +3,9 @@ namespace Lean.Kernels;
 /// <summary>A kernel that this binary carries; the build lists them in <see cref="DeviceKernels"/>.</summary>
 public sealed class DeviceKernel
 {
-    internal DeviceKernel(int index, string entry, string op, int threads, int sharedBytes, int dynamicBytes, int cluster, string targets, string views)
+    internal DeviceKernel(int index, string entry, string op, int threads, int sharedBytes, int dynamicBytes, int cluster, bool keepsRoom, string targets, string views)
     {
-        (Index, Entry, Op, Threads, SharedBytes, DynamicBytes, Cluster, Views) = (index, entry, op, threads, sharedBytes, dynamicBytes, cluster, views);
+        (Index, Entry, Op, Threads, SharedBytes, DynamicBytes, Cluster, KeepsRoom, Views) = (index, entry, op, threads, sharedBytes, dynamicBytes, cluster, keepsRoom, views);
         Targets = targets.Split(' ');
     }
 
@@ -26,6 +26,9 @@ public sealed class DeviceKernel
 
     /// <summary>Groups of a cluster, or 0.</summary>
     public int Cluster { get; }
+
+    /// <summary>Whether a multiprocessor sets aside all the shared memory that it has while the kernel runs, for groups of launches behind it.</summary>
+    public bool KeepsRoom { get; }
 
     /// <summary>What it was compiled for: opencl, spirv, sm_80, …</summary>
     public IReadOnlyList<string> Targets { get; }

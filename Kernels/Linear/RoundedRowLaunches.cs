@@ -58,6 +58,18 @@ internal sealed class RoundedRowLaunches(KernelStream stream) : RowLaunches(stre
         }
     }
 
+    public override void Two(int slices, in Tensor x, in Tensor weight, in Tensor output, int groups)
+    {
+        if (slices == 2)
+        {
+            LinearRowsTwoSlices2xRoundedLauncher.Launch(Stream, x, weight, output, groups);
+        }
+        else
+        {
+            LinearRowsTwoSlices8xRoundedLauncher.Launch(Stream, x, weight, output, groups);
+        }
+    }
+
     public override void Terms(in Tensor x, in Tensor terms, int blocks, int groups) =>
         RowTermsRoundedLauncher.Launch(Stream, x, terms, blocks, groups);
 

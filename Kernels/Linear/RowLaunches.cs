@@ -17,6 +17,9 @@ internal abstract class RowLaunches(KernelStream stream)
     /// <summary>The same without anything to add, where a group has room for all its weights; of two or eight slices.</summary>
     public abstract void Whole(int slices, in Tensor x, in Tensor weight, in Tensor output, int groups);
 
+    /// <summary>The same of one row or two.</summary>
+    public abstract void Two(int slices, in Tensor x, in Tensor weight, in Tensor output, int groups);
+
     /// <summary>The rows' terms, for <see cref="Many"/>.</summary>
     public abstract void Terms(in Tensor x, in Tensor terms, int blocks, int groups);
 

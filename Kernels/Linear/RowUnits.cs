@@ -15,6 +15,9 @@ internal sealed class RowUnits
     // The most rows of a tile of LinearRowsFew.
     private const int FewRows = 8;
 
+    // As in LinearRowsTwo.
+    private const long MostTwo = 2;
+
     // As in MixtureRows and MixtureDownRows: gates with their ups, and outputs, that are multiplied at a time.
     private const int MixtureUnit = 4;
     private const int MixtureOutputs = 8;
@@ -191,7 +194,15 @@ internal sealed class RowUnits
             return false;
         }
 
-        _launches.Whole(slices, x, weight, output, groups);
+        if (x.Shape[0] <= MostTwo && _stream.MatrixUnits == MatrixUnits.WarpGroup)
+        {
+            _launches.Two(slices, x, weight, output, (int)long.Min(outputs, _stream.Multiprocessors));
+        }
+        else
+        {
+            _launches.Whole(slices, x, weight, output, groups);
+        }
+
         return true;
     }
 

@@ -58,6 +58,18 @@ internal sealed class SplitRowLaunches(KernelStream stream) : RowLaunches(stream
         }
     }
 
+    public override void Two(int slices, in Tensor x, in Tensor weight, in Tensor output, int groups)
+    {
+        if (slices == 2)
+        {
+            LinearRowsTwoSlices2xLauncher.Launch(Stream, x, weight, output, groups);
+        }
+        else
+        {
+            LinearRowsTwoSlices8xLauncher.Launch(Stream, x, weight, output, groups);
+        }
+    }
+
     public override void Terms(in Tensor x, in Tensor terms, int blocks, int groups) =>
         RowTermsLauncher.Launch(Stream, x, terms, blocks, groups);
 

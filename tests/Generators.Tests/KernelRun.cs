@@ -12,7 +12,7 @@ internal sealed class KernelRun
     private const string Vocabulary = """
         using Lean.Tensors;
         namespace Lean.Kernels;
-        public sealed class DeviceKernel { internal DeviceKernel(int i, string e, string o, int t, int s, int d, int c, string g, string v) { } }
+        public sealed class DeviceKernel { internal DeviceKernel(int i, string e, string o, int t, int s, int d, int c, bool k, string g, string v) { } }
         internal readonly struct KernelArgument
         {
             public static KernelArgument View(in Tensor t) => default;
@@ -87,7 +87,7 @@ internal sealed class KernelRun
     /// <summary>A kernel with x [T, H] and y [T, H] and what else is given.</summary>
     public static string Kernel(string entry = "scale", string groups = "T", string threads = "256", string more = "") => $$"""
         {
-          "entry": "{{entry}}", "op": "scale", "threads": {{threads}}, "groups": "{{groups}}", "groupsY": "1", "sharedBytes": 0, "dynamicBytes": 0, "cluster": 0,
+          "entry": "{{entry}}", "op": "scale", "threads": {{threads}}, "groups": "{{groups}}", "groupsY": "1", "sharedBytes": 0, "dynamicBytes": 0, "cluster": 0, "keepsRoom": false,
           "parameters": [
             { "name": "x", "type": "view", "element": "f32", "shape": "T, H", "optional": false },
             { "name": "y", "type": "view", "element": "f32", "shape": "T, H", "optional": false }{{more}}

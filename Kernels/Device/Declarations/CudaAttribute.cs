@@ -19,4 +19,10 @@ public sealed class CudaAttribute(string target) : Attribute
     /// 1 is what passing registers between warp groups needs.
     /// </summary>
     public int GroupsTogether { get; init; } = 1;
+
+    /// <summary>
+    /// Whether a multiprocessor sets aside all the shared memory that it has while the kernel runs, though its groups take less, so that those of
+    /// launches behind it find room beside them: what is set aside changes only where nothing runs.
+    /// </summary>
+    public bool KeepsRoom { get; init; }
 }

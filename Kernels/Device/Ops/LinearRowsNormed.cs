@@ -52,7 +52,7 @@ public static class LinearRowsNormed
     [Kernel("linear_rows_normed", RowProducts.Threads, groups: "*", Unroll = true)]
     [Instance("", typeof(SplitTerms))]
     [Instance("rounded", typeof(SingleTerm))]
-    [Cuda("sm_80", SharedBytes = WeightBytes + (MostRows * (TermBytes + SumBytes)), GroupsTogether = 2)]
+    [Cuda("sm_80", SharedBytes = WeightBytes + (MostRows * (TermBytes + SumBytes)), GroupsTogether = 3, KeepsRoom = true)]
     public static void Run<TTerms>(
         [Shape("T", "2048")] ArrayView<float> residual,
         [Shape("T", "2048", Optional = true)] ArrayView<float> delta,
@@ -71,7 +71,8 @@ public static class LinearRowsNormed
     {
         var x = new float[Eight];
         var w = new float[Eight];
-        var terms = new uint[RowStream.Depth * Eight];
+        var added = new float[Eight];
+        var terms = new uint[RowStream.Depth * 4];
         DependentLaunch.Allow();
         ArrayView<float> sums = SharedMemory.Allocate<float>(Sums);
         uint memory = CudaShared.Base(), write = RowStream.Write(memory), read = RowStream.Read(memory);
@@ -82,12 +83,8 @@ public static class LinearRowsNormed
 
         // Weights are nobody's output: they may come while the kernel before this one still runs.
         long start = (long)Math.Min(first, outputs - 1) * Width;
-        for (int part = 0; part < RowStream.Parts; part++)
-        {
-            RowStream.Bring(write, part, 0, Side, weight, start, last - first, begin + (part * RowStream.PartBlocks), Width, isOnce: true);
-            CopyAsync.Commit();
-        }
-
+        RowStream.Bring(write, 0, 0, Side, weight, start, last - first, begin, Width, isOnce: true);
+        CopyAsync.Commit();
         RowNorm.Load(w, Parts, norm, 0);
         DependentLaunch.Wait();
         for (int t = 0; t < rows; t++)
@@ -96,7 +93,23 @@ public static class LinearRowsNormed
             RowNorm.Load(x, Parts, residual, row);
             if (delta.Length > 0)
             {
-                RowNorm.Add(x, Parts, delta, row);
+                RowNorm.Load(added, Parts, delta, row);
+            }
+
+            if (t == 0)
+            {
+                // Behind the row, so that it need not wait for them, and before it is there, so that memory need not either. What is asked for before the
+                // kernel before this one has ended delays its end: that waits for all that is on its way.
+                RowStream.Bring(write, 1, 0, Side, weight, start, last - first, begin + RowStream.PartBlocks, Width, isOnce: true);
+                CopyAsync.Commit();
+            }
+
+            if (delta.Length > 0)
+            {
+                for (int i = 0; i < Eight; i++)
+                {
+                    x[i] += added[i];
+                }
             }
 
             float shrink = 1, sum = RowNorm.Squares(x, Parts, squares + (uint)(t * SumBytes), 1);
@@ -133,30 +146,29 @@ public static class LinearRowsNormed
 
         Group.Barrier();
 
-        // This lane's terms, for all outputs. Rows past the end repeat the last one and are not stored.
-        uint own = split + (uint)((Math.Min(lane >> 2, rows - 1) * TermBytes) + (begin * OneRow.BlockBytes) + ((lane & 3) * 16));
+        // This lane's terms, for all outputs: of a row's terms each is a column. Columns past the end repeat the last row's and are not stored.
+        uint own = split + (uint)((Math.Min(lane >> (TTerms.Count + 1), rows - 1) * TermBytes) + (begin * OneRow.BlockBytes) + ((lane & 3) * 16));
+        own += (uint)(((lane >> 2) & (TTerms.Count - 1)) * (OneRow.BlockBytes / 2));
         for (int b = 0; b < RowStream.Depth; b++)
         {
-            Words(terms, b * Eight, CudaShared.Load4(own + (uint)(b * OneRow.BlockBytes)));
-            if (TTerms.Count == 2)
-            {
-                Words(terms, (b * Eight) + 4, CudaShared.Load4(own + (uint)((b * OneRow.BlockBytes) + (OneRow.BlockBytes / 2))));
-            }
+            U4 block = CudaShared.Load4(own + (uint)(b * OneRow.BlockBytes));
+            terms[b * 4] = block.X;
+            terms[(b * 4) + 1] = block.Y;
+            terms[(b * 4) + 2] = block.Z;
+            terms[(b * 4) + 3] = block.W;
         }
 
         int left = 0, pending = first;
         for (int unit = first; unit < last; unit += Side)
         {
             Accumulators.Clear4(0);
-            Accumulators.Clear4(4);
             start = (long)Math.Min(unit + Side, outputs - 1) * Width;
             for (int part = 0; part < RowStream.Parts; part++)
             {
                 RowStream.Ready();
                 for (int b = 0; b < RowStream.PartBlocks; b++)
                 {
-                    int at = ((part * RowStream.PartBlocks) + b) * Eight;
-                    RowStream.Multiply<TTerms>(0, read, part, b, RowStream.Words(terms, at), RowStream.Words(terms, at + ((TTerms.Count - 1) * 4)));
+                    RowStream.MultiplyTerms(0, read, part, b, RowStream.Words(terms, ((part * RowStream.PartBlocks) + b) * 4));
                 }
 
                 Lanes.Together();
@@ -164,7 +176,7 @@ public static class LinearRowsNormed
                 CopyAsync.Commit();
             }
 
-            LinearRowsFew.Leave(sums, ((left * RowProducts.Warps) + warp) * padded * Side, rows);
+            Leave<TTerms>(sums, ((left * RowProducts.Warps) + warp) * padded * Side, rows);
             left++;
             if (left == rounds || unit + Side >= last)
             {
@@ -186,11 +198,21 @@ public static class LinearRowsNormed
         CopyAsync.Wait(0);
     }
 
-    private static void Words(uint[] to, int at, U4 four)
+    // This lane's sums, of outputs l / 4 and l / 4 + 8: both columns of row l & 3, or one each of two rows.
+    private static void Leave<TTerms>(ArrayView<float> sums, int from, int rows)
+        where TTerms : struct, IActivationTerms
     {
-        to[at] = four.X;
-        to[at + 1] = four.Y;
-        to[at + 2] = four.Z;
-        to[at + 3] = four.W;
+        int row = (Group.IdxX & 3) * (3 - TTerms.Count), at = from + (row * Side) + ((Group.IdxX & 31) >> 2);
+        if (row < rows)
+        {
+            sums[at] = TTerms.Count == 2 ? Accumulators.Get(0) + Accumulators.Get(1) : Accumulators.Get(0);
+            sums[at + Eight] = TTerms.Count == 2 ? Accumulators.Get(2) + Accumulators.Get(3) : Accumulators.Get(2);
+        }
+
+        if (TTerms.Count == 1 && row + 1 < rows)
+        {
+            sums[at + Side] = Accumulators.Get(1);
+            sums[at + Side + Eight] = Accumulators.Get(3);
+        }
     }
 }

@@ -12,9 +12,11 @@ public static class LinearRowsWhole
 {
     private const int Eight = 8;
 
-    // Chunks of a slice, and parts of them all.
+    // Chunks of a slice.
     private const int Chunks = 2;
-    private const int Parts = Chunks * RowStream.Parts;
+
+    /// <summary>Parts of a slice.</summary>
+    internal const int Parts = Chunks * RowStream.Parts;
 
     /// <summary>output[t, n] = Σ_k x[t, k] · weight[n, k].</summary>
     /// <param name="x">f32; rows begin at multiples of 16 bytes.</param>
@@ -50,14 +52,9 @@ public static class LinearRowsWhole
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, line = warp / TSlices.Count * Eight;
         int first = RowStream.Begin(outputs, Grid.IdxX), count = RowStream.Begin(outputs, Grid.IdxX + 1) - first;
         int begin = RowProducts.Begin<TSlices>(inputs), blocks = RowProducts.End<TSlices>(inputs) - begin;
-        long start = (long)Math.Min(first + line, outputs - 1) * inputs;
-
-        // A slice that is shorter brings nothing, rather than what another warp has.
         for (int part = 0; part < Parts; part++)
         {
-            int block = part * RowStream.PartBlocks;
-            RowStream.Bring(write, part / 2, part % 2 * Eight, Eight, weight, start, block < blocks ? count - line : 0, begin + block, inputs, isOnce: true);
-            CopyAsync.Commit();
+            Ask(write, part, weight, (long)Math.Min(first + line, outputs - 1) * inputs, count - line, begin, blocks, inputs);
         }
 
         // Rows past the end repeat the last one and are not stored.
@@ -88,13 +85,43 @@ public static class LinearRowsWhole
         sums[place] = Accumulators.Get(0) + Accumulators.Get(4);
         sums[place + Eight] = Accumulators.Get(1) + Accumulators.Get(5);
         Group.Barrier();
+        Join<TSlices>(sums, output, rows, outputStride, first, count, Eight);
+    }
+
+    /// <summary>Asks for a part of the weights of a warp's outputs and slice; of a slice that is shorter nothing is read, rather than what another warp has.</summary>
+    /// <param name="write">This lane's place, <see cref="RowStream.Write"/>.</param>
+    /// <param name="part">The part, a constant.</param>
+    /// <param name="weight">bf16.</param>
+    /// <param name="start">Where the first output's weights begin.</param>
+    /// <param name="count">Outputs that there are.</param>
+    /// <param name="begin">The slice's first block.</param>
+    /// <param name="blocks">Its blocks.</param>
+    /// <param name="inputs">K.</param>
+    internal static void Ask(uint write, int part, ArrayView<ushort> weight, long start, int count, int begin, int blocks, int inputs)
+    {
+        int block = part * RowStream.PartBlocks;
+        RowStream.Bring(write, part / 2, part % 2 * Eight, Eight, weight, start, block < blocks ? count : 0, begin + block, inputs, isOnce: true);
+        CopyAsync.Commit();
+    }
+
+    /// <summary>Adds the slices of each of a group's outputs, in their order.</summary>
+    /// <param name="sums">What each warp has left: eight outputs of so many rows.</param>
+    /// <param name="output">f32.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="outputStride">Elements from a row to the next.</param>
+    /// <param name="first">The group's first output.</param>
+    /// <param name="count">How many it has.</param>
+    /// <param name="warpRows">Rows that a warp has left.</param>
+    internal static void Join<TSlices>(ArrayView<float> sums, ArrayView<float> output, int rows, int outputStride, int first, int count, int warpRows)
+        where TSlices : struct, ISlices
+    {
         if (Group.IdxX < count * rows)
         {
-            int n = Group.IdxX % count, t = Group.IdxX / count, at = (n / Eight * TSlices.Count * Eight * Eight) + (t * Eight) + (n % Eight);
+            int n = Group.IdxX % count, t = Group.IdxX / count, at = (n / Eight * TSlices.Count * warpRows * Eight) + (t * Eight) + (n % Eight);
             float sum = sums[at];
             for (int slice = 1; slice < TSlices.Count; slice++)
             {
-                sum += sums[at + (slice * Eight * Eight)];
+                sum += sums[at + (slice * warpRows * Eight)];
             }
 
             output[((long)t * outputStride) + first + n] = sum;

@@ -63,7 +63,7 @@ public static class RouterRows
     /// <param name="renormalise">Not 0 where the weights are divided by their sum.</param>
     [Kernel("router_rows_few", Threads, groups: "*", Unroll = true)]
     [Instance("", typeof(UpTo256Experts), Cluster = Groups)]
-    [Cuda("sm_90a", SharedBytes = FewBytes, GroupsTogether = 2)]
+    [Cuda("sm_90a", SharedBytes = FewBytes, GroupsTogether = 2, KeepsRoom = true)]
     public static void Few<TExperts>(
         [Shape("T", "2048")] ArrayView<float> residual,
         [Shape("T", "2048", Optional = true)] ArrayView<float> delta,
@@ -89,7 +89,7 @@ public static class RouterRows
     /// <summary>The same of up to 512 experts.</summary>
     [Kernel("router_rows_many", Threads, groups: "*", Unroll = true)]
     [Instance("", typeof(UpTo512Experts), Cluster = Groups)]
-    [Cuda("sm_90a", SharedBytes = ManyBytes)]
+    [Cuda("sm_90a", SharedBytes = ManyBytes, KeepsRoom = true)]
     public static void Many<TExperts>(
         [Shape("T", "2048")] ArrayView<float> residual,
         [Shape("T", "2048", Optional = true)] ArrayView<float> delta,
