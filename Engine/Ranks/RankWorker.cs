@@ -42,7 +42,8 @@ internal sealed class RankWorker : IDisposable
     public void Run(int number, RankStep step, in StepImage image, ReadOnlySpan<StepFrame> frames, ref IDeviceEvent? mark)
     {
         _peers.Begin(_before + number, step);
-        StepOutput output = _runner.Run(image, frames.IsEmpty ? _own : frames[0].Results);
+        Arena? lasting = frames.IsEmpty ? null : frames[0].Results;
+        StepOutput output = _runner.Run(image, lasting ?? _own, lasting);
         if (_results is not null)
         {
             _runner.Wait();

@@ -90,7 +90,7 @@ internal sealed class ModelRunner : IStepRunner
     public void Submit(ReadOnlySpan<StepFrame> step)
     {
         StepFrame frame = step[0];
-        frame.Output = Run(frame.Image, frame.Results);
+        frame.Output = Run(frame.Image, frame.Results, frame.Results);
         if (StepsAhead > 0)
         {
             frame.Done = _transfers.Mark(frame.Done);
@@ -100,8 +100,9 @@ internal sealed class ModelRunner : IStepRunner
     /// <summary>Queues a step. With ranks, it takes part in all collectives of the step that the ranks have begun, with what rows it has.</summary>
     /// <param name="image">The step, which must not change until its work is done.</param>
     /// <param name="results">The host's memory for what comes of it, begun anew.</param>
+    /// <param name="room">The same where it stays as it is until the step's work is done, for what the step brings to the device; else null.</param>
     /// <returns>What comes of it, on the host, to be read once the work is done.</returns>
-    public StepOutput Run(in StepImage image, Arena results)
+    public StepOutput Run(in StepImage image, Arena results, Arena? room)
     {
         _arena.Begin();
         foreach (StateCopy restore in image.Cuts.Restores)
@@ -110,9 +111,8 @@ internal sealed class ModelRunner : IStepRunner
         }
 
         // The device works through its queue in order, so its memory serves one step after the other; the host's does not.
-        _planned = _transfers.ToDevice(image.Batch, _arena);
-        _sampling = _transfers.ToDevice(image.Sampling, _arena);
         results.Begin();
+        (_planned, _sampling) = _transfers.ToDevice(image, _arena, room);
         if (_acceptance is not null)
         {
             Tensor choices = results.Like(image.Batch.OutputRows);

@@ -10,6 +10,7 @@ namespace Lean.Engine.Running;
 /// </summary>
 internal sealed class Transfers(KernelSet ops) : IDisposable
 {
+    private readonly Parcel _parcel = new();
     private readonly Arena _host = ops.Stream is { } stream ? new Arena(stream.Device.AllocateOnHost, stream) : new Arena();
 
     /// <summary>The ops whose memory this is about.</summary>
@@ -112,50 +113,75 @@ internal sealed class Transfers(KernelSet ops) : IDisposable
     }
 
     /// <summary>A planned step as the ops see it.</summary>
-    public PlannedBatch ToDevice(in PlannedBatch batch, Arena arena) => ops.Stream is null ? batch : batch with
-    {
-        Planned = ToDevice(batch.Planned, arena),
-        Text = ToDevice(batch.Text, arena),
-        Blocks = ToDevice(batch.Blocks, arena),
-        OutputRows = ToDevice(batch.OutputRows, arena),
-        OutputSegments = ToDevice(batch.OutputSegments, arena),
-        Entries = ToDevice(batch.Entries, arena),
-        Following = ToDevice(batch.Following, arena),
-        DraftBlocks = ToDevice(batch.DraftBlocks, arena),
-        StateSegments = ToDevice(batch.StateSegments, arena),
-        LaterPieces = ToDevice(batch.LaterPieces, arena),
-    };
-
-    /// <summary>How tokens are chosen, as the ops see it.</summary>
-    public SamplingRows ToDevice(in SamplingRows rows, Arena arena)
+    /// <param name="batch">The step.</param>
+    /// <param name="arena">Where copies go.</param>
+    /// <param name="room">See <see cref="Parcel.Send"/>.</param>
+    public PlannedBatch ToDevice(in PlannedBatch batch, Arena arena, Arena? room = null)
     {
         if (ops.Stream is null)
         {
-            return rows;
+            return batch;
         }
 
+        PlannedBatch copy = batch with
+        {
+            Planned = Add(batch.Planned, arena),
+            Text = Add(batch.Text, arena),
+            Blocks = Add(batch.Blocks, arena),
+            OutputRows = Add(batch.OutputRows, arena),
+            OutputSegments = Add(batch.OutputSegments, arena),
+            Entries = Add(batch.Entries, arena),
+            Following = Add(batch.Following, arena),
+            DraftBlocks = Add(batch.DraftBlocks, arena),
+            StateSegments = Add(batch.StateSegments, arena),
+            LaterPieces = Add(batch.LaterPieces, arena),
+        };
+        _parcel.Send(ops.Queue, room);
+        return copy;
+    }
+
+    /// <summary>The same of a step and of how its tokens are chosen.</summary>
+    /// <param name="image">Both.</param>
+    /// <param name="arena">Where copies go.</param>
+    /// <param name="room">See <see cref="Parcel.Send"/>.</param>
+    public (PlannedBatch Batch, SamplingRows Sampling) ToDevice(in StepImage image, Arena arena, Arena? room)
+    {
+        if (ops.Stream is null)
+        {
+            return (image.Batch, image.Sampling);
+        }
+
+        // Sent with the batch.
+        SamplingRows sampling = Add(image.Sampling, arena);
+        return (ToDevice(image.Batch, arena, room), sampling);
+    }
+
+    public void Dispose() => _host.Dispose();
+
+    private SamplingRows Add(in SamplingRows rows, Arena arena)
+    {
         LogitAdjustments a = rows.Adjustments;
         return rows with
         {
-            Rows = ToDevice(rows.Rows, arena),
-            Settings = ToDevice(rows.Settings, arena),
-            TopK = ToDevice(rows.TopK, arena),
-            Seeds = ToDevice(rows.Seeds, arena),
-            TokenRows = ToDevice(rows.TokenRows, arena),
-            Listed = ToDevice(rows.Listed, arena),
-            Masked = ToDevice(rows.Masked, arena),
-            Masks = ToDevice(rows.Masks, arena),
+            Rows = Add(rows.Rows, arena),
+            Settings = Add(rows.Settings, arena),
+            TopK = Add(rows.TopK, arena),
+            Seeds = Add(rows.Seeds, arena),
+            TokenRows = Add(rows.TokenRows, arena),
+            Listed = Add(rows.Listed, arena),
+            Masked = Add(rows.Masked, arena),
+            Masks = Add(rows.Masks, arena),
             Adjustments = !rows.Adjusts ? default : a with
             {
-                BiasStarts = ToDevice(a.BiasStarts, arena),
-                Biased = ToDevice(a.Biased, arena),
-                Biases = ToDevice(a.Biases, arena),
-                SeenStarts = ToDevice(a.SeenStarts, arena),
-                Seen = ToDevice(a.Seen, arena),
-                Penalties = ToDevice(a.Penalties, arena),
+                BiasStarts = Add(a.BiasStarts, arena),
+                Biased = Add(a.Biased, arena),
+                Biases = Add(a.Biases, arena),
+                SeenStarts = Add(a.SeenStarts, arena),
+                Seen = Add(a.Seen, arena),
+                Penalties = Add(a.Penalties, arena),
             },
         };
     }
 
-    public void Dispose() => _host.Dispose();
+    private Tensor Add(Tensor host, Arena arena) => host.IsEmpty ? host : _parcel.Add(host, arena);
 }
