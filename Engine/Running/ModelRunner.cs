@@ -21,6 +21,7 @@ internal sealed class ModelRunner : IStepRunner
     private readonly Tensor _outcome; // i32 [2 + drafts, sequences]: what the last step chose and drafted, for the next
     private readonly Drafter? _drafter;
     private readonly ForcedAcceptance? _acceptance;
+    private readonly Arena? _choices;
     private readonly StepGraphs? _graphs;
     private readonly Func<StepOutput> _compute;
     private PlannedBatch _planned;
@@ -39,6 +40,7 @@ internal sealed class ModelRunner : IStepRunner
     {
         CheckDrafts(model, plan);
         (_model, _ops, _sampler, _acceptance) = (model, ops, new Sampler(ops, model.VocabularyPeers), acceptance);
+        _choices = acceptance is null ? null : new Arena();
         StepsAhead = stepsAhead ?? (ops.Stream is { RunsAhead: true } ? 1 : 0);
         _caches = new ModelCaches(ops, model.Config, mtpLayers: plan.RunsHead ? 1 : 0, plan.Blocks, plan.States + plan.Snapshots);
         var outcome = new Shape(2 + plan.Drafts, plan.Slots);
@@ -98,7 +100,7 @@ internal sealed class ModelRunner : IStepRunner
     }
 
     /// <summary>Queues a step. With ranks, it takes part in all collectives of the step that the ranks have begun, with what rows it has.</summary>
-    /// <param name="image">The step, which must not change until its work is done.</param>
+    /// <param name="image">The step, which must not change until its work is done where there is no room.</param>
     /// <param name="results">The host's memory for what comes of it, begun anew.</param>
     /// <param name="room">The same where it stays as it is until the step's work is done, for what the step brings to the device; else null.</param>
     /// <returns>What comes of it, on the host, to be read once the work is done.</returns>
@@ -115,7 +117,9 @@ internal sealed class ModelRunner : IStepRunner
         (_planned, _sampling) = _transfers.ToDevice(image, _arena, room);
         if (_acceptance is not null)
         {
-            Tensor choices = results.Like(image.Batch.OutputRows);
+            // No pinned memory: the copy is done with it at once.
+            _choices!.Begin();
+            Tensor choices = _choices.Like(image.Batch.OutputRows);
             _acceptance.Fill(image.Batch.Entries, choices);
             _forced = _transfers.ToDevice(choices, _arena);
         }
@@ -178,6 +182,7 @@ internal sealed class ModelRunner : IStepRunner
         _arena.Dispose();
         _drafter?.Dispose();
         _outcomes.Dispose();
+        _choices?.Dispose();
         _transfers.Dispose();
         _caches.Dispose();
     }

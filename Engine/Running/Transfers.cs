@@ -113,34 +113,19 @@ internal sealed class Transfers(KernelSet ops) : IDisposable
     }
 
     /// <summary>A planned step as the ops see it.</summary>
-    /// <param name="batch">The step.</param>
-    /// <param name="arena">Where copies go.</param>
-    /// <param name="room">See <see cref="Parcel.Send"/>.</param>
-    public PlannedBatch ToDevice(in PlannedBatch batch, Arena arena, Arena? room = null)
+    public PlannedBatch ToDevice(in PlannedBatch batch, Arena arena)
     {
         if (ops.Stream is null)
         {
             return batch;
         }
 
-        PlannedBatch copy = batch with
-        {
-            Planned = Add(batch.Planned, arena),
-            Text = Add(batch.Text, arena),
-            Blocks = Add(batch.Blocks, arena),
-            OutputRows = Add(batch.OutputRows, arena),
-            OutputSegments = Add(batch.OutputSegments, arena),
-            Entries = Add(batch.Entries, arena),
-            Following = Add(batch.Following, arena),
-            DraftBlocks = Add(batch.DraftBlocks, arena),
-            StateSegments = Add(batch.StateSegments, arena),
-            LaterPieces = Add(batch.LaterPieces, arena),
-        };
-        _parcel.Send(ops.Queue, room);
+        PlannedBatch copy = Add(batch, arena);
+        _parcel.Send(ops.Queue, room: null);
         return copy;
     }
 
-    /// <summary>The same of a step and of how its tokens are chosen.</summary>
+    /// <summary>A planned step, and how its tokens are chosen, as the ops see them.</summary>
     /// <param name="image">Both.</param>
     /// <param name="arena">Where copies go.</param>
     /// <param name="room">See <see cref="Parcel.Send"/>.</param>
@@ -151,12 +136,26 @@ internal sealed class Transfers(KernelSet ops) : IDisposable
             return (image.Batch, image.Sampling);
         }
 
-        // Sent with the batch.
-        SamplingRows sampling = Add(image.Sampling, arena);
-        return (ToDevice(image.Batch, arena, room), sampling);
+        (PlannedBatch, SamplingRows) copies = (Add(image.Batch, arena), Add(image.Sampling, arena));
+        _parcel.Send(ops.Queue, room);
+        return copies;
     }
 
     public void Dispose() => _host.Dispose();
+
+    private PlannedBatch Add(in PlannedBatch batch, Arena arena) => batch with
+    {
+        Planned = Add(batch.Planned, arena),
+        Text = Add(batch.Text, arena),
+        Blocks = Add(batch.Blocks, arena),
+        OutputRows = Add(batch.OutputRows, arena),
+        OutputSegments = Add(batch.OutputSegments, arena),
+        Entries = Add(batch.Entries, arena),
+        Following = Add(batch.Following, arena),
+        DraftBlocks = Add(batch.DraftBlocks, arena),
+        StateSegments = Add(batch.StateSegments, arena),
+        LaterPieces = Add(batch.LaterPieces, arena),
+    };
 
     private SamplingRows Add(in SamplingRows rows, Arena arena)
     {

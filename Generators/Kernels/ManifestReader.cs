@@ -53,7 +53,7 @@ internal sealed class ManifestReader
         Check(entry, parameters, groups, groupsY);
         var targets = (Dictionary<string, object?>)json["targets"]!;
         return Result(new KernelModel(
-            entry, String(json, "op"), Number(json, "threads"), Number(json, "sharedBytes"), Number(json, "dynamicBytes"), Number(json, "cluster"), (bool)json["keepsRoom"]!, groups, groupsY,
+            entry, String(json, "op"), Number(json, "threads"), Number(json, "sharedBytes"), Number(json, "dynamicBytes"), Number(json, "cluster"), Flag(json, "keepsRoom"), groups, groupsY,
             new EquatableArray<ParameterModel>([.. parameters]),
             new EquatableArray<string>([.. targets.Keys.OrderBy(t => t, StringComparer.Ordinal)])));
     }
@@ -156,6 +156,8 @@ internal sealed class ManifestReader
     private static string String(Dictionary<string, object?> json, string name) => (string)json[name]!;
 
     private static string? Text(Dictionary<string, object?> json, string name) => json.TryGetValue(name, out object? value) ? (string?)value : null;
+
+    private static bool Flag(Dictionary<string, object?> json, string name) => (bool)json[name]!;
 
     private static int Number(Dictionary<string, object?> json, string name) => (int)(double)json[name]!;
 }

@@ -10,7 +10,7 @@ internal sealed unsafe class CudaCopies(CudaDevice device) : IDisposable
 {
     private PinnedRing? _staging;
 
-    /// <summary>Queues a copy of <paramref name="host"/>, whose memory may change when this returns.</summary>
+    /// <summary>Queues a copy of <paramref name="host"/>, whose memory may change when this returns unless it is pinned.</summary>
     public void ToDevice(Tensor host, Tensor target, nint stream)
     {
         CheckSame(host, target);

@@ -10,6 +10,8 @@ internal sealed class NormedLinearDevice(KernelStream stream, DType activations)
     // As in Kernels/Device/Ops/LinearRowsNormed.cs.
     private const long MostRows = 2;
     private const long Width = 2048;
+
+    // That a multiprocessor has shared memory for.
     private const int GroupsTogether = 2;
 
     public override bool Takes(long rows, long promptRows, LinearWeight weight) =>

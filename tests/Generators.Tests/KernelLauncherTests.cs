@@ -99,6 +99,16 @@ public sealed class KernelLauncherTests
     public void LEAN017_a_row_stride_names_a_view() =>
         Check(KernelRun.Of(KernelRun.Kernel(more: """, { "name": "s", "type": "i32", "rowStride": "q" }""")), "LEAN017", "row stride of 'q'");
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_list_says_who_keeps_room(bool keepsRoom)
+    {
+        var run = new KernelRun(KernelRun.Of(KernelRun.Kernel(keepsRoom: keepsRoom)));
+        Assert.Contains($"256, 0, 0, 0, {(keepsRoom ? "true" : "false")}, \"opencl\"", run.Generated["Lean.Kernels.DeviceKernels.g.cs"], StringComparison.Ordinal);
+        Assert.Empty(run.CompilerMessages);
+    }
+
     [Fact]
     public void A_kernel_with_an_error_gets_no_launcher_and_the_others_do()
     {

@@ -85,9 +85,9 @@ internal sealed class KernelRun
     public static string Of(params string[] kernels) => $$"""{ "kernels": [ {{string.Join(", ", kernels)}} ] }""";
 
     /// <summary>A kernel with x [T, H] and y [T, H] and what else is given.</summary>
-    public static string Kernel(string entry = "scale", string groups = "T", string threads = "256", string more = "") => $$"""
+    public static string Kernel(string entry = "scale", string groups = "T", string threads = "256", string more = "", bool keepsRoom = false) => $$"""
         {
-          "entry": "{{entry}}", "op": "scale", "threads": {{threads}}, "groups": "{{groups}}", "groupsY": "1", "sharedBytes": 0, "dynamicBytes": 0, "cluster": 0, "keepsRoom": false,
+          "entry": "{{entry}}", "op": "scale", "threads": {{threads}}, "groups": "{{groups}}", "groupsY": "1", "sharedBytes": 0, "dynamicBytes": 0, "cluster": 0, "keepsRoom": {{(keepsRoom ? "true" : "false")}},
           "parameters": [
             { "name": "x", "type": "view", "element": "f32", "shape": "T, H", "optional": false },
             { "name": "y", "type": "view", "element": "f32", "shape": "T, H", "optional": false }{{more}}

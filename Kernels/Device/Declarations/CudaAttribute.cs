@@ -16,7 +16,7 @@ public sealed class CudaAttribute(string target) : Attribute
 
     /// <summary>
     /// Groups that a multiprocessor should hold together: the assembler gives each thread no more registers than that allows.
-    /// 1 is what passing registers between warp groups needs.
+    /// 1 is what passing registers between warp groups needs. Where shared memory holds fewer, what is left is for the launch behind.
     /// </summary>
     public int GroupsTogether { get; init; } = 1;
 

@@ -81,7 +81,7 @@ public static class LinearRowsNormed
         int first = RowStream.Begin(outputs, Grid.IdxX), last = RowStream.Begin(outputs, Grid.IdxX + 1);
         int begin = warp * RowStream.Depth, padded = rows <= 1 ? 1 : 2, rounds = MostRows / padded;
 
-        // Weights are nobody's output: they may come while the kernel before this one still runs.
+        // Weights are nobody's output: the first part may come while the kernel before this one still runs.
         long start = (long)Math.Min(first, outputs - 1) * Width;
         RowStream.Bring(write, 0, 0, Side, weight, start, last - first, begin, Width, isOnce: true);
         CopyAsync.Commit();
@@ -98,8 +98,8 @@ public static class LinearRowsNormed
 
             if (t == 0)
             {
-                // Behind the row, so that it need not wait for them, and before it is there, so that memory need not either. What is asked for before the
-                // kernel before this one has ended delays its end: that waits for all that is on its way.
+                // The second part behind the row's loads, which go first so, and before they are used, so that memory stays busy. Asked for before the wait, it
+                // would delay it: the kernel before this one ends only when all that is on its way has come.
                 RowStream.Bring(write, 1, 0, Side, weight, start, last - first, begin + RowStream.PartBlocks, Width, isOnce: true);
                 CopyAsync.Commit();
             }
@@ -205,14 +205,15 @@ public static class LinearRowsNormed
         int row = (Group.IdxX & 3) * (3 - TTerms.Count), at = from + (row * Side) + ((Group.IdxX & 31) >> 2);
         if (row < rows)
         {
-            sums[at] = TTerms.Count == 2 ? Accumulators.Get(0) + Accumulators.Get(1) : Accumulators.Get(0);
-            sums[at + Eight] = TTerms.Count == 2 ? Accumulators.Get(2) + Accumulators.Get(3) : Accumulators.Get(2);
+            // Of one term the other kernels add none, which leaves no -0; an ordinary + 0 would be left out.
+            sums[at] = TTerms.Count == 2 ? Accumulators.Get(0) + Accumulators.Get(1) : Scalar.Add(Accumulators.Get(0), 0f);
+            sums[at + Eight] = TTerms.Count == 2 ? Accumulators.Get(2) + Accumulators.Get(3) : Scalar.Add(Accumulators.Get(2), 0f);
         }
 
         if (TTerms.Count == 1 && row + 1 < rows)
         {
-            sums[at + Side] = Accumulators.Get(1);
-            sums[at + Side + Eight] = Accumulators.Get(3);
+            sums[at + Side] = Scalar.Add(Accumulators.Get(1), 0f);
+            sums[at + Side + Eight] = Scalar.Add(Accumulators.Get(3), 0f);
         }
     }
 }

@@ -7,7 +7,7 @@ namespace Lean.Kernels.Device;
 /// <see cref="LinearRowsWhole"/> for one generated row or two, on Hopper, to the bit. A warp makes the terms of its slice once, not once for each
 /// eight lanes; all that it reads of the rows is on its way at a time, and first and second terms are columns of one product.
 /// <para>
-/// A group has a multiprocessor's outputs, and leaves room for one of the launch behind it (<see cref="RouterRows"/>): that one's weights come meanwhile. Two parts
+/// A group has a multiprocessor's outputs, and leaves room for one of <see cref="RouterRows.Few"/>, the launch behind it, whose weights come meanwhile. Two parts
 /// of the weights are on their way at a time: the kernels before this one end only when what they and this one have asked for has come.
 /// </para>
 /// </summary>
@@ -84,7 +84,7 @@ public static class LinearRowsTwo
             }
         }
 
-        // Columns past the end repeat the last row's and are not stored.
+        // Columns past the end repeat the last row's, and nobody reads their sums.
         uint to = terms + (uint)((lane / 8 * OneRow.BlockBytes) + (lane % 8 * 8));
         uint from = terms + (uint)((Math.Min(lane >> (TTerms.Count + 1), rows - 1) * RowTermBytes) + (((lane >> 2) & (TTerms.Count - 1)) * (OneRow.BlockBytes / 2)) + ((lane & 3) * 16));
         for (int part = 0; part < Parts; part++)
@@ -110,10 +110,11 @@ public static class LinearRowsTwo
         int row = (lane & 3) * (3 - TTerms.Count), place = (warp * Rows * Eight) + (row * Eight) + (lane >> 2);
         if (row < Rows)
         {
-            sums[place] = TTerms.Count == 2 ? Accumulators.Get(0) + Accumulators.Get(1) : Accumulators.Get(0);
+            // Of one term the other kernels add none, which leaves no -0; an ordinary + 0 would be left out.
+            sums[place] = TTerms.Count == 2 ? Accumulators.Get(0) + Accumulators.Get(1) : Scalar.Add(Accumulators.Get(0), 0f);
             if (TTerms.Count == 1)
             {
-                sums[place + Eight] = Accumulators.Get(1);
+                sums[place + Eight] = Scalar.Add(Accumulators.Get(1), 0f);
             }
         }
 

@@ -38,8 +38,8 @@ public static class LinearRowsWarpGroup
     private const int BarrierBytes = 256;
     private const int MostStages = 16;
 
-    // Blocks of a slice that come before the rows may: the kernel before this one ends only when what is asked for has come, and the rest takes less than that.
-    private const int EarlyOfSlice = 4;
+    // Blocks of a slice that are asked for before the rows may be read: the kernel before this one ends only when all that is on its way has come.
+    private const int EarlyBlocks = 4;
 
     // A piece is eight rows by 16 bytes; eight rows by 32 along k are four.
     private const int PieceBytes = 128;
@@ -155,7 +155,7 @@ public static class LinearRowsWarpGroup
         where TLeft : struct, IRowLeft
     {
         int first = Begin(Grid.IdxX, blocks, slices, share, parts);
-        int early = Math.Min(End(Grid.IdxX, blocks, slices, share, parts) - first, parts == 1 ? stages : Math.Min(stages, EarlyOfSlice)), column = Grid.IdxX / parts / rowTiles * own;
+        int early = Math.Min(End(Grid.IdxX, blocks, slices, share, parts) - first, parts == 1 ? stages : Math.Min(stages, EarlyBlocks)), column = Grid.IdxX / parts / rowTiles * own;
 
         // Weights are nobody's output: they may come while the kernel before this one still runs.
         for (int i = 0; i < early; i++)

@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// linear for up to eight generated rows, on cards since Ampere, where a group has at most eight outputs for each line of warps:
+/// linear for up to eight generated rows, on cards since Ampere (on Hopper one or two go to <see cref="LinearRowsTwo"/>), where a group has at most eight outputs for each line of warps:
 /// all weights of a group fit in its shared memory, so it asks for all of them before it waits for the kernel before this one,
 /// which on Hopper may compute meanwhile and leave memory at rest. Sums have the order of <see cref="RowProducts"/>.
 /// </summary>
@@ -52,9 +52,10 @@ public static class LinearRowsWhole
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, line = warp / TSlices.Count * Eight;
         int first = RowStream.Begin(outputs, Grid.IdxX), count = RowStream.Begin(outputs, Grid.IdxX + 1) - first;
         int begin = RowProducts.Begin<TSlices>(inputs), blocks = RowProducts.End<TSlices>(inputs) - begin;
+        long start = (long)Math.Min(first + line, outputs - 1) * inputs;
         for (int part = 0; part < Parts; part++)
         {
-            Ask(write, part, weight, (long)Math.Min(first + line, outputs - 1) * inputs, count - line, begin, blocks, inputs);
+            Ask(write, part, weight, start, count - line, begin, blocks, inputs);
         }
 
         // Rows past the end repeat the last one and are not stored.

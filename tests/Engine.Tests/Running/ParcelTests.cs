@@ -9,6 +9,8 @@ public sealed class ParcelTests
     [Theory]
     [InlineData(true, 1, 3, 64, 65, 7, 1000)]
     [InlineData(true, 2, 3, 65, 300_000)]
+    [InlineData(true, 1, 0, 5, 0)]
+    [InlineData(true, 1, 0)]
     [InlineData(false, 3, 3, 64, 65)]
     public void What_a_step_brings_goes_in_one_copy_a_block_and_may_change_behind_it(bool hasRoom, int copies, params int[] counts)
     {
@@ -26,9 +28,10 @@ public sealed class ParcelTests
             Tensor[] sent = [.. counts.Select((c, i) => Filled(host, c, (100 * step) + i))], found = [.. sent.Select(t => parcel.Add(t, device))];
             parcel.Send(queue, hasRoom ? room : null);
             Assert.Equal(blocks, queue.Waiting);
-            for (int i = 0; i < sent.Length && hasRoom; i++)
+            for (int i = 0; i < sent.Length; i++)
             {
-                sent[i].AsSpan<int>().Fill(-1);
+                // Without room they are read when the device comes to it.
+                sent[i].AsSpan<int>()[..(hasRoom ? counts[i] : 0)].Fill(-1);
             }
 
             queue.Synchronize();
@@ -37,6 +40,20 @@ public sealed class ParcelTests
                 Assert.Equal(Enumerable.Range((100 * step) + i, counts[i]), found[i].AsSpan<int>().ToArray());
             }
         }
+    }
+
+    [Fact]
+    public void Rows_that_lie_apart_are_refused_and_what_did_not_go_is_forgotten()
+    {
+        using Arena host = new(), device = new();
+        var parcel = new Parcel();
+        Assert.Throws<ArgumentException>(() => parcel.Add(host.F32(2, 8).Columns(0, 3), device));
+        using var queue = new LateStream { IsBroken = true };
+        parcel.Add(Filled(host, 3, 0), device);
+        Assert.Throws<InvalidOperationException>(() => parcel.Send(queue, host));
+        queue.IsBroken = false;
+        parcel.Send(queue, host);
+        Assert.Equal(0, queue.Waiting);
     }
 
     [Fact]
@@ -66,7 +83,9 @@ public sealed class ParcelTests
 
         public int Waiting => _copies.Count;
 
-        public void CopyToDevice(Tensor host, Tensor device) => _copies.Add((host, device));
+        public bool IsBroken { get; set; }
+
+        public void CopyToDevice(Tensor host, Tensor device) => _copies.Add(!IsBroken ? (host, device) : throw new InvalidOperationException());
 
         public void CopyToHost(Tensor device, Tensor host) => throw new NotSupportedException();
 

@@ -7,7 +7,7 @@ namespace Lean.Kernels.Tests;
 public sealed class FewRowTests
 {
     // Outputs for every line of warps or not for all, K that fills no block; slices that end in their second chunk, or are empty; one row or two that make
-    // their terms once, on Hopper, and no more there; a second row with a number that is none, of which the first must not hear.
+    // their terms once, on Hopper, and no more there. The last number is infinite: what stands for it beyond K, or in a slice that has none, must be zeros.
     [Theory]
     [InlineData(1, 48, 4096, "F32", "Warp", "linear_rows_whole_slices8x")]
     [InlineData(3, 41, 2056, "BF16", "WarpGroup", "linear_rows_whole_slices8x_rounded")]
@@ -15,8 +15,10 @@ public sealed class FewRowTests
     [InlineData(2, 20, 1000, "BF16", "Warp", "linear_rows_whole_slices2x_rounded")]
     [InlineData(1, 48, 4096, "F32", "WarpGroup", "linear_rows_two_slices8x")]
     [InlineData(2, 41, 2056, "F32", "WarpGroup", "linear_rows_two_slices8x")]
+    [InlineData(1, 41, 2056, "BF16", "WarpGroup", "linear_rows_two_slices8x_rounded")]
     [InlineData(2, 47, 4088, "BF16", "WarpGroup", "linear_rows_two_slices8x_rounded")]
     [InlineData(2, 190, 1000, "F32", "WarpGroup", "linear_rows_two_slices2x")]
+    [InlineData(2, 20, 1000, "BF16", "WarpGroup", "linear_rows_two_slices2x_rounded")]
     [InlineData(1, 2, 520, "BF16", "WarpGroup", "linear_rows_two_slices2x_rounded")]
     public void Outputs_whose_weights_are_asked_for_at_once_have_the_same_bits(int rows, int outputs, int inputs, string activations, string units, string kernel)
     {
@@ -26,11 +28,7 @@ public sealed class FewRowTests
         RowLaunches launches = type == DType.BF16 ? new RoundedRowLaunches(stream) : new SplitRowLaunches(stream);
         using var memory = new GuardedMemory(kernels) { IsAligned = true };
         float[] given = SelfCases.Normal(1, rows * inputs).ToArray();
-        if (outputs == 47)
-        {
-            given[inputs + 7] = float.NaN;
-        }
-
+        given[^1] = type == DType.BF16 ? float.PositiveInfinity : given[^1];
         Tensor x = memory.New("x", DType.F32, new Shape(rows, inputs), given);
         Tensor weight = memory.New("weight", DType.BF16, new Shape(outputs, inputs), SelfCases.Normal(2, outputs * inputs));
         Tensor expected = memory.New("expected", DType.F32, new Shape(rows, outputs)), found = memory.New("found", DType.F32, new Shape(rows, outputs));
@@ -40,6 +38,29 @@ public sealed class FewRowTests
         Assert.StartsWith("linear_rows_few", stream.Ran[1], StringComparison.Ordinal);
         Assert.Null(memory.Fault());
         Assert.Equal(Bits(expected), Bits(found));
+        Assert.DoesNotContain(found.AsSpan<float>().ToArray(), float.IsNaN);
+    }
+
+    // A first row hears nothing of a second one, of which a number is none.
+    [Theory]
+    [InlineData(4096)]
+    [InlineData(1000)]
+    public void A_row_is_the_same_beside_another_as_alone(int inputs)
+    {
+        const int Outputs = 40;
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        KernelSet kernels = DeviceKernelSet.Create(stream);
+        using var memory = new GuardedMemory(kernels) { IsAligned = true };
+        float[] given = SelfCases.Normal(1, 2 * inputs).ToArray();
+        given[inputs + 7] = float.NaN;
+        Tensor x = memory.New("x", DType.F32, new Shape(2, inputs), given);
+        var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(Outputs, inputs), SelfCases.Normal(2, Outputs * inputs)));
+        Tensor alone = memory.New("alone", DType.F32, new Shape(1, Outputs)), both = memory.New("both", DType.F32, new Shape(2, Outputs));
+        kernels.Linear.Run(x.Rows(0, 1), weight, alone, promptRows: 0);
+        kernels.Linear.Run(x, weight, both, promptRows: 0);
+        Assert.All(stream.Ran, static k => Assert.StartsWith("linear_rows_two", k, StringComparison.Ordinal));
+        Assert.Equal(Bits(alone), Bits(both.Rows(0, 1)));
+        Assert.All(both.Rows(1, 1).AsSpan<float>().ToArray(), static v => Assert.True(float.IsNaN(v)));
     }
 
     // Tiles of one, two, four and eight rows, the last one full or not; shares of outputs that are even or not; more rows than fit.
