@@ -68,6 +68,10 @@ ENTRY cuFuncSetAttribute(void *handle, int attribute, int value)
         function->large_clusters = true;
         RETURN(SUCCESS);
     }
+    if (attribute == 9) {
+        EXPECT(value >= 0 && value <= 100, "cuFuncSetAttribute: %s is to set aside %d percent", function->name, value);
+        RETURN(SUCCESS);
+    }
     EXPECT(attribute == 8 && value >= 0 && (uint32_t)value + function->signature.shared <= 232448, "cuFuncSetAttribute: %s: attribute %d is %d", function->name, attribute, value);
     function->most_shared = (uint32_t)value;
     RETURN(SUCCESS);
