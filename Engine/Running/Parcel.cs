@@ -3,8 +3,8 @@ using Lean.Tensors;
 namespace Lean.Engine.Running;
 
 /// <summary>
-/// What a step brings to the device, in one copy: it is a handful of small tensors, and each copy of its own takes a card between two steps one or two µs,
-/// however small it is. Memory of the host that no copy engine reads without the driver's help may go into it, too.
+/// What a step brings to the device, in one copy: it is a handful of small tensors, and a card waits between two steps for each copy of its own, however
+/// small it is. Memory that is not pinned may go into it, too.
 /// </summary>
 internal sealed class Parcel
 {
@@ -27,7 +27,7 @@ internal sealed class Parcel
         return device;
     }
 
-    /// <summary>Queues the copies: one, or, where the arena went on in another block, two. The parcel is empty again.</summary>
+    /// <summary>Queues the copies: one, and where the arena went on in another block one more; without room one for each tensor. The parcel is empty again.</summary>
     /// <param name="queue">The device's.</param>
     /// <param name="room">Memory of the host that does not change until the copies are done; null where what was added does not, which is then copied from where it is.</param>
     public void Send(IStream queue, Arena? room)
