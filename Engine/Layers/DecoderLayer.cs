@@ -104,6 +104,12 @@ internal sealed class DecoderLayer
     /// <returns>What the MLP adds.</returns>
     public Addend Finish(Tensor residual, Tensor normed, Addend added, Tensor delta, StepContext step)
     {
+        // The router's launch norms the rows for itself.
+        if (added.IsWhole && _mlp.Norms(step))
+        {
+            return _mlp.Forward(_postAttentionNorm, residual, added.Whole, residual, normed, delta, step);
+        }
+
         ArenaMark mark = step.Arena.Mark();
         Addend sum = _mlp.Forward(_postAttentionNorm.Run(residual, added, normed, _mlp.TermUse, step), projected: default, delta, step);
         step.Arena.Release(mark);

@@ -27,7 +27,7 @@ internal interface IMlp
     /// <param name="norm">Their norm.</param>
     /// <param name="residual">f32 [T, H].</param>
     /// <param name="delta">f32 [T, H]: what is added.</param>
-    /// <param name="kept">f32 [T, H]: apart from <paramref name="residual"/>: receives their sum.</param>
+    /// <param name="kept">f32 [T, H]: receives their sum; may be <paramref name="residual"/>.</param>
     /// <param name="normed">f32 [T, H], scratch.</param>
     /// <param name="output">f32 [T, H]: room for the result; may be <paramref name="delta"/>.</param>
     /// <param name="step">The step.</param>

@@ -41,7 +41,7 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
     /// <summary>Runs it, the router behind it and the choice of experts, where the device takes all at once.</summary>
     /// <param name="residual">f32 [T, H].</param>
     /// <param name="delta">f32 [T, H]: what is added.</param>
-    /// <param name="kept">f32 [T, H]: apart from <paramref name="residual"/>: receives their sum.</param>
+    /// <param name="kept">f32 [T, H]: receives their sum; may be <paramref name="residual"/>.</param>
     /// <param name="normed">f32 [T, H]: receives the norm.</param>
     /// <param name="choice">The router, and where the choice goes.</param>
     /// <param name="step">The step.</param>

@@ -15,8 +15,8 @@ internal sealed class ExpertMixtureDevice(KernelStream stream, DType activations
     // Beyond so many rows the shared expert keeps the device busy by itself.
     private const long MostBeside = 512;
 
-    // Up to so many rows leave nothing: the norm of a row would be the work of one group, and one or two rows go on in launches of their own.
-    private const long MostWhole = 8;
+    // Up to so many rows, as NormedLinearDevice takes, leave nothing: what follows norms them for itself. Nor do those of few pairs, which FewExpertRows adds up.
+    private const long MostWhole = 4;
 
     private readonly FewExpertRows _few = new(stream, activations == DType.BF16);
     private readonly ManyExpertRows _many = new(stream, activations == DType.BF16);

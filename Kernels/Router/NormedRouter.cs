@@ -23,7 +23,7 @@ public abstract class NormedRouter
     /// <param name="delta">f32 [T, H], or an empty view for a plain norm.</param>
     /// <param name="norm">f32 [H].</param>
     /// <param name="epsilon">ε.</param>
-    /// <param name="kept">f32 [T, H]: apart from <paramref name="residual"/>: receives residual + delta.</param>
+    /// <param name="kept">f32 [T, H]: receives residual + delta; where <paramref name="residual"/> is, or apart from it.</param>
     /// <param name="normed">f32 [T, H]: receives the norm.</param>
     /// <param name="faults">i32 [T], or an empty view; see <see cref="AddRmsNorm.Run"/>.</param>
     /// <param name="place">This norm's number, above 0 where faults are noted.</param>
@@ -45,7 +45,9 @@ public abstract class NormedRouter
             LaunchCheck.That(place > 0, Op, "a place above 0 to note faults under");
         }
 
-        LaunchCheck.That(AreApart(kept, residual) && AreApart(kept, delta), Op, "a place for the sum apart from the residual and what is added");
+        LaunchCheck.That(
+            (kept.Address == residual.Address && kept.RowStride == residual.RowStride) || AreApart(kept, residual), Op, "a place for the sum that is the residual's, or apart from it");
+        LaunchCheck.That(AreApart(kept, delta), Op, "a place for the sum apart from what is added");
         LaunchCheck.That(AreApart(normed, residual) && AreApart(normed, delta) && AreApart(normed, kept), Op, "a place for the norm apart from all others");
         Check(shape, choice);
         Launch(residual, delta, norm, epsilon, kept, normed, faults, place, choice);

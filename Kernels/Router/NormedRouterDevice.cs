@@ -2,14 +2,14 @@ using Lean.Tensors;
 
 namespace Lean.Kernels;
 
-/// <summary>A norm, the router behind it and the choice on a device: one or two generated rows of 2,048 by a cluster of Hopper's groups.</summary>
+/// <summary>A norm, the router behind it and the choice on a device: up to eight generated rows of 2,048, each by a cluster of Hopper's groups.</summary>
 /// <param name="stream">The device.</param>
 internal sealed class NormedRouterDevice(KernelStream stream) : NormedRouter
 {
     // As in Kernels/Device/Ops/RouterRows.cs, and RowChoice.
-    private const long MostRows = 2;
+    private const long MostRows = 8;
     private const long Width = 2048;
-    private const int Groups = 16;
+    private const int ClusterGroups = 16;
     private const long FewExperts = 256;
     private const long ManyExperts = 512;
     private const long MostChosen = 32;
@@ -30,16 +30,16 @@ internal sealed class NormedRouterDevice(KernelStream stream) : NormedRouter
         LaunchCheck.That(
             ((residual.Address | delta.Address | norm.Address | kept.Address | normed.Address) & 15) == 0, "normed_router", "rows at multiples of 16 bytes");
         Tensor matrix = choice.Weight.Rows(0, choice.Weight.Outputs);
-        int scale = choice.Renormalise ? 1 : 0;
+        int scale = choice.Renormalise ? 1 : 0, inPlace = !kept.IsEmpty && kept.Address == residual.Address ? 1 : 0, groups = (int)residual.Shape[0] * ClusterGroups;
         if (choice.Count <= FewExperts)
         {
             RouterRowsFewLauncher.Launch(
-                stream, residual, delta, norm, kept, normed, faults, matrix, choice.Logits, choice.Experts, choice.Weights, epsilon, place, choice.Count, scale, Groups);
+                stream, residual, delta, norm, kept, normed, faults, matrix, choice.Logits, choice.Experts, choice.Weights, epsilon, place, choice.Count, scale, inPlace, groups);
         }
         else
         {
             RouterRowsManyLauncher.Launch(
-                stream, residual, delta, norm, kept, normed, faults, matrix, choice.Logits, choice.Experts, choice.Weights, epsilon, place, choice.Count, scale, Groups);
+                stream, residual, delta, norm, kept, normed, faults, matrix, choice.Logits, choice.Experts, choice.Weights, epsilon, place, choice.Count, scale, inPlace, groups);
         }
     }
 }

@@ -11,7 +11,7 @@ internal static class FewRowSelfCases
     public static IEnumerable<SelfCase> All() => [.. Normed(), .. Routed()];
 
     private static IEnumerable<SelfCase> Normed() =>
-        from rows in (int[])[1, 2]
+        from rows in (int[])[1, 2, 3, 4]
         from outputs in (int[])[5, 257, 1300]
         from isGate in (bool[])[false, true]
         select new SelfCase("normed_linear", $"bf16 [{rows}, 2048] to {outputs}{(isGate ? " gates" : "")}", F32, (set, memory) =>
@@ -43,9 +43,9 @@ internal static class FewRowSelfCases
             return [expected, memory.New("differences", new Shape(1), [differences])];
         }, IsAligned: true);
 
-    // Some experts have the same weights: ties go to the lower index.
+    // Some experts have the same weights: ties go to the lower index. Sums of an odd number of rows go where the rows are.
     private static IEnumerable<SelfCase> Routed() =>
-        from rows in (int[])[1, 2]
+        from rows in (int[])[1, 2, 3, 8]
         from shape in ((int Experts, int Others, int TopK)[])[(256, 1, 8), (512, 1, 10), (37, 0, 32)]
         from isNormed in (bool[])[false, true]
         select new SelfCase("normed_router", $"bf16 [{rows}, 2048] to {shape.Experts} experts{(shape.Others > 0 ? " and a gate" : "")}, {shape.TopK} of them{(isNormed ? ", normed before" : "")}", F32, (set, memory) =>
@@ -69,7 +69,7 @@ internal static class FewRowSelfCases
                 given[Hidden + h] *= 1e25f;
             }
 
-            Tensor residual = memory.New("residual", DType.F32, all, given), sum = memory.New("sum", DType.F32, all, given), kept = memory.New("kept", DType.F32, all);
+            Tensor residual = memory.New("residual", DType.F32, all, given), sum = memory.New("sum", DType.F32, all, given), kept = rows % 2 == 1 ? residual : memory.New("kept", DType.F32, all);
             Tensor added = memory.New("delta", DType.F32, all, SelfCases.Normal(98, all.Count)), norm = memory.New("norm", DType.F32, new Shape(Hidden), SelfCases.Normal(99, Hidden));
             var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(result[1], Hidden), values));
             Tensor faults = memory.New("faults", new Shape(rows), new int[rows]), expectedFaults = memory.New("expectedFaults", new Shape(rows), new int[rows]);

@@ -123,12 +123,14 @@ public static class ExpertsWarpGroup
         where TProduct : struct, IExpertProduct
         where TTerms : struct, IActivationTerms
     {
+        DependentLaunch.Allow();
         uint memory = WarpGroupTiles.Memory();
         int thread = Group.IdxX, group = Lanes.First(thread >> 7), tileColumns = TProduct.IsGateUp ? Inners : Outputs;
         int columnTiles = (width + tileColumns - 1) / tileColumns, padded = packed / TTerms.Count;
 
         // A place is filled by the thread that had the copy engine start, and by all that gather.
         ExpertBlocks.Start<TTerms>(memory, TProduct.IsGathered ? 129 : 1);
+        DependentLaunch.Wait();
         int units = plan[0] * columnTiles;
         if (group == 0)
         {

@@ -49,6 +49,7 @@ public static class GateUpWarpGroup
         where TTile : struct, IProductTile
         where TTerms : struct, IActivationTerms
     {
+        DependentLaunch.Allow();
         uint memory = WarpGroupTiles.Memory();
         int thread = Group.IdxX, group = Lanes.First(thread >> 7), gates = TTile.Columns / 2;
         int rowTiles = (rows + Rows - 1) / Rows, columnTiles = (width + gates - 1) / gates, padded = packed / TTerms.Count;
@@ -64,6 +65,7 @@ public static class GateUpWarpGroup
         else
         {
             WarpGroup.TakeRegisters(232);
+            DependentLaunch.Wait();
             Multiply<TTile, TTerms>(memory, rowTiles, columnTiles, padded / Depth, group, width, innerPacked / TTerms.Count);
         }
     }
@@ -72,25 +74,51 @@ public static class GateUpWarpGroup
         where TTile : struct, IProductTile
         where TTerms : struct, IActivationTerms
     {
-        long x = TensorCopy.Map(0), gate = TensorCopy.Map(1), up = TensorCopy.Map(2);
-        int boxes = TTile.Columns / (2 * Box);
-        RingPlace place = default;
-        place.Parity = 1;
-        for (int tile = Grid.IdxX; tile < rowTiles * columnTiles; tile += Grid.DimX)
+        long x = TensorCopy.Map(0);
+        int tiles = rowTiles * columnTiles, early = WarpGroupTiles.Early<TTile, TTerms>(tiles, padded);
+        int first = TileOrder.Of<TTerms>(Grid.IdxX, rowTiles, columnTiles).Across * TTile.Columns / 2;
+        RingPlace place = default, ahead = default;
+        place.Parity = ahead.Parity = 1;
+
+        // Weights are nobody's output: they may come while the kernel before this one still runs.
+        for (int block = 0; block < early; block++)
+        {
+            BringWeights<TTile, TTerms>(memory, ahead, block * Depth, first);
+            ahead = RingPlace.Next(ahead, WarpGroupTiles.Stages<TTile, TTerms>());
+        }
+
+        DependentLaunch.Wait();
+        for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
         {
             TilePlace own = TileOrder.Of<TTerms>(tile, rowTiles, columnTiles);
             int row = own.Row * Rows, column = own.Across * TTile.Columns / 2;
             for (int k = 0; k < padded; k += Depth)
             {
-                uint barrier = WarpGroupTiles.Full(memory, place.Stage), at = WarpGroupTiles.BringRows<TTile, TTerms>(memory, place, barrier, x, row, k, padded);
-                for (int box = 0; box < boxes; box++)
+                if (early > 0)
                 {
-                    TensorCopy.Load(at + (uint)(box * OwnTile), gate, k, column + (box * Box), barrier);
-                    TensorCopy.Load(at + (uint)((boxes + box) * OwnTile), up, k, column + (box * Box), barrier);
+                    early--;
+                }
+                else
+                {
+                    BringWeights<TTile, TTerms>(memory, place, k, column);
                 }
 
+                WarpGroupTiles.BringRows<TTile, TTerms>(memory, place, x, row, k, padded);
                 place = RingPlace.Next(place, WarpGroupTiles.Stages<TTile, TTerms>());
             }
+        }
+    }
+
+    private static void BringWeights<TTile, TTerms>(uint memory, RingPlace place, int k, int column)
+        where TTile : struct, IProductTile
+        where TTerms : struct, IActivationTerms
+    {
+        int boxes = TTile.Columns / (2 * Box);
+        uint at = WarpGroupTiles.Expect<TTile, TTerms>(memory, place), barrier = WarpGroupTiles.Full(memory, place.Stage);
+        for (int box = 0; box < boxes; box++)
+        {
+            TensorCopy.Load(at + (uint)(box * OwnTile), TensorCopy.Map(1), k, column + (box * Box), barrier);
+            TensorCopy.Load(at + (uint)((boxes + box) * OwnTile), TensorCopy.Map(2), k, column + (box * Box), barrier);
         }
     }
 

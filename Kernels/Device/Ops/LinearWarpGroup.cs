@@ -119,6 +119,7 @@ public static class LinearWarpGroup
         where TTerms : struct, IActivationTerms
         where TOutput : struct, IProductOutput
     {
+        DependentLaunch.Allow();
         uint memory = WarpGroupTiles.Memory();
         int thread = Group.IdxX, group = Lanes.First(thread >> 7);
         int rowTiles = (rows + Rows - 1) / Rows, columnTiles = (outputs + TTile.Columns - 1) / TTile.Columns;
@@ -135,6 +136,7 @@ public static class LinearWarpGroup
         else
         {
             WarpGroup.TakeRegisters(232);
+            DependentLaunch.Wait();
             Multiply<TTile, TTerms, TOutput>(memory, rowTiles, columnTiles, padded / Depth, group, gate, add, gateStride, addStride, rows, outputs, rounded);
         }
     }
@@ -143,24 +145,50 @@ public static class LinearWarpGroup
         where TTile : struct, IProductTile
         where TTerms : struct, IActivationTerms
     {
-        long x = TensorCopy.Map(0), weight = TensorCopy.Map(1);
-        RingPlace place = default;
-        place.Parity = 1;
-        for (int tile = Grid.IdxX; tile < rowTiles * columnTiles; tile += Grid.DimX)
+        long x = TensorCopy.Map(0);
+        int tiles = rowTiles * columnTiles, early = WarpGroupTiles.Early<TTile, TTerms>(tiles, padded);
+        int first = TileOrder.Of<TTerms>(Grid.IdxX, rowTiles, columnTiles).Across * TTile.Columns;
+        RingPlace place = default, ahead = default;
+        place.Parity = ahead.Parity = 1;
+
+        // Weights are nobody's output: they may come while the kernel before this one still runs.
+        for (int block = 0; block < early; block++)
+        {
+            BringWeights<TTile, TTerms>(memory, ahead, block * Depth, first);
+            ahead = RingPlace.Next(ahead, WarpGroupTiles.Stages<TTile, TTerms>());
+        }
+
+        DependentLaunch.Wait();
+        for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
         {
             TilePlace own = TileOrder.Of<TTerms>(tile, rowTiles, columnTiles);
             int row = own.Row * Rows, column = own.Across * TTile.Columns;
             for (int k = 0; k < padded; k += Depth)
             {
-                uint barrier = WarpGroupTiles.Full(memory, place.Stage), at = WarpGroupTiles.BringRows<TTile, TTerms>(memory, place, barrier, x, row, k, padded);
-                TensorCopy.Load(at, weight, k, column, barrier);
-                if (TTile.Columns == 256)
+                if (early > 0)
                 {
-                    TensorCopy.Load(at + HalfTile, weight, k, column + Rows, barrier);
+                    early--;
+                }
+                else
+                {
+                    BringWeights<TTile, TTerms>(memory, place, k, column);
                 }
 
+                WarpGroupTiles.BringRows<TTile, TTerms>(memory, place, x, row, k, padded);
                 place = RingPlace.Next(place, WarpGroupTiles.Stages<TTile, TTerms>());
             }
+        }
+    }
+
+    private static void BringWeights<TTile, TTerms>(uint memory, RingPlace place, int k, int column)
+        where TTile : struct, IProductTile
+        where TTerms : struct, IActivationTerms
+    {
+        uint at = WarpGroupTiles.Expect<TTile, TTerms>(memory, place), barrier = WarpGroupTiles.Full(memory, place.Stage);
+        TensorCopy.Load(at, TensorCopy.Map(1), k, column, barrier);
+        if (TTile.Columns == 256)
+        {
+            TensorCopy.Load(at + HalfTile, TensorCopy.Map(1), k, column + Rows, barrier);
         }
     }
 

@@ -75,29 +75,43 @@ public static class WarpGroupTiles
         Group.Barrier();
     }
 
-    /// <summary>Waits until a place may be filled again, and has a block's rows brought there; the weights, all bytes of which are expected too, are the caller's to bring.</summary>
+    /// <summary>Blocks whose weights may come before the rows may be read: those of a group's first tile that the ring holds.</summary>
+    /// <param name="tiles">Tiles of all groups.</param>
+    /// <param name="padded">Numbers of a term.</param>
+    public static int Early<TTile, TTerms>(int tiles, int padded)
+        where TTile : struct, IProductTile
+        where TTerms : struct, IActivationTerms => Grid.IdxX < tiles ? Math.Min(padded / Depth, Stages<TTile, TTerms>()) : 0;
+
+    /// <summary>Waits until a place may be filled again, and expects a block there: weights and rows are the caller's to bring.</summary>
     /// <param name="memory">Shared memory.</param>
     /// <param name="place">The place.</param>
-    /// <param name="barrier">Its barrier, <see cref="Full"/>.</param>
+    /// <returns>Where the block's weights lie.</returns>
+    public static uint Expect<TTile, TTerms>(uint memory, RingPlace place)
+        where TTile : struct, IProductTile
+        where TTerms : struct, IActivationTerms
+    {
+        AsyncBarrier.Wait(Empty(memory, place.Stage), place.Parity);
+        AsyncBarrier.ArriveExpecting(Full(memory, place.Stage), StageBytes<TTile, TTerms>());
+        return memory + (uint)(place.Stage * StageBytes<TTile, TTerms>()) + (uint)(TTerms.Count * HalfTile);
+    }
+
+    /// <summary>Has an expected block's rows brought.</summary>
+    /// <param name="memory">Shared memory.</param>
+    /// <param name="place">The place.</param>
     /// <param name="x">The rows' terms.</param>
     /// <param name="row">The tile's first row.</param>
     /// <param name="k">The block's first along k.</param>
     /// <param name="padded">Numbers of a term.</param>
-    /// <returns>Where the block's weights lie.</returns>
-    public static uint BringRows<TTile, TTerms>(uint memory, RingPlace place, uint barrier, long x, int row, int k, int padded)
+    public static void BringRows<TTile, TTerms>(uint memory, RingPlace place, long x, int row, int k, int padded)
         where TTile : struct, IProductTile
         where TTerms : struct, IActivationTerms
     {
-        uint at = memory + (uint)(place.Stage * StageBytes<TTile, TTerms>());
-        AsyncBarrier.Wait(Empty(memory, place.Stage), place.Parity);
-        AsyncBarrier.ArriveExpecting(barrier, StageBytes<TTile, TTerms>());
+        uint at = memory + (uint)(place.Stage * StageBytes<TTile, TTerms>()), barrier = Full(memory, place.Stage);
         TensorCopy.Load(at, x, k, row, barrier);
         if (TTerms.Count == 2)
         {
             TensorCopy.Load(at + HalfTile, x, padded + k, row, barrier);
         }
-
-        return at + (uint)(TTerms.Count * HalfTile);
     }
 
     /// <summary>Adds up a tile's products of one warp group, and frees the places they came from.</summary>

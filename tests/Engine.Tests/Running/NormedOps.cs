@@ -3,10 +3,10 @@ using Lean.Tensors;
 
 namespace Lean.Engine.Tests.Running;
 
-/// <summary>Ops that norm up to two rows together with what follows, as on cards, by the ops one by one.</summary>
+/// <summary>Ops that norm few rows together with what follows, as on cards, by the ops one by one: a router takes more of them than a product.</summary>
 internal static class NormedOps
 {
-    private const long MostRows = 2;
+    private const long MostMultiplied = 2, MostRouted = 3;
 
     private static void Norm(AddRmsNorm right, Tensor residual, Tensor delta, Tensor norm, float epsilon, Tensor kept, Tensor normed, Tensor faults, int place)
     {
@@ -17,7 +17,7 @@ internal static class NormedOps
     /// <summary>A norm and a product.</summary>
     internal sealed class Product(AddRmsNorm right, Linear linear) : NormedLinear
     {
-        public override bool Takes(long rows, long promptRows, LinearWeight weight) => rows is > 0 and <= MostRows && promptRows == 0;
+        public override bool Takes(long rows, long promptRows, LinearWeight weight) => rows is > 0 and <= MostMultiplied && promptRows == 0;
 
         private protected override void Launch(
             Tensor residual, Tensor delta, Tensor norm, float epsilon, Tensor kept, Tensor normed, Tensor faults, int place, LinearWeight weight, Tensor output)
@@ -32,17 +32,21 @@ internal static class NormedOps
     /// <summary>A norm, a router and its choice, or the two without a norm.</summary>
     internal sealed class Router(AddRmsNorm right, Linear linear, ExpertRouter router) : NormedRouter
     {
-        /// <summary>Calls with a norm, and those without.</summary>
-        public (int Normed, int Plain) Runs { get; private set; }
+        /// <summary>Calls with a norm, those whose sum goes where the residual is among them, and those without.</summary>
+        public (int Normed, int InPlace, int Plain) Runs { get; private set; }
 
-        public override bool Takes(long rows, long promptRows, LinearWeight weight, long experts, long topK) => rows is > 0 and <= MostRows && promptRows == 0;
+        public override bool Takes(long rows, long promptRows, LinearWeight weight, long experts, long topK) => rows is > 0 and <= MostRouted && promptRows == 0;
 
         private protected override void Launch(
             Tensor residual, Tensor delta, Tensor norm, float epsilon, Tensor kept, Tensor normed, Tensor faults, int place, in RouterChoice choice)
         {
-            Runs = norm.IsEmpty ? (Runs.Normed, Runs.Plain + 1) : (Runs.Normed + 1, Runs.Plain);
-            if (!norm.IsEmpty)
+            if (norm.IsEmpty)
             {
+                Runs = Runs with { Plain = Runs.Plain + 1 };
+            }
+            else
+            {
+                Runs = Runs with { Normed = Runs.Normed + 1, InPlace = Runs.InPlace + (kept.Address == residual.Address ? 1 : 0) };
                 Norm(right, residual, delta, norm, epsilon, kept, normed, faults, place);
             }
 

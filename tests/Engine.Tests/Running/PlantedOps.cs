@@ -29,7 +29,7 @@ internal static class PlantedOps
         /// <summary>No fault: a prompt's rows come to products as terms, see <see cref="TermOps"/>.</summary>
         Terms,
 
-        /// <summary>No fault: norms of up to two rows run with what follows them, see <see cref="NormedOps"/>.</summary>
+        /// <summary>No fault: norms of few rows run with what follows them, see <see cref="NormedOps"/>.</summary>
         Norms,
 
         /// <summary>No fault: terms, and sums of generated rows that are left to norms, see <see cref="SumOps"/>.</summary>

@@ -6,12 +6,13 @@ namespace Lean.Kernels.Tests;
 /// <summary>Launches that save a decode step's time at few rows, on the model of a card: the bits are those of the launches that they replace.</summary>
 public sealed class FewRowTests
 {
-    // Outputs for every line of warps or not for all, K that fills no block; slices that end in their second chunk, or are empty; one row or two that make
-    // their terms once, on Hopper, and no more there. The last number is infinite: what stands for it beyond K, or in a slice that has none, must be zeros.
+    // Outputs for every line of warps or not for all, K that fills no block; slices that end in their second chunk, or are empty; up to four rows that
+    // make their terms once, on Hopper, and no more there. The last number is infinite: what stands for it beyond K, or in a slice that has none, must be zeros.
     [Theory]
     [InlineData(1, 48, 4096, "F32", "Warp", "linear_rows_whole_slices8x")]
-    [InlineData(3, 41, 2056, "BF16", "WarpGroup", "linear_rows_whole_slices8x_rounded")]
+    [InlineData(3, 41, 2056, "BF16", "Warp", "linear_rows_whole_slices8x_rounded")]
     [InlineData(8, 190, 1000, "F32", "WarpGroup", "linear_rows_whole_slices2x")]
+    [InlineData(5, 41, 2056, "BF16", "WarpGroup", "linear_rows_whole_slices8x_rounded")]
     [InlineData(2, 20, 1000, "BF16", "Warp", "linear_rows_whole_slices2x_rounded")]
     [InlineData(1, 48, 4096, "F32", "WarpGroup", "linear_rows_two_slices8x")]
     [InlineData(2, 41, 2056, "F32", "WarpGroup", "linear_rows_two_slices8x")]
@@ -20,6 +21,11 @@ public sealed class FewRowTests
     [InlineData(2, 190, 1000, "F32", "WarpGroup", "linear_rows_two_slices2x")]
     [InlineData(2, 20, 1000, "BF16", "WarpGroup", "linear_rows_two_slices2x_rounded")]
     [InlineData(1, 2, 520, "BF16", "WarpGroup", "linear_rows_two_slices2x_rounded")]
+    [InlineData(3, 48, 4096, "F32", "WarpGroup", "linear_rows_four_slices8x")]
+    [InlineData(4, 41, 2056, "F32", "WarpGroup", "linear_rows_four_slices8x")]
+    [InlineData(4, 47, 4088, "BF16", "WarpGroup", "linear_rows_four_slices8x_rounded")]
+    [InlineData(4, 190, 1000, "F32", "WarpGroup", "linear_rows_four_slices2x")]
+    [InlineData(3, 20, 520, "BF16", "WarpGroup", "linear_rows_four_slices2x_rounded")]
     public void Outputs_whose_weights_are_asked_for_at_once_have_the_same_bits(int rows, int outputs, int inputs, string activations, string units, string kernel)
     {
         DType type = Enum.Parse<DType>(activations);
@@ -41,26 +47,31 @@ public sealed class FewRowTests
         Assert.DoesNotContain(found.AsSpan<float>().ToArray(), float.IsNaN);
     }
 
-    // A first row hears nothing of a second one, of which a number is none.
+    // Rows hear nothing of another, of which a number is none.
     [Theory]
-    [InlineData(4096)]
-    [InlineData(1000)]
-    public void A_row_is_the_same_beside_another_as_alone(int inputs)
+    [InlineData(2, 4096, "linear_rows_two")]
+    [InlineData(2, 1000, "linear_rows_two")]
+    [InlineData(4, 4096, "linear_rows_four")]
+    [InlineData(3, 1000, "linear_rows_four")]
+    public void A_row_is_the_same_beside_another_as_alone(int rows, int inputs, string kernel)
     {
         const int Outputs = 40;
         using var stream = new PtxStream(MatrixUnits.WarpGroup);
         KernelSet kernels = DeviceKernelSet.Create(stream);
         using var memory = new GuardedMemory(kernels) { IsAligned = true };
-        float[] given = SelfCases.Normal(1, 2 * inputs).ToArray();
+        float[] given = SelfCases.Normal(1, rows * inputs).ToArray();
         given[inputs + 7] = float.NaN;
-        Tensor x = memory.New("x", DType.F32, new Shape(2, inputs), given);
+        Tensor x = memory.New("x", DType.F32, new Shape(rows, inputs), given);
         var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(Outputs, inputs), SelfCases.Normal(2, Outputs * inputs)));
-        Tensor alone = memory.New("alone", DType.F32, new Shape(1, Outputs)), both = memory.New("both", DType.F32, new Shape(2, Outputs));
-        kernels.Linear.Run(x.Rows(0, 1), weight, alone, promptRows: 0);
-        kernels.Linear.Run(x, weight, both, promptRows: 0);
-        Assert.All(stream.Ran, static k => Assert.StartsWith("linear_rows_two", k, StringComparison.Ordinal));
-        Assert.Equal(Bits(alone), Bits(both.Rows(0, 1)));
-        Assert.All(both.Rows(1, 1).AsSpan<float>().ToArray(), static v => Assert.True(float.IsNaN(v)));
+        Tensor alone = memory.New("alone", DType.F32, new Shape(1, Outputs)), all = memory.New("all", DType.F32, new Shape(rows, Outputs));
+        kernels.Linear.Run(x, weight, all, promptRows: 0);
+        Assert.StartsWith(kernel, Assert.Single(stream.Ran), StringComparison.Ordinal);
+        for (int row = 0; row < rows; row++)
+        {
+            kernels.Linear.Run(x.Rows(row, 1), weight, alone, promptRows: 0);
+            Assert.Equal(row == 1, Bits(alone).Any(static v => float.IsNaN(BitConverter.Int32BitsToSingle(v))));
+            Assert.Equal(Bits(alone), Bits(all.Rows(row, 1)));
+        }
     }
 
     // Tiles of one, two, four and eight rows, the last one full or not; shares of outputs that are even or not; more rows than fit.
@@ -110,15 +121,19 @@ public sealed class FewRowTests
 
     // Units of outputs that are full or not, for every group or not; a first norm; a row whose squares leave f32, one with a number that is none.
     [Theory]
-    [InlineData(1, 5, true, "F32")]
-    [InlineData(2, 230, true, "F32")]
-    [InlineData(2, 100, false, "BF16")]
-    public void A_norm_and_a_product_in_one_launch_have_the_bits_of_two(int rows, int outputs, bool withDelta, string activations)
+    [InlineData(1, 5, true, "F32", "Warp", "linear_rows_normed")]
+    [InlineData(2, 230, true, "F32", "Warp", "linear_rows_normed")]
+    [InlineData(2, 100, false, "BF16", "Warp", "linear_rows_normed_rounded")]
+    [InlineData(3, 100, true, "F32", "WarpGroup", "linear_rows_normed_four")]
+    [InlineData(4, 230, false, "F32", "WarpGroup", "linear_rows_normed_four")]
+    [InlineData(4, 5, true, "BF16", "WarpGroup", "linear_rows_normed_four_rounded")]
+    [InlineData(3, 4, true, "BF16", "WarpGroup", "linear_rows_normed_four_rounded")]
+    public void A_norm_and_a_product_in_one_launch_have_the_bits_of_two(int rows, int outputs, bool withDelta, string activations, string units, string kernel)
     {
         const int Hidden = 2048, Place = 9;
         DType type = Enum.Parse<DType>(activations);
         string rounded = type == DType.BF16 ? "_rounded" : "";
-        using var stream = new PtxStream(MatrixUnits.Warp);
+        using var stream = new PtxStream(Enum.Parse<MatrixUnits>(units));
         KernelSet kernels = DeviceKernelSet.Create(stream, type);
         using var memory = new GuardedMemory(kernels) { IsAligned = true };
         Shape shape = new(rows, Hidden);
@@ -128,7 +143,7 @@ public sealed class FewRowTests
             given[i] = i / Hidden == 1 ? given[i] * 1e25f : i == 5 && outputs == 100 ? float.PositiveInfinity : given[i];
         }
 
-        int[] noted = [0, 7];
+        int[] noted = [0, 7, 0, 5];
         Tensor residual = memory.New("residual", DType.F32, shape, given), sum = memory.New("sum", DType.F32, shape, given), kept = memory.New("kept", DType.F32, shape);
         Tensor delta = withDelta ? memory.New("delta", DType.F32, shape, SelfCases.Normal(2, shape.Count)) : default;
         Tensor norm = memory.New("norm", DType.F32, new Shape(Hidden), SelfCases.Normal(3, Hidden));
@@ -139,7 +154,7 @@ public sealed class FewRowTests
         kernels.AddRmsNorm.Run(sum, delta, norm, 1e-6f, expectedNormed, expectedFaults, Place);
         kernels.Linear.Run(expectedNormed, weight, expected, promptRows: 0);
         kernels.NormedLinear!.Run(residual, delta, norm, 1e-6f, kept, normed, faults, Place, weight, found);
-        Assert.Equal(["add_rms_norm_row_narrow", "linear_rows_few_slices8x" + rounded, "linear_rows_normed" + rounded], stream.Ran);
+        Assert.Equal(["add_rms_norm_row_narrow", "linear_rows_few_slices8x" + rounded, kernel], stream.Ran);
         Assert.Null(memory.Fault());
         Assert.Equal(Bits(sum), Bits(kept));
         Assert.Equal(Bits(expectedNormed), Bits(normed));
