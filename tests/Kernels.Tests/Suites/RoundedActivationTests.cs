@@ -122,7 +122,11 @@ public abstract class RoundedActivationTests<TRounded, TPlain>
         return TRounded.WithThreads(TRounded.Threads);
     }
 
-    private static KernelSet Plain() => TPlain.WithThreads(TPlain.Threads);
+    private static KernelSet Plain()
+    {
+        Assert.SkipWhen(TPlain.WhyUnavailable is not null, TPlain.WhyUnavailable ?? "");
+        return TPlain.WithThreads(TPlain.Threads);
+    }
 
     private static IEnumerable<OpCase> Some(IEnumerable<OpCase> cases, int step) => cases.Where((_, i) => i % step == 0);
 
