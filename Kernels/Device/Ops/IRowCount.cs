@@ -7,14 +7,14 @@ public interface IRowCount
     static abstract int Most { get; }
 }
 
-/// <summary>One or two.</summary>
+/// <summary>Two.</summary>
 public struct UpToTwoRows : IRowCount
 {
     /// <inheritdoc/>
     public static int Most => 2;
 }
 
-/// <summary>Three or four.</summary>
+/// <summary>Four; fewer than three have kernels of their own.</summary>
 public struct UpToFourRows : IRowCount
 {
     /// <inheritdoc/>

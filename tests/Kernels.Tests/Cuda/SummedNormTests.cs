@@ -181,6 +181,42 @@ public sealed class SummedNormTests
         Tensor Terms(string name) => maker.Pieces(memory.New(name, DType.F32, new Shape(maker.PieceBytes(rows, width) / sizeof(float))), rows, width);
     }
 
+    // Up to four rows go on in launches that norm them for themselves, and few pairs of rows and experts are added up where they are computed: those leave a whole sum.
+    [Theory]
+    [InlineData(4, 10, true)]
+    [InlineData(4, 11, true)]
+    [InlineData(5, 8, true)]
+    [InlineData(5, 9, false)]
+    [InlineData(8, 8, false)]
+    public void Experts_of_more_than_four_rows_leave_their_sum_to_the_norm(int rows, int topK, bool isWhole)
+    {
+        const int Count = 12, Hidden = 128, Width = 64;
+        using var stream = new PtxStream(MatrixUnits.WarpGroup);
+        KernelSet set = DeviceKernelSet.Create(stream);
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Shape all = new(rows, Hidden), pairs = new(rows, topK), both = new(Count, 2 * Width, Hidden), single = new(Count, Hidden, Width);
+        var weights = ExpertWeights.Fused(
+            memory.New("gateUp", DType.BF16, both, SelfCases.Normal(1, both.Count)), memory.New("down", DType.BF16, single, SelfCases.Normal(2, single.Count)));
+        var shared = new SharedExpert(
+            new LinearWeight(memory.New("sharedGateUp", DType.BF16, new Shape(2 * Width, Hidden), SelfCases.Normal(3, 2 * Width * Hidden))),
+            new LinearWeight(memory.New("sharedDown", DType.BF16, new Shape(Hidden, Width), SelfCases.Normal(4, Hidden * Width))));
+        Tensor x = memory.New("x", DType.F32, all, SelfCases.Normal(5, all.Count)), mix = memory.New("mix", DType.F32, pairs, SelfCases.Normal(6, pairs.Count));
+        Tensor chosen = memory.New("experts", pairs, [.. Enumerable.Range(0, rows * topK).Select(i => ((i / topK) + (i % topK)) % Count)]);
+        Tensor gate = memory.New("gate", DType.F32, new Shape(rows, 1), SelfCases.Normal(7, rows));
+        Tensor scratch = memory.New("scratch", DType.I8, new Shape(set.ExpertMixture.ScratchBytes(weights, shared, rows, topK)));
+        Tensor output = memory.New("output", DType.F32, all), expected = memory.New("expected", DType.F32, all);
+        set.ExpertMixture.Run(x, weights, shared, chosen, mix, gate, scratch, expected, promptRows: 0);
+        ExpertParts parts = set.ExpertMixture.RunInParts(x, weights, shared, chosen, mix, gate, scratch, output);
+        Assert.Equal(isWhole, parts.IsEmpty);
+        if (!isWhole)
+        {
+            set.ExpertMixture.Sum(parts, output);
+        }
+
+        Assert.Null(memory.Fault());
+        Assert.Equal(expected.AsSpan<int>(), output.AsSpan<int>());
+    }
+
     // A prompt's where activations are rounded, what experts gave too.
     [Theory]
     [InlineData(9, 72, 1, "narrow")]
