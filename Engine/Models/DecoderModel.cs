@@ -125,7 +125,7 @@ internal sealed class DecoderModel
         bool fills = last.Fills;
         if (fills)
         {
-            step.CacheFaults = step.Arena.I32(batch.Rows, 1).Reshape(new Shape(batch.Rows));
+            step.CacheFaults = step.Results.I32(new Shape(batch.Rows));
             last.Fill(residual, pending, normed, step);
         }
         else
@@ -148,7 +148,7 @@ internal sealed class DecoderModel
         else
         {
             (own, input, room) = (delta.Rows(0, count), delta.Rows(count, count), residual.Rows(0, count));
-            step.Faults = step.OutputFaults = step.Arena.I32(count, 1).Reshape(rows.Shape);
+            step.Faults = step.OutputFaults = step.Results.I32(rows.Shape);
             if (fills)
             {
                 step.Rotary = step.Arena.F32(count, rotary.Shape[1]);
@@ -185,7 +185,7 @@ internal sealed class DecoderModel
     /// <summary>Fills in what all layers of a step share: the rotary table, room to note faults, and for terms of norms.</summary>
     public void Prepare(StepContext step)
     {
-        step.Faults = step.Arena.I32(step.Batch.Rows, 1).Reshape(new Shape(step.Batch.Rows));
+        step.Faults = step.Results.I32(new Shape(step.Batch.Rows));
         step.OutputFaults = step.CacheFaults = default;
         step.Rotary = step.Arena.F32(step.Batch.Rows, Config.Rope.RotaryDim);
         long prompts = step.Batch.PromptRows;

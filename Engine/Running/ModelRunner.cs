@@ -130,17 +130,9 @@ internal sealed class ModelRunner : IStepRunner
             _caches.CopyState(end.Copy.Source, end.Copy.Target);
         }
 
-        return new StepOutput
+        return chosen.In(_transfers.ToHost(chosen.Room, results)) with
         {
-            Faults = _transfers.ToHost(chosen.Faults, results),
-            OutputFaults = _transfers.ToHost(chosen.OutputFaults, results),
-            CacheFaults = _transfers.ToHost(chosen.CacheFaults, results),
-            Tokens = _transfers.ToHost(chosen.Tokens, results),
-            LogProbabilities = _transfers.ToHost(chosen.LogProbabilities, results),
-            Accepted = _transfers.ToHost(chosen.Accepted, results),
             Drafted = image.DraftsRead > 0 ? _transfers.ToHost(_outcome.Rows(2, image.DraftsRead), results) : default,
-            Listed = _transfers.ToHost(chosen.Listed, results),
-            ListedValues = _transfers.ToHost(chosen.ListedValues, results),
         };
     }
 
@@ -192,6 +184,7 @@ internal sealed class ModelRunner : IStepRunner
     {
         StepBatch batch = RowPlacement.Place(_ops, _planned, _outcome, _model.Config.Vocabulary, _arena);
         _step.Batch = batch;
+        _step.Results.Begin(StepOutput.Bytes(_planned, _sampling));
         NormedRows hidden = _drafter is null ? _model.ForwardToLogits(_step) : new NormedRows(_model.Forward(_step));
         Tensor faults = _step.Faults, outputFaults = _step.OutputFaults, cacheFaults = _step.CacheFaults, ends = default;
         StepOutput chosen = new() { Tokens = default, LogProbabilities = default };
@@ -201,7 +194,7 @@ internal sealed class ModelRunner : IStepRunner
         Tensor logits = chooses || _model.SharesHead ? _model.OwnLogits(hidden, batch, _arena) : default;
         if (chooses || _model.VocabularyPeers is not null)
         {
-            chosen = _sampler.Choose(logits, _sampling, batch.Positions, _arena);
+            chosen = _sampler.Choose(logits, _sampling, batch.Positions, _arena, _step.Results);
             if (_acceptance is not null)
             {
                 _ops.StepRows.FollowRows(_forced, batch.Tokens, _model.Config.Vocabulary, chosen.Tokens);
@@ -212,12 +205,13 @@ internal sealed class ModelRunner : IStepRunner
             _ops.StepRows.AcceptDrafts(_planned.Entries, batch.Tokens, chosen.Tokens, _outcome, ends);
             if (_outcome.Shape[0] > 2)
             {
-                chosen = chosen with { Accepted = _arena.I32(entries, 1).Reshape(new Shape(entries)) };
+                chosen = chosen with { Accepted = _step.Results.I32(new Shape(entries)) };
                 _ops.Queue.CopyOnDevice(_outcome.Slice(0).Rows(0, entries), chosen.Accepted);
             }
         }
 
+        Tensor room = _step.Results.End();
         _drafter?.Draft(_planned, chosen.Tokens, ends, hidden.Values, _step);
-        return chosen with { Faults = faults, OutputFaults = outputFaults, CacheFaults = cacheFaults };
+        return chosen with { Room = room, Faults = faults, OutputFaults = outputFaults, CacheFaults = cacheFaults };
     }
 }

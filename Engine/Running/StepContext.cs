@@ -33,6 +33,9 @@ internal sealed class StepContext(ModelCaches caches, Arena arena)
     /// <summary>Memory for activations.</summary>
     public Arena Arena => arena;
 
+    /// <summary>Memory for what the host reads.</summary>
+    public ResultRoom Results { get; } = new(arena);
+
     /// <summary>Queues that one layer's states behind a wave of pieces are kept.</summary>
     /// <param name="ordinal">Which of the Gated DeltaNet layers.</param>
     /// <param name="wave">The wave.</param>

@@ -1,3 +1,4 @@
+using Lean.Engine.Sampling;
 using Lean.Tensors;
 
 namespace Lean.Engine.Running;
@@ -5,6 +6,9 @@ namespace Lean.Engine.Running;
 /// <summary>What a step chose, until the next one begins.</summary>
 internal readonly record struct StepOutput
 {
+    /// <summary>i8 [n]: the memory in which all the others lie but <see cref="Drafted"/>.</summary>
+    public Tensor Room { get; init; }
+
     /// <summary>i32 [T]: for each row, the first place of the model where its residual stream was not finite (see <see cref="Models.FaultPlace"/>).</summary>
     public Tensor Faults { get; init; }
 
@@ -31,4 +35,41 @@ internal readonly record struct StepOutput
 
     /// <summary>f32 [A, K]: their log-probabilities.</summary>
     public Tensor ListedValues { get; init; }
+
+    /// <summary>The same where a copy of <see cref="Room"/> is, without drafts.</summary>
+    /// <param name="copy">i8 [n].</param>
+    /// <exception cref="InvalidOperationException">Something lies elsewhere.</exception>
+    public StepOutput In(Tensor copy)
+    {
+        Tensor room = Room;
+        return new StepOutput
+        {
+            Room = copy,
+            Faults = Moved(Faults),
+            OutputFaults = Moved(OutputFaults),
+            CacheFaults = Moved(CacheFaults),
+            Tokens = Moved(Tokens),
+            LogProbabilities = Moved(LogProbabilities),
+            Accepted = Moved(Accepted),
+            Listed = Moved(Listed),
+            ListedValues = Moved(ListedValues),
+        };
+
+        Tensor Moved(Tensor part)
+        {
+            nint place = part.Address - room.Address;
+            return part.IsEmpty ? part
+                : place >= 0 && place + part.Bytes <= room.Bytes ? new Tensor(part.Type, part.Shape, copy.Address + place)
+                : throw new InvalidOperationException($"a step gives {part} outside of its room of {room.Bytes} bytes");
+        }
+    }
+
+    /// <summary>What <see cref="Room"/> takes at most.</summary>
+    /// <param name="batch">The step's rows.</param>
+    /// <param name="sampling">How its tokens are chosen.</param>
+    public static long Bytes(in PlannedBatch batch, in SamplingRows sampling)
+    {
+        long rows = batch.Rows, outputs = batch.OutputRows.Shape[0], entries = batch.Entries.Shape[0], listed = (long)sampling.ListedCount * sampling.Alternatives;
+        return ResultRoom.Bytes(tensors: 8, (2 * rows) + (3 * outputs) + entries + (2 * listed));
+    }
 }

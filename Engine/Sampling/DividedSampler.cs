@@ -18,12 +18,12 @@ internal sealed class DividedSampler(KernelSet ops, IVocabularyPeers peers)
     private TokenPick[] _best = new TokenPick[8];
 
     /// <inheritdoc cref="Sampler.Choose"/>
-    public StepOutput Choose(Tensor logits, in SamplingRows rows, Tensor positions, Arena arena)
+    public StepOutput Choose(Tensor logits, in SamplingRows rows, Tensor positions, Arena arena, ResultRoom results)
     {
         var shape = ChoiceShape.Of(rows, (int)logits.Shape[0], peers.Vocabulary);
-        Tensor tokens = Vector(arena.I32(shape.Outputs, 1)), values = Vector(arena.F32(shape.Outputs, 1));
-        Tensor listed = shape.Listed == 0 ? default : arena.I32(shape.Listed, shape.Alternatives);
-        Tensor listedValues = shape.Listed == 0 ? default : arena.F32(shape.Listed, shape.Alternatives);
+        Shape outputs = new(shape.Outputs), lists = new(shape.Listed, shape.Alternatives);
+        Tensor tokens = results.I32(outputs), values = results.F32(outputs);
+        Tensor listed = shape.Listed == 0 ? default : results.I32(lists), listedValues = shape.Listed == 0 ? default : results.F32(lists);
         ArenaMark mark = arena.Mark();
         Tensor changed = Change(logits, rows, arena), draws = arena.I32(rows.Count, SampleTokens.DrawColumns);
         if (rows.Count > 0)

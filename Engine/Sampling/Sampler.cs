@@ -15,33 +15,33 @@ internal sealed class Sampler(KernelSet ops, IVocabularyPeers? peers = null)
     /// <param name="logits">f32 [R, V of the rank]; stays as it is, since log-probabilities are those of the model, not of the filters.</param>
     /// <param name="rows">Which rows are sampled, and how.</param>
     /// <param name="positions">i32 [T]: the positions of the step's rows.</param>
-    /// <param name="arena">Holds the result.</param>
-    public StepOutput Choose(Tensor logits, in SamplingRows rows, Tensor positions, Arena arena)
+    /// <param name="arena">Memory for what is used here alone.</param>
+    /// <param name="results">Holds the result.</param>
+    public StepOutput Choose(Tensor logits, in SamplingRows rows, Tensor positions, Arena arena, ResultRoom results)
     {
         if (_divided is not null)
         {
-            return _divided.Choose(logits, rows, positions, arena);
+            return _divided.Choose(logits, rows, positions, arena, results);
         }
 
-        long outputs = logits.Shape[0], vocabulary = logits.Shape[1];
-        Tensor best = Vector(arena.I32(outputs, 1)), values = Vector(arena.F32(outputs, 1));
+        long vocabulary = logits.Shape[1];
+        var outputs = new Shape(logits.Shape[0]);
+        Tensor tokens = results.I32(outputs), values = results.F32(outputs), best = rows.Count == 0 ? tokens : arena.Like(tokens);
         ops.GreedyPick.Run(logits, best, values);
         Tensor listed = default, listedValues = default;
         if (rows.ListedCount > 0)
         {
             long alternatives = long.Min(rows.Alternatives, vocabulary);
-            listed = arena.I32(rows.ListedCount, alternatives);
-            listedValues = arena.F32(rows.ListedCount, alternatives);
+            var lists = new Shape(rows.ListedCount, alternatives);
+            (listed, listedValues) = (results.I32(lists), results.F32(lists));
             ops.TopLogProbabilities.Run(logits, rows.Listed, best, values, listed, listedValues);
         }
 
-        Tensor tokens = best;
         if (rows.Count > 0)
         {
-            tokens = Vector(arena.I32(outputs, 1));
             ops.Queue.CopyOnDevice(best, tokens);
             Tensor changed = logits;
-            if (rows.Adjusts || rows.MaskedCount > 0 || rows.Count < outputs)
+            if (rows.Adjusts || rows.MaskedCount > 0 || rows.Count < outputs.Count)
             {
                 changed = arena.F32(rows.Count, vocabulary);
                 ops.GatherRows.Run(logits, rows.Rows, changed);
@@ -65,6 +65,4 @@ internal sealed class Sampler(KernelSet ops, IVocabularyPeers? peers = null)
 
         return new StepOutput { Tokens = tokens, LogProbabilities = values, Listed = listed, ListedValues = listedValues };
     }
-
-    private static Tensor Vector(Tensor column) => column.Reshape(new Shape(column.Shape[0]));
 }

@@ -17,8 +17,8 @@ internal abstract class RowLaunches(KernelStream stream)
     /// <summary>The same without anything to add, where a group has room for all its weights; of two or eight slices.</summary>
     public abstract void Whole(int slices, in Tensor x, in Tensor weight, in Tensor output, int groups);
 
-    /// <summary>The same of up to four rows, on Hopper; a group has twice the warps.</summary>
-    public abstract void Columns(int slices, in Tensor x, in Tensor weight, in Tensor output, int groups);
+    /// <summary>The same of one row or two, on Hopper; a group has twice the warps.</summary>
+    public abstract void Two(int slices, in Tensor x, in Tensor weight, in Tensor output, int groups);
 
     /// <summary>The rows' terms, for <see cref="Many"/>.</summary>
     public abstract void Terms(in Tensor x, in Tensor terms, int blocks, int groups);

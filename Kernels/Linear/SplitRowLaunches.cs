@@ -58,22 +58,15 @@ internal sealed class SplitRowLaunches(KernelStream stream) : RowLaunches(stream
         }
     }
 
-    public override void Columns(int slices, in Tensor x, in Tensor weight, in Tensor output, int groups)
+    public override void Two(int slices, in Tensor x, in Tensor weight, in Tensor output, int groups)
     {
-        switch (slices, x.Shape[0])
+        if (slices == 2)
         {
-            case (2, <= 2):
-                LinearRowsTwoSlices2xLauncher.Launch(Stream, x, weight, output, groups);
-                break;
-            case (2, _):
-                LinearRowsFourSlices2xLauncher.Launch(Stream, x, weight, output, groups);
-                break;
-            case (_, <= 2):
-                LinearRowsTwoSlices8xLauncher.Launch(Stream, x, weight, output, groups);
-                break;
-            default:
-                LinearRowsFourSlices8xLauncher.Launch(Stream, x, weight, output, groups);
-                break;
+            LinearRowsTwoSlices2xLauncher.Launch(Stream, x, weight, output, groups);
+        }
+        else
+        {
+            LinearRowsTwoSlices8xLauncher.Launch(Stream, x, weight, output, groups);
         }
     }
 

@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace Lean.Kernels.Device;
 
 /// <summary>
-/// linear for up to eight generated rows, on cards since Ampere (on Hopper up to four go to <see cref="LinearRowsColumns"/>), where a group has
+/// linear for up to eight generated rows, on cards since Ampere (on Hopper one or two go to <see cref="LinearRowsTwo"/>), where a group has
 /// at most eight outputs for each line of warps: all weights of a group fit in its shared memory, so it asks for all of them before it waits for the kernel before this one,
 /// which on Hopper may compute meanwhile and leave memory at rest. Sums have the order of <see cref="RowProducts"/>.
 /// </summary>

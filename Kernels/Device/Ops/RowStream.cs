@@ -160,18 +160,17 @@ public static class RowStream
         }
     }
 
-    /// <summary>The same where first and second terms are columns of one product, as <see cref="MultiplyTerms"/> has them: two sums get those of output l / 4.</summary>
-    /// <param name="sum">The first of four sums, a constant.</param>
+    /// <summary>The same where first and second terms are columns of one product, as <see cref="MultiplyTerms"/> has them: sums 0 and 1 get those of output l / 4.</summary>
     /// <param name="read">This lane's.</param>
     /// <param name="eight">Which eight rows of all places, a constant.</param>
     /// <param name="block">The block in them, a constant.</param>
     /// <param name="terms">This lane's eight along k of its column.</param>
-    public static void MultiplyEightTerms(int sum, uint read, int eight, int block, U4 terms)
+    public static void MultiplyEightTerms(uint read, int eight, int block, U4 terms)
     {
         uint odd = ((uint)Group.IdxX >> 2) & 1;
         U4 upper = WideAccess.LoadShared(read + (uint)((eight * Eight * RowBytes) + (block / 2 * 128)) + (((uint)(block % 2) ^ odd) * 64));
-        WarpMatrix.Multiply(sum, new U4 { X = upper.X, Y = 0, Z = upper.Y, W = 0 }, terms.X, terms.Y);
-        WarpMatrix.Multiply(sum, new U4 { X = upper.Z, Y = 0, Z = upper.W, W = 0 }, terms.Z, terms.W);
+        WarpMatrix.Multiply(0, new U4 { X = upper.X, Y = 0, Z = upper.Y, W = 0 }, terms.X, terms.Y);
+        WarpMatrix.Multiply(0, new U4 { X = upper.Z, Y = 0, Z = upper.W, W = 0 }, terms.Z, terms.W);
     }
 
     /// <summary>Four words.</summary>

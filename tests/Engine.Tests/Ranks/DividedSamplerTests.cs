@@ -171,7 +171,7 @@ public sealed class DividedSamplerTests
         using var arena = new Arena();
         arena.Begin();
         Tensor logits = Logits(rows, 0, vocabulary, arena);
-        return Copy(new Sampler(Ops).Choose(logits, Mask(built, rows, vocabulary, arena), Positions(rows, arena), arena), built);
+        return Copy(new Sampler(Ops).Choose(logits, Mask(built, rows, vocabulary, arena), Positions(rows, arena), arena, new ResultRoom(arena)), built);
     });
 
     private static Choice[][] Divided(ParallelLayout layout, Row[][] replicas, int vocabulary)
@@ -193,7 +193,7 @@ public sealed class DividedSamplerTests
                 arena.Begin();
                 Tensor logits = Logits(rows, (int)shard.Vocabulary.Start, (int)shard.Vocabulary.Count, arena);
                 var sampler = new Sampler(CpuKernels.Create(CpuBackends.Open(null, "1")), new VocabularyPeers(peers, shard));
-                return Copy(sampler.Choose(logits, Mask(built, rows, vocabulary, arena), Positions(rows, arena), arena), built);
+                return Copy(sampler.Choose(logits, Mask(built, rows, vocabulary, arena), Positions(rows, arena), arena, new ResultRoom(arena)), built);
             });
             lock (found)
             {

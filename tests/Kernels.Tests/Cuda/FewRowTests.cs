@@ -6,13 +6,13 @@ namespace Lean.Kernels.Tests;
 /// <summary>Launches that save a decode step's time at few rows, on the model of a card: the bits are those of the launches that they replace.</summary>
 public sealed class FewRowTests
 {
-    // Outputs for every line of warps or not for all, K that fills no block; slices that end in their second chunk, or are empty; up to four rows that
+    // Outputs for every line of warps or not for all, K that fills no block; slices that end in their second chunk, or are empty; one row or two that
     // make their terms once, on Hopper, and no more there. The last number is infinite: what stands for it beyond K, or in a slice that has none, must be zeros.
     [Theory]
     [InlineData(1, 48, 4096, "F32", "Warp", "linear_rows_whole_slices8x")]
-    [InlineData(3, 41, 2056, "BF16", "Warp", "linear_rows_whole_slices8x_rounded")]
+    [InlineData(3, 41, 2056, "BF16", "WarpGroup", "linear_rows_whole_slices8x_rounded")]
+    [InlineData(4, 48, 4096, "F32", "WarpGroup", "linear_rows_whole_slices8x")]
     [InlineData(8, 190, 1000, "F32", "WarpGroup", "linear_rows_whole_slices2x")]
-    [InlineData(5, 41, 2056, "BF16", "WarpGroup", "linear_rows_whole_slices8x_rounded")]
     [InlineData(2, 20, 1000, "BF16", "Warp", "linear_rows_whole_slices2x_rounded")]
     [InlineData(1, 48, 4096, "F32", "WarpGroup", "linear_rows_two_slices8x")]
     [InlineData(2, 41, 2056, "F32", "WarpGroup", "linear_rows_two_slices8x")]
@@ -21,11 +21,6 @@ public sealed class FewRowTests
     [InlineData(2, 190, 1000, "F32", "WarpGroup", "linear_rows_two_slices2x")]
     [InlineData(2, 20, 1000, "BF16", "WarpGroup", "linear_rows_two_slices2x_rounded")]
     [InlineData(1, 2, 520, "BF16", "WarpGroup", "linear_rows_two_slices2x_rounded")]
-    [InlineData(3, 48, 4096, "F32", "WarpGroup", "linear_rows_four_slices8x")]
-    [InlineData(4, 41, 2056, "F32", "WarpGroup", "linear_rows_four_slices8x")]
-    [InlineData(4, 47, 4088, "BF16", "WarpGroup", "linear_rows_four_slices8x_rounded")]
-    [InlineData(4, 190, 1000, "F32", "WarpGroup", "linear_rows_four_slices2x")]
-    [InlineData(3, 20, 520, "BF16", "WarpGroup", "linear_rows_four_slices2x_rounded")]
     public void Outputs_whose_weights_are_asked_for_at_once_have_the_same_bits(int rows, int outputs, int inputs, string activations, string units, string kernel)
     {
         DType type = Enum.Parse<DType>(activations);
@@ -51,8 +46,8 @@ public sealed class FewRowTests
     [Theory]
     [InlineData(2, 4096, "linear_rows_two")]
     [InlineData(2, 1000, "linear_rows_two")]
-    [InlineData(4, 4096, "linear_rows_four")]
-    [InlineData(3, 1000, "linear_rows_four")]
+    [InlineData(4, 4096, "linear_rows_whole")]
+    [InlineData(3, 1000, "linear_rows_whole")]
     public void A_row_is_the_same_beside_another_as_alone(int rows, int inputs, string kernel)
     {
         const int Outputs = 40;
