@@ -39,7 +39,7 @@ internal sealed class BenchCommand
     private readonly Option<double?> _acceptance = Options.Real(
         new ParameterRange("acceptance", 0, 1, "a number from 0 to 1"), "P", "Count each draft as right so often, whatever the model chose: for random weights, whose tokens then mean nothing");
 
-    private readonly Option<bool> _profile = new("--profile") { Description = "Say how long each kernel of a step runs, by the device's clock; kernels then run one after the other, so the step takes longer" };
+    private readonly Option<bool> _profile = new("--profile") { Description = "Say how long each kernel of a step, or of a prompt's steps, runs, by the device's clock; kernels then run one after the other, so the step takes longer" };
 
     private readonly Option<int?> _stepTokens = Options.MaxStepTokens();
     private readonly Option<int[]?> _lengths = Options.Numbers("--tokens", 1, Most, PromptLengths, "Tokens of the prompt");
@@ -68,9 +68,10 @@ internal sealed class BenchCommand
         var prefill = new ExampleCommand(
             "prefill",
             "Tokens a second of a prompt, up to the first token after it",
-            "lean bench prefill --model DIR --tokens 128,2048")
+            "lean bench prefill --model DIR --tokens 128,2048",
+            "lean bench prefill --synthetic qwen3.5-35b-a3b --device cuda --tokens 2048 --profile")
         {
-            _lengths, _stepTokens,
+            _lengths, _stepTokens, _profile,
         };
         prefill.SetAction(Prefill);
         var scheduler = new ExampleCommand(
@@ -120,8 +121,7 @@ internal sealed class BenchCommand
     private int Decode(ParseResult parsed)
     {
         Speculation[] drafts = parsed.GetValue(_drafts) is { Length: > 0 } given ? given : [Speculation.Off];
-        bool profiles = parsed.GetValue(_profile);
-        using BenchModel model = OpenOnRanks(parsed, drafts.Any(static d => d.Most > 0), profiles);
+        using BenchModel model = OpenOnRanks(parsed, drafts.Any(static d => d.Most > 0), parsed.GetValue(_profile));
         int[]? text = parsed.GetValue(_text) is { } file ? Tokenizer.Load(model.Name).Encode(InputFile.Text(file), SpecialTokens.Parse) : null;
         bool averages = text is not null || drafts.Any(static d => d.Adapts);
         using IMemoryRate read = model.Loaded.Ops.Stream is { } stream ? new DeviceCopyRate(stream) : new ReadRate(model.Loaded.Threads);
@@ -146,7 +146,7 @@ internal sealed class BenchCommand
 
     private int Prefill(ParseResult parsed)
     {
-        using BenchModel model = OpenOnRanks(parsed, drafts: false);
+        using BenchModel model = OpenOnRanks(parsed, drafts: false, parsed.GetValue(_profile));
         int seed = parsed.GetValue(_seed);
         List<PrefillFigure> figures = [.. Given(parsed.GetValue(_lengths), PromptLengths).Select(t => PrefillBench.Measure(model, t, seed, parsed.GetValue(_stepTokens)))];
         BenchReport.Prefill(model, seed, figures, parsed.GetValue(_json));
@@ -171,7 +171,7 @@ internal sealed class BenchCommand
     // The parser's value of a list that was not given is an empty one.
     private static int[] Given(int[]? numbers, int[] fallback) => numbers is { Length: > 0 } ? numbers : fallback;
 
-    private BenchModel OpenOnRanks(ParseResult parsed, bool drafts, bool profiles = false)
+    private BenchModel OpenOnRanks(ParseResult parsed, bool drafts, bool profiles)
     {
         RankOptions ranks = _layout.Read(parsed, parsed.GetValue(_device)) with { Activations = Options.ReadActivations(parsed, _activations), Profiles = profiles };
         return profiles && ranks.Layout.Ranks > 1

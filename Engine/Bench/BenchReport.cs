@@ -23,6 +23,11 @@ internal static class BenchReport
                 Console.WriteLine($"{f.Tokens,8}{f.TokensPerSecond,12:F1}{f.Seconds * 1000,12:F3}");
             }
 
+            foreach (PrefillFigure f in figures)
+            {
+                StepKernel.Print($"{f.Tokens} tokens", "prompt", f.Kernels);
+            }
+
             return;
         }
 
@@ -36,6 +41,7 @@ internal static class BenchReport
                 json.WriteStepTokens(f.StepTokens);
                 json.Figure("tokens_per_s", f.TokensPerSecond, decimals: 3);
                 json.Figure("ms", f.Seconds * 1000, decimals: 6);
+                StepKernel.Write(json, "prompt", f.Kernels);
                 json.WriteEndObject();
             }
 

@@ -51,25 +51,14 @@ internal static class DecodeReport
                 $"{f.Run.Batch,6}{depth}{f.TokensPerSecond,12:F1}{f.StepSeconds * 1000,12:F3}{f.Bytes / Giga,12:F3}{f.BytesPerSecond / (Devices(model) * memory.Best),13:P1}{experts}{right}");
         }
 
-        foreach (DecodeFigure f in figures.Where(static f => f.Kernels.Count > 0))
+        foreach (DecodeFigure f in figures)
         {
-            Kernels(f);
+            StepKernel.Print($"batch {f.Run.Batch}{(f.Run.Drafts.Most > 0 ? $", drafts {f.Run.Drafts}" : "")}", "step", f.Kernels);
         }
 
         if (sparse)
         {
             Console.WriteLine("\nexperts: those of a layer that a step without drafts reads, estimated for a router without favourites");
-        }
-    }
-
-    private static void Kernels(DecodeFigure figure)
-    {
-        Console.WriteLine(
-            $"\nbatch {figure.Run.Batch}{(figure.Run.Drafts.Most > 0 ? $", drafts {figure.Run.Drafts}" : "")}: {figure.Kernels.Sum(static k => k.Launches):F1} launches a step, {figure.Kernels.Sum(static k => k.Seconds) * 1000:F3} ms one after the other");
-        Console.WriteLine($"  {"kernel",-40}{"launches",10}{"µs each",12}{"µs a step",12}");
-        foreach (StepKernel k in figure.Kernels)
-        {
-            Console.WriteLine($"  {k.Kernel,-40}{k.Launches,10:F1}{k.Seconds / k.Launches * 1e6,12:F2}{k.Seconds * 1e6,12:F1}");
         }
     }
 
@@ -104,21 +93,7 @@ internal static class DecodeReport
             }
 
             json.WriteDepths(f.Drafts);
-            if (f.Kernels.Count > 0)
-            {
-                json.WriteStartArray("kernels");
-                foreach (StepKernel k in f.Kernels)
-                {
-                    json.WriteStartObject();
-                    json.WriteString("kernel", k.Kernel);
-                    json.Figure("launches", k.Launches, decimals: 2);
-                    json.Figure("us_per_step", k.Seconds * 1e6, decimals: 3);
-                    json.WriteEndObject();
-                }
-
-                json.WriteEndArray();
-            }
-
+            StepKernel.Write(json, "step", f.Kernels);
             json.WriteEndObject();
         }
 

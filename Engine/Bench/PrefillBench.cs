@@ -20,6 +20,7 @@ internal static class PrefillBench
     {
         var seconds = new List<double>();
         StepTokens steps = default;
+        StepProfile? profile = model.Ranks.Profiles ? new StepProfile(model.Loaded.Ops.Stream!) : null;
 
         // The first run is not counted: it sizes the activations' memory and brings mapped weights in.
         for (int run = -1; run < Repeats; run++)
@@ -37,12 +38,13 @@ internal static class PrefillBench
                 throw FaultReport.Error(model.Loaded, "the prompt", fault);
             }
 
+            profile?.Take(run >= 0);
             if (run >= 0)
             {
                 seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
             }
         }
 
-        return new PrefillFigure(tokens, BenchPrompts.Median(seconds), steps);
+        return new PrefillFigure(tokens, BenchPrompts.Median(seconds), steps) { Kernels = profile?.Kernels ?? [] };
     }
 }

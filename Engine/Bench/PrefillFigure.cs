@@ -10,4 +10,7 @@ internal sealed record PrefillFigure(int Tokens, double Seconds, StepTokens Step
 {
     /// <summary>Prompt tokens a second.</summary>
     public double TokensPerSecond => Tokens / Seconds;
+
+    /// <summary>What the kernels of the prompt's steps take, where they are timed.</summary>
+    public IReadOnlyList<StepKernel> Kernels { get; init; } = [];
 }

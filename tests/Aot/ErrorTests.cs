@@ -46,6 +46,7 @@ public sealed class ErrorTests
         { ["bench", "decode", "--batch", "1,x"], "'x'" },
         { ["bench", "decode", "--layers", "2"], "--synthetic" },
         { ["bench", "decode", "--profile"], "--profile times a device's kernels, and the CPU has none" },
+        { ["bench", "prefill", "--profile"], "--profile times a device's kernels, and the CPU has none" },
         { ["bench", "decode", "--synthetic", "qwen3.5-0.8b", "--layers", "25"], "24" },
         { ["generate", "a", "--speculate", "8"], "--speculate is '8', expected a whole number from 0 to 7" },
         { ["generate", "a", "--speculate", "some"], "--speculate is 'some', expected a whole number from 0 to 7, or auto" },

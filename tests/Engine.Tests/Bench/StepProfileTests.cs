@@ -6,7 +6,7 @@ using Lean.Tensors;
 
 namespace Lean.Engine.Tests.Bench;
 
-/// <summary>What <c>lean bench decode --profile</c> says of a step's kernels.</summary>
+/// <summary>What <c>lean bench decode --profile</c> says of a step's kernels, and <c>prefill --profile</c> of a prompt's.</summary>
 public sealed class StepProfileTests
 {
     [Fact]
@@ -25,12 +25,25 @@ public sealed class StepProfileTests
         Assert.Equal(figure.Kernels.OrderByDescending(static k => k.Seconds), figure.Kernels);
     }
 
+    // Whole prompts alone count, also where they take several steps.
+    [Fact]
+    public void A_prompt_of_the_demo_is_told_kernel_by_kernel()
+    {
+        var ranks = new RankOptions { Layout = new ParallelLayout(1, 1, expert: false), Profiles = true };
+        using BenchModel model = BenchModel.Open(TestData.Demo, synthetic: null, layers: null, seed: 1, "opencl", ranks);
+        PrefillFigure figure = PrefillBench.Measure(model, tokens: 100, seed: 1, stepTokens: 64);
+        Assert.All(figure.Kernels, static k => Assert.True(k.Launches == Math.Round(k.Launches) && k.Seconds > 0, k.Kernel));
+        Assert.Equal(2, figure.Kernels.Single(static k => k.Kernel.StartsWith("embedding", StringComparison.Ordinal)).Launches);
+        Assert.Equal(figure.Kernels.OrderByDescending(static k => k.Seconds), figure.Kernels);
+    }
+
     [Fact]
     public void A_run_that_does_not_ask_has_no_kernels()
     {
         using BenchModel model = BenchModel.Open(TestData.Demo, synthetic: null, layers: null, seed: 1, "cpu", new RankOptions { Layout = new ParallelLayout(1, 1, expert: false) });
         Assert.Empty(DecodeBench.Measure(
             model, new DecodeRun(Batch: 1, Context: 3, Steps: 1, Seed: 1, Speculation.Off, Acceptance: null, Averages: false, StepTokens: null, Text: null)).Kernels);
+        Assert.Empty(PrefillBench.Measure(model, tokens: 3, seed: 1, stepTokens: null).Kernels);
     }
 
     [Theory]
