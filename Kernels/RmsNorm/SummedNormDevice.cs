@@ -10,6 +10,13 @@ internal sealed class SummedNormDevice(KernelStream stream, AddRmsNormDevice nor
 {
     private const string Op = "summed_norm";
 
+    // As in Kernels/Device/Ops/AddRmsNormExpertsRing.cs.
+    private const long RingBytes = 216 << 10;
+    private const long RoundedRingBytes = 104 << 10;
+    private const int FewestStages = 2;
+    private const int MostStages = 5;
+    private const int MostExperts = 30;
+
     private readonly LinearMatrixUnits _units = new(stream, rounds);
 
     public override bool Takes(long width) => stream.MatrixUnits == MatrixUnits.WarpGroup && AddRmsNormDevice.KeepsRows(width);
@@ -99,25 +106,34 @@ internal sealed class SummedNormDevice(KernelStream stream, AddRmsNormDevice nor
         LaunchCheck.That(terms.Address % 8 == 0, Op, "terms at multiples of 8 bytes");
         LaunchCheck.That(parts.Parts.Type == (rounds ? DType.BF16 : DType.F32), Op, "parts that are rounded where activations are");
         int isRead = areRead ? 1 : 0, isEarly = parts.AreEarly ? 1 : 0;
-        switch (residual.Shape[1] > AddRmsNormDevice.NarrowRow, rounds)
+        int stages = Stages(residual, parts), groups = (int)long.Min(residual.Shape[0], (rounds ? 2 : 1) * stream.Multiprocessors);
+        switch (stages > 0, rounds)
         {
-            case (false, false):
-                AddRmsNormExpertsTermsNarrowLauncher.Launch(
-                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, terms, faults, isRead, isEarly, epsilon, place);
-                break;
-            case (false, true):
-                AddRmsNormExpertsTermsNarrowRoundedLauncher.Launch(
-                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, terms, faults, isRead, isEarly, epsilon, place);
-                break;
             case (true, false):
-                AddRmsNormExpertsTermsWideLauncher.Launch(
+                AddRmsNormExpertsRingLauncher.Launch(
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, terms, faults, stages, isRead, epsilon, place, groups);
+                break;
+            case (true, true):
+                AddRmsNormExpertsRingRoundedLauncher.Launch(
+                    stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, terms, faults, stages, isRead, epsilon, place, groups);
+                break;
+            case (false, false):
+                AddRmsNormExpertsTermsLauncher.Launch(
                     stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, terms, faults, isRead, isEarly, epsilon, place);
                 break;
             default:
-                AddRmsNormExpertsTermsWideRoundedLauncher.Launch(
+                AddRmsNormExpertsTermsRoundedLauncher.Launch(
                     stream, residual, parts.Places, parts.Mix, parts.Parts, parts.Total, parts.GateLogit, weight, output, terms, faults, isRead, isEarly, epsilon, place);
                 break;
         }
+    }
+
+    // Places that a ring has for rows, or 0 where such rows have none.
+    private static int Stages(in Tensor residual, in ExpertParts parts)
+    {
+        long width = residual.Shape[1], topK = parts.Places.Shape[1], rowBytes = width * parts.Parts.Type.Size();
+        long stages = long.Min(MostStages, (parts.Parts.Type == DType.F32 ? RingBytes : RoundedRingBytes) / ((width * sizeof(float)) + ((topK + 1) * rowBytes)));
+        return width <= AddRmsNormDevice.NarrowRow && topK <= MostExperts && rowBytes % 16 == 0 && parts.Total.Address % 16 == 0 && stages >= FewestStages ? (int)stages : 0;
     }
 
     private void Check(in Tensor residual, in ExpertParts parts, in Tensor weight, in Tensor output) =>

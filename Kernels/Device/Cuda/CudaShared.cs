@@ -29,6 +29,11 @@ public static class CudaShared
     [Ptx("ld.shared.u32 $0, [#0];")]
     public static uint Load(uint shared) => 0;
 
+    /// <summary>Reads 8 bytes, at a multiple of 8.</summary>
+    [IntrinsicImplementation]
+    [Ptx("ld.shared.b64 $0, [#0];")]
+    public static long Load2(uint shared) => 0;
+
     /// <summary>Reads 16 bytes, at a multiple of 16.</summary>
     [IntrinsicImplementation]
     [Ptx("ld.shared.v4.u32 {$0, $1, $2, $3}, [#0];")]

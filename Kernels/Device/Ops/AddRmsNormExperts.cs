@@ -95,18 +95,19 @@ public static class AddRmsNormExperts
         uint sums = CudaShared.Base();
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
         int before = Add<TParts, F32Row, float>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
-        AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, before, epsilon, place);
+        AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, Grid.IdxX, before, epsilon, place);
         AddRmsNormPieces.Leave<TParts, TTerms>(x, terms, width, blocks, eights);
     }
 
-    /// <summary>The same of a prompt's rows into the terms that their products multiply: see <see cref="AddRmsNormTerms.Narrow"/>.</summary>
+    /// <summary>
+    /// The same of a prompt's rows into the terms that their products multiply: see <see cref="AddRmsNormTerms.Narrow"/>. H is at most 8,192; narrow rows have
+    /// <see cref="AddRmsNormExpertsRing"/>.
+    /// </summary>
     [Kernel("add_rms_norm_experts_terms", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
-    [Instance("narrow", typeof(OneRowPart), typeof(SplitTerms), typeof(F32Row), typeof(float))]
-    [Instance("narrow_rounded", typeof(OneRowPart), typeof(SingleTerm), typeof(BF16Row), typeof(ushort))]
-    [Instance("wide", typeof(FourRowParts), typeof(SplitTerms), typeof(F32Row), typeof(float))]
-    [Instance("wide_rounded", typeof(FourRowParts), typeof(SingleTerm), typeof(BF16Row), typeof(ushort))]
+    [Instance("", typeof(SplitTerms), typeof(F32Row), typeof(float))]
+    [Instance("rounded", typeof(SingleTerm), typeof(BF16Row), typeof(ushort))]
     [Cuda("sm_90a", SharedBytes = AddRmsNormRow.SumBytes, GroupsTogether = 2)]
-    public static void RunToTerms<TParts, TTerms, TFormat, TElement>(
+    public static void RunToTerms<TTerms, TFormat, TElement>(
         [Shape("T", "H")] ArrayView<float> residual,
         [Shape("T", "K")] ArrayView<int> places,
         [Shape("T", "K")] ArrayView<float> mix,
@@ -126,25 +127,24 @@ public static class AddRmsNormExperts
         int isEarly,
         float epsilon,
         int place)
-        where TParts : struct, IRowParts
         where TTerms : struct, IActivationTerms
         where TFormat : struct, IRowFormat<TElement>
         where TElement : unmanaged
     {
-        var x = new float[TParts.Parts * AddRmsNormRow.Four];
-        var weights = new float[TParts.Parts * AddRmsNormRow.Four];
+        var x = new float[FourRowParts.Parts * AddRmsNormRow.Four];
+        var weights = new float[FourRowParts.Parts * AddRmsNormRow.Four];
         uint sums = CudaShared.Base();
-        int before = Add<TParts, TFormat, TElement>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
+        int before = Add<FourRowParts, TFormat, TElement>(x, residual, places, mix, parts, total, gate, faults, topK, width, gateStride, isEarly);
 
         // Behind the parts, for which a thread needs its registers: two groups run at a time.
-        AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
-        AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, before, epsilon, place);
+        AddRmsNormRow.Weights<FourRowParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
+        AddRmsNormRow.Norm<FourRowParts>(sums, x, weights, width, faults, Grid.IdxX, before, epsilon, place);
         if (isRead != 0)
         {
-            AddRmsNormRow.Store<TParts>(x, width, output, (long)Grid.IdxX * outputStride);
+            AddRmsNormRow.Store<FourRowParts>(x, width, output, (long)Grid.IdxX * outputStride);
         }
 
-        AddRmsNormTerms.Round<TParts, TTerms>(x, width, packed / TTerms.Count, terms, (long)Grid.IdxX * packed);
+        AddRmsNormTerms.Round<FourRowParts, TTerms>(x, width, packed / TTerms.Count, terms, (long)Grid.IdxX * packed);
     }
 
     // The row's sums with the residual, which they go back to.

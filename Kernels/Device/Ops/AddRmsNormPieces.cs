@@ -82,7 +82,7 @@ public static class AddRmsNormPieces
         int before = AddRmsNormRow.Begin(residual, delta, faults, rows, width, rows);
         AddRmsNormRow.Read<TParts>(x, residual, delta, width);
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
-        AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, before, epsilon, place);
+        AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, Grid.IdxX, before, epsilon, place);
         Leave<TParts, TTerms>(x, terms, width, blocks, eights);
     }
 

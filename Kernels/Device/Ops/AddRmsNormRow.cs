@@ -231,12 +231,12 @@ public static class AddRmsNormRow
         uint sums, float[] x, float[] weights, int width, ArrayView<float> output, long target, ArrayView<int> faults, int before, float epsilon, int place)
         where TParts : struct, IRowParts
     {
-        Norm<TParts>(sums, x, weights, width, faults, before, epsilon, place);
+        Norm<TParts>(sums, x, weights, width, faults, Grid.IdxX, before, epsilon, place);
         Store<TParts>(x, width, output, target);
     }
 
-    /// <summary>The same without the way out: <paramref name="x"/> becomes the norm.</summary>
-    internal static void Norm<TParts>(uint sums, float[] x, float[] weights, int width, ArrayView<int> faults, int before, float epsilon, int place)
+    /// <summary>The same without the way out, of a row that need not be the group's own: <paramref name="x"/> becomes the norm.</summary>
+    internal static void Norm<TParts>(uint sums, float[] x, float[] weights, int width, ArrayView<int> faults, int row, int before, float epsilon, int place)
         where TParts : struct, IRowParts
     {
         float squares = 0;
@@ -262,7 +262,7 @@ public static class AddRmsNormRow
 
         if (Group.IdxX == 0 && faults.Length > 0)
         {
-            faults[Grid.IdxX] = before == 0 && !Scalar.IsFinite(squares) ? place : before;
+            faults[row] = before == 0 && !Scalar.IsFinite(squares) ? place : before;
         }
 
         float scale = Scalar.Rsqrt((squares / width) + (epsilon * shrink * shrink));

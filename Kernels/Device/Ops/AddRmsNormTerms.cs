@@ -98,7 +98,7 @@ public static class AddRmsNormTerms
         int before = AddRmsNormRow.Begin(residual, delta, faults, rows, width, ahead);
         AddRmsNormRow.Read<TParts>(x, residual, delta, width);
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
-        AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, before, epsilon, place);
+        AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, Grid.IdxX, before, epsilon, place);
         if (Grid.IdxX >= firstKept)
         {
             AddRmsNormRow.Store<TParts>(x, width, output, (long)Grid.IdxX * outputStride);

@@ -11,8 +11,24 @@ public interface IRowFormat<TElement> where TElement : unmanaged
     /// <param name="at">The first, a multiple of 4.</param>
     static abstract U4 Load(ArrayView<TElement> rows, long at);
 
+    /// <summary>Four neighbours of a row in shared memory, as f32.</summary>
+    /// <param name="row">Where it lies, a multiple of 16.</param>
+    /// <param name="at">The first, a multiple of 4.</param>
+    static abstract U4 LoadShared(uint row, int at);
+
+    /// <summary>Has neighbours brought to shared memory; their bytes are a multiple of 16, and so are both addresses.</summary>
+    /// <param name="to">Where to.</param>
+    /// <param name="rows">Where they lie.</param>
+    /// <param name="at">The first.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="barrier">Counts them.</param>
+    static abstract void Bring(uint to, ArrayView<TElement> rows, long at, int count, uint barrier);
+
     /// <summary>Whether numbers are rounded to bf16.</summary>
     static abstract bool IsRounded { get; }
+
+    /// <summary>Bytes of a number.</summary>
+    static abstract int Size { get; }
 }
 
 /// <summary>As they are.</summary>
@@ -20,6 +36,15 @@ public struct F32Row : IRowFormat<float>
 {
     /// <inheritdoc/>
     public static bool IsRounded => false;
+
+    /// <inheritdoc/>
+    public static int Size => 4;
+
+    /// <inheritdoc/>
+    public static U4 LoadShared(uint row, int at) => CudaShared.Load4(row + (uint)(at * 4));
+
+    /// <inheritdoc/>
+    public static void Bring(uint to, ArrayView<float> rows, long at, int count, uint barrier) => TensorCopy.LoadRun(to, ref rows[at], count * 4, barrier);
 
     /// <inheritdoc/>
     public static U4 Load(ArrayView<float> rows, long at) => WideAccess.Load(ref rows[at]);
@@ -32,9 +57,19 @@ public struct BF16Row : IRowFormat<ushort>
     public static bool IsRounded => true;
 
     /// <inheritdoc/>
-    public static U4 Load(ArrayView<ushort> rows, long at)
+    public static int Size => 2;
+
+    /// <inheritdoc/>
+    public static U4 LoadShared(uint row, int at) => Of(CudaShared.Load2(row + (uint)(at * 2)));
+
+    /// <inheritdoc/>
+    public static void Bring(uint to, ArrayView<ushort> rows, long at, int count, uint barrier) => TensorCopy.LoadRun(to, ref rows[at], count * 2, barrier);
+
+    /// <inheritdoc/>
+    public static U4 Load(ArrayView<ushort> rows, long at) => Of(WideAccess.Load2(ref rows[at]));
+
+    private static U4 Of(long four)
     {
-        long four = WideAccess.Load2(ref rows[at]);
         uint low = (uint)four, high = (uint)(four >> 32);
         return new U4 { X = low << 16, Y = low & 0xffff0000u, Z = high << 16, W = high & 0xffff0000u };
     }
