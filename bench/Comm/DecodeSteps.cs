@@ -53,7 +53,7 @@ internal static class DecodeSteps
                 arena.Begin();
                 context.Batch = RowPlacement.Place(loaded.Ops, builder.Build(plan, [sequence], step), outcome: default, config.Vocabulary, arena);
                 NormedRows hidden = loaded.Model.ForwardToLogits(context);
-                sampler.Choose(loaded.Model.OwnLogits(hidden, context.Batch, arena), default, context.Batch.Positions, arena);
+                sampler.Choose(loaded.Model.OwnLogits(hidden, context.Batch, arena), default, context.Batch.Positions, arena, context.Results);
                 if (rank.Rank == 0)
                 {
                     (records ? with : without)[step / 2] = watch.Elapsed.TotalMicroseconds;

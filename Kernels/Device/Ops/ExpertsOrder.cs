@@ -120,14 +120,16 @@ public static class ExpertsOrder
                 sum += others;
             }
 
-            Note(memory, expert, sum);
+            // Behind the last expert stands the shared one, or none.
+            Note(memory, expert, expert == count ? sharedRows : sum);
         }
 
-        Group.Barrier();
-        if (expert == 0 && sharedRows > 0)
+        if (expert == 0 && count == most)
         {
             Note(memory, count, sharedRows);
         }
+
+        Group.Barrier();
 
         // Of a warp's experts the first begins behind all before them.
         int first = warp * (most / Warps), here = 0, lower = 0;
