@@ -38,11 +38,12 @@ internal static class PrefillBench
                 throw FaultReport.Error(model.Loaded, "the prompt", fault);
             }
 
-            profile?.Take(run >= 0);
             if (run >= 0)
             {
                 seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
             }
+
+            profile?.Take(run >= 0);
         }
 
         return new PrefillFigure(tokens, BenchPrompts.Median(seconds), steps) { Kernels = profile?.Kernels ?? [] };

@@ -5,8 +5,8 @@ namespace Lean.Engine.Bench;
 
 /// <summary>A kernel of a step, or of a prompt's steps.</summary>
 /// <param name="Kernel">Its entry's name.</param>
-/// <param name="Launches">How often a step launches it.</param>
-/// <param name="Seconds">What it takes of a step, by the device's clock.</param>
+/// <param name="Launches">How often a step, or a prompt, launches it.</param>
+/// <param name="Seconds">What it takes of that, by the device's clock.</param>
 internal readonly record struct StepKernel(string Kernel, double Launches, double Seconds)
 {
     /// <summary>Prints a table.</summary>

@@ -3,7 +3,7 @@ using Lean.Tensors;
 namespace Lean.Engine.Running;
 
 /// <summary>
-/// Where a step leaves what the host reads of it: in one piece of the step's memory, so that one copy brings all. A card waits between two steps for each copy
+/// Where a step leaves what the host reads of it, but drafts: in one piece of the step's memory, so that one copy brings all. A card waits between two steps for each copy
 /// of its own, however small it is. Outside of <see cref="Begin"/> and <see cref="End"/> tensors come from the arena, each for itself.
 /// </summary>
 /// <param name="arena">The step's memory.</param>

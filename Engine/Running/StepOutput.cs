@@ -6,7 +6,7 @@ namespace Lean.Engine.Running;
 /// <summary>What a step chose, until the next one begins.</summary>
 internal readonly record struct StepOutput
 {
-    /// <summary>i8 [n]: the memory in which all the others lie but <see cref="Drafted"/>.</summary>
+    /// <summary>i8 [n]: the memory in which all the others lie but <see cref="Drafted"/>; unset where they came another way.</summary>
     public Tensor Room { get; init; }
 
     /// <summary>i32 [T]: for each row, the first place of the model where its residual stream was not finite (see <see cref="Models.FaultPlace"/>).</summary>

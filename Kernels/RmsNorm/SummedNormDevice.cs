@@ -133,7 +133,7 @@ internal sealed class SummedNormDevice(KernelStream stream, AddRmsNormDevice nor
     {
         long width = residual.Shape[1], topK = parts.Places.Shape[1], rowBytes = width * parts.Parts.Type.Size();
         long stages = long.Min(MostStages, (parts.Parts.Type == DType.F32 ? RingBytes : RoundedRingBytes) / ((width * sizeof(float)) + ((topK + 1) * rowBytes)));
-        return width <= AddRmsNormDevice.NarrowRow && topK <= MostExperts && rowBytes % 16 == 0 && parts.Total.Address % 16 == 0 && stages >= FewestStages ? (int)stages : 0;
+        return width <= AddRmsNormDevice.NarrowRow && topK <= MostExperts && rowBytes % 16 == 0 && stages >= FewestStages ? (int)stages : 0;
     }
 
     private void Check(in Tensor residual, in ExpertParts parts, in Tensor weight, in Tensor output) =>

@@ -100,8 +100,8 @@ public static class AddRmsNormExperts
     }
 
     /// <summary>
-    /// The same of a prompt's rows into the terms that their products multiply: see <see cref="AddRmsNormTerms.Narrow"/>. H is at most 8,192; narrow rows have
-    /// <see cref="AddRmsNormExpertsRing"/>.
+    /// The same of a prompt's rows into the terms that their products multiply: see <see cref="AddRmsNormTerms.Narrow"/>. H is at most 8,192. Narrow rows go to
+    /// <see cref="AddRmsNormExpertsRing"/> where two of them fit; those that do not are read here four times, of which one counts.
     /// </summary>
     [Kernel("add_rms_norm_experts_terms", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
     [Instance("", typeof(SplitTerms), typeof(F32Row), typeof(float))]

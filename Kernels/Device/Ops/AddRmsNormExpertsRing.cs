@@ -34,7 +34,10 @@ public static class AddRmsNormExpertsRing
     /// <param name="size">Bytes of a number of parts.</param>
     public static int StageBytes(int topK, int width, int size) => width * (sizeof(float) + ((topK + 1) * size));
 
-    /// <summary>As <see cref="AddRmsNormExperts.RunToTerms"/>; H is at most 2,048, its bytes of parts a multiple of 16, and K at most <see cref="MostExperts"/>.</summary>
+    /// <summary>
+    /// As <see cref="AddRmsNormExperts.RunToTerms"/>, but that places, mix and gate are read behind the launch before, however early they are; H is at most 2,048, its bytes of
+    /// parts a multiple of 16, and K at most <see cref="MostExperts"/>. There are no more groups than rows, and <paramref name="stages"/> places, as many as fit.
+    /// </summary>
     [Kernel("add_rms_norm_experts_ring", AddRmsNormRow.Threads, groups: "*", Unroll = true)]
     [Cuda("sm_90a", SharedBytes = RingAt + RingBytes)]
     public static void Run(
@@ -118,6 +121,7 @@ public static class AddRmsNormExpertsRing
         int thread = Group.IdxX, stageBytes = StageBytes(topK, width, TFormat.Size), partBytes = width * TFormat.Size;
         if (thread < stages)
         {
+            // Each lane arrives for itself: what it notes beside the copies is there for who waits.
             AsyncBarrier.Initialize(barriers + (uint)(thread * 8), 32);
             AsyncBarrier.FenceInitialized();
         }

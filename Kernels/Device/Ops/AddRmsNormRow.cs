@@ -288,7 +288,7 @@ public static class AddRmsNormRow
     }
 
     /// <summary>Joins the threads' sums: across each warp, then the warps' in their order.</summary>
-    /// <param name="shared">Room for a number of each warp, at a multiple of 16, which nobody has read since the last barrier but one.</param>
+    /// <param name="shared">Room for a number of each warp, at a multiple of 16, whose readers have all met at a barrier since.</param>
     /// <param name="value">The thread's sum.</param>
     internal static float RowSum(uint shared, float value)
     {

@@ -1,3 +1,4 @@
+using Lean.Kernels.Device;
 using Lean.Tensors;
 
 namespace Lean.Kernels.Tests;
@@ -108,6 +109,8 @@ public sealed class SummedNormTests
     [InlineData(33, 264, 10, "narrow", DType.F32)]
     [InlineData(65, 1032, 3, "narrow", DType.F32)]
     [InlineData(10, 2048, 13, "narrow", DType.F32)]
+    [InlineData(17, 264, 30, "narrow", DType.F32)]
+    [InlineData(17, 264, 31, "narrow", DType.F32)]
     [InlineData(9, 2056, 8, "wide", DType.F32)]
     [InlineData(10, 4104, 10, "wide", DType.BF16)]
     public void What_experts_gave_is_added_up_and_normed_as_in_two_launches(int rows, int width, int topK, string kernel, DType activations)
@@ -224,6 +227,9 @@ public sealed class SummedNormTests
     [InlineData(13, 520, 8, "narrow")]
     [InlineData(17, 2048, 10, "narrow")]
     [InlineData(40, 1032, 12, "narrow")]
+    [InlineData(17, 264, 30, "narrow")]
+    [InlineData(9, 2048, 11, "narrow")]
+    [InlineData(9, 1036, 8, "narrow")]
     [InlineData(9, 2056, 8, "wide")]
     [InlineData(9, 4104, 3, "wide")]
     public void Rounded_parts_are_added_up_and_normed_as_in_two_launches(int rows, int width, int topK, string kernel)
@@ -338,24 +344,68 @@ public sealed class SummedNormTests
         }
     }
 
+    [Fact]
+    public void The_model_sees_a_ring_whose_copies_are_not_waited_for()
+    {
+        int planted = 0;
+        float[] right = Residual(change: null);
+        Assert.Equal(right, Residual(static text => text));
+        Assert.ThrowsAny<Exception>(() => Assert.Equal(right, Residual(Plant)));
+        Assert.Equal(1, planted);
+
+        string Plant(string text)
+        {
+            const string Expecting = "mbarrier.arrive.expect_tx.shared::cta.b64 state, [";
+            Assert.Contains(Expecting, text, StringComparison.Ordinal);
+            planted++;
+            return text.Replace(Expecting, "mbarrier.arrive.shared::cta.b64 state, [", StringComparison.Ordinal);
+        }
+
+        // Of more rows than the groups have places for, with late copies.
+        static float[] Residual(Func<string, string>? change)
+        {
+            const int Rows = 30, Width = 72, TopK = 3;
+            using var stream = new PtxStream(MatrixUnits.WarpGroup) { IsLate = true, Change = change };
+            KernelSet set = DeviceKernelSet.Create(stream);
+            using var memory = new GuardedMemory(set) { IsAligned = true };
+            Shape all = new(Rows, Width), pairs = new(Rows, TopK);
+            var parts = new ExpertParts(
+                memory.New("places", pairs, [.. Enumerable.Range(0, Rows * TopK).Select(static i => (i * 7) % (Rows * TopK))]), memory.New("mix", DType.F32, pairs, SelfCases.Normal(1, pairs.Count)),
+                memory.New("parts", DType.F32, new Shape(Rows * TopK, Width), SelfCases.Normal(2, pairs.Count * Width)), memory.New("total", DType.F32, all, SelfCases.Normal(3, all.Count)),
+                memory.New("gate", DType.F32, new Shape(Rows, 1), SelfCases.Normal(4, Rows)));
+            Tensor residual = memory.New("residual", DType.F32, all, SelfCases.Normal(5, all.Count)), output = memory.New("output", DType.F32, all);
+            set.SummedNorm!.RunToTerms(
+                residual, parts, memory.New("weight", DType.F32, new Shape(Width), SelfCases.Normal(6, Width)), Epsilon, output, PromptTerms(set, memory, "terms", Rows, Width), areRead: false);
+            Assert.Equal("add_rms_norm_experts_ring", Assert.Single(stream.Ran));
+            return residual.AsSpan<float>().ToArray();
+        }
+    }
+
     // A prompt's rows as terms, beside the norm and instead of it; what was there before the launch before has ended may be read sooner.
     private static void AssertPrompts(
         PtxStream stream, KernelSet set, GuardedMemory memory, ExpertParts parts, float[] given, Tensor weight, int[] noted, (Tensor Sum, Tensor Norm, Tensor Faults) expected, string kernel)
     {
         long rows = expected.Norm.Shape[0], width = weight.Shape[0];
+        bool rounds = kernel.EndsWith("_rounded", StringComparison.Ordinal);
         Tensor expectedTerms = PromptTerms(set, memory, "expectedPrompts", rows, width);
-        new LinearMatrixUnits(stream, kernel.EndsWith("_rounded", StringComparison.Ordinal)).Split(expected.Norm, expectedTerms);
+        new LinearMatrixUnits(stream, rounds).Split(expected.Norm, expectedTerms);
+
+        // A group has room for two rows at least, and a lane for each of their experts.
+        int topK = (int)parts.Places.Shape[1], size = rounds ? sizeof(ushort) : sizeof(float);
+        int room = (rounds ? AddRmsNormExpertsRing.RoundedRingBytes : AddRmsNormExpertsRing.RingBytes) / AddRmsNormExpertsRing.StageBytes(topK, (int)width, size);
+        bool fits = width <= 2048 && topK <= AddRmsNormExpertsRing.MostExperts && width * size % 16 == 0 && room >= AddRmsNormExpertsRing.FewestStages;
         foreach (bool areRead in (bool[])[false, true])
         {
             Tensor residual = memory.New($"residual{areRead}", DType.F32, expected.Sum.Shape, given), output = memory.New($"output{areRead}", DType.F32, expected.Norm.Shape);
             Tensor terms = PromptTerms(set, memory, $"prompts{areRead}", rows, width), faults = memory.New($"faults{areRead}", new Shape(rows), noted);
             output.AsSpan<float>().Fill(7);
             stream.Ran.Clear();
-            set.SummedNorm!.RunToTerms(residual, parts with { AreEarly = areRead }, weight, Epsilon, output, terms, areRead, faults, Place);
 
-            // A group has room for two rows of up to 108 KiB.
-            string form = kernel.StartsWith("narrow", StringComparison.Ordinal) && parts.Places.Shape[1] < 13 ? "ring" : "terms";
-            Assert.Equal($"add_rms_norm_experts_{form}{(kernel.EndsWith("_rounded", StringComparison.Ordinal) ? "_rounded" : "")}", Assert.Single(stream.Ran));
+            // Copies come at once, which finds who asks too early, or behind another launch as late as they may, which finds who waits too little.
+            stream.Ran.AddRange(areRead ? [] : ["nothing"]);
+            set.SummedNorm!.RunToTerms(residual, parts with { AreEarly = areRead }, weight, Epsilon, output, terms, areRead, faults, Place);
+            Assert.Equal($"add_rms_norm_experts_{(fits ? "ring" : "terms")}{(rounds ? "_rounded" : "")}", stream.Ran[^1]);
+            Assert.Equal(areRead ? 1 : 2, stream.Ran.Count);
             Assert.Equal(expected.Sum.AsSpan<int>(), residual.AsSpan<int>());
             Assert.Equal(expected.Faults.AsSpan<int>(), faults.AsSpan<int>());
             Assert.Equal(expectedTerms.AsSpan<ushort>(), terms.AsSpan<ushort>());
