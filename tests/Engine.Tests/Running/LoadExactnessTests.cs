@@ -11,7 +11,7 @@ namespace Lean.Engine.Tests.Running;
 public sealed class LoadExactnessTests
 {
     [Theory]
-    [InlineData("demo", 60, 3000)]
+    [InlineData("demo", 40, 3000)]
     [InlineData("qwen3-next-moe", 60, 1000)]
     [InlineData("qwen3.5-moe", 60, 1000)]
     [InlineData("qwen3.5-dense", 60, 1000)]
