@@ -12,8 +12,9 @@ internal sealed class Arena : IDisposable
     /// <summary>Rows that <see cref="Product"/> gives begin at multiples of so many f32.</summary>
     public const int Pad = 4;
 
-    // Two of a card's lines of 128 bytes: rows that begin inside of one take a line more each, and small indices in front of them would decide.
-    private const long Alignment = 256;
+    /// <summary>Tensors begin at multiples of two of a card's lines of 128 bytes: rows that begin inside of one take a line more each, and small indices in front of them would decide.</summary>
+    public const long Alignment = 256;
+
     private const long FirstBytes = 1 << 20;
 
     // What is added where less was known than steps need: doubling that would take what caches have.

@@ -9,13 +9,11 @@ namespace Lean.Engine.Running;
 /// <param name="arena">The step's memory.</param>
 internal sealed class ResultRoom(Arena arena)
 {
-    private const long Alignment = 256; // As the arena has it.
-
     private Tensor _room; // i8 [n]; empty outside
     private long _end;
 
     /// <summary>What <paramref name="tensors"/> tensors take that have so many numbers of 32 bits together.</summary>
-    public static long Bytes(int tensors, long numbers) => (sizeof(int) * numbers) + (Alignment * tensors);
+    public static long Bytes(int tensors, long numbers) => (sizeof(int) * numbers) + (Arena.Alignment * tensors);
 
     /// <summary>Sets room aside.</summary>
     /// <param name="bytes">At least what will be taken.</param>
@@ -44,7 +42,7 @@ internal sealed class ResultRoom(Arena arena)
             return new Tensor(type, shape, arena.Raw(bytes).Address);
         }
 
-        long begin = (_end + Alignment - 1) / Alignment * Alignment;
+        long begin = (_end + Arena.Alignment - 1) / Arena.Alignment * Arena.Alignment;
         _end = begin + bytes;
         return _end <= _room.Bytes
             ? new Tensor(type, shape, _room.Address + (nint)begin)

@@ -12,6 +12,8 @@ public sealed class FewRowTests
     [InlineData(1, 48, 4096, "F32", "Warp", "linear_rows_whole_slices8x")]
     [InlineData(3, 41, 2056, "BF16", "WarpGroup", "linear_rows_whole_slices8x_rounded")]
     [InlineData(4, 48, 4096, "F32", "WarpGroup", "linear_rows_whole_slices8x")]
+    [InlineData(3, 41, 2056, "BF16", "Warp", "linear_rows_whole_slices8x_rounded")]
+    [InlineData(5, 41, 2056, "BF16", "WarpGroup", "linear_rows_whole_slices8x_rounded")]
     [InlineData(8, 190, 1000, "F32", "WarpGroup", "linear_rows_whole_slices2x")]
     [InlineData(2, 20, 1000, "BF16", "Warp", "linear_rows_whole_slices2x_rounded")]
     [InlineData(1, 48, 4096, "F32", "WarpGroup", "linear_rows_two_slices8x")]
