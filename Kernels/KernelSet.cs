@@ -53,7 +53,7 @@ public sealed class KernelSet
     /// <summary>Matrix product with weights of the checkpoint.</summary>
     public Linear Linear { get => field ?? Missing<Linear>("linear"); init; }
 
-    /// <summary>The same where rows are never rounded: routers and gates.</summary>
+    /// <summary>The same for routers and gates: rows are never rounded but a prompt's on matrix units (<see cref="RoundedActivations"/>).</summary>
     public Linear GateLinear { get => field ?? Linear; init; }
 
     /// <summary>Matrix product with a copy of weights in eight bits, for drafts; null where drafts take the weights themselves.</summary>

@@ -27,8 +27,8 @@ internal sealed class GatedDeltaNet : IMixer
         (_weights, _ordinal, _layer, _shape) = (weights, ordinal, layer, layer.Config.DeltaRuleShape);
         _parameters = new DeltaNetParameters(weights.Convolution, weights.Decay, weights.TimeBias, weights.Norm, layer.Config.NormEpsilon);
         KernelSet ops = layer.Ops;
-        _leavesRounded = ops.Linear.LeavesRounded(weights.Input, Gates) && ops.CausalConvolution.TakesRounded(weights.Convolution) && ops.GatedRmsNorm.TakesRounded(weights.Norm)
-            && ops.Linear.TakesTerms(weights.Output.Weight);
+        _leavesRounded = ops.Linear.LeavesRounded(weights.Input, Gates) && ops.CausalConvolution.TakesRounded(weights.Convolution)
+            && ops.PromptDeltaRule.TakesRounded(_shape) && ops.GatedRmsNorm.TakesRounded(weights.Norm) && ops.Linear.TakesTerms(weights.Output.Weight);
     }
 
     public long Bytes(long rows) =>
@@ -65,23 +65,22 @@ internal sealed class GatedDeltaNet : IMixer
             ops.Linear.Run(x.Values, _weights.Input, projected, batch.PromptRows, x.Terms);
         }
 
-        // Prompts whose states are kept on the way run in pieces, which end there.
+        // Prompts whose states are kept on the way run in pieces, which end there. From product to norm they are bf16 or f32 throughout.
+        Tensor rows = isRounded ? InPlace(convolved, batch.PromptRows) : convolved, reads = isRounded ? InPlace(read, batch.PromptRows) : read;
         for (int wave = 0; wave < batch.StateWaves; wave++)
         {
             Tensor pieces = batch.StatePieces(wave);
-            long rows = prompted.Qkv.Shape[0];
-            ops.CausalConvolution.Run(prompted.Qkv, _weights.Convolution, cache.History, pieces, convolved.Rows(0, rows));
-            ops.PromptDeltaRule.Run(
-                _shape, convolved.Rows(0, rows), prompted.B, prompted.A, _weights.Decay, _weights.TimeBias, cache.State, pieces, read.Rows(0, rows), batch.StateRows(wave));
+            ops.CausalConvolution.Run(prompted.Qkv, _weights.Convolution, cache.History, pieces, rows);
+            ops.PromptDeltaRule.Run(_shape, rows, prompted.B, prompted.A, _weights.Decay, _weights.TimeBias, cache.State, pieces, reads, batch.StateRows(wave));
             step.KeepStates(_ordinal, wave);
         }
 
         // Pieces of later waves lie among the rows.
-        Tensor prompts = read.Rows(0, batch.PromptRows), terms = batch.PromptRows > 0 && ops.GatedRmsNorm.MakesTerms ? _weights.Output.Terms(step) : default;
+        Tensor prompts = reads.Rows(0, batch.PromptRows), terms = batch.PromptRows > 0 && ops.GatedRmsNorm.MakesTerms ? _weights.Output.Terms(step) : default;
         long early = batch.StateWaves == 1 && batch.PromptRows > 0
-            ? ops.PromptDeltaRule.EarlyRows(_shape, convolved, batch.StatePieces(0).Shape[0], batch.StateRows(0))
+            ? ops.PromptDeltaRule.EarlyRows(_shape, rows, batch.StatePieces(0).Shape[0], batch.StateRows(0))
             : 0;
-        ops.GatedRmsNorm.Run(prompts, prompted.Z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, prompts, terms, early);
+        ops.GatedRmsNorm.Run(prompts, prompted.Z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, isRounded ? default : prompts, terms, early);
 
         Tensor generated = ops.GeneratedDeltaNet.MakesPieces ? _weights.Output.Pieces(step) : default;
 
@@ -93,6 +92,9 @@ internal sealed class GatedDeltaNet : IMixer
         step.Arena.Release(mark);
         return sum;
     }
+
+    // A prompt's rows as bf16, where they would be as f32.
+    private static Tensor InPlace(Tensor rows, long count) => new(DType.BF16, new Shape(count, rows.Shape[1]), rows.Address);
 
     private DeltaNetInputs Inputs(Tensor product, Tensor gates) => new(
         product.Columns(0, _shape.Channels), product.Columns(_shape.Channels, _shape.ValueWidth), gates.Columns(0, _shape.ValueHeads), gates.Columns(_shape.ValueHeads, _shape.ValueHeads));

@@ -74,7 +74,8 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
             return new NormedRows(normed, pieces);
         }
 
-        if (use == TermUse.None || rows == 0 || layer.Peers is not null || layer.Ops.NormedTerms is not { } norm)
+        // What is rounded is the norm with terms' to take, whoever needs those.
+        if ((use == TermUse.None && added.Rounded.IsEmpty) || rows == 0 || layer.Peers is not null || layer.Ops.NormedTerms is not { } norm)
         {
             Run(residual, added, normed, step);
             return new NormedRows(normed);
@@ -84,14 +85,14 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
         bool areRead = use != TermUse.Instead;
         if (added.Parts.IsEmpty)
         {
-            norm.Run(residual, added.Whole, _norm.Weight, _norm.Epsilon, normed, terms, areRead, step.Faults, _norm.Place);
+            norm.Run(residual, added.Rows, _norm.Weight, _norm.Epsilon, normed, terms, areRead, step.Faults, _norm.Place, added.Rounded);
         }
         else
         {
             layer.Ops.SummedNorm!.RunToTerms(residual, added.Parts, _norm.Weight, _norm.Epsilon, normed, terms, areRead, step.Faults, _norm.Place);
         }
 
-        return new NormedRows(normed, terms);
+        return new NormedRows(normed, use == TermUse.None ? default : terms);
     }
 
     /// <summary>Runs it.</summary>
@@ -101,7 +102,11 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
     /// <param name="step">The step.</param>
     public void Run(Tensor residual, Addend added, Tensor normed, StepContext step)
     {
-        if (!added.Slices.IsEmpty)
+        if (!added.Rounded.IsEmpty)
+        {
+            Run(residual, added, normed, TermUse.None, step);
+        }
+        else if (!added.Slices.IsEmpty)
         {
             layer.Ops.SummedNorm!.Run(residual, added.Slices, _norm.Weight, _norm.Epsilon, normed, step.Faults, _norm.Place);
         }

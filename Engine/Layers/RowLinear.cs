@@ -14,6 +14,7 @@ internal sealed class RowLinear
 {
     private readonly LayerContext _layer;
     private readonly PartialSum _sum;
+    private readonly bool _leavesRounded;
 
     /// <param name="weight">[N, K]: the rank's columns.</param>
     /// <param name="purpose">What the result is.</param>
@@ -22,12 +23,17 @@ internal sealed class RowLinear
     {
         (Weight, _layer) = (weight, layer);
         _sum = new PartialSum(purpose, layer);
+        KernelSet ops = layer.Ops;
+        _leavesRounded = layer.Peers is null && ops.Linear.LeavesRounded(weight, exact: 0) && ops.NormedTerms?.TakesRounded(weight.Outputs) == true;
     }
 
     /// <summary>[N, K]: the rank's columns, for ops that multiply by more than one matrix.</summary>
     public LinearWeight Weight { get; }
 
-    /// <summary>The whole product, for the residual stream: see <see cref="PartialSum.CompleteForNorm"/>. Of generated rows alone it may be left in slices of k.</summary>
+    /// <summary>
+    /// The whole product, for the residual stream: see <see cref="PartialSum.CompleteForNorm"/>. Of generated rows alone it may be left in slices of k; a prompt's rows
+    /// may be left rounded, beside whatever other rows.
+    /// </summary>
     /// <param name="x">f32 [T, K]: the rank's input features.</param>
     /// <param name="output">f32 [T, N]: room for it.</param>
     /// <param name="promptRows">How many rows are a prompt's.</param>
@@ -40,9 +46,28 @@ internal sealed class RowLinear
             return new Addend(output, ops.Linear.RunInSlices(x, Weight, terms));
         }
 
+        if (_leavesRounded && promptRows > 0)
+        {
+            return RunRounded(x, output, promptRows, terms);
+        }
+
         ops.Linear.Run(x, Weight, output, promptRows, terms);
         _sum.CompleteForNorm(output);
         return new Addend(output);
+    }
+
+    private Addend RunRounded(Tensor x, Tensor output, long promptRows, Tensor terms)
+    {
+        Linear op = _layer.Ops.Linear;
+        long generated = x.Shape[0] - promptRows;
+        var rounded = new Tensor(DType.BF16, new Shape(promptRows, Weight.Outputs), output.Address);
+        op.RunRounded(x.Rows(0, promptRows), Weight, rounded, new Tensor(DType.F32, new Shape(promptRows, 0), output.Address), terms);
+        if (generated > 0)
+        {
+            op.Run(x.Rows(promptRows, generated), Weight, output.Rows(promptRows, generated), promptRows: 0);
+        }
+
+        return new Addend(output, Rounded: rounded);
     }
 
     /// <summary>Room for a step's rows as the product takes them where all are generated, for the op before it to make; empty where it takes them as they are.</summary>

@@ -32,11 +32,10 @@ internal sealed class SparseMoe : IMlp
 
     public LinearWeight Input => _router;
 
-    // A router's rows are never rounded to one term.
     public TermUse TermUse =>
         !_layer.Ops.ExpertMixture.TakesTerms(_experts, _shared) ? TermUse.None : RouterTakesTerms ? TermUse.Instead : TermUse.Beside;
 
-    private bool RouterTakesTerms => _layer.Ops.Activations == DType.F32 && _layer.Ops.GateLinear.TakesTerms(_router);
+    private bool RouterTakesTerms => _layer.Ops.GateLinear.TakesTerms(_router);
 
     public bool Norms(StepContext step) => _layer.Peers is null && Routes(step);
 

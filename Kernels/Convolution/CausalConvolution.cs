@@ -16,7 +16,7 @@ public abstract class CausalConvolution
     /// <param name="weight">f32 [C, W], W = 2 … 8.</param>
     /// <param name="history">f32 [slots, W − 1, C], oldest first; read where a segment begins after position 0, then replaced.</param>
     /// <param name="segments">i32 [S, 4] or [S, 6], see <see cref="Segments"/>.</param>
-    /// <param name="output">f32 [T, C], another memory than <paramref name="x"/>.</param>
+    /// <param name="output">[T, C] of the type of <paramref name="x"/>, rounded to the nearest, ties to even; another memory.</param>
     public void Run(Tensor x, Tensor weight, Tensor history, Tensor segments, Tensor output)
     {
         long channels = weight.Shape[0], taps = weight.Shape[1];
@@ -26,14 +26,14 @@ public abstract class CausalConvolution
         LaunchCheck.That(taps is >= 2 and <= 8, Op, "2 to 8 taps");
         LaunchCheck.Is(Op, nameof(history), history, DType.F32, new Shape(history.Shape[0], taps - 1, channels), "[slots, W-1, C]");
         LaunchCheck.Is(Op, nameof(segments), segments, DType.I32, new Shape(segments.Shape[0], Segments.AreVersioned(segments) ? Segments.VersionedColumns : Segments.Columns), "[S, 4]");
-        LaunchCheck.Is(Op, nameof(output), output, DType.F32, shape, "[T, C]");
+        LaunchCheck.Is(Op, nameof(output), output, x.Type, shape, "[T, C]");
         if (shape[0] > 0 && segments.Shape[0] > 0)
         {
             Launch(x, weight, history, segments, output);
         }
     }
 
-    /// <summary>Whether inputs of segments without versions may be bf16.</summary>
+    /// <summary>Whether inputs, and with them outputs, of segments without versions may be bf16.</summary>
     /// <param name="weight">f32 [C, W].</param>
     public virtual bool TakesRounded(Tensor weight) => false;
 

@@ -18,9 +18,8 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream, DType activati
     private const long TriangleWords = 2560;
     private const long GateWords = 128;
 
-    // Of a group's columns, on Hopper twice as many; its copies are of four f32.
+    // Of a group's columns, on Hopper twice as many.
     private const int Columns = 32;
-    private const int Four = 4;
 
     /// <summary>Cells that are prepared at a time at most.</summary>
     internal const long MostCells = 64;
@@ -28,6 +27,8 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream, DType activati
     // Of one sequence: nothing runs beside the first cells and no cells beside the last walk, so they are few, and fewer where that is more of the whole; but each walk has a
     // beginning and an end.
     private const long FewCells = 16, ManyCells = 32, Long = 64;
+
+    public override bool TakesRounded(DeltaRuleShape shape) => activations == DType.BF16 && shape.KeyDim == KeyDim && Walks(shape);
 
     public override long EarlyRows(DeltaRuleShape shape, Tensor convolved, long sequences, long segmentRows)
     {
@@ -40,6 +41,8 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream, DType activati
     private protected override void Launch(
         DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output, long segmentRows)
     {
+        bool isRounded = convolved.Type == DType.BF16;
+        LaunchCheck.That(!isRounded || IsOnUnits(shape, convolved), "gated_delta_rule", "bf16 rows at multiples of 16 bytes");
         if (!IsOnUnits(shape, convolved))
         {
             ChunkedDeltaRuleLauncher.Launch(stream, convolved, b, a, decay, timeBias, state, segments, output, shape.KeyHeads);
@@ -59,6 +62,10 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream, DType activati
             Tensor gates = Take(ref at, new Shape(count, shape.ValueHeads, GateWords));
             switch (Walks(shape), activations)
             {
+                case (true, DType.BF16) when isRounded:
+                    DeltaRuleCellsRoundedBf16Launcher.Launch(stream, convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, (int)first);
+                    DeltaRuleWalkRoundedBf16Launcher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
+                    break;
                 case (true, DType.BF16):
                     DeltaRuleCellsRoundedLauncher.Launch(stream, convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, (int)first);
                     DeltaRuleWalkRoundedLauncher.Launch(stream, convolved, segments, keys, queries, solving, reading, gates, state, output, (int)first);
@@ -93,5 +100,6 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream, DType activati
         return taken;
     }
 
-    private static bool IsAligned(in Tensor rows) => rows.Address % 16 == 0 && rows.Shape[1] % Four == 0;
+    // Copies are of 16 bytes.
+    private static bool IsAligned(in Tensor rows) => rows.Address % 16 == 0 && rows.Shape[1] * rows.Type.Size() % 16 == 0;
 }

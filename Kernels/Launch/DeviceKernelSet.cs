@@ -30,7 +30,7 @@ public static class DeviceKernelSet
             PartSum = new PartSumDevice(stream),
             GatedRmsNorm = norm,
             Linear = new LinearDevice(stream, activations),
-            GateLinear = new LinearDevice(stream, DType.F32),
+            GateLinear = new LinearDevice(stream, prompts: activations, DType.F32),
             NormedLinear = new NormedLinearDevice(stream, activations),
             NormedGateLinear = new NormedLinearDevice(stream, DType.F32),
             NormedRouter = stream.MatrixUnits == MatrixUnits.WarpGroup ? new NormedRouterDevice(stream) : null,

@@ -6,10 +6,18 @@ namespace Lean.Kernels;
 /// Linear on a device: prompt rows and generated rows each by their own kernel, whatever their number, and a launch for
 /// each range of the weight's rows. Both run on the matrix units where the device has them.
 /// </summary>
-internal sealed class LinearDevice(KernelStream stream, DType activations) : Linear
+/// <param name="stream">The device.</param>
+/// <param name="prompts">What products of prompt rows on the matrix units take of rows, f32 or bf16.</param>
+/// <param name="activations">What all others take.</param>
+internal sealed class LinearDevice(KernelStream stream, DType prompts, DType activations) : Linear
 {
-    private readonly LinearMatrixUnits _units = new(stream, activations == DType.BF16);
+    private readonly LinearMatrixUnits _units = new(stream, prompts == DType.BF16);
     private readonly RowUnits _rows = new(stream, activations == DType.BF16);
+
+    public LinearDevice(KernelStream stream, DType activations)
+        : this(stream, activations, activations)
+    {
+    }
 
     // Outputs lie at multiples of 16 bytes, or they do not: kernels differ in that too.
     public override bool SumsAlike(LinearWeight weight, LinearWeight some) =>
@@ -23,7 +31,7 @@ internal sealed class LinearDevice(KernelStream stream, DType activations) : Lin
 
     public override bool LeavesSlices(LinearWeight weight, long rows) => TakesPieces(weight, rows) && _rows.Pieces.LeavesSlices(rows, Matrix(weight, weight.Parts[0]));
 
-    public override bool LeavesRounded(LinearWeight weight, long exact) => activations == DType.BF16 && _units.LeavesRounded(weight, exact);
+    public override bool LeavesRounded(LinearWeight weight, long exact) => _units.LeavesRounded(weight, exact);
 
     private protected override Tensor LaunchInSlices(Tensor x, Tensor terms, LinearWeight weight)
     {

@@ -157,11 +157,11 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
 
     /// <summary>Whether <see cref="TryFew"/> takes rows as terms, where outputs lie well.</summary>
     public bool TakesFew(LinearWeight weight) =>
-        !rounds && stream.MatrixUnits == MatrixUnits.WarpGroup && weight.Parts.Length == 1 && IsSliced(weight.Outputs, weight.Inputs);
+        stream.MatrixUnits == MatrixUnits.WarpGroup && weight.Parts.Length == 1 && IsSliced(weight.Outputs, weight.Inputs);
 
     /// <summary>
     /// Multiplies rows by a weight of few outputs, a router's. Reading the rows bounds such a product, so where nobody made their terms they are made
-    /// on the way, two of them, and never lie in memory. Sums have an order of their own: what decides is the same for every number of rows.
+    /// on the way, and never lie in memory. Sums have an order of their own: what decides is the same for every number of rows.
     /// </summary>
     /// <param name="x">f32 [T, K].</param>
     /// <param name="terms">Of the rows, which may then be anything; or empty.</param>
@@ -287,13 +287,20 @@ internal sealed class LinearMatrixUnits(KernelStream stream, bool rounds = false
 
     private void Few(in Tensor x, in Tensor terms, in Tensor matrix, in Tensor output, int whole, int slices, int groups)
     {
-        if (terms.IsEmpty)
+        switch (terms.IsEmpty, rounds)
         {
-            LinearSlicesLauncher.Launch(stream, matrix, matrix, x, output, whole, slices, groups);
-        }
-        else
-        {
-            LinearSlicesTermsLauncher.Launch(stream, matrix, matrix, terms, output, whole, slices, groups);
+            case (true, false):
+                LinearSlicesLauncher.Launch(stream, matrix, matrix, x, output, whole, slices, groups);
+                break;
+            case (true, true):
+                LinearSlicesRoundedLauncher.Launch(stream, matrix, matrix, x, output, whole, slices, groups);
+                break;
+            case (false, false):
+                LinearSlicesTermsLauncher.Launch(stream, matrix, matrix, terms, output, whole, slices, groups);
+                break;
+            default:
+                LinearSlicesTermsRoundedLauncher.Launch(stream, matrix, matrix, terms, output, whole, slices, groups);
+                break;
         }
     }
 

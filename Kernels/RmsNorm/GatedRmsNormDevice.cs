@@ -30,9 +30,9 @@ internal sealed class GatedRmsNormDevice(KernelStream stream, DType activations)
     private protected override void Launch(Tensor x, Tensor z, Tensor weight, float epsilon, Tensor output, Tensor terms, int earlyRows)
     {
         bool takes = HasWarps(x, z, weight, output) && terms.Address % 8 == 0;
-        if (z.Type == DType.BF16)
+        if (x.Type == DType.BF16)
         {
-            LaunchCheck.That(takes, Op, "heads at multiples of 16 bytes, gates of 8");
+            LaunchCheck.That(takes, Op, "rows at multiples of 16 bytes, of four numbers");
             GatedRmsNormTermsRoundedBf16Launcher.Launch(stream, x.Reshape(Heads(x, weight)), z, weight, terms, earlyRows, epsilon);
         }
         else if (!takes)
@@ -51,7 +51,7 @@ internal sealed class GatedRmsNormDevice(KernelStream stream, DType activations)
     }
 
     private bool HasWarps(in Tensor x, in Tensor z, in Tensor weight, in Tensor output) =>
-        stream.MatrixUnits != MatrixUnits.None && weight.Shape[0] == WarpDim && IsAligned(x) && IsAligned(z) && IsAligned(output) && weight.Address % 16 == 0;
+        stream.MatrixUnits != MatrixUnits.None && weight.Shape[0] == WarpDim && IsAligned(x) && IsAligned(z) && (output.IsEmpty || IsAligned(output)) && weight.Address % 16 == 0;
 
     private static Shape Heads(in Tensor x, in Tensor weight) => new(x.Shape[0], x.Shape[1] / weight.Shape[0], weight.Shape[0]);
 

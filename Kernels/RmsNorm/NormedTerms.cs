@@ -47,12 +47,24 @@ public abstract class NormedTerms
     /// <param name="areRead">Whether somebody reads the first R rows of <paramref name="output"/>, too: if not, they may stay as they are.</param>
     /// <param name="faults">i32 [T], or an empty view; see <see cref="AddRmsNorm.Run"/>.</param>
     /// <param name="place">This norm's number, above 0 where faults are noted.</param>
-    public void Run(Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults = default, int place = 0)
+    /// <param name="rounded">bf16 [R, H]: what is added to the first R rows, which <paramref name="delta"/> then need not have, where the op <see cref="TakesRounded"/>; or empty.</param>
+    public void Run(
+        Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults = default, int place = 0, Tensor rounded = default)
     {
         Shape shape = Check(residual, delta, weight, output, faults, place);
+        if (!rounded.IsEmpty)
+        {
+            LaunchCheck.That(!delta.IsEmpty && TakesRounded(shape[1]), Op, "rows that may be rounded, and room for others");
+            LaunchCheck.Is(Op, nameof(rounded), rounded, DType.BF16, new Shape(terms.Shape[0], shape[1]), "[R, H]");
+        }
+
         LaunchCheck.That(terms.Shape[0] >= 1 && terms.Shape[0] <= shape[0] && terms.Bytes == Bytes(terms.Shape[0], shape[1]), Op, "terms of 1 … T rows");
-        Launch(residual, delta, weight, epsilon, output, terms, areRead, faults, place);
+        Launch(residual, delta, rounded, weight, epsilon, output, terms, areRead, faults, place);
     }
+
+    /// <summary>Whether what is added to a prompt's rows may be bf16: the sums are those with the same numbers in f32.</summary>
+    /// <param name="width">H.</param>
+    public virtual bool TakesRounded(long width) => false;
 
     /// <summary>Adds and normalises T generated rows of width H into their terms.</summary>
     /// <param name="residual">f32 [T, H], updated in place where <paramref name="delta"/> is given.</param>
@@ -91,7 +103,7 @@ public abstract class NormedTerms
     }
 
     private protected abstract void Launch(
-        Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place);
+        Tensor residual, Tensor delta, Tensor rounded, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place);
 
     private protected virtual void LaunchGenerated(
         Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor pieces, Tensor faults, int place) =>

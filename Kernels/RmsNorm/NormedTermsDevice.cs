@@ -19,11 +19,15 @@ internal sealed class NormedTermsDevice(KernelStream stream, AddRmsNormDevice no
 
     public override Tensor Pieces(Tensor memory, long rows, long width) => _rows.Pieces.Of(memory.Address, rows, width);
 
+    // Memory is asked for in pieces of 16 bytes.
+    public override bool TakesRounded(long width) => activations == DType.BF16 && width % 8 == 0 && AddRmsNormDevice.KeepsRows(width);
+
     private protected override void Launch(
-        Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place)
+        Tensor residual, Tensor delta, Tensor rounded, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place)
     {
         if (!norm.KeepsRows(residual, delta, weight, output) || terms.Address % 8 != 0)
         {
+            LaunchCheck.That(rounded.IsEmpty, "normed_terms", "rows at multiples of 16 bytes");
             norm.Run(residual, delta, weight, epsilon, output, faults, place);
             _units.Split(output.Rows(0, terms.Shape[0]), terms);
             return;
@@ -33,16 +37,16 @@ internal sealed class NormedTermsDevice(KernelStream stream, AddRmsNormDevice no
         switch (residual.Shape[1] > AddRmsNormDevice.NarrowRow, activations == DType.BF16)
         {
             case (false, false):
-                AddRmsNormTermsNarrowLauncher.Launch(stream, residual, delta, weight, output, terms, faults, firstKept, epsilon, place, ahead);
+                AddRmsNormTermsNarrowLauncher.Launch(stream, residual, delta, weight, output, terms, rounded, faults, firstKept, epsilon, place, ahead);
                 break;
             case (false, true):
-                AddRmsNormTermsNarrowRoundedLauncher.Launch(stream, residual, delta, weight, output, terms, faults, firstKept, epsilon, place, ahead);
+                AddRmsNormTermsNarrowRoundedLauncher.Launch(stream, residual, delta, weight, output, terms, rounded, faults, firstKept, epsilon, place, ahead);
                 break;
             case (true, false):
-                AddRmsNormTermsWideLauncher.Launch(stream, residual, delta, weight, output, terms, faults, firstKept, epsilon, place, ahead);
+                AddRmsNormTermsWideLauncher.Launch(stream, residual, delta, weight, output, terms, rounded, faults, firstKept, epsilon, place, ahead);
                 break;
             default:
-                AddRmsNormTermsWideRoundedLauncher.Launch(stream, residual, delta, weight, output, terms, faults, firstKept, epsilon, place, ahead);
+                AddRmsNormTermsWideRoundedLauncher.Launch(stream, residual, delta, weight, output, terms, rounded, faults, firstKept, epsilon, place, ahead);
                 break;
         }
     }

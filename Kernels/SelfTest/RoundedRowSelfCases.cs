@@ -10,8 +10,11 @@ internal static class RoundedRowSelfCases
 {
     private const float Epsilon = 1e-6f;
 
+    // What rounding to the nearest bf16 costs in the mean square: up to 2^-8 of a number, uniformly.
+    private const double HalfABit = 2.3e-3;
+
     /// <summary>All of them.</summary>
-    public static IEnumerable<SelfCase> All() => [.. Products(), .. Gates(), .. Convolutions()];
+    public static IEnumerable<SelfCase> All() => [.. Products(), .. Gates(), .. Sums(), .. Rules(), .. Convolutions()];
 
     // Whole tiles of rounded outputs and parts of them; exact ones that share their last tile, are one more, and cannot; matrices that lie apart.
     private static IEnumerable<SelfCase> Products() =>
@@ -54,18 +57,71 @@ internal static class RoundedRowSelfCases
             const int Dim = 128;
             (int rows, int heads) = shape;
             int width = heads * Dim;
-            Tensor x = memory.New("x", DType.F32, new Shape(rows, width), SelfCases.Normal(153, (long)rows * width)), norm = memory.New("norm", DType.F32, new Shape(Dim), SelfCases.Normal(154, Dim));
-            (Tensor rounded, Tensor wide) = Both(memory, "z", rows, width + 64, 155);
-            Tensor output = memory.New("output", DType.F32, x.Shape);
+            (Tensor x, Tensor wideX) = Both(memory, "x", rows, width, 153);
+            (Tensor z, Tensor wideZ) = Both(memory, "z", rows, width + 64, 155);
+            Tensor norm = memory.New("norm", DType.F32, new Shape(Dim), SelfCases.Normal(154, Dim)), output = memory.New("output", DType.F32, x.Shape);
             int differences = Missing(set);
             if (set.NormedTerms is { } maker && set.GatedRmsNorm.TakesRounded(norm))
             {
-                Tensor one = Terms("one"), two = Terms("two");
-                set.GatedRmsNorm.Run(x, wide.Columns(64, width), norm, Epsilon, output, maker.Of(one, rows, width), earlyRows: rows / 2);
-                set.GatedRmsNorm.Run(x, rounded.Columns(64, width), norm, Epsilon, output, maker.Of(two, rows, width), earlyRows: rows / 2);
+                Tensor one = Terms(memory, maker, "one", rows, width), two = Terms(memory, maker, "two", rows, width);
+                set.GatedRmsNorm.Run(wideX, wideZ.Columns(64, width), norm, Epsilon, output, maker.Of(one, rows, width), earlyRows: rows / 2);
+                set.GatedRmsNorm.Run(x, z.Columns(64, width), norm, Epsilon, default, maker.Of(two, rows, width), earlyRows: rows / 2);
                 differences = SelfCases.Differences(one, two);
+            }
 
-                Tensor Terms(string name) => memory.New(name, DType.F32, new Shape(maker.Bytes(rows, width) / sizeof(float)), new float[maker.Bytes(rows, width) / sizeof(float)]);
+            return [memory.New("differences", new Shape(1), [differences])];
+        }, IsAligned: true, Has: Rounds);
+
+    // What is added to the first rows; the last ones are generated, or there are none.
+    private static IEnumerable<SelfCase> Sums() =>
+        from shape in ((int Rows, int Prompts, int Width)[])[(1, 1, 8), (300, 300, 2048), (70, 66, 520), (9, 8, 4104)]
+        select new SelfCase("rounded_sums", $"[{shape.Rows}, {shape.Width}], {shape.Prompts} of them a prompt's", 0, (set, memory) =>
+        {
+            (int rows, int prompts, int width) = shape;
+            (Tensor rounded, Tensor wide) = Both(memory, "added", rows, width, 161);
+            float[] old = SelfCases.Normal(162, (long)rows * width);
+            Tensor weight = memory.New("weight", DType.F32, new Shape(width), SelfCases.Normal(163, width));
+            Tensor residual = memory.New("residual", DType.F32, wide.Shape, old), output = memory.New("output", DType.F32, wide.Shape), added = memory.New("others", DType.F32, wide.Shape);
+            Tensor other = memory.New("other", DType.F32, wide.Shape, old), expected = memory.New("expected", DType.F32, wide.Shape);
+            int differences = Missing(set);
+            if (set.NormedTerms is { } maker && maker.TakesRounded(width))
+            {
+                Tensor one = Terms(memory, maker, "one", prompts, width), two = Terms(memory, maker, "two", prompts, width);
+                Tensor faults = memory.New("faults", new Shape(rows), new int[rows]), otherFaults = memory.New("otherFaults", new Shape(rows), new int[rows]);
+                wide.Rows(rows / 2, 1).AsSpan<float>()[width / 2] = float.NaN;
+                rounded.Rows(rows / 2, 1).AsSpan<ushort>()[width / 2] = DTypes.F32ToBF16(float.NaN);
+
+                // Of a prompt's rows nobody has the f32 ones.
+                added.AsSpan<float>().Fill(float.NaN);
+                wide.Rows(prompts, rows - prompts).AsSpan<float>().CopyTo(added.Rows(prompts, rows - prompts).AsSpan<float>());
+                maker.Run(other, wide, weight, Epsilon, expected, maker.Of(one, prompts, width), areRead: true, otherFaults, 1);
+                maker.Run(residual, added, weight, Epsilon, output, maker.Of(two, prompts, width), areRead: true, faults, 1, rounded.Rows(0, prompts));
+                differences = SelfCases.Differences(one, two) + SelfCases.Differences(other, residual) + SelfCases.Differences(expected, output) + SelfCases.Differences(faults, otherFaults);
+            }
+
+            return [memory.New("differences", new Shape(1), [differences])];
+        }, IsAligned: true, Has: Rounds);
+
+    // Keys, queries and values as bf16 give what the same numbers give as f32; outputs are rounded, states are not.
+    private static IEnumerable<SelfCase> Rules() =>
+        from shape in (DeltaRuleShape[])[new(1, 1, 128, 64), new(2, 4, 128, 128)]
+        select new SelfCase("rounded_delta_rule", $"{shape}", 0, (set, memory) =>
+        {
+            const int Rows = 210;
+            int[] segments = [0, 1, 0, 1, 1, 64, 64, 0, 66, 140, 128, 2];
+            (Tensor rounded, Tensor wide) = Both(memory, "convolved", Rows, (int)shape.Channels, 164);
+            Shape heads = new(Rows, shape.ValueHeads), states = shape.State(3);
+            Tensor b = memory.New("b", DType.F32, heads, SelfCases.Normal(165, heads.Count)), a = memory.New("a", DType.F32, heads, SelfCases.Normal(166, heads.Count));
+            Tensor decay = memory.New("decay", DType.F32, new Shape(shape.ValueHeads), SelfCases.Normal(167, shape.ValueHeads)), bias = memory.New("bias", DType.F32, decay.Shape, SelfCases.Normal(168, shape.ValueHeads));
+            float[] before = [.. SelfCases.Normal(169, states.Count).Select(static x => x / 11)];
+            Tensor state = memory.New("state", DType.F32, states, before), other = memory.New("other", DType.F32, states, before), table = memory.New("segments", new Shape(segments.Length / 4, 4), segments);
+            Tensor output = memory.New("output", DType.BF16, new Shape(Rows, shape.ValueWidth), new float[Rows * shape.ValueWidth]), expected = memory.New("expected", DType.F32, output.Shape, new float[Rows * shape.ValueWidth]);
+            int differences = Missing(set);
+            if (set.PromptDeltaRule.TakesRounded(shape))
+            {
+                set.PromptDeltaRule.Run(shape, wide, b, a, decay, bias, other, table, expected);
+                set.PromptDeltaRule.Run(shape, rounded, b, a, decay, bias, state, table, output);
+                differences = Differences(expected, output, default, Rows) + SelfCases.Differences(other, state);
             }
 
             return [memory.New("differences", new Shape(1), [differences])];
@@ -74,16 +130,16 @@ internal static class RoundedRowSelfCases
     // Segments of one row and of many, from the beginning and from within; rows that are nobody's.
     private static IEnumerable<SelfCase> Convolutions() =>
         from channels in (int[])[8, 520]
-        select new SelfCase("rounded_convolution", $"{channels} channels", 1e-5, (set, memory) =>
+        select new SelfCase("rounded_convolution", $"{channels} channels", HalfABit, (set, memory) =>
         {
             const int Rows = 90, Taps = 4;
             int[] segments = [0, 1, 0, 0, 1, 40, 64, 3, 41, 2, 128, 1, 45, 45, 0, 2];
             (Tensor rounded, Tensor wide) = Both(memory, "x", Rows, channels + 8, 156);
             Tensor weight = memory.New("weight", DType.F32, new Shape(channels, Taps), SelfCases.Normal(157, channels * Taps)), table = memory.New("segments", new Shape(segments.Length / 4, 4), segments);
-            Shape past = new(4, Taps - 1, channels);
+            Shape past = new(4, Taps - 1, channels), all = new(Rows, channels);
             Tensor history = memory.New("history", DType.F32, past, SelfCases.Normal(158, past.Count)), other = memory.New("other", DType.F32, past, SelfCases.Normal(158, past.Count));
-            Tensor output = memory.New("output", DType.F32, new Shape(Rows, channels), new float[Rows * channels]), expected = memory.New("expected", DType.F32, output.Shape, new float[Rows * channels]);
-            Tensor again = memory.New("again", DType.F32, output.Shape, new float[Rows * channels]);
+            Tensor output = memory.New("output", DType.BF16, all, new float[all.Count]), again = memory.New("again", DType.BF16, all, new float[all.Count]);
+            Tensor expected = memory.New("expected", DType.F32, all, new float[all.Count]);
             set.CausalConvolution.Run(wide.Columns(0, channels), weight, other, table, expected);
             if (!set.CausalConvolution.TakesRounded(weight))
             {
@@ -101,9 +157,15 @@ internal static class RoundedRowSelfCases
                 set.CausalConvolution.Run(rounded.Rows(first, count).Columns(0, channels), weight, history, part, again.Rows(first, count));
             }
 
-            differences += SelfCases.Differences(output, again) + SelfCases.Differences(other, history);
-            return [output, memory.New("differences", new Shape(1), [differences])];
+            differences += Apart(output, again) + SelfCases.Differences(other, history);
+            return [memory.New("widened", DType.F32, all, [.. output.AsSpan<ushort>().ToArray().Select(DTypes.BF16ToF32)]), memory.New("differences", new Shape(1), [differences])];
         }, IsAligned: true, Has: Rounds);
+
+    private static Tensor Terms(GuardedMemory memory, NormedTerms maker, string name, int rows, int width)
+    {
+        long words = maker.Bytes(rows, width) / sizeof(float);
+        return memory.New(name, DType.F32, new Shape(words), new float[words]);
+    }
 
     // A device that rounds has all of these: else nothing would be compared. The reference has none.
     private static int Missing(KernelSet set) => set.Stream is null ? 0 : 1;
@@ -114,6 +176,19 @@ internal static class RoundedRowSelfCases
     {
         float[] values = [.. SelfCases.Normal(seed, (long)rows * width).Select(RoundedActivations.Round)];
         return (memory.New(name, DType.BF16, new Shape(rows, width), values), memory.New(name + "Wide", DType.F32, new Shape(rows, width), values));
+    }
+
+    // Of bf16 rows.
+    private static int Apart(in Tensor one, in Tensor other)
+    {
+        ReadOnlySpan<ushort> x = one.AsSpan<ushort>(), y = other.AsSpan<ushort>();
+        int differences = 0;
+        for (int i = 0; i < x.Length; i++)
+        {
+            differences += x[i] == y[i] ? 0 : 1;
+        }
+
+        return differences;
     }
 
     private static int Differences(in Tensor whole, in Tensor rounded, in Tensor exact, int rows)

@@ -58,6 +58,7 @@ public sealed class LaunchCheckTests
         Refused("gated_rms_norm", "", "whole heads in a row", () => Set.GatedRmsNorm.Run(F(3, 16), F(3, 16), F(5), 0, F(3, 16)));
         Refused("gated_rms_norm", "", "0 ≤ earlyRows < T", () => Set.GatedRmsNorm.Run(F(3, 16), F(3, 16), F(8), 0, F(3, 16), earlyRows: 3));
         Refused("gated_rms_norm", "output", "f32 [T, N*D] = [3, 16]", () => Set.GatedRmsNorm.Run(F(3, 16), F(3, 16), F(8), 0, I(3, 16)));
+        Refused("gated_rms_norm", "x", "f32 [T, N*D] = [3, 16]", () => Set.GatedRmsNorm.Run(Of(DType.BF16, new Shape(3, 16)), F(3, 16), F(8), 0, F(3, 16)));
     }
 
     [Fact]
@@ -137,6 +138,7 @@ public sealed class LaunchCheckTests
         foreach (GatedDeltaRule op in (GatedDeltaRule[])[Set.PromptDeltaRule, Set.GeneratedDeltaRule])
         {
             Tensor state = Of(DType.F32, Delta.State(5));
+            Refused("gated_delta_rule", "convolved", "f32 [T, C] = [3, 64]", () => op.Run(Delta, Of(DType.BF16, new Shape(3, 64)), F(3, 4), F(3, 4), F(4), F(4), state, I(1, 4), F(3, 32)));
             Refused("gated_delta_rule", "convolved", "f32 [T, C] = [3, 64]", () => op.Run(Delta, F(3, 60), F(3, 4), F(3, 4), F(4), F(4), state, I(1, 4), F(3, 32)));
             Refused("gated_delta_rule", "b", "f32 [T, ValueHeads] = [3, 4]", () => op.Run(Delta, F(3, 64), F(3, 2), F(3, 4), F(4), F(4), state, I(1, 4), F(3, 32)));
             Refused("gated_delta_rule", "decay", "f32 [ValueHeads] = [4]", () => op.Run(Delta, F(3, 64), F(3, 4), F(3, 4), F(2), F(4), state, I(1, 4), F(3, 32)));

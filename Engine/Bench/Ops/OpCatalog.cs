@@ -26,7 +26,7 @@ internal static class OpCatalog
         DeltaRuleShape delta = c.DeltaRuleShape;
         int projected = delta.Channels + delta.ValueWidth + (2 * delta.ValueHeads), sharedGate = c.SharedWidth > 0 ? 1 : 0;
         DType cache = ops.CacheType;
-        bool isRounded = rowClass == RowClass.Prompt && RoundedLinearBench.Has(ops, projected, 2 * delta.ValueHeads, c.Hidden);
+        bool isPrompt = rowClass == RowClass.Prompt, isRounded = isPrompt && RoundedLinearBench.Has(ops, projected, 2 * delta.ValueHeads, c.Hidden);
         List<Func<OpBench>> all =
         [
             () => new EmbeddingBench(c.Vocabulary, c.Hidden, rows),
@@ -44,7 +44,9 @@ internal static class OpCatalog
                 () => new DeltaRuleBench(delta, rows, rowClass),
                 () => new GatedRmsNormBench(delta.ValueHeads, delta.ValueDim, rows),
                 .. Enumerable.Repeat<Func<OpBench>>(() => new DeltaNetBench(delta, c.ConvKernel, rows), rowClass == RowClass.Generated ? 1 : 0),
-                () => new LinearBench("out_proj", c.Hidden, delta.ValueWidth, rows, rowClass, given: ops),
+                () => isPrompt && RoundedLinearBench.Has(ops, c.Hidden, 0, delta.ValueWidth)
+                    ? new RoundedLinearBench("out_proj", c.Hidden, 0, delta.ValueWidth, rows, ops)
+                    : new LinearBench("out_proj", c.Hidden, delta.ValueWidth, rows, rowClass, given: ops),
             ]);
         }
 

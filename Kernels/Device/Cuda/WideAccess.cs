@@ -49,6 +49,11 @@ public static class WideAccess
     [Ptx("ld.volatile.global.v4.u32 {$0, $1, $2, $3}, [#0];")]
     public static U4 Fresh4(ref float source) => default;
 
+    /// <summary>Likewise four bf16, the first in the lowest quarter, at a multiple of 8.</summary>
+    [IntrinsicImplementation]
+    [Ptx("ld.volatile.global.b64 $0, [#0];")]
+    public static long Fresh2(ref ushort source) => 0;
+
     /// <summary>Writes four words.</summary>
     [IntrinsicImplementation]
     [Ptx("st.global.v4.u32 [#0], {#1, #2, #3, #4};")]
@@ -81,6 +86,13 @@ public static class WideAccess
     [IntrinsicImplementation]
     [Ptx("st.global.v4.u32 [#0], {#1, #2, #3, #4};")]
     public static void Store(ref ushort target, U4 value)
+    {
+    }
+
+    /// <summary>Writes two bf16, at a multiple of 4.</summary>
+    [IntrinsicImplementation]
+    [Ptx("st.global.u32 [#0], #1;")]
+    public static void Store(ref ushort target, uint pair)
     {
     }
 

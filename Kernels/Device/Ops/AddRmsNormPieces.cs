@@ -79,8 +79,8 @@ public static class AddRmsNormPieces
         var x = new float[TParts.Parts * AddRmsNormRow.Four];
         var weights = new float[TParts.Parts * AddRmsNormRow.Four];
         uint sums = CudaShared.Base();
-        int before = AddRmsNormRow.Begin(residual, delta, faults, rows, width, rows);
-        AddRmsNormRow.Read<TParts>(x, residual, delta, width);
+        int before = AddRmsNormRow.Begin(residual, delta, default, faults, rows, width, 0, rows);
+        AddRmsNormRow.Read<TParts>(x, residual, delta, default, width, 0);
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
         AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, Grid.IdxX, before, epsilon, place);
         Leave<TParts, TTerms>(x, terms, width, blocks, eights);

@@ -80,8 +80,8 @@ public static class AddRmsNormRow
         var x = new float[TParts.Parts * Four];
         var weights = new float[TParts.Parts * Four];
         uint sums = CudaShared.Base();
-        int before = Begin(residual, delta, faults, rows, width, ahead);
-        Read<TParts>(x, residual, delta, width);
+        int before = Begin(residual, delta, default, faults, rows, width, 0, ahead);
+        Read<TParts>(x, residual, delta, default, width, 0);
 
         // Behind the row, which comes from farther away.
         Weights<TParts>(weights, weight, Group.IdxX * Four, width);
@@ -89,16 +89,25 @@ public static class AddRmsNormRow
     }
 
     /// <summary>Waits for the kernel before, and asks L2 for rows: the group's before it waits, those of one that has yet to begin behind it.</summary>
+    /// <param name="residual">f32 [T, H].</param>
+    /// <param name="delta">f32 [T, H], or empty.</param>
+    /// <param name="rounded">bf16 [R, H]: what is added to the first rows instead.</param>
+    /// <param name="faults">i32 [T], or empty.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="width">H.</param>
+    /// <param name="roundedRows">R; 0, a constant, where there are none.</param>
+    /// <param name="ahead">Which group is asked for.</param>
     /// <returns>The fault that is noted, to the first thread.</returns>
-    internal static int Begin(ArrayView<float> residual, ArrayView<float> delta, ArrayView<int> faults, int rows, int width, int ahead)
+    internal static int Begin(
+        ArrayView<float> residual, ArrayView<float> delta, ArrayView<ushort> rounded, ArrayView<int> faults, int rows, int width, int roundedRows, int ahead)
     {
         long row = (long)Grid.IdxX * width, next = row + ((long)ahead * width);
         if (Group.IdxX == 0)
         {
             Prefetch.ToL2(ref residual[row], width * sizeof(float));
-            if (delta.Length > 0 && Grid.IdxX < ahead)
+            if (Grid.IdxX < ahead)
             {
-                Prefetch.ToL2(ref delta[row], width * sizeof(float));
+                Ask(delta, rounded, Grid.IdxX, row, width, roundedRows);
             }
         }
 
@@ -117,14 +126,24 @@ public static class AddRmsNormRow
             if (Grid.IdxX + ahead < rows)
             {
                 Prefetch.ToL2(ref residual[next], width * sizeof(float));
-                if (delta.Length > 0)
-                {
-                    Prefetch.ToL2(ref delta[next], width * sizeof(float));
-                }
+                Ask(delta, rounded, Grid.IdxX + ahead, next, width, roundedRows);
             }
         }
 
         return before;
+    }
+
+    // For what is added to a row.
+    private static void Ask(ArrayView<float> delta, ArrayView<ushort> rounded, int row, long at, int width, int roundedRows)
+    {
+        if (roundedRows > 0 && row < roundedRows)
+        {
+            Prefetch.ToL2(ref rounded[at], width * sizeof(ushort));
+        }
+        else if (delta.Length > 0)
+        {
+            Prefetch.ToL2(ref delta[at], width * sizeof(float));
+        }
     }
 
     /// <summary>Asks L2 for the group's row, for kernels that add up what the launch before left in parts: those lie there.</summary>
@@ -166,7 +185,7 @@ public static class AddRmsNormRow
     }
 
     /// <summary>A thread's numbers of the row, with what is added, which goes back too; 0 past the row's end.</summary>
-    internal static void Read<TParts>(float[] x, ArrayView<float> residual, ArrayView<float> delta, int width)
+    internal static void Read<TParts>(float[] x, ArrayView<float> residual, ArrayView<float> delta, ArrayView<ushort> rounded, int width, int roundedRows)
         where TParts : struct, IRowParts
     {
         long row = (long)Grid.IdxX * width;
@@ -186,7 +205,7 @@ public static class AddRmsNormRow
                 x[at + 3] = Interop.IntAsFloat(bits.W);
                 if (delta.Length > 0)
                 {
-                    U4 more = WideAccess.Load(ref delta[row + h]);
+                    U4 more = roundedRows > 0 && Grid.IdxX < roundedRows ? BF16Row.Load(rounded, row + h) : WideAccess.Load(ref delta[row + h]);
                     x[at] += Interop.IntAsFloat(more.X);
                     x[at + 1] += Interop.IntAsFloat(more.Y);
                     x[at + 2] += Interop.IntAsFloat(more.Z);

@@ -11,10 +11,11 @@ public static class AddRmsNormTerms
 {
     /// <summary>As <see cref="AddRmsNormRow.Narrow"/>.</summary>
     /// <param name="residual">f32 [T, H].</param>
-    /// <param name="delta">f32 [T, H], or empty.</param>
+    /// <param name="delta">f32 [T, H], or empty; of rows that are in <paramref name="rounded"/> it is anything.</param>
     /// <param name="weight">f32 [H].</param>
     /// <param name="output">f32 [T, H]: the norm of rows from <paramref name="firstKept"/> on.</param>
     /// <param name="terms">bf16 [R, P]: the first R rows' terms, P / 2 or P of each being H rounded up to 64.</param>
+    /// <param name="rounded">bf16 [R, H]: what is added to the first R rows, as the single term's product left it; or empty. H is then a multiple of 8.</param>
     /// <param name="faults">i32 [T], or empty.</param>
     /// <param name="rows">T.</param>
     /// <param name="width">H.</param>
@@ -35,6 +36,7 @@ public static class AddRmsNormTerms
         [Shape("H")] ArrayView<float> weight,
         [Shape("T", "H")] ArrayView<float> output,
         [Shape("R", "P")] ArrayView<ushort> terms,
+        [Shape("R", "H", Optional = true)] ArrayView<ushort> rounded,
         [Shape("T", Optional = true)] ArrayView<int> faults,
         [Extent("T")] int rows,
         [Extent("H")] int width,
@@ -46,7 +48,7 @@ public static class AddRmsNormTerms
         int place,
         int ahead)
         where TTerms : struct, IActivationTerms =>
-        Run<OneRowPart, TTerms>(residual, delta, weight, output, terms, faults, rows, width, outputStride, termRows, packed, firstKept, epsilon, place, ahead);
+        Run<OneRowPart, TTerms>(residual, delta, rounded, weight, output, terms, faults, rows, width, outputStride, termRows, packed, firstKept, epsilon, place, ahead);
 
     /// <summary>As <see cref="Narrow"/>; H is at most 8,192.</summary>
     [Kernel("add_rms_norm_terms_wide", AddRmsNormRow.Threads, groups: "T", Unroll = true)]
@@ -59,6 +61,7 @@ public static class AddRmsNormTerms
         [Shape("H")] ArrayView<float> weight,
         [Shape("T", "H")] ArrayView<float> output,
         [Shape("R", "P")] ArrayView<ushort> terms,
+        [Shape("R", "H", Optional = true)] ArrayView<ushort> rounded,
         [Shape("T", Optional = true)] ArrayView<int> faults,
         [Extent("T")] int rows,
         [Extent("H")] int width,
@@ -70,11 +73,12 @@ public static class AddRmsNormTerms
         int place,
         int ahead)
         where TTerms : struct, IActivationTerms =>
-        Run<FourRowParts, TTerms>(residual, delta, weight, output, terms, faults, rows, width, outputStride, termRows, packed, firstKept, epsilon, place, ahead);
+        Run<FourRowParts, TTerms>(residual, delta, rounded, weight, output, terms, faults, rows, width, outputStride, termRows, packed, firstKept, epsilon, place, ahead);
 
     private static void Run<TParts, TTerms>(
         ArrayView<float> residual,
         ArrayView<float> delta,
+        ArrayView<ushort> rounded,
         ArrayView<float> weight,
         ArrayView<float> output,
         ArrayView<ushort> terms,
@@ -95,8 +99,9 @@ public static class AddRmsNormTerms
         var x = new float[TParts.Parts * AddRmsNormRow.Four];
         var weights = new float[TParts.Parts * AddRmsNormRow.Four];
         uint sums = CudaShared.Base();
-        int before = AddRmsNormRow.Begin(residual, delta, faults, rows, width, ahead);
-        AddRmsNormRow.Read<TParts>(x, residual, delta, width);
+        int roundedRows = TTerms.Count == 1 && rounded.Length > 0 ? termRows : 0;
+        int before = AddRmsNormRow.Begin(residual, delta, rounded, faults, rows, width, roundedRows, ahead);
+        AddRmsNormRow.Read<TParts>(x, residual, delta, rounded, width, roundedRows);
         AddRmsNormRow.Weights<TParts>(weights, weight, Group.IdxX * AddRmsNormRow.Four, width);
         AddRmsNormRow.Norm<TParts>(sums, x, weights, width, faults, Grid.IdxX, before, epsilon, place);
         if (Grid.IdxX >= firstKept)

@@ -19,7 +19,7 @@ public static class CausalConvolutionRows
     private const int Before = Taps - 1;
     private const int FirstRow = 0, Count = 1, FirstPosition = 2, Slot = 3, Columns = 4;
 
-    /// <summary>As <see cref="CausalConvolution"/>; C is a multiple of 4, rows and weights lie at multiples of 16 bytes. Inputs may be bf16, the history f32 all the same: sums are then plain ones in f32, whose errors are far below the rounding.</summary>
+    /// <summary>As <see cref="CausalConvolution"/>; C is a multiple of 4, rows and weights lie at multiples of 16 bytes. Inputs and outputs may be bf16, the history f32 all the same: sums are then plain ones in f32, whose errors are far below the rounding.</summary>
     [Kernel("causal_convolution_rows", Threads, groups: "C/512", groupsY: "T/16", Unroll = true)]
     [Instance("", typeof(F32Row), typeof(float))]
     [Instance("bf16", typeof(BF16Row), typeof(ushort))]
@@ -29,7 +29,7 @@ public static class CausalConvolutionRows
         [Shape("C", "4")] ArrayView<float> weight,
         [Shape("Slots", "3", "C")] ArrayView<float> history,
         [Shape("S", "4")] ArrayView<int> segments,
-        [Shape("T", "C")] ArrayView<float> output,
+        [Shape("T", "C")] ArrayView<TElement> output,
         [Extent("T")] int rows,
         [Extent("C")] int channels,
         [Extent("S")] int sequences,
@@ -39,7 +39,7 @@ public static class CausalConvolutionRows
     {
         // Arrays first: behind a branch they would not become registers.
         var line = new float[(Together + Before) * Own];
-        var ahead = new float[Together * Own];
+        var ahead = new U4[Together];
         var taps = new float[Taps * Own];
         var y = new float[Own];
         ArrayView<int> owners = SharedMemory.Allocate<int>(Rows);
@@ -88,9 +88,9 @@ public static class CausalConvolutionRows
 
             for (int n = from; n < to; n += Together)
             {
-                for (int i = 0; i < Together * Own; i++)
+                for (int r = 0; r < Together; r++)
                 {
-                    line[(Before * Own) + i] = ahead[i];
+                    Take(line, (Before + r) * Own, TFormat.Widen(ahead[r]));
                 }
 
                 Load<TFormat, TElement>(ahead, x, n + Together, to, xStride, c);
@@ -104,7 +104,7 @@ public static class CausalConvolutionRows
 
                     if (n + r < to)
                     {
-                        WideAccess.Store(ref output[((long)(n + r) * channels) + c], y[0], y[1], y[2], y[3]);
+                        TFormat.Store(output, ((long)(n + r) * channels) + c, y[0], y[1], y[2], y[3]);
                     }
                 }
 
@@ -168,13 +168,13 @@ public static class CausalConvolutionRows
     }
 
     // Past the end the last row comes again, for outputs that are not stored.
-    private static void Load<TFormat, TElement>(float[] to, ArrayView<TElement> x, int row, int end, int xStride, int c)
+    private static void Load<TFormat, TElement>(U4[] to, ArrayView<TElement> x, int row, int end, int xStride, int c)
         where TFormat : struct, IRowFormat<TElement>
         where TElement : unmanaged
     {
         for (int r = 0; r < Together; r++)
         {
-            Take(to, r * Own, TFormat.Load(x, ((long)Math.Min(row + r, end - 1) * xStride) + c));
+            to[r] = TFormat.LoadBits(x, ((long)Math.Min(row + r, end - 1) * xStride) + c);
         }
     }
 

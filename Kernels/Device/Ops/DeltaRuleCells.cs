@@ -32,11 +32,12 @@ public static class DeltaRuleCells
     /// (<see cref="DependentLaunch"/>): it lets them start when all before it has ended, and they read nothing of it and write where it does not read.
     /// </summary>
     [Kernel("delta_rule_cells", Threads, groups: "Cells*KeyHeads", Unroll = true)]
-    [Instance("", typeof(SplitTerms))]
-    [Instance("rounded", typeof(SingleTerm))]
+    [Instance("", typeof(SplitTerms), typeof(F32Row), typeof(float))]
+    [Instance("rounded", typeof(SingleTerm), typeof(F32Row), typeof(float))]
+    [Instance("rounded_bf16", typeof(SingleTerm), typeof(BF16Row), typeof(ushort))]
     [Cuda("sm_80", SharedBytes = SharedBytes, GroupsTogether = 2)]
-    public static void Run<TTerms>(
-        [Shape("T", "C")] ArrayView<float> convolved,
+    public static void Run<TTerms, TFormat, TElement>(
+        [Shape("T", "C")] ArrayView<TElement> convolved,
         [Shape("T", "Heads")] ArrayView<float> b,
         [Shape("T", "Heads")] ArrayView<float> a,
         [Shape("Heads")] ArrayView<float> decay,
@@ -55,6 +56,8 @@ public static class DeltaRuleCells
         [RowStride("a")] int aStride,
         int firstCell)
         where TTerms : struct, IActivationTerms
+        where TFormat : struct, IRowFormat<TElement>
+        where TElement : unmanaged
     {
         DependentLaunch.Allow();
         if (firstCell == 0)
@@ -62,7 +65,7 @@ public static class DeltaRuleCells
             DependentLaunch.Wait();
         }
 
-        Prepare<TTerms>(convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, channels, keyHeads, heads, sequences, bStride, aStride, firstCell);
+        Prepare<TTerms, TFormat, TElement>(convolved, b, a, decay, timeBias, segments, keys, queries, solving, reading, gates, channels, keyHeads, heads, sequences, bStride, aStride, firstCell);
         if (firstCell > 0 && Grid.IdxX == Grid.DimX - 1)
         {
             // Nobody behind takes these cells' end for the end of all before them.
@@ -70,8 +73,8 @@ public static class DeltaRuleCells
         }
     }
 
-    private static void Prepare<TTerms>(
-        ArrayView<float> convolved,
+    private static void Prepare<TTerms, TFormat, TElement>(
+        ArrayView<TElement> convolved,
         ArrayView<float> b,
         ArrayView<float> a,
         ArrayView<float> decay,
@@ -90,6 +93,8 @@ public static class DeltaRuleCells
         int aStride,
         int firstCell)
         where TTerms : struct, IActivationTerms
+        where TFormat : struct, IRowFormat<TElement>
+        where TElement : unmanaged
     {
         ArrayView<float> bothGates = SharedMemory.Allocate<float>(Together * CellGates.Words);
         int prepared = Grid.IdxX / keyHeads, keyHead = Grid.IdxX % keyHeads, cell = firstCell + prepared;
@@ -106,7 +111,7 @@ public static class DeltaRuleCells
         // Two heads at a time, half of the threads for each where they work apart; of an odd number the last comes twice.
         int shared = heads / keyHeads, mine = Group.IdxX / (Threads / Together), thread = Group.IdxX % (Threads / Together);
         RawGates raw = CellGates.Bring(decay, timeBias, b, bStride, a, aStride, row, count, (keyHead * shared) + Math.Min(mine, shared - 1), thread);
-        Normalise<TTerms>(convolved, ((long)row * channels) + (keyHead * KeyDim), keyHeads * KeyDim, channels, count, memory, warp, lane);
+        Normalise<TTerms, TFormat, TElement>(convolved, ((long)row * channels) + (keyHead * KeyDim), keyHeads * KeyDim, channels, count, memory, warp, lane);
         Group.Barrier();
         long vectors = (((long)prepared * keyHeads) + keyHead) * DeltaRuleLayout.VectorWords;
         Hand<TTerms>(memory, keys, queries, vectors);
@@ -151,15 +156,17 @@ public static class DeltaRuleCells
     }
 
     // Rows of keys and queries, a warp's at a time, with length 1 and dk^-½, as two matrices of one term or two.
-    private static void Normalise<TTerms>(ArrayView<float> convolved, long queries, int toKeys, int channels, int count, uint memory, int warp, int lane)
+    private static void Normalise<TTerms, TFormat, TElement>(ArrayView<TElement> convolved, long queries, int toKeys, int channels, int count, uint memory, int warp, int lane)
         where TTerms : struct, IActivationTerms
+        where TFormat : struct, IRowFormat<TElement>
+        where TElement : unmanaged
     {
         for (int i = 0; i < 2 * Cell / Warps; i++)
         {
             bool isQuery = i >= Cell / Warps;
             int row = ((i % (Cell / Warps)) * Warps) + warp;
             long from = queries + (isQuery ? 0 : toKeys) + ((long)Math.Min(row, count - 1) * channels) + (lane * 4);
-            U4 bits = WideAccess.Load(ref convolved[from]);
+            U4 bits = TFormat.Load(convolved, from);
             float x = Interop.IntAsFloat(bits.X), y = Interop.IntAsFloat(bits.Y), z = Interop.IntAsFloat(bits.Z), w = Interop.IntAsFloat(bits.W);
             float squares = Scalar.Fma(x, x, Scalar.Fma(y, y, Scalar.Fma(z, z, w * w)));
             squares += Lanes.Xor(squares, 16);

@@ -43,11 +43,12 @@ public static class DeltaRuleWalk
 
     /// <summary>Runs the cells that <see cref="DeltaRuleCells"/> has prepared, of every sequence.</summary>
     [Kernel("delta_rule_walk", Threads, groups: "S*Heads", groupsY: "Dv/64", Unroll = true)]
-    [Instance("", typeof(SplitTerms))]
-    [Instance("rounded", typeof(SingleTerm))]
+    [Instance("", typeof(SplitTerms), typeof(F32Row), typeof(float))]
+    [Instance("rounded", typeof(SingleTerm), typeof(F32Row), typeof(float))]
+    [Instance("rounded_bf16", typeof(SingleTerm), typeof(BF16Row), typeof(ushort))]
     [Cuda("sm_90a", SharedBytes = WalkLayout.Bytes)]
-    public static void Run<TTerms>(
-        [Shape("T", "C")] ArrayView<float> convolved,
+    public static void Run<TTerms, TFormat, TElement>(
+        [Shape("T", "C")] ArrayView<TElement> convolved,
         [Shape("S", "4")] ArrayView<int> segments,
         [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> keys,
         [Shape("Cells", "KeyHeads", "8192")] ArrayView<float> queries,
@@ -55,7 +56,7 @@ public static class DeltaRuleWalk
         [Shape("Cells", "Heads", "2560")] ArrayView<float> reading,
         [Shape("Cells", "Heads", "128")] ArrayView<float> gates,
         [Shape("Slots", "Heads", "128", "Dv")] ArrayView<float> state,
-        [Shape("T", "Heads*Dv")] ArrayView<float> output,
+        [Shape("T", "Heads*Dv")] ArrayView<TElement> output,
         [Extent("C")] int channels,
         [Extent("Cells")] int cells,
         [Extent("KeyHeads")] int keyHeads,
@@ -63,6 +64,8 @@ public static class DeltaRuleWalk
         [Extent("Dv")] int valueDim,
         int firstCell)
         where TTerms : struct, IActivationTerms
+        where TFormat : struct, IRowFormat<TElement>
+        where TElement : unmanaged
     {
         // The cells behind are prepared meanwhile, of what is there only now.
         DependentLaunch.Wait();
@@ -107,7 +110,7 @@ public static class DeltaRuleWalk
                 }
             }
 
-            Advance<TTerms>(memory, end - begin, warp, lane, ownColumn);
+            Advance<TTerms, TFormat, TElement>(memory, end - begin, warp, lane, ownColumn);
             for (int i = 0; i < KeyDim / 2; i++)
             {
                 state[stateAt + (Position(i, lane) * valueDim) + ((i & 2) * 4)] = Accumulators.Get(State + i);
@@ -123,7 +126,7 @@ public static class DeltaRuleWalk
                 WalkCopies.BringQueries<TTerms>(memory, queries, (prepared * keyHeads) + keyHead);
             }
 
-            WalkCopies.BringValues(memory, 0, convolved, values, channels, segment.Rows - (begin * Cell), own);
+            WalkCopies.BringValues<TFormat, TElement>(memory, 0, convolved, values, channels, segment.Rows - (begin * Cell), own);
             for (int cell = 0; cell < end - begin; cell++)
             {
                 int buffer = cell & 1, parity = (cell >> 1) & 1, rows = segment.Rows - ((begin + cell) * Cell);
@@ -140,7 +143,7 @@ public static class DeltaRuleWalk
                         WalkCopies.Bring<TTerms>(memory, buffer ^ 1, keys, solving, reading, gates, (next * keyHeads) + keyHead, (next * heads) + head);
                     }
 
-                    WalkCopies.BringValues(memory, buffer ^ 1, convolved, values + ((long)(cell + 1) * Cell * channels), channels, rows - Cell, own);
+                    WalkCopies.BringValues<TFormat, TElement>(memory, buffer ^ 1, convolved, values + ((long)(cell + 1) * Cell * channels), channels, rows - Cell, own);
                 }
 
                 AsyncBarrier.Wait(memory + WalkLayout.QueriesCome, cell & 1);
@@ -174,13 +177,23 @@ public static class DeltaRuleWalk
                 WarpGroup.Await(SolutionThere);
                 Read(memory, buffer, warp, lane, goesOn);
                 WarpGroup.Wait(0);
-                Store(output, ((((long)segment.Row + ((begin + cell) * Cell)) * heads) + head) * valueDim + column, heads * valueDim, rows, lane);
+                long outputs = ((((long)segment.Row + ((begin + cell) * Cell)) * heads) + head) * valueDim;
+                if (TFormat.IsRounded)
+                {
+                    StorePairs<TFormat, TElement>(output, outputs + (column & ~1), heads * valueDim, rows, lane);
+                }
+                else
+                {
+                    Store<TFormat, TElement>(output, outputs + column, heads * valueDim, rows, lane);
+                }
             }
         }
     }
 
-    private static void Advance<TTerms>(uint memory, int cells, int warp, int lane, int ownColumn)
+    private static void Advance<TTerms, TFormat, TElement>(uint memory, int cells, int warp, int lane, int ownColumn)
         where TTerms : struct, IActivationTerms
+        where TFormat : struct, IRowFormat<TElement>
+        where TElement : unmanaged
     {
         uint states = memory + WalkLayout.StatesAt + DeltaRuleLayout.LeftPlace(warp * OwnColumns, lane, 0, DeltaRuleLayout.ColumnBytes);
         uint solutions = memory + (uint)(WalkLayout.SolutionsAt + (warp * WalkLayout.SolutionBytes) + (lane * 16));
@@ -193,12 +206,12 @@ public static class DeltaRuleWalk
             AsyncBarrier.Wait(memory + (uint)(WalkLayout.KeysCome + (buffer * 8)), parity);
             Recall<TTerms>(memory, keys);
             AsyncBarrier.Wait(memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8)), parity);
-            uint values = memory + (uint)(WalkLayout.ValuesAt + (buffer * WalkLayout.ValueBytes) + ((lane & 3) * 2 * WalkLayout.ValueStride) + (ownColumn * 4));
+            uint values = memory + (uint)(WalkLayout.ValuesAt + (buffer * WalkLayout.ValueBytes) + ((lane & 3) * 2 * WalkLayout.ValueStride(TFormat.Size)) + TFormat.Word(ownColumn));
             var x = new float[Eights * 4];
             for (int i = 0; i < Eights * 4; i++)
             {
                 int position = ((i >> 2) * 8) + (i & 1);
-                x[i] = SharedWords.Load(values + (uint)((position * WalkLayout.ValueStride) + ((i & 2) * 16)));
+                x[i] = TFormat.LoadOne(values + (uint)((position * WalkLayout.ValueStride(TFormat.Size)) + ((i & 2) * 4 * TFormat.Size)), ownColumn);
             }
 
             WarpGroup.Wait(0);
@@ -342,14 +355,53 @@ public static class DeltaRuleWalk
     private static U4 Split(U4 four) =>
         SplitProducts.Pairs(Interop.IntAsFloat(four.X), Interop.IntAsFloat(four.Y), Interop.IntAsFloat(four.Z), Interop.IntAsFloat(four.W));
 
-    private static void Store(ArrayView<float> output, long at, int stride, int rows, int lane)
+    private static void Store<TFormat, TElement>(ArrayView<TElement> output, long at, int stride, int rows, int lane)
+        where TFormat : struct, IRowFormat<TElement>
+        where TElement : unmanaged
     {
         for (int i = 0; i < Eights * 4; i++)
         {
             int position = Position(i, lane);
             if (position < rows)
             {
-                output[at + (position * stride) + ((i & 2) * 4)] = Accumulators.Get(Recalled + FromLast(i));
+                TFormat.StoreSum(output, at + (position * stride) + ((i & 2) * 4), Recalled + FromLast(i));
+            }
+        }
+    }
+
+    // A thread has two positions of each column: it gives one to the neighbouring column's thread and gets the other's, since a store of two bytes, and a branch before each
+    // store, take longer than all else here. With f32 there are no registers for that: the assembler would have the products wait for each other.
+    private static void StorePairs<TFormat, TElement>(ArrayView<TElement> output, long at, int stride, int rows, int lane)
+        where TFormat : struct, IRowFormat<TElement>
+        where TElement : unmanaged
+    {
+        bool isOdd = ((lane >> 2) & 1) != 0;
+        int own = ((lane & 3) * 2) + (isOdd ? 1 : 0);
+        var pairs = new float[Eights * 4];
+        for (int i = 0; i < Eights * 4; i += 2)
+        {
+            float first = Accumulators.Get(Recalled + FromLast(i)), second = Accumulators.Get(Recalled + FromLast(i + 1));
+            float other = Lanes.Xor(isOdd ? first : second, 4);
+            pairs[i] = isOdd ? other : first;
+            pairs[i + 1] = isOdd ? second : other;
+        }
+
+        at += own * stride;
+        if (rows >= Cell)
+        {
+            for (int i = 0; i < Eights * 4; i += 2)
+            {
+                TFormat.Store(output, at + ((i >> 2) * 8 * stride) + ((i & 2) * 4), pairs[i], pairs[i + 1]);
+            }
+        }
+        else
+        {
+            for (int i = 0; i < Eights * 4; i += 2)
+            {
+                if (own + ((i >> 2) * 8) < rows)
+                {
+                    TFormat.Store(output, at + ((i >> 2) * 8 * stride) + ((i & 2) * 4), pairs[i], pairs[i + 1]);
+                }
             }
         }
     }

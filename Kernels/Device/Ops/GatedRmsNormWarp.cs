@@ -38,8 +38,8 @@ public static class GatedRmsNormWarp
     /// The same to the bf16 terms that the product behind it multiplies (<see cref="ActivationTerms"/>). Groups whose rows are early, there before the
     /// launch before this one began, do not wait for that: they run beside the last walk of a delta rule, which leaves much of a large card idle.
     /// </summary>
-    /// <param name="x">f32.</param>
-    /// <param name="z">f32 or bf16.</param>
+    /// <param name="x">f32 or bf16.</param>
+    /// <param name="z">Likewise.</param>
     /// <param name="weight">f32.</param>
     /// <param name="terms">bf16 [T, P]: terms of N·128 numbers, a multiple of 64.</param>
     /// <param name="rows">T.</param>
@@ -54,7 +54,7 @@ public static class GatedRmsNormWarp
     [Instance("rounded_bf16", typeof(SingleTerm), typeof(BF16Row), typeof(ushort))]
     [Cuda("sm_80")]
     public static void Terms<TTerms, TFormat, TElement>(
-        [Shape("T", "N", "128")] ArrayView<float> x,
+        [Shape("T", "N", "128")] ArrayView<TElement> x,
         [Shape("T", "N*128")] ArrayView<TElement> z,
         [Shape("128")] ArrayView<float> weight,
         [Shape("T", "P")] ArrayView<ushort> terms,
@@ -73,12 +73,12 @@ public static class GatedRmsNormWarp
         var given = default(U4);
         if ((Grid.IdxX + 1) * Warps <= earlyRows * heads)
         {
-            given = WideAccess.Fresh4(ref x[((long)at * Dim) + d]);
+            given = TFormat.Fresh(x, ((long)at * Dim) + d);
         }
         else
         {
             DependentLaunch.Wait();
-            given = WideAccess.Load(ref x[((long)at * Dim) + d]);
+            given = TFormat.Load(x, ((long)at * Dim) + d);
         }
 
         U4 y = Norm<TFormat, TElement>(given, z, weight, heads, zStride, epsilon, at, d);

@@ -9,7 +9,7 @@ namespace Lean.Kernels.Device;
 /// or as the terms that the norm before left, which the copy engine brings too. Two more warp groups multiply 136 outputs each with wgmma.
 /// <para>
 /// The order of an output: k is cut into four slices, whatever the number of rows. A slice is one chain of products in
-/// ascending k, for each block of 64 the first terms' four before the second's; slices are added in their order. A group
+/// ascending k, for each block of 64 the first terms' four before the second's, where there are two; slices are added in their order. A group
 /// adds up all of them, or, where rows are few, one, which <see cref="LinearSlicesJoin"/> then adds to the others: the same bits.
 /// </para>
 /// </summary>
@@ -62,8 +62,10 @@ public static class LinearSlices
     /// <param name="whole">Outputs before the at most 16 that the last columns' groups have beside their 256.</param>
     /// <param name="slices">Slices of a group: 4 or 1.</param>
     [Kernel("linear_slices", Threads, groups: "*", Unroll = true)]
+    [Instance("", typeof(SplitTerms))]
+    [Instance("rounded", typeof(SingleTerm))]
     [Cuda("sm_90a", SharedBytes = SharedBytes)]
-    public static void Run(
+    public static void Run<TTerms>(
         [Shape("N", "K"), Tile(BoxRows)] TensorMap<ushort> weight,
         [Shape("N", "K"), Tile(MoreColumns)] TensorMap<ushort> more,
         [Shape("T", "K")] ArrayView<float> x,
@@ -75,6 +77,7 @@ public static class LinearSlices
         [RowStride("output")] int outputStride,
         int whole,
         int slices)
+        where TTerms : struct, IActivationTerms
     {
         DependentLaunch.Allow();
         uint memory = (CudaShared.Base() + 1023u) & ~1023u, full = memory + (Stages * StageBytes), empty = full + 64u;
@@ -87,13 +90,13 @@ public static class LinearSlices
         if (group < 2)
         {
             WarpGroup.ReleaseRegisters(88);
-            Bring(memory, full, empty, x, group, begin, blocks, row, rows, xStride, across * Columns, whole);
+            Bring<TTerms>(memory, full, empty, x, group, begin, blocks, row, rows, xStride, across * Columns, whole);
         }
         else
         {
             WarpGroup.TakeRegisters(168);
             DependentLaunch.Wait();
-            Multiply(memory, full, empty, group - 2, sliceBlocks, slices);
+            Multiply<TTerms>(memory, full, empty, group - 2, sliceBlocks, slices);
             Store(output, (long)part * rows, row, rows, outputStride, group - 2, across, columnTiles, whole, outputs);
         }
     }
@@ -101,7 +104,7 @@ public static class LinearSlices
     /// <summary>Multiplies rows that are terms: the same bits.</summary>
     /// <param name="weight">As above.</param>
     /// <param name="more">As above.</param>
-    /// <param name="x">What <see cref="ActivationTerms"/> made, two of them: P is 2·K.</param>
+    /// <param name="x">What <see cref="ActivationTerms"/> made: P is 2·K, or K of one term.</param>
     /// <param name="output">As above, and so all others.</param>
     /// <param name="rows">T.</param>
     /// <param name="inputs">K.</param>
@@ -110,8 +113,10 @@ public static class LinearSlices
     /// <param name="whole">Outputs before those that the last columns' groups have beside.</param>
     /// <param name="slices">Slices of a group: 4 or 1.</param>
     [Kernel("linear_slices_terms", TermThreads, groups: "*", Unroll = true)]
+    [Instance("", typeof(SplitTerms))]
+    [Instance("rounded", typeof(SingleTerm))]
     [Cuda("sm_90a", SharedBytes = SharedBytes)]
-    public static void Terms(
+    public static void Terms<TTerms>(
         [Shape("N", "K"), Tile(BoxRows)] TensorMap<ushort> weight,
         [Shape("N", "K"), Tile(MoreColumns)] TensorMap<ushort> more,
         [Shape("T", "P"), Tile(Rows)] TensorMap<ushort> x,
@@ -122,6 +127,7 @@ public static class LinearSlices
         [RowStride("output")] int outputStride,
         int whole,
         int slices)
+        where TTerms : struct, IActivationTerms
     {
         DependentLaunch.Allow();
         uint memory = (CudaShared.Base() + 1023u) & ~1023u, full = memory + (Stages * StageBytes), empty = full + 64u;
@@ -134,14 +140,14 @@ public static class LinearSlices
             WarpGroup.ReleaseRegisters(40);
             if (Group.IdxX == 0)
             {
-                BringTerms(memory, full, empty, begin, blocks, row, inputs, across * Columns, whole);
+                BringTerms<TTerms>(memory, full, empty, begin, blocks, row, inputs, across * Columns, whole);
             }
         }
         else
         {
             WarpGroup.TakeRegisters(232);
             DependentLaunch.Wait();
-            Multiply(memory, full, empty, group - 1, sliceBlocks, slices);
+            Multiply<TTerms>(memory, full, empty, group - 1, sliceBlocks, slices);
             Store(output, (long)part * rows, row, rows, outputStride, group - 1, across, columnTiles, whole, outputs);
         }
     }
@@ -164,12 +170,13 @@ public static class LinearSlices
     }
 
     // One thread's. The first weights come while the kernel before this one still runs. Rows past the end are zeros.
-    private static void BringTerms(uint memory, uint full, uint empty, int begin, int blocks, int row, int inputs, int column, int whole)
+    private static void BringTerms<TTerms>(uint memory, uint full, uint empty, int begin, int blocks, int row, int inputs, int column, int whole)
+        where TTerms : struct, IActivationTerms
     {
         int ahead = Math.Min(blocks, Stages);
         for (int block = 0; block < ahead; block++)
         {
-            BringWeights(memory, full, 0, block, begin + block, column, whole, 2 * TermBytes);
+            BringWeights(memory, full, 0, block, begin + block, column, whole, TTerms.Count * TermBytes);
         }
 
         DependentLaunch.Wait();
@@ -179,18 +186,22 @@ public static class LinearSlices
             if (block >= Stages)
             {
                 AsyncBarrier.Wait(empty + (uint)(stage * 8), ((block / Stages) & 1) ^ 1);
-                BringWeights(memory, full, 0, stage, begin + block, column, whole, 2 * TermBytes);
+                BringWeights(memory, full, 0, stage, begin + block, column, whole, TTerms.Count * TermBytes);
             }
 
             uint at = memory + (uint)(stage * StageBytes), barrier = full + (uint)(stage * 8);
             TensorCopy.Load(at, TensorCopy.Map(2), (begin + block) * Depth, row, barrier);
-            TensorCopy.Load(at + TermBytes, TensorCopy.Map(2), inputs + ((begin + block) * Depth), row, barrier);
+            if (TTerms.Count == 2)
+            {
+                TensorCopy.Load(at + TermBytes, TensorCopy.Map(2), inputs + ((begin + block) * Depth), row, barrier);
+            }
         }
     }
 
     // Each of two warp groups takes every other block.
-    private static void Bring(
+    private static void Bring<TTerms>(
         uint memory, uint full, uint empty, ArrayView<float> x, int group, int begin, int blocks, int row, int rows, int xStride, int column, int whole)
+        where TTerms : struct, IActivationTerms
     {
         int thread = Group.IdxX & (GroupThreads - 1), line = thread >> 4, four = thread & 15;
 
@@ -228,7 +239,10 @@ public static class LinearSlices
                 U4 terms = SplitProducts.Pairs(Interop.IntAsFloat(bits[i].X), Interop.IntAsFloat(bits[i].Y), Interop.IntAsFloat(bits[i].Z), Interop.IntAsFloat(bits[i].W));
                 bits[i] = WideAccess.Load(ref x[from[i] + next]);
                 CudaShared.Store2(at + (uint)(i * 1024), terms.X, terms.Y);
-                CudaShared.Store2(at + (uint)(TermBytes + (i * 1024)), terms.Z, terms.W);
+                if (TTerms.Count == 2)
+                {
+                    CudaShared.Store2(at + (uint)(TermBytes + (i * 1024)), terms.Z, terms.W);
+                }
             }
 
             CudaShared.FenceForAsync();
@@ -253,7 +267,8 @@ public static class LinearSlices
         }
     }
 
-    private static void Multiply(uint memory, uint full, uint empty, int group, int sliceBlocks, int slices)
+    private static void Multiply<TTerms>(uint memory, uint full, uint empty, int group, int sliceBlocks, int slices)
+        where TTerms : struct, IActivationTerms
     {
         int stage = 0, parity = 0, last = 0, own = Group.IdxX & (GroupThreads - 1);
         for (int slice = 0; slice < slices; slice++)
@@ -265,7 +280,11 @@ public static class LinearSlices
                 long a = WarpGroup.Descriptor | (at >> 4), b = WarpGroup.Descriptor | ((at + (uint)((2 * TermBytes) + (group * OwnColumns * 128))) >> 4);
                 WarpGroup.Fence();
                 WarpGroup.Multiply136(a, b, block);
-                WarpGroup.Multiply136(a + (TermBytes >> 4), b, 1);
+                if (TTerms.Count == 2)
+                {
+                    WarpGroup.Multiply136(a + (TermBytes >> 4), b, 1);
+                }
+
                 WarpGroup.Commit();
 
                 // The block before is done with: its products are when at most these are under way.

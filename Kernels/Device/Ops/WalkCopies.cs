@@ -51,15 +51,22 @@ internal static class WalkCopies
     /// <param name="channels">Elements from row to row.</param>
     /// <param name="rows">Rows from the cell's first to the sequence's end.</param>
     /// <param name="own">Which thread of the 128.</param>
-    public static void BringValues(uint memory, int buffer, ArrayView<float> convolved, long at, int channels, int rows, int own)
+    public static void BringValues<TFormat, TElement>(uint memory, int buffer, ArrayView<TElement> convolved, long at, int channels, int rows, int own)
+        where TFormat : struct, IRowFormat<TElement>
+        where TElement : unmanaged
     {
-        int four = own & 15, line = own >> 4;
-        uint to = memory + (uint)(WalkLayout.ValuesAt + (buffer * WalkLayout.ValueBytes) + (line * WalkLayout.ValueStride) + (four * 16));
+        // A thread has 16 bytes of a line, of every eighth or sixteenth. The loop's end stands here: the compiler unrolls before it knows the format.
+        int across = DeltaRuleWalk.Columns * TFormat.Size / 16, together = 128 / across, chunk = own & (across - 1), line = own / across;
+        uint to = memory + (uint)(WalkLayout.ValuesAt + (buffer * WalkLayout.ValueBytes) + (line * WalkLayout.ValueStride(TFormat.Size)) + (chunk * 16));
         for (int i = 0; i < DeltaRuleLayout.Cell / 8; i++)
         {
-            int row = line + (i * 8);
-            CopyAsync.Sixteen(
-                to + (uint)(i * 8 * WalkLayout.ValueStride), ref convolved[at + ((long)Math.Min(row, rows - 1) * channels) + (four * 4)], row < rows ? 16 : 0);
+            if (i * together < DeltaRuleLayout.Cell)
+            {
+                int row = line + (i * together);
+                TFormat.Copy(
+                    to + (uint)(i * together * WalkLayout.ValueStride(TFormat.Size)), convolved,
+                    at + ((long)Math.Min(row, rows - 1) * channels) + (chunk * (16 / TFormat.Size)), row, rows);
+            }
         }
 
         CopyAsync.Arrive(memory + (uint)(WalkLayout.TrianglesCome + (buffer * 8)));

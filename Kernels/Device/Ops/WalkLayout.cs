@@ -14,10 +14,9 @@ internal static class WalkLayout
     public const int GatesAt = ReadingAt + (2 * TriangleBytes);
     public const int GateBytes = DeltaRuleLayout.GateWords * 4;
 
-    // Rows of values lie so that eight columns of four pairs of them are in different banks.
+    // Rows of values, of 4 bytes or 2, lie so that eight columns of four pairs of them are in different banks.
     public const int ValuesAt = GatesAt + (2 * GateBytes);
-    public const int ValueStride = (DeltaRuleWalk.Columns + 4) * 4;
-    public const int ValueBytes = DeltaRuleLayout.Cell * ValueStride;
+    public const int ValueBytes = DeltaRuleLayout.Cell * ((DeltaRuleWalk.Columns * 4) + 16);
 
     // What one warp group leaves for the other: the terms of S, rows of it as those of keys; u as it is, a warp's own columns.
     public const int StatesAt = ValuesAt + (2 * ValueBytes);
@@ -30,4 +29,6 @@ internal static class WalkLayout
     public const int KeysCome = BarriersAt;
     public const int TrianglesCome = BarriersAt + 16;
     public const int QueriesCome = BarriersAt + 32;
+
+    public static int ValueStride(int size) => (DeltaRuleWalk.Columns * size) + 16;
 }

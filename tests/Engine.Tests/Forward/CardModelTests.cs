@@ -21,7 +21,7 @@ public sealed class CardModelTests
         { DType.F32, ["linear_warpgroup_narrow_split", "delta_rule_walk", "gated_rms_norm_terms", "expert_gate_up_warpgroup_split", "paged_attention_prompt_columns64"] },
         {
             DType.BF16,
-            ["linear_warpgroup_mixed_narrow", "causal_convolution_rows_bf16", "delta_rule_walk_rounded", "gated_rms_norm_terms_rounded_bf16", "expert_gate_up_warpgroup_rounded",
+            ["linear_warpgroup_mixed_narrow", "causal_convolution_rows_bf16", "delta_rule_walk_rounded_bf16", "gated_rms_norm_terms_rounded_bf16", "linear_warpgroup_narrow_single", "expert_gate_up_warpgroup_rounded",
                 "paged_attention_prompt_columns64_rounded"]
         },
     };

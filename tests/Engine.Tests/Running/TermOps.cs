@@ -41,7 +41,7 @@ internal static class TermOps
         public override Tensor Of(Tensor memory, long rows, long width) => new(DType.BF16, new Shape(rows, 2 * width), memory.Address);
 
         private protected override void Launch(
-            Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place)
+            Tensor residual, Tensor delta, Tensor rounded, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place)
         {
             right.Run(residual, delta, weight, epsilon, output, faults, place);
             Span<float> prompts = output.Rows(0, terms.Shape[0]).AsSpan<float>();
@@ -61,7 +61,7 @@ internal static class TermOps
         private protected override void LaunchGenerated(
             Tensor residual, Tensor delta, Tensor weight, float epsilon, Tensor output, Tensor pieces, Tensor faults, int place)
         {
-            Launch(residual, delta, weight, epsilon, output, pieces, areRead: false, faults, place);
+            Launch(residual, delta, rounded: default, weight, epsilon, output, pieces, areRead: false, faults, place);
             Runs = Runs with { Instead = Runs.Instead - 1, Generated = Runs.Generated + 1 };
         }
     }

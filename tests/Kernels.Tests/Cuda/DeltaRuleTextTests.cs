@@ -112,6 +112,7 @@ public sealed partial class DeltaRuleTextTests
     [Theory]
     [InlineData("delta_rule_walk", "sm_90a", "delta_rule_cells")]
     [InlineData("delta_rule_walk_rounded", "sm_90a", "delta_rule_cells_rounded")]
+    [InlineData("delta_rule_walk_rounded_bf16", "sm_90a", "delta_rule_cells_rounded_bf16")]
     [InlineData("delta_rule_scan", "sm_90", "delta_rule_cells")]
     public void A_walk_lets_the_next_cells_begin_when_it_has_waited(string kernel, string target, string prepared)
     {

@@ -77,18 +77,22 @@ public sealed class LinearSlicesTests
 
     // A slice a group and all four; rows that fill no tile, columns of several.
     [Theory]
-    [InlineData(70, 257)]
-    [InlineData(130, 257)]
-    [InlineData(5, 513)]
-    [InlineData(70, 513)]
-    public void Rows_given_as_terms_have_the_bits_of_the_rows(int rows, int outputs)
+    [InlineData(70, 257, DType.F32)]
+    [InlineData(130, 257, DType.F32)]
+    [InlineData(5, 513, DType.F32)]
+    [InlineData(70, 513, DType.F32)]
+    [InlineData(70, 257, DType.BF16)]
+    [InlineData(130, 257, DType.BF16)]
+    public void Rows_given_as_terms_have_the_bits_of_the_rows(int rows, int outputs, DType activations)
     {
         using var stream = new PtxStream(MatrixUnits.WarpGroup);
-        float[] x = SelfCases.Normal(7, rows * Inputs), w = [.. SelfCases.Normal(8, outputs * Inputs).Select(BF16.Round)], expected = Run(stream, x, rows, w, outputs);
+        float[] x = SelfCases.Normal(7, rows * Inputs), w = [.. SelfCases.Normal(8, outputs * Inputs).Select(BF16.Round)], expected = Run(stream, x, rows, w, outputs, activations: activations);
         string[] ran = [.. stream.Ran.Select(static k => k.Replace("linear_slices", "linear_slices_terms", StringComparison.Ordinal).Replace("_terms_join", "_join", StringComparison.Ordinal))];
+        string rounded = activations == DType.BF16 ? "_rounded" : "";
+        Assert.Equal("linear_slices_terms" + rounded, ran[0]);
         stream.Ran.Clear();
-        Assert.Equal(expected, Run(stream, x, rows, w, outputs, asTerms: true));
-        Assert.Equal(["activation_terms_wide", .. ran], stream.Ran);
+        Assert.Equal(expected, Run(stream, x, rows, w, outputs, asTerms: true, activations));
+        Assert.Equal(["activation_terms_wide" + rounded, .. ran], stream.Ran);
     }
 
     // 132 multiprocessors; tiles of 64 rows.
@@ -117,19 +121,25 @@ public sealed class LinearSlicesTests
     [InlineData("linear_slices_terms", "wgmma.wait_group.sync.aligned 1;", "wgmma.wait_group.sync.aligned 2;")]
     [InlineData("linear_slices_terms", "wgmma.wait_group.sync.aligned 0;", "")]
     [InlineData("linear_slices_terms", "mbarrier.arrive.expect_tx.shared::cta.b64 state, [", "mbarrier.arrive.shared::cta.b64 state, [")]
+    [InlineData("linear_slices_terms_rounded", "wgmma.wait_group.sync.aligned 1;", "wgmma.wait_group.sync.aligned 2;")]
+    [InlineData("linear_slices_terms_rounded", "mbarrier.arrive.expect_tx.shared::cta.b64 state, [", "mbarrier.arrive.shared::cta.b64 state, [")]
     public void The_model_sees_what_waits_too_little(string kernel, string from, string to)
     {
         const int Rows = 5, Outputs = 20, Long = 2048;
         float[] x = SelfCases.Normal(5, Rows * Long);
-        ushort[] w = [.. SelfCases.Normal(6, Outputs * Long).Select(BF16.FromFloat)], terms = new ushort[2 * Rows * Long];
+        bool asTerms = kernel.Contains("terms", StringComparison.Ordinal);
+        int count = kernel.EndsWith("rounded", StringComparison.Ordinal) ? 1 : 2;
+        ushort[] w = [.. SelfCases.Normal(6, Outputs * Long).Select(BF16.FromFloat)], terms = new ushort[count * Rows * Long];
         for (int i = 0; i < x.Length; i++)
         {
-            int first = (i / Long * 2 * Long) + (i % Long);
+            int first = (i / Long * count * Long) + (i % Long);
             terms[first] = BF16.FromFloat(x[i]);
-            terms[first + Long] = BF16.FromFloat(x[i] - BF16.ToFloat(terms[first]));
+            if (count == 2)
+            {
+                terms[first + Long] = BF16.FromFloat(x[i] - BF16.ToFloat(terms[first]));
+            }
         }
 
-        bool asTerms = kernel.EndsWith("terms", StringComparison.Ordinal);
         string text = Encoding.UTF8.GetString(KernelArchive.Read("sm_90a", kernel + ".ptx"));
         Assert.Contains(from, text, StringComparison.Ordinal);
         float[] right = Whole(text, true);
@@ -149,7 +159,7 @@ public sealed class LinearSlicesTests
             machine.Map(new PtxTensor(new PtxMemory(w), 2, Outputs, Long, Long, 16));
             if (asTerms)
             {
-                machine.Map(new PtxTensor(new PtxMemory(terms), 2, Rows, 2 * Long, 2 * Long, 64));
+                machine.Map(new PtxTensor(new PtxMemory(terms), 2, Rows, count * Long, count * Long, 64));
             }
             else
             {
@@ -163,16 +173,16 @@ public sealed class LinearSlicesTests
         }
     }
 
-    private static float[] Run(PtxStream stream, float[] x, int rows, float[] w, int outputs, bool asTerms = false)
+    private static float[] Run(PtxStream stream, float[] x, int rows, float[] w, int outputs, bool asTerms = false, DType activations = DType.F32)
     {
-        KernelSet kernels = DeviceKernelSet.Create(stream);
+        KernelSet kernels = DeviceKernelSet.Create(stream, activations);
         using var memory = new GuardedMemory(kernels) { IsAligned = true };
         Tensor output = memory.New("output", DType.F32, new Shape(rows, Stride));
         output.AsSpan<float>().Fill(7);
         Tensor given = memory.New("x", DType.F32, new Shape(rows, Inputs), x), terms = default;
         if (asTerms)
         {
-            var units = new LinearMatrixUnits(stream);
+            var units = new LinearMatrixUnits(stream, activations == DType.BF16);
             terms = units.Terms(memory.New("terms", DType.F32, new Shape(units.TermBytes(rows, Inputs) / sizeof(float))).Address, rows, Inputs);
             units.Split(given, terms);
             given.AsSpan<float>().Fill(float.NaN);

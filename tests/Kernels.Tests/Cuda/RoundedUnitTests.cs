@@ -50,6 +50,8 @@ public sealed class RoundedUnitTests
     [InlineData("rounded_products", "linear_warpgroup_narrow_single", "linear_warpgroup_wide_single", "linear_warpgroup_mixed_narrow", "linear_warpgroup_mixed_wide")]
     [InlineData("rounded_gates", "gated_rms_norm_terms_rounded", "gated_rms_norm_terms_rounded_bf16")]
     [InlineData("rounded_convolution", "causal_convolution_rows", "causal_convolution_rows_bf16")]
+    [InlineData("rounded_delta_rule", "delta_rule_cells_rounded_bf16", "delta_rule_walk_rounded_bf16")]
+    [InlineData("rounded_sums", "add_rms_norm_terms_narrow_rounded", "add_rms_norm_terms_wide_rounded")]
     public void Rounded_rows_are_the_rounded_rows_of_f32(string op, params string[] kernels)
     {
         using var stream = new PtxStream(MatrixUnits.WarpGroup) { IsLate = true };
@@ -207,17 +209,34 @@ public sealed class RoundedUnitTests
         }
     }
 
-    [Fact]
-    public void A_routers_rows_are_never_rounded()
+    // A prompt's are on matrix units, from terms or the rows as they are; generated ones never.
+    [Theory]
+    [InlineData("Warp", 40, 72, "linear_warp_rounded")]
+    [InlineData("WarpGroup", 40, 72, "linear_warpgroup_narrow_rounded")]
+    [InlineData("WarpGroup", 257, 1024, "linear_slices_rounded", "linear_slices_join")]
+    public void A_routers_rows_are_rounded_where_they_are_a_prompts(string units, int outputs, int inputs, params string[] kernels)
     {
-        using var stream = new PtxStream(MatrixUnits.Warp);
-        KernelSet set = DeviceKernelSet.Create(stream, DType.BF16);
-        using var memory = new GuardedMemory(set) { IsAligned = true };
-        Tensor x = memory.New("x", DType.F32, new Shape(6, 72), SelfCases.Normal(1, 6 * 72)), output = memory.New("output", DType.F32, new Shape(6, 40));
-        set.GateLinear.Run(x, new LinearWeight(memory.New("weight", DType.BF16, new Shape(40, 72), SelfCases.Normal(2, 40 * 72))), output, promptRows: 3);
-        Assert.Null(memory.Fault());
-        Assert.NotEmpty(stream.Ran);
-        Assert.DoesNotContain(stream.Ran, static k => k.EndsWith("_rounded", StringComparison.Ordinal));
+        const int Rows = 6, Prompts = 3;
+        float[] x = SelfCases.Normal(1, Rows * inputs), rounded = [.. x.Select((v, i) => i < Prompts * inputs ? RoundedActivations.Round(v) : v)];
+        float[] found = Run(DType.BF16, x, out List<string> ran);
+        string[] some = [.. ran.Where(static k => !k.StartsWith("activation_terms", StringComparison.Ordinal))];
+        Assert.Equal(kernels, some[..kernels.Length]);
+        Assert.All(some[kernels.Length..], static k => Assert.False(k.EndsWith("_rounded", StringComparison.Ordinal), k));
+        Assert.Equal(Run(DType.F32, rounded, out _), found);
+        Assert.NotEqual(Run(DType.F32, x, out _), found);
+
+        float[] Run(DType activations, float[] values, out List<string> ran)
+        {
+            using var stream = new PtxStream(Enum.Parse<MatrixUnits>(units));
+            KernelSet set = DeviceKernelSet.Create(stream, activations);
+            using var memory = new GuardedMemory(set) { IsAligned = true };
+            Tensor given = memory.New("x", DType.F32, new Shape(Rows, inputs), values), output = memory.New("output", DType.F32, new Shape(Rows, (outputs + 3) / 4 * 4)).Columns(0, outputs);
+            var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(outputs, inputs), SelfCases.Normal(2, (long)outputs * inputs)));
+            set.GateLinear.Run(given, weight, output, Prompts);
+            Assert.Null(memory.Fault());
+            ran = stream.Ran;
+            return [.. Enumerable.Range(0, Rows).SelectMany(row => output.Rows(row, 1).AsSpan<float>().ToArray())];
+        }
     }
 
     private static float[] Scaled(int seed, long count, int terms) => [.. SelfCases.Normal(seed, count).ToArray().Select(v => v / MathF.Sqrt(terms))];

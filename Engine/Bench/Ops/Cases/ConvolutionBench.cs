@@ -19,17 +19,17 @@ internal sealed class ConvolutionBench : OpBench
     /// <param name="rowClass">The rows' class.</param>
     /// <param name="type">What the product before it leaves.</param>
     public ConvolutionBench(int channels, int taps, int projectedWidth, int rows, RowClass rowClass, DType type)
-        : base("causal_convolution", $"{channels} channels, {taps} taps{(type == DType.F32 ? "" : $", {type.Name()} inputs")}", rows, rowClass)
+        : base("causal_convolution", $"{channels} channels, {taps} taps{(type == DType.F32 ? "" : $", {type.Name()}")}", rows, rowClass)
     {
         (_channels, _taps, _sequences, _type) = (channels, taps, rowClass == RowClass.Prompt ? 1 : rows, type);
-        (_projected, _weight, _y) = (Add(new OwnTensor(type, new Shape(rows, projectedWidth), Random: true)), Random(channels, taps), Output(rows, channels));
+        (_projected, _weight, _y) = (Add(new OwnTensor(type, new Shape(rows, projectedWidth), Random: true)), Random(channels, taps), Add(new OwnTensor(type, new Shape(rows, channels))));
         _segments = Integers(SegmentTable.Of(rows, rowClass, Grid.Cell), _sequences, Segments.Columns);
         _history = Written.Add(DType.F32, new Shape(_sequences, taps - 1, channels));
     }
 
     // silu: negate, exponential, add, divide, multiply.
     public override Work Work => new(
-        sizeof(float) * _channels * ((Rows * (1 + ((double)_type.Size() / sizeof(float)))) + (2.0 * _sequences * (_taps - 1)) + _taps), Rows * (double)_channels * ((2 * _taps) + 5));
+        sizeof(float) * _channels * ((2 * Rows * (double)_type.Size() / sizeof(float)) + (2.0 * _sequences * (_taps - 1)) + _taps), Rows * (double)_channels * ((2 * _taps) + 5));
 
     public override void Launch(KernelSet ops, int turn) => ops.CausalConvolution.Run(
         Data.Own(_projected).Columns(0, _channels), Data.Own(_weight), Data.Written(_history, turn), Data.Own(_segments), Data.Own(_y));
@@ -41,7 +41,7 @@ internal sealed class ConvolutionBench : OpBench
         Launch(check.Ops, 0);
         check.Exact.CausalConvolution.Run(
             check.Floats(check.Copy(Data.Own(_projected).Columns(0, _channels))), check.Host(Data.Own(_weight)), before, check.Host(Data.Own(_segments)), expected);
-        check.Close("the output", y, expected, SumsInF32);
+        check.Close("the output", y, expected, _type == DType.F32 ? SumsInF32 : RoundedToBF16);
         check.Close("the history", history, before, 0);
     }
 }
