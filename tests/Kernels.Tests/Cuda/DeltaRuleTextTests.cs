@@ -126,6 +126,14 @@ public sealed partial class DeltaRuleTextTests
         Assert.InRange(cells.IndexOf(Allow, StringComparison.Ordinal), 0, cells.IndexOf(Wait, StringComparison.Ordinal));
     }
 
+    // A loop is not only slower: with one there the assembler has the products of the f32 walk wait for each other (bench/results/h200/delta.txt).
+    [Theory]
+    [InlineData("delta_rule_walk", 16)]
+    [InlineData("delta_rule_walk_rounded", 16)]
+    [InlineData("delta_rule_walk_rounded_bf16", 8)]
+    public void Values_of_this_cell_and_the_next_are_copied_without_a_loop(string kernel, int copies) =>
+        Assert.Equal(copies, Encoding.UTF8.GetString(KernelArchive.Read("sm_90a", kernel + ".ptx")).Split("cp.async.cg.").Length - 1);
+
     // Sixteen cells are prepared at a time, and the last sequence's state goes from one walk to the next.
     [Fact]
     public void Cells_that_are_prepared_apart_are_one_sequence() =>
