@@ -5,7 +5,7 @@ namespace Lean.Engine.Layers;
 
 /// <summary>
 /// What half a layer adds to the residual stream: rows, or the parts of their sum where the <see cref="ResidualNorm"/> behind it adds up in its
-/// own launch; or rounded, where that takes them so. Parts lie in memory that is free again, of the step or of the device: the norm is queued before anything else takes memory.
+/// own launch. A prompt's rows may be rounded, where that norm reads bf16. Parts lie in memory that is free again, of the step or of the device: the norm is queued before anything else takes memory.
 /// </summary>
 /// <param name="Rows">f32 [T, H]: the sum, or room for it.</param>
 /// <param name="Slices">f32 [S·T, H]: what <see cref="Linear.RunInSlices"/> left; or empty.</param>

@@ -74,10 +74,10 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
             return new NormedRows(normed, pieces);
         }
 
-        // What is rounded is the norm with terms' to take, whoever needs those.
+        // Rounded sums are taken by the norm that makes terms, even where nobody needs the terms.
         if ((use == TermUse.None && added.Rounded.IsEmpty) || rows == 0 || layer.Peers is not null || layer.Ops.NormedTerms is not { } norm)
         {
-            Run(residual, added, normed, step);
+            RunWhole(residual, added, normed, step);
             return new NormedRows(normed);
         }
 
@@ -102,11 +102,20 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
     /// <param name="step">The step.</param>
     public void Run(Tensor residual, Addend added, Tensor normed, StepContext step)
     {
-        if (!added.Rounded.IsEmpty)
+        if (added.Rounded.IsEmpty)
+        {
+            RunWhole(residual, added, normed, step);
+        }
+        else
         {
             Run(residual, added, normed, TermUse.None, step);
         }
-        else if (!added.Slices.IsEmpty)
+    }
+
+    // All rows f32, or in parts.
+    private void RunWhole(Tensor residual, Addend added, Tensor normed, StepContext step)
+    {
+        if (!added.Slices.IsEmpty)
         {
             layer.Ops.SummedNorm!.Run(residual, added.Slices, _norm.Weight, _norm.Epsilon, normed, step.Faults, _norm.Place);
         }
@@ -114,9 +123,9 @@ internal sealed class ResidualNorm(Tensor weight, int place, LayerContext layer,
         {
             layer.Ops.SummedNorm!.Run(residual, added.Parts, _norm.Weight, _norm.Epsilon, normed, step.Faults, _norm.Place);
         }
-        else if (layer.Peers?.TrySumNorm(residual, added.Rows, _norm, normed, step.Faults) != true)
+        else if (layer.Peers?.TrySumNorm(residual, added.Whole, _norm, normed, step.Faults) != true)
         {
-            layer.Ops.AddRmsNorm.Run(residual, added.Rows, _norm.Weight, _norm.Epsilon, normed, step.Faults, _norm.Place);
+            layer.Ops.AddRmsNorm.Run(residual, added.Whole, _norm.Weight, _norm.Epsilon, normed, step.Faults, _norm.Place);
         }
     }
 }

@@ -177,9 +177,10 @@ internal sealed class DecoderModel
         if (!added.Parts.IsEmpty)
         {
             _layer.Ops.ExpertMixture.Sum(added.Parts, added.Rows);
+            added = added with { Parts = default };
         }
 
-        return new Addend(added.Rows);
+        return new Addend(added.Whole);
     }
 
     /// <summary>Fills in what all layers of a step share: the rotary table, room to note faults, and for terms of norms.</summary>

@@ -21,9 +21,10 @@ internal static class KnownAnswer
     private const double AllowedF32 = 1e-4;
     private const double AllowedBF16 = 1e-2;
 
-    // Where products round their rows, 5e-3 on a CPU, and on a device 6e-3 while no router's near tie falls the other way; one that does was 5.5e-2.
+    // Where products round their rows, 5e-3 on a CPU; on a device 6e-3 while no router's near tie falls the other way, and 5.5e-2 where one does, which half of the rows at
+    // least must not show.
     private const double AllowedRounded = 3e-2;
-    private const double AllowedRoundedOnDevice = 1e-1;
+    private const double AllowedTie = 1e-1;
 
     /// <summary>Runs the model on some ops and compares.</summary>
     /// <param name="folder">The demo's folder.</param>
@@ -39,17 +40,19 @@ internal static class KnownAnswer
         double allowed = (rounds, ops.Stream is null) switch
         {
             (true, true) => AllowedRounded,
-            (true, false) => AllowedRoundedOnDevice,
+            (true, false) => AllowedTie,
             (false, true) => AllowedF32,
             _ => AllowedBF16,
         };
         try
         {
             using LoadedModel model = LoadedModel.Open(folder, ops);
-            double error = LogitsError(model, prompt, expected);
+            (double error, double median) = LogitsError(model, prompt, expected);
             greedy = close < 0 ? greedy : greedy[..close];
             int[] tokens = Continue(model, prompt, greedy.Length);
-            string? fault = !(error <= allowed) ? $"‖Δ‖/‖expected‖ of the logits is {error:g3}, allowed is {allowed:g3}" : Difference(greedy, tokens);
+            string? fault = !(error <= allowed) ? $"‖Δ‖/‖expected‖ of the logits is {error:g3}, allowed is {allowed:g3}"
+                : !(median <= double.Min(allowed, AllowedRounded)) ? $"‖Δ‖/‖expected‖ of the logits' middle row is {median:g3}, allowed is {AllowedRounded:g3}"
+                : Difference(greedy, tokens);
             return new KnownAnswerResult(tokens.Length, error, allowed, fault);
         }
         catch (MachineException failed)
@@ -58,19 +61,30 @@ internal static class KnownAnswer
         }
     }
 
-    private static double LogitsError(LoadedModel model, int[] prompt, Tensor expected)
+    // Of all rows together, and of the middle one by its own.
+    private static (double All, double Median) LogitsError(LoadedModel model, int[] prompt, Tensor expected)
     {
         using ScoreResult scored = new Scorer(model).Score(prompt, new ScoreOptions { Logits = true });
         Tensor all = scored.Tensors[0].Value;
-        ReadOnlySpan<float> e = expected.AsSpan<float>(), a = all.Rows(all.Shape[0] - expected.Shape[0], expected.Shape[0]).AsSpan<float>();
+        int rows = (int)expected.Shape[0];
         double difference = 0, norm = 0;
-        for (int i = 0; i < e.Length; i++)
+        double[] own = new double[rows];
+        for (int row = 0; row < rows; row++)
         {
-            difference += ((double)a[i] - e[i]) * ((double)a[i] - e[i]);
-            norm += (double)e[i] * e[i];
+            ReadOnlySpan<float> e = expected.Rows(row, 1).AsSpan<float>(), a = all.Rows(all.Shape[0] - rows + row, 1).AsSpan<float>();
+            double rowDifference = 0, rowNorm = 0;
+            for (int i = 0; i < e.Length; i++)
+            {
+                rowDifference += ((double)a[i] - e[i]) * ((double)a[i] - e[i]);
+                rowNorm += (double)e[i] * e[i];
+            }
+
+            (difference, norm, own[row]) = (difference + rowDifference, norm + rowNorm, Math.Sqrt(rowDifference / rowNorm));
         }
 
-        return Math.Sqrt(difference / norm);
+        // NaN comes first.
+        Array.Sort(own);
+        return (Math.Sqrt(difference / norm), double.IsNaN(own[0]) ? double.NaN : own[(rows - 1) / 2]);
     }
 
     private static int[] Continue(LoadedModel model, int[] prompt, int tokens)

@@ -8,7 +8,7 @@ namespace Lean.Kernels;
 /// (DeltaRuleCells and DeltaRuleScan or, on Hopper, DeltaRuleWalk in Kernels/Device), for a bounded number of cells at a time: what the first leaves for
 /// the second is as large as the rows themselves. The state between them is the sequence's own, so no cut changes a bit. A walk has a group for some
 /// columns of a head and leaves much of a large card idle, so the next cells are prepared beside it, in memory of their own. With bf16 activations
-/// keys and queries of DeltaRuleWalk and of its cells are one bf16 each (<see cref="RoundedActivations"/>); DeltaRuleScan's stay two.
+/// keys and queries of DeltaRuleWalk and of its cells are one bf16 each (<see cref="RoundedActivations"/>), and its rows may be bf16; DeltaRuleScan's stay two and f32.
 /// </summary>
 internal sealed class ChunkedDeltaRuleDevice(KernelStream stream, DType activations) : GatedDeltaRule
 {
@@ -42,7 +42,7 @@ internal sealed class ChunkedDeltaRuleDevice(KernelStream stream, DType activati
         DeltaRuleShape shape, Tensor convolved, Tensor b, Tensor a, Tensor decay, Tensor timeBias, Tensor state, Tensor segments, Tensor output, long segmentRows)
     {
         bool isRounded = convolved.Type == DType.BF16;
-        LaunchCheck.That(!isRounded || IsOnUnits(shape, convolved), "gated_delta_rule", "bf16 rows at multiples of 16 bytes");
+        LaunchCheck.That(!isRounded || (IsOnUnits(shape, convolved) && output.Address % 16 == 0), "gated_delta_rule", "bf16 rows at multiples of 16 bytes");
         if (!IsOnUnits(shape, convolved))
         {
             ChunkedDeltaRuleLauncher.Launch(stream, convolved, b, a, decay, timeBias, state, segments, output, shape.KeyHeads);

@@ -19,7 +19,7 @@ namespace Lean.Kernels;
 /// every product, in two terms                   9.8e-5      4.8e-5         1.2e-4       8e-6
 /// </code>
 /// where 1e-2 is the bar. With experts the worst part of it is a router's near tie that falls the other way. Who asks for one
-/// term all the same (<see cref="RoundedActivations"/>) gets it, routers excepted.
+/// term all the same (<see cref="RoundedActivations"/>) gets it.
 /// </summary>
 /// <param name="stream">The device.</param>
 /// <param name="rounds">Whether activations are rounded to bf16, instead of going in as two terms.</param>

@@ -19,13 +19,13 @@ namespace Lean.Kernels;
 /// <para>
 /// Where tensor cores compute the delta rule of prompts, on Hopper and with value heads of a multiple of 64, keys and queries are rounded from where they
 /// have their length, the same key wherever it is met; values, the state and what is solved and read go on in two terms, with f32 sums.
-/// Rows are rounded wherever they lie in memory on the way: what the input projection gives to convolution and gated norm, but not the gates of the rule
-/// (<see cref="Linear.RunRounded"/>), what the convolution gives to the rule, and the rule to the norm.
+/// With value heads of 128, which the gated norm has a kernel for, rows are rounded wherever they lie in memory on the way: what the input projection gives to
+/// convolution and norm, but not the gates of the rule (<see cref="Linear.RunRounded"/>), what the convolution gives to the rule, and the rule to the norm.
 /// </para>
 /// <para>
 /// Where tensor cores compute the experts of prompts, on Hopper, what each expert gives is rounded before it is added up, in f32: it lies in memory
 /// in between, a number for each expert of a row, which is half the bytes. So is what the output projections of attention and of Gated DeltaNet give to the residual
-/// stream, where one rank computes it whole.
+/// stream, where there is one rank.
 /// </para>
 /// <para>
 /// A router's logits and a shared expert's gate (<see cref="KernelSet.GateLinear"/>) are products like others for prompts on tensor cores: a near tie falls the
@@ -33,7 +33,7 @@ namespace Lean.Kernels;
 /// </para>
 /// <para>
 /// Never rounded, and why: products with f32 weights, since who keeps those wants their digits; a router's logits and a shared
-/// expert's gate of generated rows, and of all on CPUs, which cost next to nothing; norms, sums and histories of convolutions, the delta rule's state and gates,
+/// expert's gate of generated rows, and of all where there are no tensor cores, which cost next to nothing; norms, sums of convolutions, the delta rule's state and gates,
 /// and all of it but for what is named above, softmax, sums over experts and ranks, and the residual stream: their rounding would add up over layers or positions.
 /// </para>
 /// <para>

@@ -9,7 +9,7 @@ namespace Lean.Kernels;
 /// </summary>
 public abstract class NormedTerms
 {
-    private const string Op = "normed_terms";
+    private protected const string Op = "normed_terms";
 
     /// <summary>Bytes of the terms of rows.</summary>
     /// <param name="rows">R.</param>

@@ -25,9 +25,10 @@ internal sealed class NormedTermsDevice(KernelStream stream, AddRmsNormDevice no
     private protected override void Launch(
         Tensor residual, Tensor delta, Tensor rounded, Tensor weight, float epsilon, Tensor output, Tensor terms, bool areRead, Tensor faults, int place)
     {
+        LaunchCheck.That(rounded.IsEmpty || rounded.Address % 16 == 0, Op, "bf16 rows at a multiple of 16 bytes");
         if (!norm.KeepsRows(residual, delta, weight, output) || terms.Address % 8 != 0)
         {
-            LaunchCheck.That(rounded.IsEmpty, "normed_terms", "rows at multiples of 16 bytes");
+            LaunchCheck.That(rounded.IsEmpty, Op, "rows at multiples of 16 bytes");
             norm.Run(residual, delta, weight, epsilon, output, faults, place);
             _units.Split(output.Rows(0, terms.Shape[0]), terms);
             return;

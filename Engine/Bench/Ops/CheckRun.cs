@@ -135,8 +135,8 @@ internal sealed class CheckRun(KernelSet ops) : IDisposable
         {
             Tensor some = output.Rows(first, long.Min(together, rows - first));
             some = new Tensor(some.Type, some.Shape, some.Address);
-            using HostBuffer? stage = ops.Stream is null ? null : HostBuffer.For(DType.F32, some.Shape);
-            Tensor host = stage?.View(DType.F32, some.Shape) ?? some;
+            using HostBuffer? stage = ops.Stream is null ? null : HostBuffer.For(some.Type, some.Shape);
+            Tensor host = stage?.View(some.Type, some.Shape) ?? some;
             if (stage is not null)
             {
                 Into(some, host);
@@ -145,7 +145,7 @@ internal sealed class CheckRun(KernelSet ops) : IDisposable
             int at = Oracle.FirstUnwritten(host);
             if (at >= 0)
             {
-                Fault ??= $"{what} holds {host.AsSpan<float>()[at]} in row {first + (at / output.Shape.RowCount)}: not written, or not a number";
+                Fault ??= $"{what} holds {(host.Type == DType.BF16 ? DTypes.BF16ToF32(host.AsSpan<ushort>()[at]) : host.AsSpan<float>()[at])} in row {first + (at / output.Shape.RowCount)}: not written, or not a number";
                 return;
             }
         }

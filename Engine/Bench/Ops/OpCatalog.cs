@@ -27,6 +27,7 @@ internal static class OpCatalog
         int projected = delta.Channels + delta.ValueWidth + (2 * delta.ValueHeads), sharedGate = c.SharedWidth > 0 ? 1 : 0;
         DType cache = ops.CacheType;
         bool isPrompt = rowClass == RowClass.Prompt, isRounded = isPrompt && RoundedLinearBench.Has(ops, projected, 2 * delta.ValueHeads, c.Hidden);
+        DType between = isRounded && ops.PromptDeltaRule.TakesRounded(delta) ? DType.BF16 : DType.F32;
         List<Func<OpBench>> all =
         [
             () => new EmbeddingBench(c.Vocabulary, c.Hidden, rows),
@@ -40,8 +41,8 @@ internal static class OpCatalog
                 () => isRounded
                     ? new RoundedLinearBench("in_proj", projected, 2 * delta.ValueHeads, c.Hidden, rows, ops)
                     : new LinearBench("in_proj", projected, c.Hidden, rows, rowClass, given: ops),
-                () => new ConvolutionBench(delta.Channels, c.ConvKernel, projected, rows, rowClass, isRounded ? DType.BF16 : DType.F32),
-                () => new DeltaRuleBench(delta, rows, rowClass),
+                () => new ConvolutionBench(delta.Channels, c.ConvKernel, projected, rows, rowClass, between),
+                () => new DeltaRuleBench(delta, rows, rowClass, between),
                 () => new GatedRmsNormBench(delta.ValueHeads, delta.ValueDim, rows),
                 .. Enumerable.Repeat<Func<OpBench>>(() => new DeltaNetBench(delta, c.ConvKernel, rows), rowClass == RowClass.Generated ? 1 : 0),
                 () => isPrompt && RoundedLinearBench.Has(ops, c.Hidden, 0, delta.ValueWidth)
@@ -59,7 +60,9 @@ internal static class OpCatalog
                 () => new PrepareAttentionBench(heads, c.Rope.RotaryDim, cache, rows),
                 .. contexts.Take(rowClass == RowClass.Prompt ? 1 : contexts.Count)
                     .Select(context => (Func<OpBench>)(() => new AttentionBench(heads, context, cache, rows, rowClass, rotation))),
-                () => new LinearBench("o_proj", c.Hidden, heads.Heads * heads.HeadDim, rows, rowClass, given: ops, promptsToo: false),
+                () => isPrompt && RoundedLinearBench.Has(ops, c.Hidden, 0, heads.Heads * heads.HeadDim) && ops.PagedAttention.MakesTerms
+                    ? new RoundedLinearBench("o_proj", c.Hidden, 0, heads.Heads * heads.HeadDim, rows, ops)
+                    : new LinearBench("o_proj", c.Hidden, heads.Heads * heads.HeadDim, rows, rowClass, given: ops, promptsToo: false),
             ]);
         }
 

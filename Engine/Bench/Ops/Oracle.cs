@@ -30,6 +30,21 @@ internal static class Oracle
     /// <summary>Whether every element was written: outputs are poisoned with NaN before a check.</summary>
     public static bool IsWritten(Tensor output) => FirstUnwritten(output) < 0;
 
-    /// <summary>The first element that is no finite number, or −1.</summary>
-    public static int FirstUnwritten(Tensor output) => output.AsSpan<float>().IndexOfAnyExceptInRange(float.MinValue, float.MaxValue);
+    /// <summary>The first element of f32 or bf16 that is no finite number, or −1.</summary>
+    public static int FirstUnwritten(Tensor output)
+    {
+        if (output.Type != DType.BF16)
+        {
+            return output.AsSpan<float>().IndexOfAnyExceptInRange(float.MinValue, float.MaxValue);
+        }
+
+        ReadOnlySpan<ushort> all = output.AsSpan<ushort>();
+        int first = 0;
+        while (first < all.Length && float.IsFinite(DTypes.BF16ToF32(all[first])))
+        {
+            first++;
+        }
+
+        return first < all.Length ? first : -1;
+    }
 }

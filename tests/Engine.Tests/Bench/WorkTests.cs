@@ -32,11 +32,12 @@ public sealed class WorkTests
     {
         var heads = new DeltaRuleShape(16, 32, 128, 128);
         const double state = 32 * 128 * 128, row = 4 * (8192 + 4096 + 64);
-        Work decode = new DeltaRuleBench(heads, 64, RowClass.Generated).Work, prompt = new DeltaRuleBench(heads, 2048, RowClass.Prompt).Work;
+        Work decode = new DeltaRuleBench(heads, 64, RowClass.Generated, DType.F32).Work, prompt = new DeltaRuleBench(heads, 2048, RowClass.Prompt, DType.F32).Work;
         Assert.Equal(64 * ((2 * 4 * state) + row), decode.Bytes);
         Assert.Equal((2 * 4 * state) + (2048 * row), prompt.Bytes);
         Assert.Equal(7 * state * 64, decode.Flops);
         Assert.Equal(7 * state * 2048, prompt.Flops);
+        Assert.Equal((2 * 4 * state) + (2048 * ((2 * (8192 + 4096)) + (4 * 64))), new DeltaRuleBench(heads, 2048, RowClass.Prompt, DType.BF16).Work.Bytes);
     }
 
     [Theory]

@@ -81,6 +81,30 @@ public sealed class NormTextTests
         }
     }
 
+    [Theory]
+    [InlineData(16, 2, true, "")]
+    [InlineData(16, 3, true, "normed_terms: 'rounded' is bf16 [3, 16], expected bf16 [R, H] = [2, 16]")]
+    [InlineData(16, 2, false, "normed_terms: expected rows that may be rounded, and room for others")]
+    [InlineData(20, 2, true, "normed_terms: expected rows that may be rounded, and room for others")]
+    public void Rounded_sums_are_those_of_the_rows_with_terms_and_there_is_room_for_others(int width, int rounded, bool withDelta, string refusal)
+    {
+        using var stream = new PtxStream(MatrixUnits.WarpGroup) { IsIdle = true };
+        KernelSet set = DeviceKernelSet.Create(stream, DType.BF16);
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Shape all = new(3, width);
+        Tensor residual = memory.New("residual", DType.F32, all), delta = memory.New("delta", DType.F32, all), weight = memory.New("weight", DType.F32, new Shape(width)), output = memory.New("output", DType.F32, all);
+        Tensor terms = set.NormedTerms!.Of(memory.New("terms", DType.F32, new Shape(set.NormedTerms.Bytes(2, width) / sizeof(float))), 2, width), sums = memory.New("sums", DType.BF16, new Shape(rounded, width));
+        void Run() => set.NormedTerms.Run(residual, withDelta ? delta : default, weight, 1e-6f, output, terms, areRead: false, rounded: sums);
+        if (refusal.Length == 0)
+        {
+            Run();
+            Assert.Equal("add_rms_norm_terms_narrow_rounded", Assert.Single(stream.Ran));
+            return;
+        }
+
+        Assert.Contains(refusal, Assert.Throws<LaunchException>(Run).Message, StringComparison.Ordinal);
+    }
+
     // Whole blocks, padded ones, and a part more; tiles that are not full, and two of them.
     [Theory]
     [InlineData(9, 72, "narrow", DType.F32)]

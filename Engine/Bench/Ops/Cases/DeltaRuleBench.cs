@@ -12,13 +12,19 @@ internal sealed class DeltaRuleBench : OpBench
     private const double RoundedKeys = 4e-3;
 
     private readonly DeltaRuleShape _heads;
+    private readonly DType _type;
     private readonly int _sequences, _convolved, _b, _a, _decay, _timeBias, _segments, _states, _y;
 
-    public DeltaRuleBench(DeltaRuleShape heads, int rows, RowClass rowClass)
-        : base("gated_delta_rule", $"{heads.ValueHeads} heads {heads.KeyDim}×{heads.ValueDim}", rows, rowClass)
+    /// <param name="heads">The heads.</param>
+    /// <param name="rows">T.</param>
+    /// <param name="rowClass">The rows' class.</param>
+    /// <param name="type">What the convolution before it leaves.</param>
+    public DeltaRuleBench(DeltaRuleShape heads, int rows, RowClass rowClass, DType type)
+        : base("gated_delta_rule", $"{heads.ValueHeads} heads {heads.KeyDim}×{heads.ValueDim}{(type == DType.F32 ? "" : $", {type.Name()}")}", rows, rowClass)
     {
-        (_heads, _sequences) = (heads, rowClass == RowClass.Prompt ? 1 : rows);
-        (_convolved, _b, _a, _y) = (Random(rows, heads.Channels), Random(rows, heads.ValueHeads), Random(rows, heads.ValueHeads), Output(rows, heads.ValueWidth));
+        (_heads, _sequences, _type) = (heads, rowClass == RowClass.Prompt ? 1 : rows, type);
+        (_convolved, _y) = (Add(new OwnTensor(type, new Shape(rows, heads.Channels), Random: true)), Add(new OwnTensor(type, new Shape(rows, heads.ValueWidth))));
+        (_b, _a) = (Random(rows, heads.ValueHeads), Random(rows, heads.ValueHeads));
         (_decay, _timeBias) = (Random(heads.ValueHeads), Random(heads.ValueHeads));
         _segments = Integers(SegmentTable.Of(rows, rowClass, Grid.Cell), _sequences, Segments.Columns);
         _states = Written.Add(DType.F32, heads.State(_sequences));
@@ -30,8 +36,8 @@ internal sealed class DeltaRuleBench : OpBench
         get
         {
             double state = (double)_heads.ValueHeads * _heads.KeyDim * _heads.ValueDim;
-            double rows = (double)Rows * (_heads.Channels + _heads.ValueWidth + (2 * _heads.ValueHeads));
-            return new Work(sizeof(float) * ((2 * state * _sequences) + rows), 7 * state * Rows);
+            double rows = (double)Rows * ((_type.Size() * (_heads.Channels + _heads.ValueWidth)) + (2 * sizeof(float) * _heads.ValueHeads));
+            return new Work((2 * sizeof(float) * state * _sequences) + rows, 7 * state * Rows);
         }
     }
 
@@ -78,10 +84,19 @@ internal sealed class DeltaRuleBench : OpBench
         Tensor[] inputs = Array.ConvertAll(sampled, head =>
         {
             Tensor input = check.New(DType.F32, Rows, one.Channels);
-            check.Into(convolved.Columns(head * one.KeyDim, one.KeyDim), input.Columns(0, one.KeyDim));
-            check.Into(convolved.Columns(keys + (head * one.KeyDim), one.KeyDim), input.Columns(one.KeyDim, one.KeyDim));
-            check.Into(convolved.Columns((2 * keys) + (head * values), values), input.Columns(2 * one.KeyDim, values));
+            Bring(head * one.KeyDim, 0, one.KeyDim);
+            Bring(keys + (head * one.KeyDim), one.KeyDim, one.KeyDim);
+            Bring((2 * keys) + (head * values), 2 * one.KeyDim, values);
             return input;
+
+            void Bring(int from, int to, int count)
+            {
+                Tensor some = check.Floats(check.Copy(convolved.Columns(from, count)));
+                for (int row = 0; row < Rows; row++)
+                {
+                    some.Rows(row, 1).AsSpan<float>().CopyTo(input.Rows(row, 1).AsSpan<float>().Slice(to, count));
+                }
+            }
         });
         Tensor b = check.Host(Data.Own(_b)), a = check.Host(Data.Own(_a));
         Tensor[] expected = Array.ConvertAll(sampled, _ => check.New(DType.F32, Rows, values));

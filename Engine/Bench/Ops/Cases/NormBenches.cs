@@ -80,6 +80,7 @@ internal sealed class GatedRmsNormBench : OpBench
 
     private readonly int _width, _x, _z, _y, _weight;
 
+    /// <summary>Of f32 rows to f32 rows; a prompt's, which go to terms, take less.</summary>
     public GatedRmsNormBench(int heads, int dim, int rows) : base("gated_rms_norm", $"{heads} heads of {dim}", rows, null)
     {
         _width = heads * dim;

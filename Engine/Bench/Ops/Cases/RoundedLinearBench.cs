@@ -56,6 +56,7 @@ internal sealed class RoundedLinearBench : OpBench
         check.Poison(Data.Own(_last));
         _before.Run(Data.Own(_x), default, Data.Own(_norm), Epsilon, Data.Own(_normed), Terms, areRead: true);
         Launch(check.Ops, 0);
+        check.Whole("the rounded outputs", rounded);
         if (_exact > 0)
         {
             check.Whole("the exact outputs", last);
