@@ -14,7 +14,7 @@ internal static class WalkLayout
     public const int GatesAt = ReadingAt + (2 * TriangleBytes);
     public const int GateBytes = DeltaRuleLayout.GateWords * 4;
 
-    // Rows of values, of 4 bytes or 2, lie so that eight columns of four pairs of them are in different banks; there is room for those of 4.
+    // Rows of values, of 4 bytes or 2, lie so that eight columns of four pairs of them are in different banks.
     public const int ValuesAt = GatesAt + (2 * GateBytes);
     public const int ValueBytes = DeltaRuleLayout.Cell * ((DeltaRuleWalk.Columns * 4) + 16);
 
