@@ -16,6 +16,9 @@ public static class DeltaRuleWalk
     /// <summary>Columns of a group.</summary>
     public const int Columns = 64;
 
+    /// <summary>Sums of a thread that <see cref="IWalkFormat{TElement}.StoreCell"/> leaves.</summary>
+    internal const int OutputSums = Eights * 4;
+
     private const int Threads = 256;
     private const int Half = Threads / 2;
     private const int OwnColumns = 16;
@@ -64,7 +67,7 @@ public static class DeltaRuleWalk
         [Extent("Dv")] int valueDim,
         int firstCell)
         where TTerms : struct, IActivationTerms
-        where TFormat : struct, IRowFormat<TElement>
+        where TFormat : struct, IWalkFormat<TElement>
         where TElement : unmanaged
     {
         // The cells behind are prepared meanwhile, of what is there only now.
@@ -177,22 +180,14 @@ public static class DeltaRuleWalk
                 WarpGroup.Await(SolutionThere);
                 Read(memory, buffer, warp, lane, goesOn);
                 WarpGroup.Wait(0);
-                long outputs = ((((long)segment.Row + ((begin + cell) * Cell)) * heads) + head) * valueDim;
-                if (TFormat.IsRounded)
-                {
-                    StorePairs<TFormat, TElement>(output, outputs + (column & ~1), heads * valueDim, rows, lane);
-                }
-                else
-                {
-                    Store<TFormat, TElement>(output, outputs + column, heads * valueDim, rows, lane);
-                }
+                TFormat.StoreCell(output, ((((long)segment.Row + ((begin + cell) * Cell)) * heads) + head) * valueDim, column, heads * valueDim, rows, lane);
             }
         }
     }
 
     private static void Advance<TTerms, TFormat, TElement>(uint memory, int cells, int warp, int lane, int ownColumn)
         where TTerms : struct, IActivationTerms
-        where TFormat : struct, IRowFormat<TElement>
+        where TFormat : struct, IWalkFormat<TElement>
         where TElement : unmanaged
     {
         uint states = memory + WalkLayout.StatesAt + DeltaRuleLayout.LeftPlace(warp * OwnColumns, lane, 0, DeltaRuleLayout.ColumnBytes);
@@ -355,57 +350,6 @@ public static class DeltaRuleWalk
     private static U4 Split(U4 four) =>
         SplitProducts.Pairs(Interop.IntAsFloat(four.X), Interop.IntAsFloat(four.Y), Interop.IntAsFloat(four.Z), Interop.IntAsFloat(four.W));
 
-    private static void Store<TFormat, TElement>(ArrayView<TElement> output, long at, int stride, int rows, int lane)
-        where TFormat : struct, IRowFormat<TElement>
-        where TElement : unmanaged
-    {
-        for (int i = 0; i < Eights * 4; i++)
-        {
-            int position = Position(i, lane);
-            if (position < rows)
-            {
-                TFormat.StoreSum(output, at + (position * stride) + ((i & 2) * 4), Recalled + FromLast(i));
-            }
-        }
-    }
-
-    // A thread has two positions of each column: it gives one to the neighbouring column's thread and gets the other's, since a store of two bytes, and a branch before each
-    // store, take longer than all else here. With f32 there are no registers for that: the assembler would have the products wait for each other.
-    private static void StorePairs<TFormat, TElement>(ArrayView<TElement> output, long at, int stride, int rows, int lane)
-        where TFormat : struct, IRowFormat<TElement>
-        where TElement : unmanaged
-    {
-        bool isOdd = ((lane >> 2) & 1) != 0;
-        int own = ((lane & 3) * 2) + (isOdd ? 1 : 0);
-        var pairs = new float[Eights * 4];
-        for (int i = 0; i < Eights * 4; i += 2)
-        {
-            float first = Accumulators.Get(Recalled + FromLast(i)), second = Accumulators.Get(Recalled + FromLast(i + 1));
-            float other = Lanes.Xor(isOdd ? first : second, 4);
-            pairs[i] = isOdd ? other : first;
-            pairs[i + 1] = isOdd ? second : other;
-        }
-
-        at += own * stride;
-        if (rows >= Cell)
-        {
-            for (int i = 0; i < Eights * 4; i += 2)
-            {
-                TFormat.Store(output, at + ((i >> 2) * 8 * stride) + ((i & 2) * 4), pairs[i], pairs[i + 1]);
-            }
-        }
-        else
-        {
-            for (int i = 0; i < Eights * 4; i += 2)
-            {
-                if (own + ((i >> 2) * 8) < rows)
-                {
-                    TFormat.Store(output, at + ((i >> 2) * 8 * stride) + ((i & 2) * 4), pairs[i], pairs[i + 1]);
-                }
-            }
-        }
-    }
-
     // Products of terms, as SplitProducts adds them up; the right side has TTerms of them.
     private static void Add<TTerms>(int first, int columns, U4 high, U4 low, long right, int toSecondTerm, int byColumns, int accumulate)
         where TTerms : struct, IActivationTerms
@@ -418,9 +362,12 @@ public static class DeltaRuleWalk
         }
     }
 
+    /// <summary>Which of the thread's sums is output <paramref name="i"/>, whose row is <see cref="Position"/>; those with the bit of 2 are of the eighth column on.</summary>
+    internal static int OutputSum(int i) => Recalled + FromLast(i);
+
     // Where sum i of a row of tiles lies after a triangle's product, whose eights of positions come from the last to the first.
     private static int FromLast(int i) => ((Eights - 1 - (i >> 2)) * 4) + (i & 3);
 
-    // The column of a row of tiles 16 × 8 that a thread's sum i lies in.
-    private static int Position(int i, int lane) => ((i >> 2) * 8) + ((lane & 3) * 2) + (i & 1);
+    /// <summary>The column of a row of tiles 16 × 8 that a thread's sum <paramref name="i"/> lies in.</summary>
+    internal static int Position(int i, int lane) => ((i >> 2) * 8) + ((lane & 3) * 2) + (i & 1);
 }

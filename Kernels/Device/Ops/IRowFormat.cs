@@ -33,36 +33,6 @@ public interface IRowFormat<TElement> where TElement : unmanaged
     /// <param name="d">The fourth.</param>
     static abstract void Store(ArrayView<TElement> rows, long at, float a, float b, float c, float d);
 
-    /// <summary>Leaves a product's sum, see <see cref="Accumulators"/>.</summary>
-    /// <param name="rows">Where to.</param>
-    /// <param name="at">Which number.</param>
-    /// <param name="sum">Which sum, a constant.</param>
-    static abstract void StoreSum(ArrayView<TElement> rows, long at, int sum);
-
-    /// <summary>Leaves two.</summary>
-    /// <param name="rows">Where to.</param>
-    /// <param name="at">The first, a multiple of 2.</param>
-    /// <param name="a">The first.</param>
-    /// <param name="b">The second.</param>
-    static abstract void Store(ArrayView<TElement> rows, long at, float a, float b);
-
-    /// <summary>Starts a thread's copy of 16 bytes to shared memory, or of zeros; both addresses are multiples of 16.</summary>
-    /// <param name="to">Where to.</param>
-    /// <param name="rows">Where they lie.</param>
-    /// <param name="at">The first.</param>
-    /// <param name="row">Which row it is.</param>
-    /// <param name="end">From which on there is nothing, and zeros stand for it.</param>
-    static abstract void Copy(uint to, ArrayView<TElement> rows, long at, int row, int end);
-
-    /// <summary>One number of a row in shared memory, as f32.</summary>
-    /// <param name="word">Where the <see cref="Word"/> lies that holds it.</param>
-    /// <param name="at">Which it is, or one an even number of places from it.</param>
-    static abstract float LoadOne(uint word, int at);
-
-    /// <summary>Bytes from a row's beginning to the word that holds a number.</summary>
-    /// <param name="at">Which.</param>
-    static abstract int Word(int at);
-
     /// <summary>Four neighbours of a row in shared memory, as f32.</summary>
     /// <param name="row">Where it lies, a multiple of 16.</param>
     /// <param name="at">The first, a multiple of 4.</param>
@@ -84,7 +54,7 @@ public interface IRowFormat<TElement> where TElement : unmanaged
 }
 
 /// <summary>As they are.</summary>
-public struct F32Row : IRowFormat<float>
+public partial struct F32Row : IRowFormat<float>
 {
     /// <inheritdoc/>
     public static bool IsRounded => false;
@@ -112,25 +82,10 @@ public struct F32Row : IRowFormat<float>
 
     /// <inheritdoc/>
     public static void Store(ArrayView<float> rows, long at, float a, float b, float c, float d) => WideAccess.Store(ref rows[at], a, b, c, d);
-
-    /// <inheritdoc/>
-    public static void StoreSum(ArrayView<float> rows, long at, int sum) => rows[at] = Accumulators.Get(sum);
-
-    /// <inheritdoc/>
-    public static void Store(ArrayView<float> rows, long at, float a, float b) => WideAccess.Store2(ref rows[at], a, b);
-
-    /// <inheritdoc/>
-    public static void Copy(uint to, ArrayView<float> rows, long at, int row, int end) => CopyAsync.Sixteen(to, ref rows[at], row < end ? 16 : 0);
-
-    /// <inheritdoc/>
-    public static float LoadOne(uint word, int at) => SharedWords.Load(word);
-
-    /// <inheritdoc/>
-    public static int Word(int at) => at * 4;
 }
 
 /// <summary>Rounded to bf16, half the bytes: some of a prompt's where activations are rounded.</summary>
-public struct BF16Row : IRowFormat<ushort>
+public partial struct BF16Row : IRowFormat<ushort>
 {
     /// <inheritdoc/>
     public static bool IsRounded => true;
@@ -162,25 +117,6 @@ public struct BF16Row : IRowFormat<ushort>
 
     /// <inheritdoc/>
     public static void Store(ArrayView<ushort> rows, long at, float a, float b, float c, float d) => WideAccess.Store2(ref rows[at], BF16.Pack(a, b), BF16.Pack(c, d));
-
-    /// <inheritdoc/>
-    public static void StoreSum(ArrayView<ushort> rows, long at, int sum) => rows[at] = BF16.FromFloat(Accumulators.Get(sum));
-
-    /// <inheritdoc/>
-    public static void Store(ArrayView<ushort> rows, long at, float a, float b) => WideAccess.Store(ref rows[at], BF16.Pack(a, b));
-
-    /// <inheritdoc/>
-    public static void Copy(uint to, ArrayView<ushort> rows, long at, int row, int end) => CopyAsync.Sixteen(to, ref rows[at], row < end ? 16 : 0);
-
-    /// <inheritdoc/>
-    public static float LoadOne(uint word, int at)
-    {
-        // The upper of two is where an f32 has it.
-        return Interop.IntAsFloat((CudaShared.Load(word) << (16 - ((at & 1) * 16))) & 0xffff0000u);
-    }
-
-    /// <inheritdoc/>
-    public static int Word(int at) => at >> 1 << 2;
 
     private static U4 Of(long four)
     {

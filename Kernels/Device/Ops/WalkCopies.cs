@@ -52,7 +52,7 @@ internal static class WalkCopies
     /// <param name="rows">Rows from the cell's first to the sequence's end.</param>
     /// <param name="own">Which thread of the 128.</param>
     public static void BringValues<TFormat, TElement>(uint memory, int buffer, ArrayView<TElement> convolved, long at, int channels, int rows, int own)
-        where TFormat : struct, IRowFormat<TElement>
+        where TFormat : struct, IWalkFormat<TElement>
         where TElement : unmanaged
     {
         // A thread has 16 bytes of a line, of every eighth or sixteenth. The loop's end stands here: the compiler unrolls before it knows the format.
