@@ -21,10 +21,9 @@ internal static class KnownAnswer
     private const double AllowedF32 = 1e-4;
     private const double AllowedBF16 = 1e-2;
 
-    // Where products round their rows, 5e-3 on a CPU; on a device 6e-3 while no router's near tie falls the other way, and 5.5e-2 where one does, which half of the rows at
-    // least must not show.
+    // Where products round their rows, 5e-3 on a CPU and 6.7e-3 on a device, but for a row in which a router's near tie falls the other way: 9.4e-2. One row may be such.
     private const double AllowedRounded = 3e-2;
-    private const double AllowedTie = 1e-1;
+    private const double AllowedTie = 2e-1;
 
     /// <summary>Runs the model on some ops and compares.</summary>
     /// <param name="folder">The demo's folder.</param>
@@ -37,21 +36,15 @@ internal static class KnownAnswer
         bool rounds = ops.Activations == DType.BF16;
         int close = Get(file, "greedy_gap", DType.F32).AsSpan<float>().IndexOfAnyInRange(float.NegativeInfinity, rounds ? CloseCallRounded : CloseCall);
         Tensor expected = Get(file, "logits", DType.F32);
-        double allowed = (rounds, ops.Stream is null) switch
-        {
-            (true, true) => AllowedRounded,
-            (true, false) => AllowedTie,
-            (false, true) => AllowedF32,
-            _ => AllowedBF16,
-        };
+        double allowed = rounds ? AllowedRounded : ops.Stream is null ? AllowedF32 : AllowedBF16;
         try
         {
             using LoadedModel model = LoadedModel.Open(folder, ops);
-            (double error, double median) = LogitsError(model, prompt, expected);
+            (double error, double tie) = LogitsErrors(model, prompt, expected, mayTie: rounds && ops.Stream is not null);
             greedy = close < 0 ? greedy : greedy[..close];
             int[] tokens = Continue(model, prompt, greedy.Length);
             string? fault = !(error <= allowed) ? $"‖Δ‖/‖expected‖ of the logits is {error:g3}, allowed is {allowed:g3}"
-                : !(median <= double.Min(allowed, AllowedRounded)) ? $"‖Δ‖/‖expected‖ of the logits' middle row is {median:g3}, allowed is {AllowedRounded:g3}"
+                : !(tie <= AllowedTie) ? $"‖Δ‖/‖expected‖ of a row of the logits is {tie:g3}, allowed of one is {AllowedTie:g3}"
                 : Difference(greedy, tokens);
             return new KnownAnswerResult(tokens.Length, error, allowed, fault);
         }
@@ -61,30 +54,30 @@ internal static class KnownAnswer
         }
     }
 
-    // Of all rows together, and of the middle one by its own.
-    private static (double All, double Median) LogitsError(LoadedModel model, int[] prompt, Tensor expected)
+    // Of all rows together or, where one may have a tie, of all but the farthest, and of that one.
+    private static (double Error, double Tie) LogitsErrors(LoadedModel model, int[] prompt, Tensor expected, bool mayTie)
     {
         using ScoreResult scored = new Scorer(model).Score(prompt, new ScoreOptions { Logits = true });
         Tensor all = scored.Tensors[0].Value;
-        int rows = (int)expected.Shape[0];
+        long rows = expected.Shape[0];
         double difference = 0, norm = 0;
-        double[] own = new double[rows];
-        for (int row = 0; row < rows; row++)
+        (double Difference, double Norm) worst = (0, 1);
+        for (long row = 0; row < rows; row++)
         {
             ReadOnlySpan<float> e = expected.Rows(row, 1).AsSpan<float>(), a = all.Rows(all.Shape[0] - rows + row, 1).AsSpan<float>();
-            double rowDifference = 0, rowNorm = 0;
+            (double Difference, double Norm) own = (0, 0);
             for (int i = 0; i < e.Length; i++)
             {
-                rowDifference += ((double)a[i] - e[i]) * ((double)a[i] - e[i]);
-                rowNorm += (double)e[i] * e[i];
+                own = (own.Difference + (((double)a[i] - e[i]) * ((double)a[i] - e[i])), own.Norm + ((double)e[i] * e[i]));
             }
 
-            (difference, norm, own[row]) = (difference + rowDifference, norm + rowNorm, Math.Sqrt(rowDifference / rowNorm));
+            (difference, norm) = (difference + own.Difference, norm + own.Norm);
+            worst = own.Difference * worst.Norm > worst.Difference * own.Norm ? own : worst;
         }
 
-        // NaN comes first.
-        Array.Sort(own);
-        return (Math.Sqrt(difference / norm), double.IsNaN(own[0]) ? double.NaN : own[(rows - 1) / 2]);
+        return mayTie && worst.Difference > 0
+            ? (Math.Sqrt((difference - worst.Difference) / (norm - worst.Norm)), Math.Sqrt(worst.Difference / worst.Norm))
+            : (Math.Sqrt(difference / norm), 0);
     }
 
     private static int[] Continue(LoadedModel model, int[] prompt, int tokens)
