@@ -66,19 +66,20 @@ internal sealed class GatedDeltaNet : IMixer
         }
 
         // Prompts whose states are kept on the way run in pieces, which end there. From product to norm they are bf16 or f32 throughout.
-        Tensor rows = isRounded ? InPlace(convolved, batch.PromptRows) : convolved, reads = isRounded ? InPlace(read, batch.PromptRows) : read;
+        Tensor promptConvolved = isRounded ? InPlace(convolved, batch.PromptRows) : convolved, promptRead = isRounded ? InPlace(read, batch.PromptRows) : read;
         for (int wave = 0; wave < batch.StateWaves; wave++)
         {
             Tensor pieces = batch.StatePieces(wave);
-            ops.CausalConvolution.Run(prompted.Qkv, _weights.Convolution, cache.History, pieces, rows);
-            ops.PromptDeltaRule.Run(_shape, rows, prompted.B, prompted.A, _weights.Decay, _weights.TimeBias, cache.State, pieces, reads, batch.StateRows(wave));
+            ops.CausalConvolution.Run(prompted.Qkv, _weights.Convolution, cache.History, pieces, promptConvolved);
+            ops.PromptDeltaRule.Run(
+                _shape, promptConvolved, prompted.B, prompted.A, _weights.Decay, _weights.TimeBias, cache.State, pieces, promptRead, batch.StateRows(wave));
             step.KeepStates(_ordinal, wave);
         }
 
         // Pieces of later waves lie among the rows.
-        Tensor prompts = reads.Rows(0, batch.PromptRows), terms = batch.PromptRows > 0 && ops.GatedRmsNorm.MakesTerms ? _weights.Output.Terms(step) : default;
+        Tensor prompts = promptRead.Rows(0, batch.PromptRows), terms = batch.PromptRows > 0 && ops.GatedRmsNorm.MakesTerms ? _weights.Output.Terms(step) : default;
         long early = batch.StateWaves == 1 && batch.PromptRows > 0
-            ? ops.PromptDeltaRule.EarlyRows(_shape, rows, batch.StatePieces(0).Shape[0], batch.StateRows(0))
+            ? ops.PromptDeltaRule.EarlyRows(_shape, promptConvolved, batch.StatePieces(0).Shape[0], batch.StateRows(0))
             : 0;
         ops.GatedRmsNorm.Run(prompts, prompted.Z.Rows(0, batch.PromptRows), _weights.Norm, _layer.Config.NormEpsilon, isRounded ? default : prompts, terms, early);
 

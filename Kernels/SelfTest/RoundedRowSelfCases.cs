@@ -163,7 +163,7 @@ internal static class RoundedRowSelfCases
                 set.CausalConvolution.Run(rounded.Rows(first, count).Columns(0, channels), weight, history, part, again.Rows(first, count));
             }
 
-            differences += Apart(output, again) + SelfCases.Differences(other, history);
+            differences += Apart(output, again) + SelfCases.Differences(other, history) + Farther(output, expected);
             return [memory.New("widened", DType.F32, all, [.. output.AsSpan<ushort>().ToArray().Select(DTypes.BF16ToF32)]), memory.New("differences", new Shape(1), [differences])];
         }, IsAligned: true, Has: Rounds);
 
@@ -182,6 +182,21 @@ internal static class RoundedRowSelfCases
     {
         float[] values = [.. SelfCases.Normal(seed, (long)rows * width).Select(RoundedActivations.Round)];
         return (memory.New(name, DType.BF16, new Shape(rows, width), values), memory.New(name + "Wide", DType.F32, new Shape(rows, width), values));
+    }
+
+    // Numbers that are farther from the f32 ones than the nearest bf16 is, by more than sums of another order are from each other.
+    private static int Farther(in Tensor rounded, in Tensor exact)
+    {
+        ReadOnlySpan<ushort> found = rounded.AsSpan<ushort>();
+        ReadOnlySpan<float> expected = exact.AsSpan<float>();
+        int differences = 0;
+        for (int i = 0; i < found.Length; i++)
+        {
+            float nearest = MathF.Abs(RoundedActivations.Round(expected[i]) - expected[i]), own = MathF.Abs(DTypes.BF16ToF32(found[i]) - expected[i]);
+            differences += own <= nearest + (2e-6f * (1 + MathF.Abs(expected[i]))) ? 0 : 1;
+        }
+
+        return differences;
     }
 
     // Of bf16 rows.

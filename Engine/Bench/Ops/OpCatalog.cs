@@ -26,8 +26,9 @@ internal static class OpCatalog
         DeltaRuleShape delta = c.DeltaRuleShape;
         int projected = delta.Channels + delta.ValueWidth + (2 * delta.ValueHeads), sharedGate = c.SharedWidth > 0 ? 1 : 0;
         DType cache = ops.CacheType;
-        bool isPrompt = rowClass == RowClass.Prompt, isRounded = isPrompt && RoundedLinearBench.Has(ops, projected, 2 * delta.ValueHeads, c.Hidden);
-        DType between = isRounded && ops.PromptDeltaRule.TakesRounded(delta) ? DType.BF16 : DType.F32;
+        bool isPrompt = rowClass == RowClass.Prompt;
+        bool isRounded = isPrompt && RoundedLinearBench.Has(ops, projected, 2 * delta.ValueHeads, c.Hidden) && ops.PromptDeltaRule.TakesRounded(delta);
+        DType between = isRounded ? DType.BF16 : DType.F32;
         List<Func<OpBench>> all =
         [
             () => new EmbeddingBench(c.Vocabulary, c.Hidden, rows),

@@ -32,17 +32,7 @@ public sealed class RoundedUnitTests
         Assert.Equal(Run(DType.F32, rounded, out _), found);
         Assert.NotEqual(Run(DType.F32, x, out _), found);
 
-        float[] Run(DType activations, float[] values, out List<string> ran)
-        {
-            using var stream = new PtxStream(Enum.Parse<MatrixUnits>(units));
-            KernelSet set = DeviceKernelSet.Create(stream, activations);
-            using var memory = new GuardedMemory(set) { IsAligned = true };
-            Tensor weight = memory.New("weight", DType.BF16, new Shape(outputs, inputs), SelfCases.Normal(2, outputs * inputs)), output = memory.New("output", DType.F32, new Shape(rows, outputs));
-            set.Linear.Run(memory.New("x", DType.F32, new Shape(rows, inputs), values), new LinearWeight(weight), output, prompts ? rows : 0);
-            Assert.Null(memory.Fault());
-            ran = stream.Ran;
-            return output.AsSpan<float>().ToArray();
-        }
+        float[] Run(DType activations, float[] values, out List<string> ran) => Product(units, activations, static set => set.Linear, values, rows, outputs, inputs, prompts ? rows : 0, out ran);
     }
 
     // What a prompt's products leave rounded, and what takes it: the self-test's calls compare bits.
@@ -225,18 +215,22 @@ public sealed class RoundedUnitTests
         Assert.Equal(Run(DType.F32, rounded, out _), found);
         Assert.NotEqual(Run(DType.F32, x, out _), found);
 
-        float[] Run(DType activations, float[] values, out List<string> ran)
-        {
-            using var stream = new PtxStream(Enum.Parse<MatrixUnits>(units));
-            KernelSet set = DeviceKernelSet.Create(stream, activations);
-            using var memory = new GuardedMemory(set) { IsAligned = true };
-            Tensor given = memory.New("x", DType.F32, new Shape(Rows, inputs), values), output = memory.New("output", DType.F32, new Shape(Rows, (outputs + 3) / 4 * 4)).Columns(0, outputs);
-            var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(outputs, inputs), SelfCases.Normal(2, (long)outputs * inputs)));
-            set.GateLinear.Run(given, weight, output, Prompts);
-            Assert.Null(memory.Fault());
-            ran = stream.Ran;
-            return [.. Enumerable.Range(0, Rows).SelectMany(row => output.Rows(row, 1).AsSpan<float>().ToArray())];
-        }
+        float[] Run(DType activations, float[] values, out List<string> ran) => Product(units, activations, static set => set.GateLinear, values, Rows, outputs, inputs, Prompts, out ran);
+    }
+
+    // Rows of the output begin where the copy engine reaches them.
+    private static float[] Product(
+        string units, DType activations, Func<KernelSet, Linear> choose, float[] values, int rows, int outputs, int inputs, int promptRows, out List<string> ran)
+    {
+        using var stream = new PtxStream(Enum.Parse<MatrixUnits>(units));
+        KernelSet set = DeviceKernelSet.Create(stream, activations);
+        using var memory = new GuardedMemory(set) { IsAligned = true };
+        Tensor output = memory.New("output", DType.F32, new Shape(rows, (outputs + 3) / 4 * 4)).Columns(0, outputs);
+        var weight = new LinearWeight(memory.New("weight", DType.BF16, new Shape(outputs, inputs), SelfCases.Normal(2, (long)outputs * inputs)));
+        choose(set).Run(memory.New("x", DType.F32, new Shape(rows, inputs), values), weight, output, promptRows);
+        Assert.Null(memory.Fault());
+        ran = stream.Ran;
+        return [.. Enumerable.Range(0, rows).SelectMany(row => output.Rows(row, 1).AsSpan<float>().ToArray())];
     }
 
     private static float[] Scaled(int seed, long count, int terms) => [.. SelfCases.Normal(seed, count).ToArray().Select(v => v / MathF.Sqrt(terms))];
